@@ -1,0 +1,1 @@
+"""Sound files and manifests in, waveforms out and back."""

@@ -1,0 +1,53 @@
+"""What travels from files to models: waveforms, clips (a stretch of a file), and the words said in them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """Mono sound. samples: (samples,) float32, full scale ±1; rate: samples a second."""
+
+    samples: FloatArray
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word and when it is said, in seconds from the start of its clip."""
+
+    word: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The words of a clip in order, with their times."""
+
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file, or the stretch from `start` to `end` seconds of it (None: its start, its end), and what is known of it.
+
+    `source` is a path, or "-" for standard input.
+    """
+
+    id: str
+    source: Path | str
+    start: float | None = None
+    end: float | None = None
+    text: str | None = None
+    speaker: str | None = None
+    alignment: Alignment | None = None

@@ -1,0 +1,1 @@
+"""One module a subcommand: options in, a library call, lines out."""

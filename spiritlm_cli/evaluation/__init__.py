@@ -1,0 +1,1 @@
+"""One module a benchmark, the metrics they share, and the report."""

@@ -1,0 +1,1 @@
+"""Words and their times to sequences that switch between speech and text."""

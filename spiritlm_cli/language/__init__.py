@@ -1,0 +1,1 @@
+"""The language model: its vocabulary, which tokens may come next, generation and scores."""

@@ -1,0 +1,1 @@
+"""Waveform to units and back: HuBERT, pitch, style, the tokenizer of the three, and the vocoder."""

@@ -1,0 +1,1 @@
+"""One module a trained part, and what they share."""
