@@ -1,0 +1,118 @@
+"""Where each part of a checkpoint is: the release's folders, with `.safetensors` taken in place of its pickles."""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiritlm_cli.errors import CheckpointError
+
+NANO = Path(__file__).parent.parent / "assets" / "nano"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder in the release's layout. Each property is the path of a part; CheckpointError where it isn't there."""
+
+    root: Path
+    name: str
+
+    @property
+    def _speech(self) -> Path:
+        return self.root / "speech_tokenizer"
+
+    @property
+    def hubert(self) -> Path:
+        return _file(self._speech / "hubert_25hz", "mhubert_base_25hz.pt")
+
+    @property
+    def quantizer(self) -> Path:
+        """The units' quantizer; its name, `L11_quantizer_500`, says whose layer's features it takes."""
+        folder = self._speech / "hubert_25hz"
+        found = sorted(p for p in folder.glob("L*_quantizer_*") if p.suffix in (".safetensors", ".pt"))
+        if not found:
+            raise CheckpointError(f"{folder}: missing L11_quantizer_500.pt (or .safetensors, or another layer's)")
+        return found[-1]
+
+    @property
+    def pitch(self) -> Path:
+        return _file(self._speech / "vqvae_f0_quantizer", "model.pt")
+
+    @property
+    def pitch_config(self) -> Path:
+        return _file(self._speech / "vqvae_f0_quantizer", "config.yaml")
+
+    @property
+    def style(self) -> Path:
+        """The style encoder's weights; `config.json` lies beside them."""
+        return _file(self._speech / "style_encoder_w2v2", "pytorch_model.bin", "model.safetensors")
+
+    def vocoder(self, expressive: bool) -> Path:
+        """The folder of `generator.pt`, `config.json`, `speakers.txt`."""
+        name = "hifigan_spiritlm_expressive_w2v2" if expressive else "hifigan_spiritlm_base"
+        return self._folder(self._speech / name, "vocoder", expressive)
+
+    def generator(self, expressive: bool) -> Path:
+        """The weights in the vocoder's folder."""
+        return _file(self.vocoder(expressive), "generator.pt")
+
+    def language_model(self, expressive: bool) -> Path:
+        """The Hugging Face folder of the language model."""
+        name = "spirit-lm-expressive-7b" if expressive else "spirit-lm-base-7b"
+        return self._folder(self.root / "spiritlm_model" / name, "language model", expressive)
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits of what decides the units: two checkpoints that agree in them speak the same tokens."""
+        digest = hashlib.sha256()
+        for path in (self.hubert, self.quantizer, self.pitch, self.style):
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()[:12]
+
+    def _folder(self, folder: Path, what: str, expressive: bool) -> Path:
+        if not folder.is_dir():
+            units = "expressive" if expressive else "base"
+            raise CheckpointError(f"{folder}: missing; {self.name} has no {what} for {units} units")
+        return folder
+
+
+def find_checkpoint(model: str | None = None) -> Checkpoint:
+    """The checkpoint called `model`: "nano", a folder in the release's layout, or a Hugging Face repository.
+
+    None: the folder in $SPIRITLM_CHECKPOINTS_DIR where it is set, else nano. Raises CheckpointError.
+    """
+    model = model or os.environ.get("SPIRITLM_CHECKPOINTS_DIR") or "nano"
+    if model == "nano":
+        if not NANO.is_dir():
+            raise CheckpointError(f"{NANO}: missing; this installation is without its weights: install spiritlm again")
+        return Checkpoint(NANO, "nano")
+    root = Path(model).expanduser()
+    if not root.is_dir():
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", model) or root.parent.is_dir():
+            raise CheckpointError(f"{model}: no such folder; --model takes nano, a folder or a Hugging Face repository")
+        root = _pull(model)
+    if not (root / "speech_tokenizer").is_dir() and not (root / "spiritlm_model").is_dir():
+        raise CheckpointError(f"{root}: holds neither speech_tokenizer/ nor spiritlm_model/: not a checkpoint folder")
+    return Checkpoint(root, Path(model).name)
+
+
+def _pull(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repository))
+    except Exception as error:
+        # The hub's client has dozens of errors of its own; all mean that the repository can't be had.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{repository}: no such folder, and not to be had from Hugging Face ({reason})") from error
+
+
+def _file(folder: Path, *names: str) -> Path:
+    """The first of `names` in a folder, each also looked for with the suffix `.safetensors`."""
+    for name in names:
+        for path in (folder / name, (folder / name).with_suffix(".safetensors")):
+            if path.is_file():
+                return path
+    raise CheckpointError(f"{folder / names[0]}: missing (or {Path(names[-1]).with_suffix('.safetensors').name})")
