@@ -12,12 +12,12 @@ def train_vocabulary(
 ) -> bytes:
     """Learn `size` text pieces and add the markers and units; returns the bytes of a `tokenizer.model`.
 
-    The pieces are made as LLaMA's are, and in their order: `<unk>`, `<s>`, `</s>`, the 256 bytes, then BPE pieces;
-    so any text can be written, and stays verbatim. Then come `[Text]`, `[Speech]`, and `hubert`, `pitch` and `style`
-    units of each kind (0 leaves a kind out). A small corpus may give fewer text pieces than `size`.
+    The pieces are made as LLaMA's are, and in their order: `<unk>`, `<s>`, `</s>`, the 256 bytes, then BPE
+    pieces; so any text can be written, and stays verbatim. Then come `[Text]`, `[Speech]`, and `hubert`, `pitch`
+    and `style` units of each kind (0 leaves a kind out). A small corpus may give fewer text pieces than `size`.
 
-    texts: best given as the spans in which they will stand, because a word at the start of a span has no space
-    before it and needs a piece of its own.
+    texts: best given as the spans in which they will stand, because a word at the start of a span has no
+    space before it and needs a piece of its own.
     """
     import sentencepiece
 
@@ -51,8 +51,8 @@ def train_vocabulary(
 def _user_defined(name: str) -> bytes:
     """One more entry of `ModelProto.pieces`, as protobuf bytes.
 
-    Protobuf joins repeated fields when messages are concatenated, so entries can be appended to a finished model.
-    sentencepiece's own option would put the symbols before the text pieces.
+    Protobuf joins repeated fields when messages are concatenated, so entries can be appended to a finished
+    model. sentencepiece's own option would put the symbols before the text pieces.
     """
     text = name.encode()
     piece = (
