@@ -1,0 +1,259 @@
+"""HiFi-GAN on units: the network that turns units into sound, and the predictor of how long each unit lasts.
+
+Generator: Kong et al. 2020 (arXiv 2010.05646); from discrete units: Polyak et al. 2021 (arXiv 2104.00355);
+duration predictor: FastSpeech 2 (arXiv 2006.04558). Parameters are named as in the release's `generator.pt`.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from spiritlm_cli.checkpoints.config import from_mapping, read_json
+
+SLOPE = 0.1
+LAST_SLOPE = 0.01
+
+# What HiFi-GAN configurations say about training, and the vocoder does not need to speak.
+_TRAINING_KEYS = (
+    *("num_gpus", "batch_size", "learning_rate", "adam_b1", "adam_b2", "lr_decay", "seed", "segment_size"),
+    *("num_mels", "num_freq", "n_fft", "hop_size", "win_size", "fmin", "fmax", "fmax_for_loss"),
+    *("num_workers", "dist_config", "dur_prediction_weight"),
+)
+
+
+@dataclass(frozen=True)
+class DurationConfig:
+    """Sizes of the duration predictor: two convolutions over the embeddings of the units."""
+
+    encoder_embed_dim: int
+    var_pred_hidden_dim: int
+    var_pred_kernel_size: int = 3
+    var_pred_dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class HifiGanConfig:
+    """The vocoder's `config.json`. Expressive has `num_f0_tokens` and `num_style_tokens`; base has `num_styles`.
+
+    Hops are in samples; `multispkr` and `multistyle` are true where there are such embeddings.
+    """
+
+    upsample_rates: list[int]
+    upsample_kernel_sizes: list[int]
+    upsample_initial_channel: int
+    resblock_kernel_sizes: list[int]
+    resblock_dilation_sizes: list[list[int]]
+    num_embeddings: int
+    embedding_dim: int
+    model_in_dim: int
+    dur_predictor_params: DurationConfig
+    resblock: str = "1"
+    code_hop_size: int = 640
+    sampling_rate: int = 16000
+    multispkr: str | bool | None = None
+    num_speakers: int = 0
+    multistyle: str | bool | None = None
+    num_styles: int = 0
+    num_f0_tokens: int = 0
+    f0_hop_size: int = 1280
+    num_style_tokens: int = 0
+    style_hop_size: int = 16000
+    default_speaker: int | None = None
+    default_style: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.resblock not in ("1", "2"):
+            raise ValueError(f"resblock is {self.resblock!r}, expected '1' or '2'")
+        hop = math.prod(self.upsample_rates)
+        if hop != self.code_hop_size:
+            raise ValueError(f"upsample_rates multiply to {hop}, but code_hop_size is {self.code_hop_size}")
+        if len(self.upsample_kernel_sizes) != len(self.upsample_rates):
+            raise ValueError("upsample_kernel_sizes and upsample_rates differ in length")
+        if len(self.resblock_kernel_sizes) != len(self.resblock_dilation_sizes):
+            raise ValueError("resblock_kernel_sizes and resblock_dilation_sizes differ in length")
+        embeddings = 1 + bool(self.multispkr) + bool(self.multistyle) + 2 * self.expressive
+        if self.embedding_dim * embeddings != self.model_in_dim:
+            raise ValueError(
+                f"model_in_dim is {self.model_in_dim}, expected {self.embedding_dim} × {embeddings}"
+            )
+
+    @property
+    def expressive(self) -> bool:
+        """Whether it takes pitch and style units."""
+        return self.num_f0_tokens > 0
+
+    @classmethod
+    def read(cls, path: Path) -> "HifiGanConfig":
+        """The configuration in a `config.json`. Raises CheckpointError."""
+        content = read_json(path)
+        if isinstance(durations := content.get("dur_predictor_params"), dict):
+            content["dur_predictor_params"] = from_mapping(DurationConfig, durations, path)
+        return from_mapping(cls, content, path, ignore=_TRAINING_KEYS)
+
+
+class HifiGan(nn.Module):
+    """Units at 25 Hz to a waveform at 16 kHz, and units without repeats to durations."""
+
+    def __init__(self, config: HifiGanConfig, *, weight_normed: bool = False) -> None:
+        """weight_normed: train g and v of weight norm; save such a model's `weight_norm.release_names`."""
+        super().__init__()
+        self.config = config
+        channels = config.upsample_initial_channel
+        self.dict = nn.Embedding(config.num_embeddings, config.embedding_dim)
+        if config.expressive:
+            self.f0_dict = nn.Embedding(config.num_f0_tokens, config.embedding_dim)
+            self.style_dict = nn.Embedding(config.num_style_tokens, config.embedding_dim)
+        if config.multispkr:
+            self.spkr = nn.Embedding(config.num_speakers, config.embedding_dim)
+        if config.multistyle:
+            self.style = nn.Embedding(config.num_styles, config.embedding_dim)
+        self.dur_predictor = DurationPredictor(config.dur_predictor_params)
+        self.conv_pre = nn.Conv1d(config.model_in_dim, channels, 7, padding=3)
+        self.ups = nn.ModuleList()
+        self.resblocks = nn.ModuleList()
+        block = ResBlock1 if config.resblock == "1" else ResBlock2
+        for i, (rate, kernel) in enumerate(
+            zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True)
+        ):
+            narrow = max(channels // 2 ** (i + 1), 1)
+            wide = max(channels // 2**i, 1)
+            self.ups.append(nn.ConvTranspose1d(wide, narrow, kernel, rate, padding=(kernel - rate) // 2))
+            for size, dilations in zip(
+                config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
+            ):
+                self.resblocks.append(block(narrow, size, dilations))
+        self.conv_post = nn.Conv1d(narrow, 1, 7, padding=3)
+        if weight_normed:
+            for name, module in list(self.named_modules()):
+                if isinstance(module, nn.Conv1d | nn.ConvTranspose1d) and not name.startswith(
+                    "dur_predictor."
+                ):
+                    weight_norm(module)
+
+    def forward(
+        self,
+        hubert: Tensor,
+        speaker: Tensor | None = None,
+        pitch: Tensor | None = None,
+        style: Tensor | None = None,
+    ) -> Tensor:
+        """hubert: (batch, frames) unit ids at 25 Hz, repeats and all; speaker: (batch,) where there are any.
+
+        Expressive: pitch and style are (batch, frames) unit ids. Base: style is (batch,) a style's number.
+        Returns (batch, frames * code_hop_size) float, in ±1.
+        """
+        x = self.conv_pre(self.embed(hubert, speaker, pitch, style).transpose(1, 2))
+        kernels = len(self.config.resblock_kernel_sizes)
+        for i, up in enumerate(self.ups):
+            x = up(F.leaky_relu(x, SLOPE))
+            blocks = self.resblocks[i * kernels : (i + 1) * kernels]
+            total = blocks[0](x)
+            for block in blocks[1:]:
+                total = total + block(x)
+            x = total / kernels
+        wave: Tensor = torch.tanh(self.conv_post(F.leaky_relu(x, LAST_SLOPE)))
+        return wave[:, 0]
+
+    def embed(
+        self,
+        hubert: Tensor,
+        speaker: Tensor | None = None,
+        pitch: Tensor | None = None,
+        style: Tensor | None = None,
+    ) -> Tensor:
+        """What the generator sees of `forward`'s arguments: (batch, frames, model_in_dim)."""
+        parts = [self.dict(hubert)]
+        if self.config.expressive:
+            assert pitch is not None
+            assert style is not None
+            parts += [self.f0_dict(pitch), self.style_dict(style)]
+        if self.config.multispkr:
+            assert speaker is not None
+            parts.append(self.spkr(speaker)[:, None].expand_as(parts[0]))
+        if self.config.multistyle:
+            assert style is not None
+            parts.append(self.style(style)[:, None].expand_as(parts[0]))
+        return torch.cat(parts, dim=2)
+
+    def log_durations(self, hubert: Tensor) -> Tensor:
+        """hubert: (batch, units) without repeats. Returns (batch, units), ln(1 + frames), for training."""
+        predicted: Tensor = self.dur_predictor(self.dict(hubert))
+        return predicted
+
+    def durations(self, hubert: Tensor) -> Tensor:
+        """hubert: (batch, units) without repeats. Returns (batch, units) int64, frames, each at least 1."""
+        return torch.round(torch.exp(self.log_durations(hubert)) - 1).long().clamp(min=1)
+
+    @property
+    def context(self) -> int:
+        """How many frames to either side may change a frame's samples: half the receptive field, at most."""
+        kernels, dilations = self.config.resblock_kernel_sizes, self.config.resblock_dilation_sizes
+        repeats = 1 if self.config.resblock == "1" else 0
+        block = max(
+            sum((size // 2) * (dilation + repeats) for dilation in dilated)
+            for size, dilated in zip(kernels, dilations, strict=True)
+        )
+        reach, rate = 3.0, 1
+        for up, kernel in zip(self.config.upsample_rates, self.config.upsample_kernel_sizes, strict=True):
+            reach += kernel / up / rate
+            rate *= up
+            reach += block / rate
+        return int(reach + 3 / rate) + 1
+
+
+class ResBlock1(nn.Module):
+    """Residual pairs of convolutions, the first of each pair dilated."""
+
+    def __init__(self, channels: int, size: int, dilations: list[int]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
+        self.convs2 = nn.ModuleList(_conv(channels, size, 1) for _ in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for dilated, plain in zip(self.convs1, self.convs2, strict=True):
+            x = x + plain(F.leaky_relu(dilated(F.leaky_relu(x, SLOPE)), SLOPE))
+        return x
+
+
+class ResBlock2(nn.Module):
+    """Residual dilated convolutions, the smaller kind."""
+
+    def __init__(self, channels: int, size: int, dilations: list[int]) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv in self.convs:
+            x = x + conv(F.leaky_relu(x, SLOPE))
+        return x
+
+
+class DurationPredictor(nn.Module):
+    """(batch, units, dim) embeddings to (batch, units) ln(1 + frames)."""
+
+    def __init__(self, config: DurationConfig) -> None:
+        super().__init__()
+        hidden, size = config.var_pred_hidden_dim, config.var_pred_kernel_size
+        self.conv1 = nn.Sequential(
+            nn.Conv1d(config.encoder_embed_dim, hidden, size, padding=size // 2), nn.ReLU()
+        )
+        self.ln1 = nn.LayerNorm(hidden)
+        self.conv2 = nn.Sequential(nn.Conv1d(hidden, hidden, size, padding=size // 2), nn.ReLU())
+        self.ln2 = nn.LayerNorm(hidden)
+        self.dropout = nn.Dropout(config.var_pred_dropout)
+        self.proj = nn.Linear(hidden, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.dropout(self.ln1(self.conv1(x.transpose(1, 2)).transpose(1, 2)))
+        x = self.dropout(self.ln2(self.conv2(x.transpose(1, 2)).transpose(1, 2)))
+        predicted: Tensor = self.proj(x)
+        return predicted.squeeze(2)
+
+
+def _conv(channels: int, size: int, dilation: int) -> nn.Conv1d:
+    return nn.Conv1d(channels, channels, size, dilation=dilation, padding=dilation * (size // 2))
