@@ -13,8 +13,8 @@ def train_vocabulary(
     """Learn `size` text pieces and add the markers and units; returns the bytes of a `tokenizer.model`.
 
     The pieces are made as LLaMA's are, and in their order: `<unk>`, `<s>`, `</s>`, the 256 bytes, then BPE
-    pieces; so any text can be written, and stays verbatim. Then come `[Text]`, `[Speech]`, and `hubert`, `pitch`
-    and `style` units of each kind (0 leaves a kind out). A small corpus may give fewer text pieces than `size`.
+    pieces; so any text can be written, and stays verbatim. Then come `[Text]`, `[Speech]`, and `hubert`,
+    `pitch` and `style` units of each kind (0 leaves a kind out). A small corpus may give fewer text pieces.
 
     texts: best given as the spans in which they will stand, because a word at the start of a span has no
     space before it and needs a piece of its own.
