@@ -23,3 +23,7 @@ class CheckpointError(SpiritLMError):
 
 class MissingPackageError(SpiritLMError):
     """An optional package is needed; the message says which extra brings it."""
+
+
+class AlignmentError(SpiritLMError):
+    """Words that can't be placed in a sound: they don't match it, can't be pronounced, or have no usable times."""

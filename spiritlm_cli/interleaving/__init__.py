@@ -1,1 +1,1 @@
-"""Words and their times to sequences that switch between speech and text."""
+"""Words and their times to sequences in which text and speech take turns. No torch here."""

@@ -1,0 +1,178 @@
+"""Forced alignment with pocketsphinx: the US English model in its package, nothing to fetch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+from pocketsphinx import Decoder
+
+from spiritlm_cli.audio.clip import Alignment, Waveform, Word
+from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.interleaving.aligners.letters import letters_to_phones
+from spiritlm_cli.interleaving.aligners.spoken import Ways, spoken
+
+RATE = 16000
+FRAMES_PER_SECOND = 100
+# of the search, tried in turn: narrow is twice as fast and nearly always enough
+BEAMS = (1e-48, 1e-120)
+VOICELESS = {"P", "T", "K", "F", "TH"}
+HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One sound (ARPABET without stress, SIL for silence) and when it is heard, in seconds."""
+
+    phone: str
+    start: float
+    end: float
+
+
+class PocketsphinxAligner:
+    """When each word of a known English text is said. Not for several threads at once.
+
+    Numbers and abbreviations are spoken out (`spoken`), words that the dictionary lacks get their phones from their
+    letters (`letters_to_phones`). A token with nothing to say, such as `--`, takes no time: it starts and ends where
+    the word before it ends, or, before the first word, where that starts.
+    """
+
+    def __init__(self) -> None:
+        self._decoders: dict[float, Decoder] = {}
+
+    def align(self, waveform: Waveform, text: str) -> Alignment:
+        """One Word for each whitespace-separated token of `text`, in order, spelt as there; times in seconds.
+
+        Raises AlignmentError where the text has no words, can't be pronounced, or doesn't fit the sound.
+        """
+        words, _ = self._align(waveform, text, phones=False)
+        return words
+
+    def align_phones(self, waveform: Waveform, text: str) -> tuple[Alignment, tuple[Phone, ...]]:
+        """The words, and the phones from the clip's first to its last sound, silences included. Raises as `align`."""
+        return self._align(waveform, text, phones=True)
+
+    def _align(self, waveform: Waveform, text: str, phones: bool) -> tuple[Alignment, tuple[Phone, ...]]:
+        tokens = text.split()
+        sound = _pcm(waveform)
+        for beam in BEAMS:
+            decoder = self._decoder(beam)
+            # the dictionary's entries that each token is made of
+            entries = [
+                [e for part in spoken(token) for e in _entries(decoder, token, part)] for token in tokens
+            ]
+            expected = [entry for of_token in entries for entry in of_token]
+            if not expected:
+                raise AlignmentError("the text has no words to align")
+            decoder.set_align_text(" ".join(expected))
+            _decode(decoder, sound)
+            found = [
+                (segment.word, segment.start_frame, segment.end_frame + 1)
+                for segment in decoder.seg() or ()
+                if segment.word[0] not in "<[("
+            ]
+            # a pronunciation's number is behind the word: to(3)
+            if [word.split("(")[0] for word, _, _ in found] != expected:
+                continue
+            times = [(start / FRAMES_PER_SECOND, end / FRAMES_PER_SECOND) for _, start, end in found]
+            return _token_times(tokens, entries, times), _phones(decoder, sound) if phones else ()
+        raise AlignmentError(
+            f"the text does not fit the sound ({len(tokens)} words in {waveform.seconds:.1f} s)"
+        )
+
+    def _decoder(self, beam: float) -> Decoder:
+        if beam not in self._decoders:
+            self._decoders[beam] = Decoder(
+                lm=None, loglevel="FATAL", bestpath=False, beam=beam, pbeam=beam, wbeam=beam
+            )
+        return self._decoders[beam]
+
+
+def _pcm(waveform: Waveform) -> bytes:
+    samples = waveform.samples
+    if waveform.rate != RATE:
+        samples = soxr.resample(samples, waveform.rate, RATE)
+    if len(samples) < RATE // FRAMES_PER_SECOND * 3:
+        raise AlignmentError(f"{waveform.seconds:.3f} s of sound is too short to align")
+    return np.clip(samples * 32767, -32768, 32767).astype("<i2").tobytes()
+
+
+def _decode(decoder: Decoder, sound: bytes) -> None:
+    decoder.start_utt()
+    decoder.process_raw(sound, full_utt=True)
+    decoder.end_utt()
+
+
+def _token_times(tokens: list[str], entries: list[list[str]], times: list[tuple[float, float]]) -> Alignment:
+    words = []
+    place = 0
+    for token, of_token in zip(tokens, entries, strict=True):
+        if of_token:
+            start, end = times[place][0], times[place + len(of_token) - 1][1]
+            place += len(of_token)
+        else:
+            start = end = words[-1].end if words else times[0][0]
+        words.append(Word(token, start, end))
+    return Alignment(tuple(words))
+
+
+def _phones(decoder: Decoder, sound: bytes) -> tuple[Phone, ...]:
+    """Of the words just found, by a second pass over the sound."""
+    decoder.set_alignment()
+    _decode(decoder, sound)
+    # copied while iterating: pocketsphinx's items don't outlive their iterator
+    return tuple(
+        Phone(phone.name, phone.start / FRAMES_PER_SECOND, (phone.start + phone.duration) / FRAMES_PER_SECOND)
+        for word in decoder.get_alignment()
+        for phone in word
+    )
+
+
+def _entries(decoder: Decoder, token: str, ways: Ways) -> list[str]:
+    """The dictionary entries that say one part of a token; what the dictionary lacks is added to it."""
+    if len(ways) == 1:
+        return [_entry(decoder, token, word) for word in ways[0]]
+    # one entry whose pronunciations are the ways: the decoder takes the one that fits
+    name = "=" + "=".join("_".join(way) for way in ways)
+    if decoder.lookup_word(name) is None:
+        for number, way in enumerate(ways, start=1):
+            sounds = [decoder.lookup_word(_entry(decoder, token, word)) for word in way]
+            decoder.add_word(name if number == 1 else f"{name}({number})", " ".join(sounds), False)
+    return [name]
+
+
+def _entry(decoder: Decoder, token: str, word: str) -> str:
+    """The dictionary's name of a word, with or without the apostrophes around it."""
+    bare = word.strip("'")
+    for name in (word, bare):
+        if name and decoder.lookup_word(name) is not None:
+            return name
+    phones = _pronounce(decoder, bare)
+    if not phones:
+        raise AlignmentError(f"{token!r} has no English pronunciation")
+    decoder.add_word(bare, " ".join(phones), False)
+    return bare
+
+
+def _pronounce(decoder: Decoder, word: str) -> list[str]:
+    """Phones of a word that the dictionary lacks; empty where it is not written in the letters a-z."""
+    stem, apostrophe, ending = word.rpartition("'")
+    if apostrophe and ending == "s":
+        known = decoder.lookup_word(stem)
+        phones = known.split() if known else _pronounce(decoder, stem)
+        if not phones:
+            return []
+        last = phones[-1]
+        return [*phones, *(("IH", "Z") if last in HISSING else ("S",) if last in VOICELESS else ("Z",))]
+    letters = word.replace("'", "")
+    if not (letters.isascii() and letters.isalpha()):
+        return []
+    if not set(letters) & set("aeiouy"):
+        # nobody can say it as a word: spelt out
+        return [phone for letter in letters for phone in _letter(decoder, letter)]
+    return letters_to_phones(letters)
+
+
+def _letter(decoder: Decoder, letter: str) -> list[str]:
+    # the entry with the full stop is the letter's name where the word differs (a)
+    name = decoder.lookup_word(f"{letter}.") or decoder.lookup_word(letter)
+    return str(name).split()
