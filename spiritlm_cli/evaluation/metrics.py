@@ -11,7 +11,7 @@ from spiritlm_cli.evaluation.normalizer import normalize
 
 @dataclass(frozen=True)
 class ErrorCount:
-    """How a hypothesis differs from its reference: the fewest edits, and the reference's length (words or characters)."""
+    """The fewest edits from reference to hypothesis, and the reference's length, in words or characters."""
 
     substitutions: int
     deletions: int
@@ -24,7 +24,7 @@ class ErrorCount:
 
     @property
     def rate(self) -> float:
-        """Errors over length; can be above 1. An empty reference counts as one long, so that the rate is a number."""
+        """Errors over length; can be above 1. An empty reference counts as one long."""
         return self.errors / max(self.length, 1)
 
 
@@ -56,9 +56,10 @@ def character_errors(reference: str, hypothesis: str) -> ErrorCount:
 def error_rate(counts: Iterable[ErrorCount], seed: int = 0, resamples: int = 1000) -> ErrorRate:
     """The corpus's rate: errors summed over lengths summed, so long items weigh more than short ones.
 
-    The interval is the percentile bootstrap over items: the 2.5th and 97.5th percentile of the rates of `resamples`
-    corpora of as many items, drawn with replacement (Bisani and Ney 2004, "Bootstrap estimates for confidence
-    intervals in ASR performance evaluation"). Raises ValueError where there is nothing to compare with.
+    The interval is the percentile bootstrap over items: the 2.5th and 97.5th percentile of the rates of
+    `resamples` corpora of as many items, drawn with replacement (Bisani and Ney 2004, "Bootstrap estimates
+    for confidence intervals in ASR performance evaluation"). Raises ValueError where there is nothing to
+    compare with.
     """
     counts = list(counts)
     errors = np.array([count.errors for count in counts], dtype=np.int64)
@@ -82,12 +83,12 @@ def error_rate(counts: Iterable[ErrorCount], seed: int = 0, resamples: int = 100
 
 
 def wer(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> ErrorRate:
-    """Word error rate of a corpus. Raises ValueError where the two lists differ in length, and as `error_rate`."""
+    """Word error rate of a corpus. Raises ValueError where the lists' lengths differ, and as `error_rate`."""
     return error_rate(map(word_errors, *_paired(references, hypotheses)), seed)
 
 
 def cer(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> ErrorRate:
-    """Character error rate of a corpus. Raises ValueError where the two lists differ in length, and as `error_rate`."""
+    """Character error rate of a corpus. Raises ValueError as `wer`."""
     return error_rate(map(character_errors, *_paired(references, hypotheses)), seed)
 
 

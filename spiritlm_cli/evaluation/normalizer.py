@@ -11,8 +11,8 @@ TITLES = {
 }  # fmt: skip
 # words of their own unless a full stop marks them as short for something
 DOTTED = {
-    "st": "saint", "capt": "captain", "col": "colonel", "gen": "general", "lt": "lieutenant", "sgt": "sergeant",
-    "rev": "reverend", "hon": "honorable", "gov": "governor", "mt": "mount", "co": "company",
+    "st": "saint", "capt": "captain", "col": "colonel", "gen": "general", "lt": "lieutenant", "sgt":
+    "sergeant", "rev": "reverend", "hon": "honorable", "gov": "governor", "mt": "mount", "co": "company",
 }  # fmt: skip
 APOSTROPHES = str.maketrans("’‘ʼ´`", "'" * 5)
 CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro"}
@@ -37,14 +37,15 @@ CONTRACTIONS = [
 def normalize(text: str) -> str:
     """English text as bare words, one space between: two ways to write the same speech give the same words.
 
-    - Case, accents and punctuation go; hyphens and dashes part words ("well-known": "well known"), apostrophes and
-      the stops inside initials join them ("John's": "johns", "U.S.": "us").
-    - Numbers are words and are said one way (`numbers.spell_cardinal`): "500", "five hundred" and "a hundred and
-      five" ("one hundred five"); years ("1905": "nineteen oh five"), ranks ("22nd"), decades ("1890s"), decimals,
-      times ("10:05": "ten oh five"), "$5 million", "50%".
-    - Titles and short forms are written out: Mr., Mrs., Dr., St., Capt. and so on; "&" is "and", "ok" is "okay".
-    - Contractions are undone where they have one reading ("don't", "we'll", "I've"); after a pronoun 's is "is" and
-      'd is "would".
+    - Case, accents and punctuation go; hyphens and dashes part words ("well-known": "well known"),
+      apostrophes and the stops inside initials join them ("John's": "johns", "U.S.": "us").
+    - Numbers are words and are said one way (`numbers.spell_cardinal`): "500", "five hundred" and "a hundred
+      and five" ("one hundred five"); years ("1905": "nineteen oh five"), ranks ("22nd"), decades ("1890s"),
+      decimals, times ("10:05": "ten oh five"), "$5 million", "50%".
+    - Titles and short forms are written out: Mr., Mrs., Dr., St., Capt. and so on; "&" is "and", "ok" is
+      "okay".
+    - Contractions are undone where they have one reading ("don't", "we'll", "I've"); after a pronoun 's is
+      "is" and 'd is "would".
     - Nothing that was said is dropped: fillers, bracketed words and repeated words count.
     """
     decomposed = unicodedata.normalize("NFKD", text.translate(APOSTROPHES))

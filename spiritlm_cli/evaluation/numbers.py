@@ -1,11 +1,15 @@
 """Numbers in English text: the different ways to write or say one are brought to one spelling."""
 
-ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-        "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")  # fmt: skip
+ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
 TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 SCALES = {"billion": 10**9, "million": 10**6, "thousand": 10**3}
-ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
-            "twelve": "twelfth"}  # fmt: skip
+ORDINALS = {
+    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
+    "twelve": "twelfth",
+}  # fmt: skip
 # beyond this nobody says the number as one: it is read digit by digit
 LARGEST = 10**12 - 1
 
@@ -18,8 +22,8 @@ Reading = tuple[int, int]
 def spell_cardinal(value: int) -> str:
     """A whole number from 0 to `LARGEST` in words, as short as it is said and with no "and".
 
-    Four digits with hundreds among them are said in hundreds: 1500 is "fifteen hundred", 1905 "nineteen oh five",
-    2024 "two thousand twenty four".
+    Four digits with hundreds among them are said in hundreds: 1500 is "fifteen hundred", 1905 "nineteen oh
+    five", 2024 "two thousand twenty four".
     """
     if value < 20:
         return ONES[value]
@@ -45,7 +49,7 @@ def spell_ordinal(value: int) -> str:
 
 
 def spell_digits(digits: str) -> str:
-    """A run of digits in words; with a zero in front, or too long for a number, digit by digit ("007": "oh oh seven")."""
+    """A run of digits in words: one by one after a leading zero ("007") and beyond `LARGEST`."""
     if digits == "0" or not (digits.startswith("0") or int(digits) > LARGEST):
         return spell_cardinal(int(digits))
     return " ".join("oh" if digit == "0" else ONES[int(digit)] for digit in digits)
@@ -54,7 +58,8 @@ def spell_digits(digits: str) -> str:
 def join_numbers(words: list[str]) -> list[str]:
     """Say every number among the words in the one way of `spell_cardinal`.
 
-    So "one thousand nine hundred and five", "nineteen hundred five" and "nineteen oh five" become the same words.
+    So "one thousand nine hundred and five", "nineteen hundred five" and "nineteen oh five" become the same
+    words.
     """
     said: list[str] = []
     at = 0

@@ -13,9 +13,9 @@ WINDOW = 30.0  # seconds that it hears at once
 class Recogniser:
     """English speech to text, the same text for the same sound every time.
 
-    Beam search of five at temperature 0, with nothing drawn: the retries at higher temperatures and the rules that
-    drop a doubtful segment are off, so what is scored is what was heard. Each window is heard by itself, not after
-    the text before it.
+    Beam search of five at temperature 0, with nothing drawn: the retries at higher temperatures and the rules
+    that drop a doubtful segment are off, so what is scored is what was heard. Each window is heard by itself,
+    not after the text before it.
     """
 
     def __init__(self, model: Any, name: str) -> None:
@@ -24,13 +24,13 @@ class Recogniser:
 
     @classmethod
     def load(cls, model: str | Path = "base.en", device: str = "auto") -> "Recogniser":
-        """A faster-whisper name ("tiny.en", "large-v3", a Hugging Face repository), or a folder of such a model.
+        """A faster-whisper name ("tiny.en", "large-v3", a Hugging Face repository), or such a folder.
 
-        On the CPU the weights are 8-bit, on a GPU 16-bit. Devices: auto, cpu, cuda, cuda:n; on others (mps), for
-        which CTranslate2 has no code, it works on the CPU.
+        On the CPU the weights are 8-bit, on a GPU 16-bit. Devices: auto, cpu, cuda, cuda:n; on others (mps),
+        for which CTranslate2 has no code, it works on the CPU.
 
-        Raises MissingPackageError without faster-whisper, CheckpointError for a folder that is no such model or a
-        name that can't be fetched.
+        Raises MissingPackageError without faster-whisper, CheckpointError for a folder that is no such model
+        or a name that can't be fetched.
         """
         try:
             import ctranslate2
@@ -60,7 +60,7 @@ class Recogniser:
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(
-                f"recogniser {model}: {reason}; give a folder with a faster-whisper model, or such a model's name"
+                f"recogniser {model}: {reason}; give the name of a faster-whisper model, or a folder with one"
             ) from error
         return cls(loaded, str(model))
 

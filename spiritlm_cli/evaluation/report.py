@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.metrics import ErrorCount, ErrorRate, character_errors, error_rate, word_errors
 
 
@@ -33,7 +34,7 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Published:
-    """A number from the paper, in percent. It was measured on other data: to be compared by its size, not its digits."""
+    """A number from the paper, in percent, measured on other data: a yardstick, not a target."""
 
     what: str
     metric: str
@@ -57,8 +58,10 @@ class Row:
         published: tuple[Published, ...] = (),
         seed: int = 0,
     ) -> "Row":
-        """Raises ValueError where there are no transcripts."""
+        """Raises ManifestError where there are no transcripts."""
         transcripts = list(transcripts)
+        if not transcripts:
+            raise ManifestError(f"{name}: no clip was scored")
         return cls(
             name,
             wer=error_rate((transcript.words for transcript in transcripts), seed),

@@ -1,4 +1,4 @@
-"""How much is understood of speech that has been through tokens and back: the tokenizer and the vocoder, no LM."""
+"""How much is understood of speech that has been through tokens and back: tokenizer and vocoder, no LM."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ class ResynthesisItem:
 class Resynthesis:
     """Clip → units → token line → waveform → recogniser, beside clip → recogniser.
 
-    speaker: the vocoder's voice, by name or number; None is its default; "same" is the clip's own where the vocoder
-    has a voice of that name, else the default.
+    speaker: the vocoder's voice, by name or number; None is its default; "same" is the clip's own where the
+    vocoder has a voice of that name, else the default.
     """
 
     tokenizer: SpeechTokenizer
@@ -101,7 +101,7 @@ class Resynthesis:
         )
 
     def report(self, items: Iterable[ResynthesisItem], seed: int = 0) -> Report:
-        """Raises ValueError where there are no items."""
+        """Raises ManifestError where there are no items."""
         items = list(items)
         return Report(
             task="resynthesis",

@@ -1,7 +1,10 @@
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spiritlm_cli.errors import MissingPackageError
 from spiritlm_cli.evaluation.metrics import ErrorCount, cer, character_errors, error_rate, wer, word_errors
 
 
@@ -75,3 +78,9 @@ def test_counts_add_up(reference: list[str], hypothesis: list[str]) -> None:
     assert count.length == len(reference)
     assert count.length - count.deletions + count.insertions == len(hypothesis)
     assert abs(len(reference) - len(hypothesis)) <= count.errors <= max(len(reference), len(hypothesis))
+
+
+def test_without_jiwer_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jiwer", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[evaluate\]'"):
+        word_errors("a", "b")

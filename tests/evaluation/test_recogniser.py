@@ -1,26 +1,25 @@
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-import spiritlm_cli
 from spiritlm_cli.audio.clip import Waveform
-from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.errors import CheckpointError, MissingPackageError
 from spiritlm_cli.evaluation.metrics import word_errors
 from spiritlm_cli.evaluation.recogniser import Recogniser
 
-RECORDING = Path(spiritlm_cli.__file__).parent / "assets" / "7143-88743-0029.flac"
 SAID = (
-    "and a strip of cow skin for a belt to hold it in I could show you where to get something, he said at last. "
-    "Well, show me, cried Robin."
+    "and a strip of cow skin for a belt to hold it in I could show you where to get something, he said at "
+    "last. Well, show me, cried Robin."
 )
 
 
 @pytest.fixture(scope="module")
-def recording() -> Waveform:
-    samples, rate = soundfile.read(RECORDING, dtype="float32")
+def recording(data: Path) -> Waveform:
+    samples, rate = soundfile.read(data / "7143-88743-0029.flac", dtype="float32")
     return Waveform(samples, rate)
 
 
@@ -54,3 +53,9 @@ def test_what_is_no_model(tmp_path: Path) -> None:
         Recogniser.load(tmp_path)
     with pytest.raises(CheckpointError, match="no-such-model"):
         Recogniser.load("no-such-model")
+
+
+def test_without_faster_whisper_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[evaluate\]'"):
+        Recogniser.load("tiny.en")
