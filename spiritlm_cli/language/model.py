@@ -1,0 +1,215 @@
+"""The language model: continuations and likelihoods of sequences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints.config import read_json
+from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors
+from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
+from spiritlm_cli.language.allowed import To, allowed_tokens
+from spiritlm_cli.language.llama import Cache, Llama, LlamaConfig
+from spiritlm_cli.language.sampling import Sampling, line_generator, next_token
+from spiritlm_cli.language.vocabulary import Modality, Vocabulary, last_modality
+from spiritlm_cli.tokens.sequence import Sequence
+
+_DEFAULT = Sampling()
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A continuation, without its prompt.
+
+    ids: its tokens, without the end. finished: whether the model ended it, and not the limit.
+    """
+
+    sequence: Sequence
+    ids: tuple[int, ...]
+    finished: bool
+
+
+@dataclass(frozen=True)
+class Score:
+    """How likely a sequence is: the sum of natural logarithms over its `tokens`, which are all but `<s>`."""
+
+    log_likelihood: float
+    tokens: int
+
+
+class LanguageModel:
+    """A LLaMA over text and units, with its vocabulary."""
+
+    def __init__(self, network: Llama, vocabulary: Vocabulary) -> None:
+        """Raises CheckpointError where the vocabulary has more ids than the network."""
+        if vocabulary.size > network.config.vocab_size:
+            raise CheckpointError(
+                f"the tokenizer has {vocabulary.size} ids and the language model {network.config.vocab_size}"
+            )
+        self.network = network.eval()
+        self.vocabulary = vocabulary
+        self._allowed: dict[str, Tensor] = {}
+
+    @classmethod
+    def load(
+        cls,
+        model: str | None = "nano",
+        expressive: bool = True,
+        device: str = "auto",
+        dtype: str | torch.dtype | None = None,
+    ) -> "LanguageModel":
+        """The language model of a checkpoint: "nano", a folder, or a Hugging Face repository.
+
+        dtype: None is float32 on a CPU and bfloat16 elsewhere. Raises CheckpointError.
+        """
+        return cls.read(find_checkpoint(model).language_model(expressive), device, dtype)
+
+    @classmethod
+    def read(
+        cls, folder: Path, device: str = "auto", dtype: str | torch.dtype | None = None
+    ) -> "LanguageModel":
+        """The language model in a Hugging Face folder.
+
+        It holds `config.json`, `tokenizer.model`, and the weights in `model.safetensors` or
+        `pytorch_model.bin`, whole or sharded. Raises CheckpointError that names the file.
+        """
+        config = LlamaConfig.from_json(read_json(folder / "config.json"), folder / "config.json")
+        vocabulary = Vocabulary.load(folder / "tokenizer.model")
+        with torch.device("meta"):
+            network = Llama(config)
+        place = _find_device(device)
+        network.to(dtype=_find_dtype(dtype, place)).to_empty(device=place)
+        load_into(
+            network,
+            _read_weights(folder),
+            # computed from the configuration, yet stored by old versions of transformers
+            rename=lambda name: None if name.endswith("rotary_emb.inv_freq") else name,
+            ignore=("lm_head.",) if config.tie_word_embeddings else (),
+        )
+        return cls(network, vocabulary)
+
+    @property
+    def context(self) -> int:
+        """How many tokens the model can see, prompt and continuation together."""
+        return self.network.config.max_position_embeddings
+
+    def generate(
+        self, prompt: Sequence, to: To = "same", sampling: Sampling = _DEFAULT, key: str = ""
+    ) -> Generation:
+        """Continue a prompt.
+
+        to: what the continuation is made of: "speech", "text", "any", or "same" as the prompt ends in. In the
+        kind that the prompt ends in, its last span goes on; the other kind opens a new span.
+        key: sets this line's random numbers apart from those of other lines with the same seed.
+        Raises TokenError for a unit that the model doesn't have, a prompt that fills the context, or an empty
+        one with "same".
+        """
+        kind = self._target(prompt, to)
+        ids = self.vocabulary.encode(prompt, None if kind == "any" else kind)
+        added: list[int] = []
+        for token in self._continue(ids, kind, sampling, key):
+            if token == self.vocabulary.end:
+                return Generation(self.vocabulary.decode(added), tuple(added), finished=True)
+            added.append(token)
+        return Generation(self.vocabulary.decode(added), tuple(added), finished=False)
+
+    def score(self, sequence: Sequence) -> Score:
+        """How likely a sequence is.
+
+        Raises TokenError for a unit that the model doesn't have, or more tokens than its context holds.
+        """
+        return self.score_ids(self.vocabulary.encode(sequence))
+
+    @torch.inference_mode()
+    def score_ids(self, ids: list[int]) -> Score:
+        """How likely each of `ids` is after those before it; the first is given. Raises TokenError."""
+        if len(ids) > self.context:
+            raise TokenError(f"the sequence has {len(ids)} tokens; the model's context is {self.context}")
+        tokens = torch.tensor(ids, device=self._device)
+        logits = self.network(tokens[None, :-1])[0].float()
+        losses = F.cross_entropy(logits, tokens[1:], reduction="none")
+        return Score(-losses.double().sum().item(), len(ids) - 1)
+
+    @torch.inference_mode()
+    def _continue(
+        self, prompt: list[int], to: Modality | Literal["any"], sampling: Sampling, key: str
+    ) -> Iterator[int]:
+        """The tokens after the prompt as they are drawn, the end token too."""
+        room = self.context - len(prompt)
+        if room < 1:
+            raise TokenError(
+                f"the prompt has {len(prompt)} tokens; with what is to follow, "
+                f"it must fit into the model's context of {self.context}"
+            )
+        limit = min(sampling.max_new_tokens, room)
+        generator = line_generator(sampling.seed, key)
+        cache = Cache(self.network.config, len(prompt) + limit, like=self.network.model.embed_tokens.weight)
+        seen = torch.tensor(prompt)
+        read = seen
+        for _ in range(limit):
+            logits = self.network(read[None].to(self._device), cache, last_only=True)[0, -1]
+            token = next_token(logits.float().cpu(), self._allowed_tokens(to), seen, sampling, generator)
+            yield token
+            if token == self.vocabulary.end:
+                return
+            read = torch.tensor([token])
+            seen = torch.cat((seen, read))
+
+    def _target(self, prompt: Sequence, to: To) -> Modality | Literal["any"]:
+        if to != "same":
+            return to
+        kind = last_modality(prompt)
+        if kind is None:
+            raise TokenError("the prompt is empty, so what is to follow must be said: text, speech or any")
+        return kind
+
+    def _allowed_tokens(self, to: Modality | Literal["any"]) -> Tensor:
+        if to not in self._allowed:
+            self._allowed[to] = allowed_tokens(self.vocabulary, to, self.network.config.vocab_size)
+        return self._allowed[to]
+
+    @property
+    def _device(self) -> torch.device:
+        return self.network.model.embed_tokens.weight.device
+
+
+def _read_weights(folder: Path) -> TensorFile:
+    """The tensors of `model.safetensors` or `pytorch_model.bin`, or of the shards that their index names."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return read_tensors(folder / name)
+        index = folder / f"{name}.index.json"
+        if index.is_file():
+            shards = read_json(index).get("weight_map")
+            if not isinstance(shards, dict):
+                raise CheckpointError(f"{index}: has no weight_map")
+            tensors: dict[str, Tensor] = {}
+            for shard in sorted(set(shards.values())):
+                tensors |= read_tensors(folder / Path(shard).name).tensors
+            return TensorFile(index, tensors)
+    raise CheckpointError(f"{folder / 'model.safetensors'}: missing (or pytorch_model.bin)")
+
+
+def _find_device(name: str) -> torch.device:
+    if name == "auto":
+        found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(found)
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        # torch says with an AssertionError that it was built without CUDA
+        raise SpiritLMError(f"device {name} can't be used: {str(error).splitlines()[0]}") from error
+
+
+def _find_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+    if dtype is None:
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"dtype must be float32, bfloat16 or float16, not {dtype}")
+    return found

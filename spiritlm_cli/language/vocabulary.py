@@ -1,0 +1,166 @@
+"""Sequences to the language model's token ids and back."""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from spiritlm_cli.errors import CheckpointError, TokenError
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.units import Kind, Unit
+
+Modality = Literal["text", "speech"]
+
+_UNIT = re.compile(r"\[(Hu|Pi|St)(0|[1-9][0-9]*)\]")
+_MARKERS: dict[Modality, str] = {"text": "[Text]", "speech": "[Speech]"}
+# sentencepiece finds these names in text too. Where text spells one it is cut after the bracket, so that each
+# part is encoded as the plain text that it is.
+_INSIDE_NAME = re.compile(r"(?<=\[)(?=(?:Text|Speech|(?:Hu|Pi|St)[0-9]+)\])")
+_SPACE = "\u2581"
+# Merged into the tokenizer's NormalizerSpec (in protobuf a later field wins): no space is put before text,
+# where LLaMA's tokenizer would, for text here follows its marker; and none is taken away.
+_VERBATIM = b"\x1a\x04\x18\x00\x20\x00"
+
+
+class Vocabulary:
+    """A `tokenizer.model` with text pieces, the two markers and the units, each of them found by name.
+
+    size: how many ids it has. start, end: the ids of `<s>` and `</s>`. markers: the ids of `[Text]` and
+    `[Speech]`. text_ids: all ids that stand for text. unit_ids: the id of each unit. unit_counts: how many
+    units of each kind it has, numbered from 0.
+    """
+
+    def __init__(self, model: bytes, source: str | Path = "tokenizer.model") -> None:
+        """model: the bytes of a sentencepiece model; source: what errors call it.
+
+        Raises CheckpointError where it is not one, or where a name is missing.
+        """
+        import sentencepiece
+
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model + _VERBATIM)
+        except RuntimeError:
+            raise CheckpointError(f"{source}: cut off or not a sentencepiece model") from None
+        self.size: int = self._processor.vocab_size()
+        self._pieces: list[str] = self._processor.id_to_piece(list(range(self.size)))
+        ids = {piece: token for token, piece in enumerate(self._pieces)}
+        if missing := [name for name in ("<s>", "</s>", *_MARKERS.values()) if name not in ids]:
+            raise CheckpointError(f"{source}: has no {', '.join(missing)}")
+        self.start = ids["<s>"]
+        self.end = ids["</s>"]
+        self.markers: dict[Modality, int] = {kind: ids[name] for kind, name in _MARKERS.items()}
+
+        units = ((token, _UNIT.fullmatch(piece)) for token, piece in enumerate(self._pieces))
+        self._units = {token: Unit(Kind(match[1]), int(match[2])) for token, match in units if match}
+        self.unit_ids = {unit: token for token, unit in self._units.items()}
+        self.unit_counts = {kind: sum(unit.kind is kind for unit in self.unit_ids) for kind in Kind}
+        _check_units(self.unit_ids, self.unit_counts, source)
+
+        self._bytes = {
+            ids[name]: bytes([value]) for value in range(256) if (name := f"<0x{value:02X}>") in ids
+        }
+        if len(self._bytes) < 256:
+            raise CheckpointError(f"{source}: has {len(self._bytes)} of the 256 pieces <0x00> to <0xFF>")
+        self._byte_ids = {spelled[0]: token for token, spelled in self._bytes.items()}
+        not_text = {*self.markers.values(), *self._units}
+        for unsaid in (self._processor.is_control, self._processor.is_unknown, self._processor.is_unused):
+            not_text.update(token for token in range(self.size) if unsaid(token))
+        self.text_ids = [token for token in range(self.size) if token not in not_text]
+        self._text = frozenset(self.text_ids)
+
+    @classmethod
+    def load(cls, path: Path) -> "Vocabulary":
+        """Read a `tokenizer.model`. Raises CheckpointError."""
+        try:
+            return cls(path.read_bytes(), path)
+        except OSError as error:
+            raise CheckpointError(f"{path}: {'missing' if not path.exists() else error.strerror}") from None
+
+    def encode(self, sequence: Sequence, then: Modality | None = None) -> list[int]:
+        """`<s>`, then each span's marker and content.
+
+        then: the kind of span that is to follow; its marker is put last unless the sequence ends in that kind
+        already. Raises TokenError that names a unit that this model doesn't have, and those that it has.
+        """
+        ids = [self.start]
+        for span in sequence.spans:
+            if isinstance(span, TextSpan):
+                ids.append(self.markers["text"])
+                ids += self.encode_text(span.text)
+            else:
+                ids.append(self.markers["speech"])
+                ids += [self._unit_id(unit) for unit in span.units]
+        if then and then != last_modality(sequence):
+            ids.append(self.markers[then])
+        return ids
+
+    def encode_text(self, text: str) -> list[int]:
+        """Verbatim text alone; whatever it spells, it gives no marker, unit or end."""
+        ids: list[int] = []
+        for part in re.split(f"({_SPACE})", text):
+            if part == _SPACE:
+                # sentencepiece writes a space with this character: as itself it has to be spelled in bytes
+                ids += [self._byte_ids[value] for value in _SPACE.encode()]
+            else:
+                for plain in _INSIDE_NAME.split(part):
+                    ids += self._processor.encode(plain)
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> Sequence:
+        """The sequence that ids stand for; for what `encode` gives, what it was given.
+
+        Any ids will do: a unit outside a speech span opens one, a text piece after units opens a text span;
+        markers, `<s>` and `</s>` add nothing by themselves; bytes that are not UTF-8 become U+FFFD.
+        Raises TokenError for an id outside the vocabulary.
+        """
+        spans: list[TextSpan | SpeechSpan] = []
+        content = (token for token in ids if self.modality(token))
+        for modality, group in itertools.groupby(content, self.modality):
+            if modality == "speech":
+                spans.append(SpeechSpan(tuple(self._units[token] for token in group)))
+            else:
+                spans.append(TextSpan(b"".join(map(self._text_bytes, group)).decode(errors="replace")))
+        return Sequence.of(spans)
+
+    def modality(self, token: int) -> Modality | None:
+        """What an id is content of; None for markers, `<s>`, `</s>` and others without content.
+
+        Raises TokenError for an id outside the vocabulary.
+        """
+        if token in self._text:
+            return "text"
+        if token in self._units:
+            return "speech"
+        if not 0 <= token < self.size:
+            raise TokenError(f"token id {token} is outside the model's vocabulary, 0 to {self.size - 1}")
+        return None
+
+    def _text_bytes(self, token: int) -> bytes:
+        return self._bytes.get(token) or self._pieces[token].replace(_SPACE, " ").encode()
+
+    def _unit_id(self, unit: Unit) -> int:
+        token = self.unit_ids.get(unit)
+        if token is None:
+            count = self.unit_counts[unit.kind]
+            name = unit.kind.value
+            known = f"[{name}0] to [{name}{count - 1}]" if count else f"no {name} units"
+            raise TokenError(f"{unit}: the model has {known}")
+        return token
+
+
+def last_modality(sequence: Sequence) -> Modality | None:
+    """What a sequence ends in; None where it is empty."""
+    if not sequence.spans:
+        return None
+    return "text" if isinstance(sequence.spans[-1], TextSpan) else "speech"
+
+
+def _check_units(ids: Mapping[Unit, int], counts: Mapping[Kind, int], source: str | Path) -> None:
+    """Phonetic units there must be, and the units of a kind must be numbered from 0 without a gap."""
+    if not counts[Kind.HUBERT]:
+        raise CheckpointError(f"{source}: has no units, [Hu0] and on")
+    for kind in Kind:
+        for unit in (Unit(kind, i) for i in range(counts[kind])):
+            if unit not in ids:
+                raise CheckpointError(f"{source}: has no {unit}, but others of its kind")
