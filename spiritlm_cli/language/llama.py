@@ -109,12 +109,18 @@ class Cache:
 class Llama(nn.Module):
     """Token ids in, for each the logits of the next out."""
 
-    def __init__(self, config: LlamaConfig) -> None:
+    def __init__(self, config: LlamaConfig, initialise: bool = True) -> None:
+        """initialise: draw the weights from a normal distribution with deviation 0.02, as LLaMA's are; else
+        they are whatever was in memory, which is quick, and enough where others are loaded into them."""
         super().__init__()
         self.config = config
         self.model = _Body(config)
         if not config.tie_word_embeddings:
-            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+            self.lm_head = _Linear(config.hidden_size, config.vocab_size)
+        if initialise:
+            for name, weight in self.named_parameters():
+                if not name.endswith("norm.weight"):
+                    nn.init.normal_(weight, std=0.02)
 
     def forward(self, ids: Tensor, cache: Cache | None = None, last_only: bool = False) -> Tensor:
         """ids: (batch, tokens) int64. Returns logits, (batch, tokens, vocabulary); with `last_only`, only
@@ -129,11 +135,24 @@ class Llama(nn.Module):
         return F.linear(hidden, head.weight)
 
 
+class _Linear(nn.Linear):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, bias=False)
+
+    def reset_parameters(self) -> None:
+        """Left to Llama, which knows whether it is worth its time."""
+
+
+class _Embedding(nn.Embedding):
+    def reset_parameters(self) -> None:
+        """Left to Llama, as in _Linear."""
+
+
 class _Body(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = _Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(_Layer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
 
@@ -170,10 +189,10 @@ class _Attention(nn.Module):
         self.head_size = config.head_size
         self.grouped = config.num_key_value_heads != config.num_attention_heads
         key_value_size = config.num_key_value_heads * config.head_size
-        self.q_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
-        self.k_proj = nn.Linear(config.hidden_size, key_value_size, bias=False)
-        self.v_proj = nn.Linear(config.hidden_size, key_value_size, bias=False)
-        self.o_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
+        self.q_proj = _Linear(config.hidden_size, config.hidden_size)
+        self.k_proj = _Linear(config.hidden_size, key_value_size)
+        self.v_proj = _Linear(config.hidden_size, key_value_size)
+        self.o_proj = _Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor], cache: Cache | None) -> Tensor:
         queries = _rotate(self._heads(self.q_proj(hidden)), rotation)
@@ -196,9 +215,9 @@ class _Attention(nn.Module):
 class _FeedForward(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.gate_proj = _Linear(config.hidden_size, config.intermediate_size)
+        self.up_proj = _Linear(config.hidden_size, config.intermediate_size)
+        self.down_proj = _Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden: Tensor) -> Tensor:
         output: Tensor = self.down_proj(F.silu(self.gate_proj(hidden)) * self.up_proj(hidden))

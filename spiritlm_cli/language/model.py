@@ -80,10 +80,8 @@ class LanguageModel:
         """
         config = LlamaConfig.from_json(read_json(folder / "config.json"), folder / "config.json")
         vocabulary = Vocabulary.load(folder / "tokenizer.model")
-        with torch.device("meta"):
-            network = Llama(config)
         place = _find_device(device)
-        network.to(dtype=_find_dtype(dtype, place)).to_empty(device=place)
+        network = _empty_network(config, place, _find_dtype(dtype, place))
         load_into(
             network,
             _read_weights(folder),
@@ -176,6 +174,20 @@ class LanguageModel:
     @property
     def _device(self) -> torch.device:
         return self.network.model.embed_tokens.weight.device
+
+
+def _empty_network(config: LlamaConfig, device: torch.device, dtype: torch.dtype) -> Llama:
+    """A network without weights, made where it is to be: a large one fits there, and perhaps nowhere else.
+
+    torch's "meta" device would do too, but its imports take longer than loading a small model.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with device:
+            return Llama(config, initialise=False)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _read_weights(folder: Path) -> TensorFile:

@@ -13,9 +13,9 @@ class Sampling:
 
     temperature: divides the logits. top_p: draw from the likeliest tokens that together reach this
     probability. top_k: draw from this many of the likeliest; 0 is all. repetition_penalty: logits of tokens
-    seen before are divided by it where positive and multiplied where negative (after CTRL, arXiv 1909.05858, as
-    transformers does); 1 is none. greedy: take the likeliest, draw nothing. max_new_tokens: the most that are
-    added. seed: the same gives the same.
+    seen before are divided by it where positive and multiplied where negative (as transformers does, after
+    CTRL, arXiv 1909.05858); 1 is none. greedy: take the likeliest, draw nothing. max_new_tokens: the most
+    that are added. seed: the same gives the same.
 
     Raises ValueError that names the field that is out of its range.
     """

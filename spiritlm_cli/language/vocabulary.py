@@ -64,9 +64,10 @@ class Vocabulary:
             raise CheckpointError(f"{source}: has {len(self._bytes)} of the 256 pieces <0x00> to <0xFF>")
         self._byte_ids = {spelled[0]: token for token, spelled in self._bytes.items()}
         not_text = {*self.markers.values(), *self._units}
-        for unsaid in (self._processor.is_control, self._processor.is_unknown, self._processor.is_unused):
-            not_text.update(token for token in range(self.size) if unsaid(token))
-        self.text_ids = [token for token in range(self.size) if token not in not_text]
+        every = list(range(self.size))
+        for is_other in (self._processor.is_control, self._processor.is_unknown, self._processor.is_unused):
+            not_text.update(itertools.compress(every, is_other(every)))
+        self.text_ids = [token for token in every if token not in not_text]
         self._text = frozenset(self.text_ids)
 
     @classmethod
