@@ -38,7 +38,7 @@ class DurationConfig:
 
 @dataclass(frozen=True)
 class HifiGanConfig:
-    """The vocoder's `config.json`. Expressive has `num_f0_tokens` and `num_style_tokens`; base has `num_styles`.
+    """The vocoder's `config.json`. Expressive: has `num_f0_tokens`, `num_style_tokens`; base: `num_styles`.
 
     Hops are in samples; `multispkr` and `multistyle` are true where there are such embeddings.
     """

@@ -1,0 +1,211 @@
+"""Pitch units: a VQ-VAE over F0, 200 Hz to 12.5 Hz, with the release's tensor names.
+
+Architecture: the VQ-VAE of Jukebox (Dhariwal et al. 2020, arXiv 2005.00341), one level of it over F0, as in
+Polyak et al. 2021 (arXiv 2104.00355).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spiritlm_cli.checkpoints.config import from_mapping, read_yaml
+from spiritlm_cli.checkpoints.files import load_into, read_tensors
+from spiritlm_cli.speech.f0 import F0Track
+
+
+@dataclass(frozen=True)
+class ConvConfig:
+    """`encoder_params` and `decoder_params`.
+
+    `downs_t[0]` steps of stride `strides_t[0]`, each followed by `depth` residual blocks `width` wide, the
+    j-th (from 0) with dilation `dilation_growth_rate ** j`.
+    """
+
+    input_emb_width: int
+    output_emb_width: int
+    levels: int
+    downs_t: list[int]
+    strides_t: list[int]
+    width: int
+    depth: int
+    m_conv: float = 1.0
+    dilation_growth_rate: int = 1
+
+    def __post_init__(self) -> None:
+        if self.levels != 1 or len(self.downs_t) != 1 or len(self.strides_t) != 1:
+            raise ValueError(f"levels is {self.levels}; only 1 is known")
+
+
+@dataclass(frozen=True)
+class CodebookConfig:
+    """`vq_params`: `l_bins` codes of `emb_width`; `mu` is the decay of their moving average in training."""
+
+    l_bins: int
+    emb_width: int
+    mu: float = 0.99
+    levels: int = 1
+
+
+@dataclass(frozen=True)
+class PitchConfig:
+    """The VQ-VAE's `config.yaml`."""
+
+    features: str
+    encoder_params: ConvConfig
+    decoder_params: ConvConfig
+    vq_params: CodebookConfig
+    speaker_norm: bool = False
+
+    @property
+    def relative(self) -> bool:
+        """Whether the clip's mean F0 is taken away."""
+        return self.features.startswith("norm_") or self.speaker_norm
+
+    @classmethod
+    def read(cls, path: Path) -> "PitchConfig":
+        """The configuration in a `config.yaml`. Raises CheckpointError."""
+        content = read_yaml(path)
+        parts: dict[str, Any] = {
+            "encoder_params": ConvConfig,
+            "decoder_params": ConvConfig,
+            "vq_params": CodebookConfig,
+        }
+        for key, part in parts.items():
+            if isinstance(content.get(key), dict):
+                content[key] = from_mapping(part, content[key], path)
+        return from_mapping(cls, content, path)
+
+
+class PitchVqVae(nn.Module):
+    """F0 and voicing to codes, and back."""
+
+    def __init__(self, config: PitchConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.encoder_params)
+        self.vq = Codebook(config.vq_params)
+        self.decoder = Decoder(config.decoder_params)
+
+    @classmethod
+    def load(cls, path: Path, config_path: Path) -> "PitchVqVae":
+        """The VQ-VAE in a file and its `config.yaml`. Raises CheckpointError."""
+        model = cls(PitchConfig.read(config_path))
+        load_into(model, read_tensors(path))
+        return model.eval().requires_grad_(False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features: (batch, 2, frames), see `pitch_features`. Returns (batch, frames // 16) int64 units."""
+        return self.vq.nearest(self.encoder(features))
+
+
+class Encoder(nn.Module):
+    """(batch, channels in, frames) to (batch, channels out, frames / stride ** steps)."""
+
+    def __init__(self, config: ConvConfig) -> None:
+        super().__init__()
+        steps, stride = config.downs_t[0], config.strides_t[0]
+        blocks: list[nn.Module] = []
+        for i in range(steps):
+            channels = config.input_emb_width if i == 0 else config.width
+            down = nn.Conv1d(channels, config.width, 2 * stride, stride, padding=stride // 2)
+            blocks.append(nn.Sequential(down, _resnet(config)))
+        blocks.append(nn.Conv1d(config.width, config.output_emb_width, 3, padding=1))
+        self.level_blocks = nn.ModuleList([Layers(blocks)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.level_blocks[0](x)
+        return out
+
+
+class Decoder(nn.Module):
+    """The encoder turned round: (batch, channels out, frames) to (batch, channels in, 16 * frames)."""
+
+    def __init__(self, config: ConvConfig) -> None:
+        super().__init__()
+        steps, stride = config.downs_t[0], config.strides_t[0]
+        blocks: list[nn.Module] = [nn.Conv1d(config.output_emb_width, config.width, 3, padding=1)]
+        for i in range(steps):
+            channels = config.output_emb_width if i == steps - 1 else config.width
+            up = nn.ConvTranspose1d(config.width, channels, 2 * stride, stride, padding=stride // 2)
+            blocks.append(nn.Sequential(_resnet(config, reverse=True), up))
+        self.level_blocks = nn.ModuleList([Layers(blocks)])
+        self.out = nn.Conv1d(config.output_emb_width, config.input_emb_width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.out(self.level_blocks[0](x))
+        return out
+
+
+class Codebook(nn.Module):
+    """The codes, named as in the release: `level_blocks.0.k`, (codes, dim)."""
+
+    def __init__(self, config: CodebookConfig) -> None:
+        super().__init__()
+        level = nn.Module()
+        level.register_buffer("k", torch.zeros(config.l_bins, config.emb_width))
+        self.level_blocks = nn.ModuleList([level])
+
+    @property
+    def codes(self) -> Tensor:
+        """(codes, dim)."""
+        return self.level_blocks[0].get_buffer("k")
+
+    def nearest(self, latents: Tensor) -> Tensor:
+        """latents: (batch, dim, frames). Returns (batch, frames) int64, the nearest code of each."""
+        x = latents.transpose(1, 2)
+        # |x|² is the same for all codes
+        return (self.codes.square().sum(1) - 2 * x @ self.codes.T).argmin(2)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """ids: (batch, frames). Returns their codes, (batch, dim, frames)."""
+        return self.codes[ids].transpose(1, 2)
+
+
+class Layers(nn.Module):
+    """Layers one after another under the name `model`, as the release's tensors have it."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.model(x)
+        return out
+
+
+class ResidualBlock(nn.Module):
+    """(batch, channels, frames) plus two convolutions of it, the first dilated."""
+
+    def __init__(self, channels: int, hidden: int, dilation: int) -> None:
+        super().__init__()
+        self.model = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv1d(channels, hidden, 3, padding=dilation, dilation=dilation),
+            nn.ReLU(),
+            nn.Conv1d(hidden, channels, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.model(x)
+        return out
+
+
+def pitch_features(track: F0Track, relative: bool) -> Tensor:
+    """What the VQ-VAE takes: (2, frames) float32, F0 and 1 where there is voice.
+
+    relative: take the mean of the voiced F0 away from every F0 that is not 0.
+    """
+    f0 = track.f0
+    if relative and track.voiced.any():
+        f0 = np.where(f0 != 0, f0 - f0[track.voiced].mean(), f0)
+    return torch.from_numpy(np.stack([f0, track.voiced]).astype(np.float32))
+
+
+def _resnet(config: ConvConfig, reverse: bool = False) -> nn.Module:
+    powers = range(config.depth - 1, -1, -1) if reverse else range(config.depth)
+    hidden = int(config.m_conv * config.width)
+    return Layers([ResidualBlock(config.width, hidden, config.dilation_growth_rate**j) for j in powers])

@@ -1,0 +1,146 @@
+"""Style units: a wav2vec 2.0 classifier of each second, with the tensor names that transformers gives it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from spiritlm_cli.checkpoints.config import from_mapping, read_json
+from spiritlm_cli.checkpoints.files import load_into, read_tensors
+from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
+from spiritlm_cli.speech.weight_norm import fold
+
+# The frames of one style unit: a second of them at 50 Hz.
+WINDOW = 50
+
+# transformers' names of layers for ours; `{}` is a layer's number.
+NAMES = {
+    "wav2vec2.feature_extractor.conv_layers.{}.conv": "encoder.features.convs.{}",
+    "wav2vec2.feature_extractor.conv_layers.0.layer_norm": "encoder.features.norm",
+    "wav2vec2.feature_projection.layer_norm": "encoder.feature_norm",
+    "wav2vec2.feature_projection.projection": "encoder.projection",
+    "wav2vec2.encoder.pos_conv_embed.conv": "encoder.position.conv",
+    "wav2vec2.encoder.layer_norm": "encoder.norm",
+    "wav2vec2.encoder.layers.{}.attention.q_proj": "encoder.layers.{}.query",
+    "wav2vec2.encoder.layers.{}.attention.k_proj": "encoder.layers.{}.key",
+    "wav2vec2.encoder.layers.{}.attention.v_proj": "encoder.layers.{}.value",
+    "wav2vec2.encoder.layers.{}.attention.out_proj": "encoder.layers.{}.out",
+    "wav2vec2.encoder.layers.{}.layer_norm": "encoder.layers.{}.attention_norm",
+    "wav2vec2.encoder.layers.{}.feed_forward.intermediate_dense": "encoder.layers.{}.inner",
+    "wav2vec2.encoder.layers.{}.feed_forward.output_dense": "encoder.layers.{}.outer",
+    "wav2vec2.encoder.layers.{}.final_layer_norm": "encoder.layers.{}.norm",
+    "projector": "projector",
+    "classifier": "classifier",
+}
+# Left over from training.
+_UNUSED = ("_float_tensor", "wav2vec2.masked_spec_embed")
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    """What of transformers' `config.json` makes the network; the rest of that file is transformers' own."""
+
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    conv_dim: list[int]
+    conv_kernel: list[int]
+    conv_stride: list[int]
+    num_conv_pos_embeddings: int
+    num_conv_pos_embedding_groups: int
+    classifier_proj_size: int
+    id2label: dict[str, str]
+    hidden_act: str = "gelu"
+    conv_bias: bool = False
+    feat_extract_norm: str = "group"
+    feat_extract_activation: str = "gelu"
+    do_stable_layer_norm: bool = False
+    layer_norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        known = {
+            "hidden_act": "gelu",
+            "conv_bias": False,
+            "feat_extract_norm": "group",
+            "feat_extract_activation": "gelu",
+            "do_stable_layer_norm": False,
+            "layer_norm_eps": 1e-5,
+        }
+        for name, value in known.items():
+            if getattr(self, name) != value:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; only {value!r} is known")
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        return EncoderConfig(
+            conv=tuple(zip(self.conv_dim, self.conv_kernel, self.conv_stride, strict=True)),
+            dim=self.hidden_size,
+            ffn_dim=self.intermediate_size,
+            heads=self.num_attention_heads,
+            layers=self.num_hidden_layers,
+            position_kernel=self.num_conv_pos_embeddings,
+            position_groups=self.num_conv_pos_embedding_groups,
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "StyleConfig":
+        """The configuration in a `config.json`. Raises CheckpointError."""
+        content = read_json(path)
+        return from_mapping(cls, content, path, ignore=set(content) - set(cls.__dataclass_fields__))
+
+
+class StyleEncoder(nn.Module):
+    """Which of the styles each second is in."""
+
+    def __init__(self, config: StyleConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = SpeechEncoder(config.encoder)
+        self.projector = nn.Linear(config.hidden_size, config.classifier_proj_size)
+        self.classifier = nn.Linear(config.classifier_proj_size, len(config.id2label))
+
+    @classmethod
+    def load(cls, path: Path) -> "StyleEncoder":
+        """The classifier in a file, with `config.json` beside it. Raises CheckpointError."""
+        model = cls(StyleConfig.read(path.parent / "config.json"))
+        load_into(model, fold(read_tensors(path)), rename=_our_name, ignore=_UNUSED)
+        return model.eval().requires_grad_(False)
+
+    def logits(self, waveform: Tensor) -> Tensor:
+        """waveform: (batch, samples) at 16 kHz, all of one length. Returns (batch, seconds, styles).
+
+        The last second may be a part of one.
+        """
+        centred = waveform - waveform.mean(1, keepdim=True)
+        variance = centred.square().mean(1, keepdim=True)
+        projected = self.projector(self.encoder(centred / torch.sqrt(variance + 1e-7)))
+        means = torch.stack([window.mean(1) for window in torch.split(projected, WINDOW, dim=1)], dim=1)
+        out: Tensor = self.classifier(means)
+        return out
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """waveform: as for `logits`. Returns (batch, seconds) int64 units."""
+        return self.logits(waveform).argmax(2)
+
+
+def release_names(model: StyleEncoder) -> dict[str, Tensor]:
+    """A model's tensors under the names that `load` reads."""
+    theirs = {ours: name for name, ours in NAMES.items()}
+    return {_renamed(name, theirs): tensor for name, tensor in model.state_dict().items()}
+
+
+def _our_name(name: str) -> str:
+    return _renamed(name, NAMES)
+
+
+def _renamed(name: str, names: dict[str, str]) -> str:
+    """A tensor by its other name; an unknown one keeps its own, to be complained of."""
+    layer, _, parameter = name.rpartition(".")
+    if layer in names:
+        return f"{names[layer]}.{parameter}"
+    number = re.search(r"\.(\d+)", layer)
+    other = names.get(re.sub(r"\.\d+", ".{}", layer, count=1))
+    return f"{other.format(number[1])}.{parameter}" if other and number else name
