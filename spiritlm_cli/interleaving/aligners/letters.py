@@ -1,13 +1,13 @@
 """English letters to sounds, for words that are in no dictionary.
 
-A table of rules of our own, tried in order at each place in the word; the first that fits says its phones and takes
-its letters. It knows the common spellings only: good enough for a forced aligner, which needs about the right
-number of about the right sounds, not for reading aloud. Phones are ARPABET without stress, as in CMUdict.
+A table of rules of our own, tried in order at each place in the word; the first that fits says its phones and
+takes its letters. It knows the common spellings only: good enough for a forced aligner, which needs about the
+right number of about the right sounds, not for reading aloud. Phones are ARPABET without stress, as in CMUdict.
 """
 
 import re
 
-# letters with what must stand before (?<=…, ?<!…) and after (?=…, ?!…), and the phones; ^ and $ are the word's ends
+# letters, with what must stand before (?<=, ?<!) and after (?=, ?!), and their phones; ^ and $: the word's ends
 RULES = [
     # endings
     (r"(?<=t)ure(?=s?$)", "ER"),  # with the t of the rule below: picture
@@ -150,7 +150,7 @@ COMPILED = [(re.compile(pattern), phones.split()) for pattern, phones in RULES]
 
 
 def letters_to_phones(word: str) -> list[str]:
-    """A pronunciation for a word of the letters a-z, such as ["F", "L", "ER", "B"] for flurb; may be empty ("h")."""
+    """A pronunciation for a word of the letters a-z, such as F L ER B for flurb; may be empty ("h")."""
     phones: list[str] = []
     place = 0
     while place < len(word):

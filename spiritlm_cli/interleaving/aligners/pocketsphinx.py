@@ -97,13 +97,15 @@ def _pcm(waveform: Waveform) -> bytes:
 
 
 def _decode(decoder: Decoder, sound: bytes) -> None:
+    # forgets the noise of the clip before
+    decoder.start_stream()
     decoder.start_utt()
     decoder.process_raw(sound, full_utt=True)
     decoder.end_utt()
 
 
 def _token_times(tokens: list[str], entries: list[list[str]], times: list[tuple[float, float]]) -> Alignment:
-    words = []
+    words: list[Word] = []
     place = 0
     for token, of_token in zip(tokens, entries, strict=True):
         if of_token:

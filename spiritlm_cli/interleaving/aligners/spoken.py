@@ -1,4 +1,4 @@
-"""From a written token to the words that are said: numbers, abbreviations, symbols and initials spoken out."""
+"""From written tokens to the words that are said: numbers, abbreviations, symbols, initials spoken out."""
 
 import re
 import unicodedata
@@ -7,11 +7,10 @@ from itertools import pairwise
 # the ways to say one thing, each a tuple of lower-case words; an aligner takes the way that fits the sound
 Ways = tuple[tuple[str, ...], ...]
 
-ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+ONES += ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"]
+ONES += ["nineteen"]
+TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
 ORDINALS = {
     "one": "first",
@@ -134,13 +133,13 @@ def piece_parts(piece: re.Match[str]) -> list[Ways]:
 def number_ways(digits: str, decimals: str = "", ending: str = "") -> Ways:
     """The ways to say a number: as a cardinal, with or without "and", as a year, digit by digit.
 
-    digits may have thousands separators; decimals is "" or ".5"; ending "", an ordinal's (st, nd, rd, th) or s.
+    digits may have thousands separators; decimals: "" or ".5"; ending: "", an ordinal's (st, nd, rd, th) or s.
     """
     value = int(digits.replace(",", ""))
     ways = [cardinal(value), cardinal(value, joint=("and",))]
     if re.fullmatch(r"1[1-9]\d\d|20\d\d", digits):
         ways.insert(0, year(value))
-    if len(digits) > 4 and "," not in digits or digits.startswith("0"):
+    if (len(digits) > 4 and "," not in digits) or digits.startswith("0"):
         ways.append(tuple(ONES[int(digit)] for digit in digits))
     if decimals:
         ways = [(*way, "point", *(ONES[int(digit)] for digit in decimals[1:])) for way in ways]
@@ -152,7 +151,7 @@ def number_ways(digits: str, decimals: str = "", ending: str = "") -> Ways:
 
 
 def cardinal(value: int, joint: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """A whole number in words; joint stands between hundreds and the rest ("and" where British English is read)."""
+    """A whole number in words; joint, such as "and", stands between hundreds and the rest."""
     if value >= 10**15:
         return tuple(ONES[int(digit)] for digit in str(value))
     for scale, name in SCALES:
@@ -181,12 +180,8 @@ def year(value: int) -> tuple[str, ...]:
 
 def ordinal(words: tuple[str, ...]) -> tuple[str, ...]:
     """The ordinal of a cardinal in words."""
-    last = words[-1]
-    if last.endswith("y"):
-        last = f"{last[:-1]}ieth"
-    else:
-        last = ORDINALS.get(last, f"{last}th")
-    return (*words[:-1], last)
+    *before, last = words
+    return (*before, f"{last[:-1]}ieth" if last.endswith("y") else ORDINALS.get(last, f"{last}th"))
 
 
 def plural(word: str) -> str:
