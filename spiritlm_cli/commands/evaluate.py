@@ -1,0 +1,167 @@
+"""`spiritlm evaluate TASK`: benchmarks over a manifest."""
+
+import json
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spiritlm_cli.commands import options
+from spiritlm_cli.commands.lines import Failures, LineWriter
+
+if TYPE_CHECKING:
+    from spiritlm_cli.evaluation.recognition import SpeechToText, TextToSpeech
+    from spiritlm_cli.evaluation.resynthesis import Resynthesis
+
+evaluate = typer.Typer(name="evaluate", cls=options.Group, no_args_is_help=True, rich_markup_mode=None)
+
+Manifest = Annotated[
+    Path, typer.Option(help="TSV with a header line or JSONL: id, audio, text, and speaker.")
+]
+Recogniser = Annotated[
+    str,
+    typer.Option(
+        "--asr", metavar="NAME|DIR", help="The faster-whisper model that listens, by name or folder."
+    ),
+]
+Speaker = Annotated[str | None, typer.Option(help="The vocoder's voice.  [default: the model's]")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only this many clips, from the first.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object in place of the table.")]
+Items = Annotated[Path | None, typer.Option(metavar="FILE", help="Write what each clip gave here, as JSONL.")]
+
+
+@evaluate.callback()
+def about() -> None:
+    """Measure how well a model does; the result goes to stdout.
+
+    \b
+    Examples:
+      spiritlm evaluate resynthesis --manifest clips.tsv
+      spiritlm evaluate asr --manifest clips.tsv --limit 20 --json
+      spiritlm evaluate tts --manifest clips.tsv --asr large-v3 --items items.jsonl
+    """
+
+
+@evaluate.command(cls=options.Command)
+def resynthesis(
+    manifest: Manifest,
+    asr: Recogniser = "base.en",
+    speaker: Annotated[
+        str | None,
+        typer.Option(help="The voice; same: the clip's own where it has one.  [default: the model's]"),
+    ] = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    items: Items = None,
+    units: options.Units = "expressive",
+    on_error: options.OnError = "fail",
+    errors: options.ErrorsFile = None,
+    model: options.Model = None,
+    device: options.Device = "auto",
+) -> None:
+    """Word and character errors of speech that went through tokens and back, beside the original's.
+
+    \b
+    Example:
+      spiritlm evaluate resynthesis --manifest clips.tsv --limit 40
+    """
+    from spiritlm_cli.evaluation.resynthesis import Resynthesis
+
+    task = Resynthesis.load(
+        model, expressive=units == "expressive", device=device, recogniser=asr, speaker=speaker
+    )
+    _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
+
+
+@evaluate.command(cls=options.Command)
+def asr(
+    manifest: Manifest,
+    limit: Limit = None,
+    as_json: Json = False,
+    items: Items = None,
+    units: options.Units = "expressive",
+    on_error: options.OnError = "fail",
+    errors: options.ErrorsFile = None,
+    model: options.Model = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = None,
+) -> None:
+    """Errors of the text that the language model writes after speech.
+
+    \b
+    Example:
+      spiritlm evaluate asr --manifest clips.tsv --limit 40
+    """
+    from spiritlm_cli.evaluation.recognition import SpeechToText
+
+    task = SpeechToText.load(model, expressive=units == "expressive", device=device, dtype=dtype)
+    _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
+
+
+@evaluate.command(cls=options.Command)
+def tts(
+    manifest: Manifest,
+    asr: Recogniser = "base.en",
+    speaker: Speaker = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of what the language model draws.")] = 0,
+    limit: Limit = None,
+    as_json: Json = False,
+    items: Items = None,
+    units: options.Units = "expressive",
+    on_error: options.OnError = "fail",
+    errors: options.ErrorsFile = None,
+    model: options.Model = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = None,
+) -> None:
+    """Errors of what is heard in the speech that the language model makes of text.
+
+    \b
+    Example:
+      spiritlm evaluate tts --manifest clips.tsv --limit 40
+    """
+    from spiritlm_cli.evaluation.recognition import TTS_SAMPLING, TextToSpeech
+
+    task = TextToSpeech.load(
+        model,
+        expressive=units == "expressive",
+        device=device,
+        dtype=dtype,
+        recogniser=asr,
+        speaker=speaker,
+        sampling=replace(TTS_SAMPLING, seed=seed),
+    )
+    _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
+
+
+def _measure(
+    task: "Resynthesis | SpeechToText | TextToSpeech",
+    manifest: Path,
+    limit: int | None,
+    as_json: bool,
+    items: Path | None,
+    failures: Failures,
+) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from spiritlm_cli.audio.manifest import read_manifest
+
+    clips = list(islice(read_manifest(manifest), limit))
+    on_terminal = Console(stderr=True)
+    with failures, LineWriter(items) if items else nullcontext() as writer:
+        found: list[Any] = []
+        seen = track(clips, "clips", console=on_terminal, disable=not on_terminal.is_terminal)
+        for _, item in failures.each(seen, task.measure):
+            if item is not None:
+                found.append(item)
+                if writer:
+                    writer.write_text(json.dumps(item.to_json(), ensure_ascii=False))
+        report = task.report(found)
+        if as_json:
+            typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        else:
+            Console().print(report.table())

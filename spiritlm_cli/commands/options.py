@@ -1,0 +1,156 @@
+"""The options that commands share, each defined once."""
+
+import logging
+import random
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from spiritlm_cli import __version__
+
+log = logging.getLogger("spiritlm_cli")
+
+UnitSet = Literal["base", "expressive"]
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="nano|DIR|HF-REPO",
+        help="The checkpoint: the embedded nano, a folder, or a Hugging Face repository.  "
+        "[default: $SPIRITLM_CHECKPOINTS_DIR where it is set, else nano]",
+    ),
+]
+Units = Annotated[UnitSet, typer.Option(help="Phonetic units alone, or with pitch and style.")]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Where the models run.")]
+Dtype = Annotated[
+    Literal["float32", "bfloat16", "float16"] | None,
+    typer.Option(help="Number format of the language model.  [default: float32 on a CPU, else bfloat16]"),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Makes what is drawn at random the same again.  [default: drawn, shown with -v]"
+    ),
+]
+Ids = Annotated[
+    bool | None,
+    typer.Option(
+        "--ids/--no-ids", help="Begin each line with `id<TAB>`, or never.  [default: where there are ids]"
+    ),
+]
+HeaderLine = Annotated[
+    bool, typer.Option("--header", help="Begin with a `#spiritlm 1 …` line that says whose tokens these are.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", help="Write to this file, not stdout; it gets its name when it is complete."
+    ),
+]
+Manifest = Annotated[
+    str | None,
+    typer.Option(
+        help="TSV with a header line or JSONL (or .gz of them): id, audio, start, end, text, speaker, words."
+    ),
+]
+OnError = Annotated[
+    Literal["fail", "skip"],
+    typer.Option(
+        help="At an input that can't be used: stop, or leave its line empty, go on, and exit 1 at the end."
+    ),
+]
+ErrorsFile = Annotated[
+    Path | None,
+    typer.Option("--errors", metavar="FILE", help="With skip, also write `id<TAB>reason` lines here."),
+]
+
+Words = Annotated[str, typer.Option(metavar="N:M", help="Words in a span, least and most.")]
+
+
+def word_range(text: str) -> tuple[int, int]:
+    """`10:30` as two numbers. Raises a usage error."""
+    least, colon, most = text.partition(":")
+    if not (colon and least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most)):
+        raise typer.BadParameter(f"a range is written 10:30, least and most, not {text}")
+    return int(least), int(most)
+
+
+def drawn_seed(seed: int | None) -> int:
+    """The seed asked for, or a new one; -v shows it."""
+    seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    log.info("seed %d", seed)
+    return seed
+
+
+def tell(message: str) -> None:
+    """Something for the person at the terminal, unless --quiet."""
+    if log.isEnabledFor(logging.WARNING):
+        typer.echo(message, err=True)
+
+
+def _quiet(value: bool) -> None:
+    if value:
+        log.setLevel(logging.ERROR)
+
+
+def _verbose(value: bool) -> None:
+    if value:
+        log.setLevel(logging.INFO)
+
+
+def _debug(context: typer.Context, value: bool) -> None:
+    if value:
+        context.meta["spiritlm.debug"] = True
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"spiritlm {__version__}")
+        raise typer.Exit()
+
+
+def _general(
+    quiet: Annotated[
+        bool,
+        typer.Option("-q", "--quiet", callback=_quiet, expose_value=False, help="Only errors on stderr."),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "-v", "--verbose", callback=_verbose, expose_value=False, help="Say what is being done."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", callback=_debug, expose_value=False, help="Show the traceback of an error."),
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, expose_value=False, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+) -> None:
+    """Options of every command; typer makes their parser objects from this signature."""
+
+
+def _general_options() -> list[Any]:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(_general)
+    return typer.main.get_command(app).params
+
+
+class Command(TyperCommand):
+    """A command that has the general options too, after its own."""
+
+    def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, params=[*(params or []), *_general_options()], **kwargs)
+
+
+class Group(TyperGroup):
+    """A group of commands; it takes the general options too."""
+
+    def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, params=[*(params or []), *_general_options()], **kwargs)
