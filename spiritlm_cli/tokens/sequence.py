@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, groupby
 
 from spiritlm_cli.tokens.units import Unit
 
@@ -23,6 +24,16 @@ class SpeechSpan:
 Span = TextSpan | SpeechSpan
 
 
+def _join(kind: type[Span], spans: list[Span]) -> Span:
+    if len(spans) == 1:
+        return spans[0]
+    if kind is TextSpan:
+        return TextSpan("".join(span.text for span in spans if isinstance(span, TextSpan)))
+    return SpeechSpan(
+        tuple(chain.from_iterable(span.units for span in spans if isinstance(span, SpeechSpan)))
+    )
+
+
 @dataclass(frozen=True)
 class Sequence:
     """Spans in canonical form: none is empty, and neighbours differ in kind. `Sequence.of` makes it so."""
@@ -32,23 +43,8 @@ class Sequence:
     @classmethod
     def of(cls, spans: Iterable[Span]) -> "Sequence":
         """Drop empty spans and join neighbours of one kind."""
-        merged: list[Span] = []
-        for span in spans:
-            last = merged[-1] if merged else None
-            if isinstance(span, TextSpan):
-                if not span.text:
-                    continue
-                if isinstance(last, TextSpan):
-                    merged[-1] = TextSpan(last.text + span.text)
-                    continue
-            else:
-                if not span.units:
-                    continue
-                if isinstance(last, SpeechSpan):
-                    merged[-1] = SpeechSpan(last.units + span.units)
-                    continue
-            merged.append(span)
-        return cls(tuple(merged))
+        kept = (span for span in spans if (span.text if isinstance(span, TextSpan) else span.units))
+        return cls(tuple(_join(kind, list(group)) for kind, group in groupby(kept, key=type)))
 
     @property
     def speech(self) -> tuple[SpeechSpan, ...]:

@@ -32,7 +32,7 @@ class Unit(NamedTuple):
 class Rates:
     """Tokens a second of each stream, as used to put them in time order.
 
-    Phonetic units come 25 a second; 24.99 makes them follow the pitch and style tokens that they coincide with.
+    Phonetic units come 25 a second; 24.99 makes them follow the pitch and style tokens they coincide with.
     """
 
     hubert: float = 24.99
@@ -44,8 +44,8 @@ class Rates:
 class Units:
     """What the tokenizer hears in one clip: each stream at its own rate, runs not merged.
 
-    hubert: (frames,) int64 at 25 Hz. pitch: (frames // 2,) at 12.5 Hz and style: (seconds,) at 1 Hz, or both None
-    where only phonetic units were asked for.
+    hubert: (frames,) int64 at 25 Hz. pitch: (frames // 2,) at 12.5 Hz and style: (seconds,) at 1 Hz, or both
+    None where only phonetic units were asked for.
     """
 
     hubert: IntArray

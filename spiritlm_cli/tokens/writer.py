@@ -1,0 +1,72 @@
+"""Token lines out, in the canonical form that docs/token-format.md describes."""
+
+import re
+
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.tokens.sequence import Header, Line, Sequence, TextSpan
+from spiritlm_cli.tokens.units import Unit
+
+_SPECIAL = re.compile(r"[\\\[\n\t\r\0\ud800-\udfff]")
+_ESCAPES = {"\\": r"\\", "[": r"\[", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
+_NOT_IN_ID = re.compile(r"[\n\t\r\0\ud800-\udfff]")
+_MODEL = re.compile(r"[^\s\0\ud800-\udfff][^\n\t\r\0\ud800-\udfff]*")
+_TOKENIZER = re.compile(r"[^\s\0\ud800-\udfff]+")
+_HIGHEST_ID = 10**18 - 1
+
+
+class _Spellings(dict[Unit, str]):
+    """From units to their spelling; those that models have are kept."""
+
+    def __missing__(self, unit: Unit) -> str:
+        if not 0 <= unit.id <= _HIGHEST_ID:
+            raise TokenError(f"a unit's id must be from 0 to {_HIGHEST_ID}, this one has {unit.id}")
+        spelling = f"[{unit.kind.value}{int(unit.id)}]"
+        if unit.id < 1024:
+            self[unit] = spelling
+        return spelling
+
+
+_SPELLINGS = _Spellings()
+
+
+def format_sequence(sequence: Sequence) -> str:
+    """A sequence as text; `parse_sequence` gives the same sequence back.
+
+    Raises TokenError for what the format can't hold: NUL or half a surrogate pair in text, a negative unit.
+    """
+    parts: list[str] = []
+    for span in sequence.spans:
+        if isinstance(span, TextSpan):
+            parts.append("[TEXT]")
+            parts.append(_SPECIAL.sub(_escape, span.text))
+        else:
+            parts.append("[SPEECH]")
+            parts.extend(map(_SPELLINGS.__getitem__, span.units))
+    return "".join(parts)
+
+
+def format_line(line: Line) -> str:
+    """A line, without its line end. Raises TokenError for an id or a sequence that the format can't hold."""
+    sequence = format_sequence(line.sequence)
+    if line.id is None:
+        return sequence
+    if not line.id or _NOT_IN_ID.search(line.id):
+        raise TokenError(f"an id can't be empty or hold tab, line end, NUL or broken UTF-8: {line.id!a}")
+    return f"{line.id}\t{sequence}"
+
+
+def format_header(header: Header) -> str:
+    """The first line, which says where units come from, without its line end.
+
+    Raises TokenError for names that it can't hold.
+    """
+    if not _MODEL.fullmatch(header.model) or not _TOKENIZER.fullmatch(header.tokenizer):
+        raise TokenError(f"names that a header can't hold: {header.model!a}, {header.tokenizer!a}")
+    return f"#spiritlm 1 model={header.model} tokenizer={header.tokenizer}"
+
+
+def _escape(special: re.Match[str]) -> str:
+    try:
+        return _ESCAPES[special[0]]
+    except KeyError:
+        raise TokenError(f"text that a token line can't hold: {special[0]!a}") from None

@@ -1,0 +1,133 @@
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
+from spiritlm_cli.tokens.timeline import frame_units, merge_streams, restore_streams, timed_units
+from spiritlm_cli.tokens.units import Kind, Unit, Units
+from spiritlm_cli.tokens.writer import format_sequence
+
+DATA = Path(__file__).parents[1] / "data"
+PUBLISHED = json.loads((DATA / "published_tokens.json").read_text())
+STREAMS = json.loads((DATA / "token_cases.json").read_text())["streams"]
+
+
+def ids(text: str) -> np.ndarray:
+    return np.array(text.split(), dtype=np.int64)
+
+
+def of(line: str) -> tuple[Unit, ...]:
+    return tuple(unit for span in parse_sequence(line).speech for unit in span.units)
+
+
+def spelled(span: SpeechSpan) -> str:
+    return "".join(map(str, span.units))
+
+
+stream = st.lists(st.integers(0, 5), min_size=1, max_size=300).map(
+    lambda found: np.array(found, dtype=np.int64)
+)
+
+
+def test_the_published_units_give_the_published_lines() -> None:
+    found = {name: ids(text) for name, text in PUBLISHED["units"].items()}
+    assert spelled(merge_streams(Units(**found))) == PUBLISHED["expressive"]
+    assert spelled(merge_streams(Units(hubert=found["hubert"]))) == PUBLISHED["base"]
+
+
+def test_order_on_ties_and_just_after() -> None:
+    units = Units(hubert=np.arange(26), pitch=np.arange(13), style=np.arange(2))
+    kinds = "".join(unit.kind.value[0] for unit in merge_streams(units).units)
+    # All three coincide at 0 s, every second frame with a pitch unit, and frame 25 with the style unit at 1 s.
+    assert kinds == "SPH" + "HPH" * 12 + "SH"
+
+
+def test_repeats_are_dropped_with_the_first_time() -> None:
+    units = Units(hubert=ids("7 7 8 8 7"), pitch=ids("3 3 3"), style=ids("1 1"))
+    timed = timed_units(units)
+    assert spelled(SpeechSpan(timed.units)) == "[St1][Pi3][Hu7][Hu8][Hu7][St1]"
+    assert timed.seconds == pytest.approx([0, 0, 0, 2 / 24.99, 4 / 24.99, 1])
+    kept = merge_streams(units, keep_repeats=True)
+    assert spelled(kept) == "[St1][Pi3][Hu7][Hu7][Pi3][Hu8][Hu8][Pi3][Hu7][St1]"
+
+
+def test_empty_streams() -> None:
+    empty = np.empty(0, dtype=np.int64)
+    assert merge_streams(Units(empty)).units == ()
+    assert merge_streams(Units(empty, empty, empty)).units == ()
+    assert len(frame_units(()).hubert) == 0
+
+
+@given(stream, stream, stream)
+def test_streams_come_back_where_repeats_are_kept(
+    hubert: np.ndarray, pitch: np.ndarray, style: np.ndarray
+) -> None:
+    span = merge_streams(Units(hubert, pitch, style), keep_repeats=True)
+    line = format_sequence(Sequence((span,)))
+    (read,) = parse_sequence(line).speech
+    back = restore_streams(read)
+    assert back.hubert.tolist() == hubert.tolist()
+    assert back.pitch is not None
+    assert back.pitch.tolist() == pitch.tolist()
+    assert back.style is not None
+    assert back.style.tolist() == style.tolist()
+
+
+@given(stream, stream, stream)
+def test_time_never_goes_back(hubert: np.ndarray, pitch: np.ndarray, style: np.ndarray) -> None:
+    timed = timed_units(Units(hubert, pitch, style))
+    assert (np.diff(timed.seconds) >= 0).all()
+    rank = {Kind.STYLE: 0, Kind.PITCH: 1, Kind.HUBERT: 2}
+    for here, there, before, after in zip(
+        timed.units, timed.units[1:], timed.seconds, timed.seconds[1:], strict=False
+    ):
+        assert before < after or rank[here.kind] < rank[there.kind]
+    for kind in (Kind.HUBERT, Kind.PITCH):
+        of_kind = [unit for unit in timed.units if unit.kind is kind]
+        assert all(a != b for a, b in itertools.pairwise(of_kind))
+
+
+def test_restored_streams_that_are_not_there() -> None:
+    units = restore_streams(SpeechSpan(of("[Hu1][Hu1]")))
+    assert units.hubert.tolist() == [1, 1]
+    assert units.pitch is None
+    assert units.style is None
+
+
+@pytest.mark.parametrize("case", STREAMS, ids=lambda case: case["line"])
+def test_frames_of_the_cases(case: dict[str, str]) -> None:
+    frames = frame_units(of(case["line"]))
+    assert frames.pitch is not None
+    assert frames.style is not None
+    assert frames.hubert.tolist() == ids(case["hubert"]).tolist()
+    assert frames.pitch.tolist() == ids(case["pitch"]).tolist()
+    assert frames.style.tolist() == ids(case["style"]).tolist()
+
+
+def test_frames_before_the_first_pitch_and_style_take_the_first() -> None:
+    frames = frame_units(of("[Hu1][Hu2][Pi3][Hu4][St5][Pi6][Pi7][Hu8][St9]"))
+    assert frames.pitch is not None
+    assert frames.style is not None
+    assert frames.hubert.tolist() == [1, 2, 4, 8]
+    assert frames.pitch.tolist() == [3, 3, 3, 7]
+    assert frames.style.tolist() == [5, 5, 5, 5]
+
+
+def test_frames_without_some_streams() -> None:
+    base = frame_units(of("[Hu1][Hu2]"), default_style=8)
+    assert base.pitch is None
+    assert base.style is None
+    pitched = frame_units(of("[Pi3][Hu1][Hu2]"), default_style=8)
+    assert pitched.style is not None
+    assert pitched.style.tolist() == [8, 8]
+    assert frame_units(of("[Pi3][Hu1]")).style is None
+    styled = frame_units(of("[St4][Hu1]"), default_style=8)
+    assert styled.pitch is None
+    assert styled.style is not None
+    assert styled.style.tolist() == [4]

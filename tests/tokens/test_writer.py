@@ -1,0 +1,100 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.tokens.reader import parse_header, parse_line, parse_sequence, read_lines
+from spiritlm_cli.tokens.sequence import Header, Line, Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.tokens.writer import format_header, format_line, format_sequence
+
+units = st.builds(Unit, st.sampled_from(Kind), st.integers(0, 600) | st.integers(0, 10**18 - 1))
+speech = st.builds(SpeechSpan, st.lists(units, max_size=20).map(tuple))
+# Pieces that the notation is made of, so that texts look like it more often than by chance.
+pieces = st.sampled_from(
+    ["[", "]", "\\", "\n", "\t", "\r", "n", "Hu", "1", "[Text]", "[SPEECH]", "[Hu1]", "\u2028", "\x85"]
+)
+texts = st.text() | st.lists(pieces).map("".join)
+text = st.builds(TextSpan, texts.map(lambda found: found.replace("\0", "")))
+sequences = st.lists(text | speech).map(Sequence.of)
+ids = st.text(st.characters(exclude_characters="\t\n\r\0", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(sequences)
+def test_what_is_written_is_read_back(sequence: Sequence) -> None:
+    assert parse_sequence(format_sequence(sequence)) == sequence
+
+
+@given(st.lists(st.builds(Line, sequences, st.none() | ids)))
+def test_lines_are_read_back_from_a_stream(lines: list[Line]) -> None:
+    # A first line could begin with an id that begins with a byte-order mark, which would be taken off.
+    lines = [Line(Sequence()), *lines]
+    stream = io.BytesIO("".join(format_line(line) + "\n" for line in lines).encode())
+    assert list(read_lines(stream)) == lines
+
+
+@given(sequences)
+def test_one_form_for_each_sequence(sequence: Sequence) -> None:
+    written = format_sequence(sequence)
+    assert format_sequence(parse_sequence(written)) == written
+    assert not set("\n\r\t") & set(written)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "written"),
+    [
+        (Sequence(), ""),
+        (Sequence((TextSpan(" a  "),)), "[TEXT] a  "),
+        (Sequence((TextSpan("a\\"), SpeechSpan((Unit(Kind.STYLE, 3),)))), r"[TEXT]a\\[SPEECH][St3]"),
+        (Sequence((TextSpan("[Text]]\r\n\t"),)), r"[TEXT]\[Text]]\r\n\t"),
+        (Sequence((TextSpan("\\n"),)), r"[TEXT]\\n"),
+    ],
+)
+def test_canonical_form(sequence: Sequence, written: str) -> None:
+    assert format_sequence(sequence) == written
+
+
+def test_ids_come_first() -> None:
+    assert format_line(Line(Sequence(), "a b/c.wav")) == "a b/c.wav\t"
+    assert format_line(Line(Sequence((TextSpan("y"),)), "x")) == "x\t[TEXT]y"
+    assert parse_line("x\t[TEXT]y\r\n") == Line(Sequence((TextSpan("y"),)), "x")
+
+
+def test_numpy_ids_are_written_as_numbers() -> None:
+    span = SpeechSpan((Unit(Kind.HUBERT, np.int64(7)), Unit(Kind.HUBERT, np.int64(70000))))  # type: ignore[arg-type]
+    assert format_sequence(Sequence((span,))) == "[SPEECH][Hu7][Hu70000]"
+
+
+@pytest.mark.parametrize("bad", ["\0", "a\ud800"])
+def test_text_that_no_line_can_hold(bad: str) -> None:
+    with pytest.raises(TokenError, match="can't hold"):
+        format_sequence(Sequence((TextSpan(bad),)))
+
+
+@pytest.mark.parametrize("number", [-1, 10**18])
+def test_units_that_no_line_can_hold(number: int) -> None:
+    with pytest.raises(TokenError, match=str(number)):
+        format_sequence(Sequence((SpeechSpan((Unit(Kind.HUBERT, number),)),)))
+
+
+@pytest.mark.parametrize("bad", ["", "a\tb", "a\nb", "a\rb", "\0", "\udcff"])
+def test_ids_that_no_line_can_hold(bad: str) -> None:
+    with pytest.raises(TokenError, match="id can't"):
+        format_line(Line(Sequence(), bad))
+
+
+def test_header_is_read_back() -> None:
+    for header in (Header("nano", "0af3"), Header("my models/a b=c", "9")):
+        assert parse_header(format_header(header)) == header
+    assert format_header(Header("nano", "0af3")) == "#spiritlm 1 model=nano tokenizer=0af3"
+
+
+@pytest.mark.parametrize(
+    "header", [Header("", "a"), Header("a\nb", "c"), Header("a", "b c"), Header("a", "")]
+)
+def test_headers_that_cannot_be_written(header: Header) -> None:
+    with pytest.raises(TokenError, match="header"):
+        format_header(header)
