@@ -1,0 +1,41 @@
+# make demo: the pipe on a bundled recording; make test: the tests; make lint: ruff and mypy.
+# Each makes the environment it needs, with the versions in constraints.txt.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+SPIRITLM := $(BIN)/spiritlm
+RECORDING := spiritlm_cli/assets/7143-88743-0029.flac
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	mkdir -p demo
+	$(SPIRITLM) tokenize $(RECORDING) | $(SPIRITLM) decode -o demo/resynthesis.wav
+	$(SPIRITLM) tokenize $(RECORDING) | $(SPIRITLM) generate --seed 1 | $(SPIRITLM) decode -o demo/out.wav
+	@echo
+	@echo "$(RECORDING)  the recording"
+	@echo "demo/resynthesis.wav  the same, through tokens and back"
+	@echo "demo/out.wav  what the model says next"
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo build
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@ $(VENV)/.installed
