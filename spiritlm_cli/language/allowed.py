@@ -16,7 +16,7 @@ def allowed_tokens(vocabulary: Vocabulary, to: Modality | Literal["any"], logits
 
     "speech": units; "text": text pieces; "any": both, and the markers. The end of the sequence always is
     allowed; `<unk>`, `<s>`, and the ids from the vocabulary's size to `logits`, which only pad the embedding,
-    never are.
+    never are, nor is the byte 0, which a token line can't hold.
     """
     ids = [vocabulary.end]
     if to in ("text", "any"):
@@ -27,4 +27,5 @@ def allowed_tokens(vocabulary: Vocabulary, to: Modality | Literal["any"], logits
         ids += vocabulary.markers.values()
     allowed = torch.zeros(logits, dtype=torch.bool)
     allowed[ids] = True
+    allowed[vocabulary.nul] = False
     return allowed

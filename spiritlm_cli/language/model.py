@@ -110,7 +110,7 @@ class LanguageModel:
         kind = self._target(prompt, to)
         ids = self.vocabulary.encode(prompt, None if kind == "any" else kind)
         added: list[int] = []
-        for token in self._continue(ids, kind, sampling, key):
+        for token in self.continue_ids(ids, kind, sampling, key):
             if token == self.vocabulary.end:
                 return Generation(self.vocabulary.decode(added), tuple(added), finished=True)
             added.append(token)
@@ -129,15 +129,15 @@ class LanguageModel:
         if len(ids) > self.context:
             raise TokenError(f"the sequence has {len(ids)} tokens; the model's context is {self.context}")
         tokens = torch.tensor(ids, device=self._device)
-        logits = self.network(tokens[None, :-1])[0].float()
+        logits = self.network(tokens[None])[0, :-1].float()
         losses = F.cross_entropy(logits, tokens[1:], reduction="none")
         return Score(-losses.double().sum().item(), len(ids) - 1)
 
     @torch.inference_mode()
-    def _continue(
-        self, prompt: list[int], to: Modality | Literal["any"], sampling: Sampling, key: str
+    def continue_ids(
+        self, prompt: list[int], to: Modality | Literal["any"], sampling: Sampling, key: str = ""
     ) -> Iterator[int]:
-        """The tokens after the prompt as they are drawn, the end token too."""
+        """The tokens after a prompt's as they are drawn, the end token too; otherwise as `generate`."""
         room = self.context - len(prompt)
         if room < 1:
             raise TokenError(

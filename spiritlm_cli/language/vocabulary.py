@@ -27,8 +27,8 @@ class Vocabulary:
     """A `tokenizer.model` with text pieces, the two markers and the units, each of them found by name.
 
     size: how many ids it has. start, end: the ids of `<s>` and `</s>`. markers: the ids of `[Text]` and
-    `[Speech]`. text_ids: all ids that stand for text. unit_ids: the id of each unit. unit_counts: how many
-    units of each kind it has, numbered from 0.
+    `[Speech]`. text_ids: all ids that stand for text; nul: the one of them for the byte 0.
+    unit_ids: the id of each unit. unit_counts: how many units of each kind it has, numbered from 0.
     """
 
     def __init__(self, model: bytes, source: str | Path = "tokenizer.model") -> None:
@@ -62,6 +62,7 @@ class Vocabulary:
         }
         if len(self._bytes) < 256:
             raise CheckpointError(f"{source}: has {len(self._bytes)} of the 256 pieces <0x00> to <0xFF>")
+        self.nul = ids["<0x00>"]
         self._byte_ids = {spelled[0]: token for token, spelled in self._bytes.items()}
         not_text = {*self.markers.values(), *self._units}
         every = list(range(self.size))

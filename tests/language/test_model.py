@@ -1,0 +1,187 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
+from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
+from spiritlm_cli.language.allowed import allowed_tokens
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling, line_generator, next_token
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
+
+GREEDY = Sampling(greedy=True, max_new_tokens=40)
+TEXT = parse_sequence("[TEXT]the cat sat on")
+SPEECH = parse_sequence("[SPEECH][St3][Pi8][Hu365][Hu186]")
+
+
+@pytest.fixture(scope="module")
+def model(models: dict[str, LanguageModel]) -> LanguageModel:
+    return models["spirit-lm-expressive-7b"]
+
+
+@pytest.fixture
+def folder(release_tree: Path, tmp_path: Path) -> Path:
+    """A copy of the base model's folder, to break."""
+    shutil.copytree(release_tree / "spiritlm_model" / "spirit-lm-base-7b", tmp_path / "lm")
+    return tmp_path / "lm"
+
+
+def test_greedy_answers_are_the_published(
+    models: dict[str, LanguageModel], published: list[dict[str, Any]], same_tokenizers: bool
+) -> None:
+    """Up to the first token that is allowed to only one of the two: published answers hold ids that pad the
+    embedding, and never `</s>`."""
+    for case in published:
+        model = models[case["model"]]
+        expected = case["greedy_ids"]
+        padded = [i for i, token in enumerate(expected) if token >= model.vocabulary.size]
+        tokens = list(model.continue_ids(case["prompt_ids"], case["output"], GREEDY))
+        end = min(
+            [len(expected), *padded, *(i for i, token in enumerate(tokens) if token == model.vocabulary.end)]
+        )
+        assert tokens[:end] == expected[:end]
+        assert end == 40 or padded, "the published answers of this tree are free of </s>"
+        if same_tokenizers:
+            generation = model.generate(parse_sequence(case["prompt"]), case["output"], GREEDY)
+            assert list(generation.ids) == [token for token in tokens if token != model.vocabulary.end]
+
+
+def test_after_every_published_token_the_next_is_the_published(
+    models: dict[str, LanguageModel], published: list[dict[str, Any]]
+) -> None:
+    """Also after those that this model can't produce."""
+    for case in published:
+        model = models[case["model"]]
+        logits_size = model.network.config.vocab_size
+        allowed = allowed_tokens(model.vocabulary, case["output"], logits_size)
+        ids = case["prompt_ids"] + case["greedy_ids"]
+        with torch.inference_mode():
+            logits = model.network(torch.tensor([ids]))[0, len(case["prompt_ids"]) - 1 : -1]
+        for token_logits, token in zip(logits, case["greedy_ids"], strict=True):
+            if token < model.vocabulary.size:
+                assert (
+                    next_token(token_logits, allowed, torch.tensor(ids), GREEDY, line_generator(0, ""))
+                    == token
+                )
+
+
+def test_log_likelihoods_are_the_published(
+    models: dict[str, LanguageModel], published: list[dict[str, Any]]
+) -> None:
+    for case in published:
+        score = models[case["model"]].score_ids(case["prompt_ids"])
+        assert score.log_likelihood == pytest.approx(case["log_likelihood"], abs=1e-3)
+        assert score.tokens == case["tokens_scored"]
+
+
+def test_a_sequence_is_scored_by_its_ids(model: LanguageModel) -> None:
+    assert model.score(SPEECH) == model.score_ids(model.vocabulary.encode(SPEECH))
+    assert model.score(Sequence()).tokens == 0
+    assert model.score(Sequence()).log_likelihood == 0
+
+
+@pytest.mark.parametrize("prompt", [TEXT, SPEECH, Sequence()])
+def test_a_continuation_is_made_of_what_was_asked_for(model: LanguageModel, prompt: Sequence) -> None:
+    sampling = Sampling(max_new_tokens=10, temperature=3.0, top_p=1.0)
+    for to, kind in (("text", TextSpan), ("speech", SpeechSpan)):
+        assert {type(span) for span in model.generate(prompt, to, sampling).sequence.spans} <= {kind}  # type: ignore[arg-type]
+    many = Sampling(max_new_tokens=200, temperature=100.0, top_p=1.0)
+    ids = model.generate(prompt, "any", many).ids
+    assert all(token < model.vocabulary.size and token not in (0, 1, 2) for token in ids)
+    assert {model.vocabulary.modality(token) for token in ids} >= {"text", "speech"}
+
+
+def test_same_is_what_the_prompt_ends_in(model: LanguageModel) -> None:
+    assert model.generate(TEXT, "same", GREEDY) == model.generate(TEXT, "text", GREEDY)
+    assert model.generate(SPEECH, "same", GREEDY) == model.generate(SPEECH, "speech", GREEDY)
+    with pytest.raises(TokenError, match="prompt is empty"):
+        model.generate(Sequence(), "same", GREEDY)
+
+
+def test_the_end_is_taken(model: LanguageModel) -> None:
+    sampling = Sampling(temperature=100.0, top_p=1.0, max_new_tokens=4000)
+    generation = model.generate(SPEECH, "speech", sampling)  # one of 666 tokens is the end
+    assert generation.finished
+    assert model.vocabulary.end not in generation.ids
+    assert len(generation.ids) < 4000
+    assert not model.generate(SPEECH, "speech", GREEDY).finished
+
+
+def test_a_seed_and_key_give_the_same_again(model: LanguageModel) -> None:
+    first = model.generate(TEXT, "speech", Sampling(seed=3), key="a")
+    model.generate(SPEECH, "speech", Sampling(seed=3), key="b")
+    assert model.generate(TEXT, "speech", Sampling(seed=3), key="a") == first
+    assert model.generate(TEXT, "speech", Sampling(seed=3), key="b") != first
+    assert model.generate(TEXT, "speech", Sampling(seed=4), key="a") != first
+
+
+def test_a_prompt_must_fit_into_the_context(model: LanguageModel) -> None:
+    units = SPEECH.speech[0].units * 1024
+    with pytest.raises(TokenError, match=r"4098 tokens.*4096"):
+        model.generate(Sequence((SpeechSpan(units),)), "speech", GREEDY)
+    with pytest.raises(TokenError, match=r"4098 tokens.*4096"):
+        model.score(Sequence((SpeechSpan(units),)))
+    # <s>, [Speech], 4090 units: room for four more
+    assert len(model.generate(Sequence((SpeechSpan(units[:4090]),)), "speech", GREEDY).ids) == 4
+
+
+def test_safetensors_shards_and_dtype(folder: Path) -> None:
+    whole = LanguageModel.read(folder, "cpu").score(TEXT)
+    tensors = read_tensors(folder / "pytorch_model.bin").tensors
+    names = sorted(tensors)
+    shards = {"model-00001-of-00002.safetensors": names[:9], "model-00002-of-00002.safetensors": names[9:]}
+    for shard, held in shards.items():
+        write_tensors(folder / shard, {name: tensors[name] for name in held})
+    weight_map = {name: shard for shard, held in shards.items() for name in held}
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": weight_map})
+    )
+    (folder / "pytorch_model.bin").unlink()
+    assert LanguageModel.read(folder, "cpu").score(TEXT) == whole
+
+    (folder / "model.safetensors.index.json").unlink()
+    write_tensors(folder / "model.safetensors", tensors)
+    assert LanguageModel.read(folder, "cpu").score(TEXT) == whole
+    half = LanguageModel.read(folder, "cpu", "bfloat16")
+    assert half.network.lm_head.weight.dtype == torch.bfloat16
+    assert torch.get_default_dtype() == torch.float32
+    assert half.score(TEXT).log_likelihood == pytest.approx(whole.log_likelihood, rel=0.02)
+    assert half.generate(TEXT, "speech", GREEDY).sequence.speech
+
+
+def test_a_tied_model_needs_no_head(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text()) | {"tie_word_embeddings": True}
+    tensors = read_tensors(folder / "pytorch_model.bin").tensors
+    del tensors["lm_head.weight"]
+    write_tensors(folder / "model.safetensors", tensors)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: missing tensor lm_head\.weight"):
+        LanguageModel.read(folder, "cpu")
+    (folder / "config.json").write_text(json.dumps(config))
+    assert LanguageModel.read(folder, "cpu").generate(TEXT, "speech", GREEDY).sequence.speech
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.model", "pytorch_model.bin"])
+def test_a_broken_file_is_named(folder: Path, name: str) -> None:
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(CheckpointError, match=name):
+        LanguageModel.read(folder, "cpu")
+    (folder / name).unlink()
+    with pytest.raises(CheckpointError, match=rf"{name}.*missing|missing.*{name}"):
+        LanguageModel.read(folder, "cpu")
+
+
+def test_a_tokenizer_of_another_model_is_refused(folder: Path, release_tree: Path) -> None:
+    shutil.copy(release_tree / "spiritlm_model" / "spirit-lm-expressive-7b" / "tokenizer.model", folder)
+    with pytest.raises(CheckpointError, match=r"tokenizer has 32667 ids.*32512"):
+        LanguageModel.read(folder, "cpu")
+
+
+def test_a_device_that_is_not_there_is_said(folder: Path) -> None:
+    with pytest.raises(SpiritLMError, match="device nonsense"):
+        LanguageModel.read(folder, "nonsense")

@@ -1,0 +1,167 @@
+import io
+from typing import Any
+
+import pytest
+import sentencepiece
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spiritlm_cli.errors import CheckpointError, TokenError
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.vocabulary import Modality, Vocabulary
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.tokens.writer import format_sequence
+from spiritlm_cli.training.vocabulary import train_vocabulary
+
+# What sentencepiece, or a model's vocabulary, would take for something else than the text that it is.
+TRAPS = [
+    "[Text]",
+    "[Speech]",
+    "[Hu3]",
+    "[Pi0]",
+    "[St99]",
+    "[[Hu3]]",
+    "<s>",
+    "</s>",
+    "<unk>",
+    "<0x41>",
+    "▁",
+    "  ",
+]
+
+text = st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(TRAPS)).map("".join)
+units = st.one_of(
+    st.builds(Unit, st.just(kind), st.integers(0, count - 1))
+    for kind, count in ((Kind.HUBERT, 501), (Kind.PITCH, 64), (Kind.STYLE, 100))
+)
+sequences = st.lists(
+    st.builds(TextSpan, text) | st.builds(SpeechSpan, st.lists(units, max_size=20).map(tuple))
+).map(Sequence.of)
+
+
+@pytest.fixture(scope="module")
+def expressive(models: dict[str, LanguageModel]) -> Vocabulary:
+    return models["spirit-lm-expressive-7b"].vocabulary
+
+
+@pytest.fixture(scope="module")
+def base(models: dict[str, LanguageModel]) -> Vocabulary:
+    return models["spirit-lm-base-7b"].vocabulary
+
+
+@pytest.fixture(scope="module")
+def trained() -> Vocabulary:
+    return Vocabulary(train_vocabulary(["The cat sat on the mat.", "A dog ran to the sea."] * 50, size=300))
+
+
+def test_prompts_get_the_published_ids(
+    models: dict[str, LanguageModel], published: list[dict[str, Any]], same_tokenizers: bool
+) -> None:
+    for case in published:
+        if "the cat" in case["prompt"] and not same_tokenizers:
+            continue
+        markers: dict[str, Modality] = {"[Text]": "text", "[Speech]": "speech"}
+        then = next((kind for marker, kind in markers.items() if case["prompt"].endswith(marker)), None)
+        assert (
+            models[case["model"]].vocabulary.encode(parse_sequence(case["prompt"]), then)
+            == case["prompt_ids"]
+        )
+
+
+@given(sequence=sequences)
+@settings(deadline=None)
+def test_decode_inverts_encode(expressive: Vocabulary, sequence: Sequence) -> None:
+    assert expressive.decode(expressive.encode(sequence)) == sequence
+
+
+@given(sequence=sequences)
+@settings(deadline=None)
+def test_decode_inverts_encode_in_a_trained_vocabulary(trained: Vocabulary, sequence: Sequence) -> None:
+    assert trained.decode(trained.encode(sequence)) == sequence
+
+
+@given(text=text)
+def test_text_never_gives_anything_but_text(expressive: Vocabulary, text: str) -> None:
+    assert set(expressive.encode_text(text)) <= set(expressive.text_ids)
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_whatever_the_model_says_can_be_written_and_read(expressive: Vocabulary, data: st.DataObject) -> None:
+    some = st.sampled_from([*expressive.markers.values(), expressive.end, *expressive.text_ids[1:300]])
+    ids = data.draw(st.lists(some | st.integers(expressive.nul + 1, expressive.size - 1)))
+    sequence = expressive.decode(ids)
+    assert parse_sequence(format_sequence(sequence)) == sequence
+
+
+def test_a_following_span_is_opened_unless_the_last_one_is_of_its_kind(expressive: Vocabulary) -> None:
+    speech = Sequence((SpeechSpan((Unit(Kind.HUBERT, 3),)),))
+    markers = expressive.markers
+    assert expressive.encode(speech) == expressive.encode(speech, then="speech")
+    assert expressive.encode(speech, then="text") == [*expressive.encode(speech), markers["text"]]
+    assert expressive.encode(Sequence()) == [expressive.start]
+    assert expressive.encode(Sequence(), then="speech") == [expressive.start, markers["speech"]]
+
+
+def test_content_without_its_marker_opens_a_span(expressive: Vocabulary) -> None:
+    unit = Unit(Kind.PITCH, 7)
+    word = expressive.encode_text(" cat")
+    ids = [*word, expressive.unit_ids[unit], expressive.markers["speech"], *word, expressive.end]
+    assert expressive.decode(ids) == Sequence((TextSpan(" cat"), SpeechSpan((unit,)), TextSpan(" cat")))
+
+
+def test_bytes_that_are_not_utf8_are_replaced(expressive: Vocabulary) -> None:
+    first, *rest = expressive.encode_text("é")
+    assert rest, "é has no piece of its own in this vocabulary"
+    assert expressive.decode([first, *expressive.encode_text("a")]).text == "\ufffda"
+
+
+@pytest.mark.parametrize(
+    ("token", "known"), [("[Hu501]", r"\[Hu0\] to \[Hu500\]"), ("[St100]", r"\[St0\] to \[St99\]")]
+)
+def test_an_unknown_unit_is_named_with_the_known_ones(expressive: Vocabulary, token: str, known: str) -> None:
+    with pytest.raises(TokenError, match=known) as caught:
+        expressive.encode(parse_sequence("[SPEECH][Hu1]" + token))
+    assert token in str(caught.value)
+
+
+def test_a_base_model_has_no_pitch_or_style(base: Vocabulary) -> None:
+    assert base.unit_counts == {Kind.HUBERT: 501, Kind.PITCH: 0, Kind.STYLE: 0}
+    with pytest.raises(TokenError, match=r"\[Pi3\].*no Pi units"):
+        base.encode(parse_sequence("[SPEECH][Pi3][Hu1]"))
+
+
+def test_an_id_outside_the_vocabulary_is_refused(base: Vocabulary) -> None:
+    with pytest.raises(TokenError, match="32503"):
+        base.decode([base.size])
+
+
+def test_a_name_that_is_missing_is_said() -> None:
+    with pytest.raises(CheckpointError, match=r"has no units"):
+        Vocabulary(train_vocabulary(["a b c"], size=300, hubert=0, pitch=0, style=0))
+    whole = train_vocabulary(["a b c"], size=300, hubert=5)
+    with pytest.raises(CheckpointError, match=r"has no \[Hu3\]"):
+        Vocabulary(whole.replace(b"[Hu3]", b"[Hx3]"))
+    with pytest.raises(CheckpointError, match=r"nano: has no \[Text\]"):
+        Vocabulary(whole.replace(b"[Text]", b"[Test]"), "nano")
+
+
+def test_a_vocabulary_that_cannot_spell_every_text_is_refused() -> None:
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a b c"]),
+        model_writer=model,
+        vocab_size=20,
+        hard_vocab_limit=False,
+        user_defined_symbols=["[Text]", "[Speech]", "[Hu0]"],
+        minloglevel=2,
+    )
+    with pytest.raises(CheckpointError, match="0 of the 256 pieces"):
+        Vocabulary(model.getvalue())
+
+
+def test_what_is_not_a_tokenizer_is_said() -> None:
+    with pytest.raises(CheckpointError, match=r"t\.model: cut off or not a sentencepiece model"):
+        Vocabulary(b"nothing of the sort", "t.model")

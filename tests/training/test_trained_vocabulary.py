@@ -1,0 +1,35 @@
+"""Tests training/vocabulary.py (under another name, for language/ has a module of that name too)."""
+
+import sentencepiece
+
+from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.training.vocabulary import train_vocabulary
+
+STORIES = ["The old man walked to the sea.", "the sea was old, and the man walked 15 miles"] * 100
+
+
+def test_ids_are_in_llamas_order_with_units_last() -> None:
+    processor = sentencepiece.SentencePieceProcessor(model_proto=train_vocabulary(STORIES, size=320))
+    names = processor.id_to_piece(list(range(processor.vocab_size())))
+    assert names[:4] == ["<unk>", "<s>", "</s>", "<0x00>"]
+    assert names[258] == "<0xFF>"
+    text = names.index("[Text]")
+    assert 259 < text <= 320
+    assert names[text:][:3] == ["[Text]", "[Speech]", "[Hu0]"]
+    assert names[-1] == "[St99]"
+    assert len(names) == text + 2 + 501 + 64 + 100
+
+
+def test_words_have_pieces_and_units_are_counted() -> None:
+    vocabulary = Vocabulary(train_vocabulary(STORIES, size=320, hubert=10, pitch=4, style=0))
+    assert vocabulary.unit_counts == {Kind.HUBERT: 10, Kind.PITCH: 4, Kind.STYLE: 0}
+    assert len(vocabulary.encode_text("the old man walked")) == 4
+    assert len(vocabulary.encode_text("15")) == 2, "digits stand alone"
+    sequence = Sequence((TextSpan("  the café "), SpeechSpan((Unit(Kind.PITCH, 3), Unit(Kind.HUBERT, 9)))))
+    assert vocabulary.decode(vocabulary.encode(sequence)) == sequence
+
+
+def test_the_same_texts_give_the_same_bytes() -> None:
+    assert train_vocabulary(STORIES, size=300) == train_vocabulary(iter(STORIES), size=300)
