@@ -12,11 +12,12 @@ from torch import Tensor
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.config import read_json
 from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors
-from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
+from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.allowed import To, allowed_tokens
 from spiritlm_cli.language.llama import Cache, Llama, LlamaConfig
 from spiritlm_cli.language.sampling import Sampling, line_generator, next_token
 from spiritlm_cli.language.vocabulary import Modality, Vocabulary, last_modality
+from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.tokens.sequence import Sequence
 
 _DEFAULT = Sampling()
@@ -80,7 +81,7 @@ class LanguageModel:
         """
         config = LlamaConfig.from_json(read_json(folder / "config.json"), folder / "config.json")
         vocabulary = Vocabulary.load(folder / "tokenizer.model")
-        place = _find_device(device)
+        place = find_device(device)
         network = _empty_network(config, place, _find_dtype(dtype, place))
         load_into(
             network,
@@ -205,17 +206,6 @@ def _read_weights(folder: Path) -> TensorFile:
                 tensors |= read_tensors(folder / Path(shard).name).tensors
             return TensorFile(index, tensors)
     raise CheckpointError(f"{folder / 'model.safetensors'}: missing (or pytorch_model.bin)")
-
-
-def _find_device(name: str) -> torch.device:
-    if name == "auto":
-        found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device(found)
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        # torch says with an AssertionError that it was built without CUDA
-        raise SpiritLMError(f"device {name} can't be used: {str(error).splitlines()[0]}") from error
 
 
 def _find_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
