@@ -7,6 +7,7 @@ from typing import Any
 
 from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.errors import TokenError
 from spiritlm_cli.evaluation.clips import reference_text
 from spiritlm_cli.evaluation.recogniser import Recogniser
 from spiritlm_cli.evaluation.report import Published, Report, Row, Transcript
@@ -16,7 +17,6 @@ from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
-from spiritlm_cli.tokens.units import Kind
 
 # The lengths are the paper's; how it drew these two tasks' tokens is not published. Writing has one right
 # answer, so the likeliest is taken; speech taken so tends to loop, so it is drawn as the paper draws
@@ -149,16 +149,18 @@ class TextToSpeech:
         )
 
     def measure(self, clip: Clip) -> RecognitionItem:
-        """A model that says nothing has every word wrong.
+        """Where the model says nothing, or what no voice can speak, every word is wrong.
 
         Raises ManifestError for a clip without text, TokenError for one whose text fills the model's context.
         """
         reference = reference_text(clip)
         prompt = Sequence.of([TextSpan(reference)])
         spoken = self.language_model.generate(prompt, to="speech", sampling=self.sampling, key=clip.id)
-        seconds, heard = 0.0, ""
-        if any(unit.kind is Kind.HUBERT for span in spoken.sequence.speech for unit in span.units):
+        try:
             waveform = self.vocoder.decode(spoken.sequence, speaker=self.speaker)
+        except TokenError:
+            seconds, heard = 0.0, ""
+        else:
             seconds, heard = waveform.seconds, self.recogniser.transcribe(waveform)
         return RecognitionItem(
             id=clip.id,

@@ -1,0 +1,67 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.audio.clip import Clip
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.recogniser import Recogniser
+from spiritlm_cli.evaluation.recognition import SpeechToText, TextToSpeech
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.speech.vocoder import Vocoder
+
+SAID = "a strip of cow skin for a belt to hold it in"
+
+
+@pytest.fixture(scope="module")
+def language_model(release_tree: Path) -> LanguageModel:
+    return LanguageModel.load(str(release_tree), device="cpu")
+
+
+@pytest.fixture
+def clip(data: Path) -> Clip:
+    return Clip("clip", data / "7143-88743-0029.flac", start=0.0, end=3.0, text=SAID)
+
+
+def test_speech_to_text(release_tree: Path, language_model: LanguageModel, clip: Clip) -> None:
+    benchmark = SpeechToText(SpeechTokenizer.load(str(release_tree), device="cpu"), language_model)
+    benchmark = replace(benchmark, sampling=replace(benchmark.sampling, max_new_tokens=8))
+    item = benchmark.measure(clip)
+    assert item == benchmark.measure(clip)
+    assert item.tokens <= 8
+    assert item.seconds == pytest.approx(3.0, abs=0.01)
+    assert item.transcript.words.length == len(SAID.split())
+    assert item.to_json()["finished"] == item.finished
+
+    report = benchmark.report([item])
+    assert (report.task, report.items) == ("asr", 1)
+    assert report.rows[0].wer.rate == item.transcript.words.rate
+
+
+def test_text_to_speech(
+    release_tree: Path, language_model: LanguageModel, whisper: Recogniser, clip: Clip
+) -> None:
+    vocoder = Vocoder.load(str(release_tree), device="cpu")
+    benchmark = TextToSpeech(language_model, vocoder, whisper)
+    benchmark = replace(benchmark, sampling=replace(benchmark.sampling, max_new_tokens=40))
+    item = benchmark.measure(replace(clip, source="no such file"))
+    assert item == benchmark.measure(clip)
+    assert 0 < item.tokens <= 40
+    assert item.seconds > 0
+    assert benchmark.report([item]).task == "tts"
+
+    other = replace(benchmark, sampling=replace(benchmark.sampling, seed=1)).measure(clip)
+    assert (other.seconds, other.tokens) != (item.seconds, item.tokens)
+
+    with pytest.raises(ManifestError, match="clip: no text"):
+        benchmark.measure(replace(clip, text=None))
+
+
+def test_what_no_voice_can_speak_is_not_heard(
+    release_tree: Path, language_model: LanguageModel, whisper: Recogniser, clip: Clip
+) -> None:
+    benchmark = TextToSpeech(language_model, Vocoder.load(str(release_tree), device="cpu"), whisper)
+    # one token can't be both a phonetic unit and its pitch
+    item = replace(benchmark, sampling=replace(benchmark.sampling, max_new_tokens=1)).measure(clip)
+    assert (item.seconds, item.transcript.text, item.transcript.words.rate) == (0.0, "", 1.0)

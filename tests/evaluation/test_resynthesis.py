@@ -1,0 +1,53 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.audio.clip import Clip
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.recogniser import Recogniser
+from spiritlm_cli.evaluation.resynthesis import Resynthesis
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.speech.vocoder import Vocoder
+
+SAID = "a strip of cow skin for a belt to hold it in"
+
+
+@pytest.fixture(scope="module")
+def benchmark(release_tree: Path, whisper: Recogniser) -> Resynthesis:
+    model = str(release_tree)
+    return Resynthesis(SpeechTokenizer.load(model, device="cpu"), Vocoder.load(model, device="cpu"), whisper)
+
+
+@pytest.fixture
+def clip(data: Path) -> Clip:
+    return Clip("clip", data / "7143-88743-0029.flac", start=0.0, end=3.0, text=SAID)
+
+
+def test_original_is_understood_and_random_weights_are_not(benchmark: Resynthesis, clip: Clip) -> None:
+    item = benchmark.measure(clip)
+    assert (item.id, item.reference, item.seconds) == ("clip", SAID, pytest.approx(3.0, abs=0.01))
+    assert item.original.words.rate <= 0.3
+    assert item.resynthesis.words.rate >= 0.7
+    assert item.tokens > 0
+    assert item.resynthesis_seconds > 0
+    assert item.to_json()["original"]["wer"] == item.original.words.rate
+
+    report = benchmark.report([item, item])
+    assert [row.name for row in report.rows] == ["original", "resynthesis"]
+    assert report.rows[0].wer.rate == pytest.approx(item.original.words.rate)
+    assert (report.items, report.seconds) == (2, pytest.approx(2 * item.seconds))
+
+
+def test_the_clips_own_voice_where_the_vocoder_has_it(benchmark: Resynthesis, clip: Clip) -> None:
+    same = replace(benchmark, speaker="same")
+    voice = benchmark.vocoder.speakers[-1]
+    assert same.measure(replace(clip, speaker=voice)).speaker == voice
+    assert same.measure(replace(clip, speaker="nobody")).speaker is None
+    assert replace(benchmark, speaker=voice).measure(clip).speaker == voice
+
+
+@pytest.mark.parametrize("text", [None, "", "..."])
+def test_a_clip_without_words_is_named(benchmark: Resynthesis, clip: Clip, text: str | None) -> None:
+    with pytest.raises(ManifestError, match="clip: no text"):
+        benchmark.measure(replace(clip, text=text))
