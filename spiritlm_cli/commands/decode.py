@@ -31,7 +31,9 @@ def decode(
     speaker: Annotated[
         str | None, typer.Option(help="The voice, by name or number.  [default: the model's]")
     ] = None,
-    style: Annotated[int | None, typer.Option(min=0, help="Style, where the tokens have none.")] = None,
+    style: Annotated[
+        str | None, typer.Option(help="By name or number; in place of the line's own.  [default: the line's]")
+    ] = None,
     durations: Annotated[
         Literal["auto", "predict", "keep"],
         typer.Option(
@@ -61,17 +63,21 @@ def decode(
 
     checkpoint = find_checkpoint(model)
     vocoder = Vocoder.load(model, expressive=units == "expressive", device=device)
+    # Looked up first: a voice that isn't there is nothing that a line could be blamed for.
+    voice = vocoder.find_speaker(speaker)
+    vocoder.find_style(style)
     to_folder = output.endswith("/") or Path(output).is_dir()
     with ExitStack() as stack:
         failures = stack.enter_context(Failures(on_error, errors))
         texts = stack.enter_context(LineWriter(text_out)) if text_out else None
-        sounds = stack.enter_context(
+        sounds: Folder | OneFile = (
             Folder(Path(output), f".{format}") if to_folder else OneFile(output, concat)
         )
+        stack.enter_context(sounds)
         for line, _ in failures.each(
             read_input(files or ["-"], checkpoint),
             lambda line: sounds.write(
-                vocoder.decode(line.sequence, speaker=speaker, style=style, durations=durations), line.name
+                vocoder.decode(line.sequence, speaker=voice, style=style, durations=durations), line.name
             ),
         ):
             text = "" if isinstance(line.content, TokenError) else " ".join(line.content.text.split())

@@ -1,6 +1,7 @@
 """`spiritlm evaluate TASK`: benchmarks over a manifest."""
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -29,6 +30,7 @@ Recogniser = Annotated[
 ]
 Speaker = Annotated[str | None, typer.Option(help="The vocoder's voice.  [default: the model's]")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only this many clips, from the first.")]
+MaxNewTokens = Annotated[int, typer.Option(min=1, help="The most that the language model adds.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object in place of the table.")]
 Items = Annotated[Path | None, typer.Option(metavar="FILE", help="Write what each clip gave here, as JSONL.")]
 
@@ -79,6 +81,7 @@ def resynthesis(
 @evaluate.command(cls=options.Command)
 def asr(
     manifest: Manifest,
+    max_new_tokens: MaxNewTokens = 50,
     limit: Limit = None,
     as_json: Json = False,
     items: Items = None,
@@ -95,9 +98,15 @@ def asr(
     Example:
       spiritlm evaluate asr --manifest clips.tsv --limit 40
     """
-    from spiritlm_cli.evaluation.recognition import SpeechToText
+    from spiritlm_cli.evaluation.recognition import ASR_SAMPLING, SpeechToText
 
-    task = SpeechToText.load(model, expressive=units == "expressive", device=device, dtype=dtype)
+    task = SpeechToText.load(
+        model,
+        expressive=units == "expressive",
+        device=device,
+        dtype=dtype,
+        sampling=replace(ASR_SAMPLING, max_new_tokens=max_new_tokens),
+    )
     _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
 
 
@@ -106,6 +115,7 @@ def tts(
     manifest: Manifest,
     asr: Recogniser = "base.en",
     speaker: Speaker = None,
+    max_new_tokens: MaxNewTokens = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of what the language model draws.")] = 0,
     limit: Limit = None,
     as_json: Json = False,
@@ -132,7 +142,7 @@ def tts(
         dtype=dtype,
         recogniser=asr,
         speaker=speaker,
-        sampling=replace(TTS_SAMPLING, seed=seed),
+        sampling=replace(TTS_SAMPLING, max_new_tokens=max_new_tokens, seed=seed),
     )
     _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
 
@@ -148,6 +158,7 @@ def _measure(
     from rich.console import Console
     from rich.progress import track
 
+    from spiritlm_cli.audio.clip import Clip
     from spiritlm_cli.audio.manifest import read_manifest
 
     clips = list(islice(read_manifest(manifest), limit))
@@ -155,7 +166,8 @@ def _measure(
     with failures, LineWriter(items) if items else nullcontext() as writer:
         found: list[Any] = []
         seen = track(clips, "clips", console=on_terminal, disable=not on_terminal.is_terminal)
-        for _, item in failures.each(seen, task.measure):
+        measure: Callable[[Clip], Any] = task.measure
+        for _, item in failures.each(seen, measure):
             if item is not None:
                 found.append(item)
                 if writer:

@@ -82,10 +82,12 @@ class LineWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._path is not None:
+            empty = not self._stream.tell()
             self._stream.close()
-            # Exit statuses travel as exceptions: 1 with all lines written is complete, an error is not.
-            if kind is None or issubclass(kind, typer.Exit):
+            if kind is None:
                 self._part.replace(self._path)
+            elif empty:
+                self._part.unlink()
 
     def write(self, line: "Line") -> None:
         """Raises TokenError for what the format can't hold."""

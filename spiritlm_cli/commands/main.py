@@ -93,6 +93,11 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        name = type(error).__name__
+        sys.exit(f"spiritlm: a fault of this program: {name}: {_message(error)} (--debug shows where)")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class OneFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._waveforms:
+        if kind is None:
             self._finish()
 
     def write(self, waveform: "Waveform", id: str) -> None:  # noqa: A002
@@ -82,6 +82,8 @@ class OneFile:
         from spiritlm_cli.audio.clip import Waveform
         from spiritlm_cli.audio.writing import write_audio
 
+        if not self._waveforms:
+            raise AudioError(f"no line to decode: {self._path} is not written")
         whole = Waveform(np.concatenate([w.samples for w in self._waveforms]), self._waveforms[0].rate)
         if self._path == "-":
             write_audio(sys.stdout.buffer, whole, format="WAV")
