@@ -34,7 +34,10 @@ class F0Track:
 
 
 class F0Tracker(ABC):
-    """Samples to F0. hop: samples from frame to frame of `voiced_f0`; highest: Hz, the most that F0 can be."""
+    """Samples to F0.
+
+    hop: samples from frame to frame of `voiced_f0`; highest: Hz, the most that F0 can be.
+    """
 
     hop: int
     highest: float = np.inf

@@ -30,7 +30,7 @@ def _stand_ins() -> "Iterator[None]":
     """While torchfcpe is being imported: let it find `torchaudio.transforms.Resample` and no librosa.
 
     It resamples other rates than 16 kHz with the first, which is never asked of it, and torchaudio does not
-    import beside every torch. Of librosa, slow to import, it wants mel filters, of which it has a copy. What is
+    import beside every torch. Of librosa, slow to import, it wants mel filters, and has a copy. What is
     imported already stays in its place. The import also sets an environment variable, which would make
     torch's caches of CPU convolutions small: it is put back.
     """
