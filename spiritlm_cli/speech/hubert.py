@@ -1,0 +1,207 @@
+"""HuBERT: 16 kHz waveform to features at 25 Hz, with the release's tensor names on disk."""
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spiritlm_cli.checkpoints.config import from_mapping
+from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder, fold_position
+
+# The file's names (fairseq's) for ours; `{}` is a layer's number.
+_NAMES = {
+    "feature_extractor.conv_layers.{}.0": "features.convs.{}",
+    "feature_extractor.conv_layers.0.2": "features.norm",
+    "layer_norm": "feature_norm",
+    "post_extract_proj": "projection",
+    "encoder.pos_conv.0": "position.conv",
+    "encoder.layer_norm": "norm",
+    "encoder.layers.{}.self_attn.q_proj": "layers.{}.query",
+    "encoder.layers.{}.self_attn.k_proj": "layers.{}.key",
+    "encoder.layers.{}.self_attn.v_proj": "layers.{}.value",
+    "encoder.layers.{}.self_attn.out_proj": "layers.{}.out",
+    "encoder.layers.{}.self_attn_layer_norm": "layers.{}.attention_norm",
+    "encoder.layers.{}.fc1": "layers.{}.inner",
+    "encoder.layers.{}.fc2": "layers.{}.outer",
+    "encoder.layers.{}.final_layer_norm": "layers.{}.norm",
+}
+# Heads of the pre-training, which units don't need.
+_HEADS = ("label_embs_concat", "final_proj.", "mask_emb")
+
+
+@dataclass(frozen=True)
+class HubertConfig:
+    """`model_cfg` of the file, by its own keys."""
+
+    encoder_layers: int
+    encoder_embed_dim: int
+    encoder_ffn_embed_dim: int
+    encoder_attention_heads: int
+    conv_feature_layers: str
+    conv_pos: int
+    conv_pos_groups: int
+    label_rate: float = 25.0
+    extractor_mode: str = "default"
+    activation_fn: str = "gelu"
+    layer_norm_first: bool = False
+    conv_bias: bool = False
+
+    def __post_init__(self) -> None:
+        known = {"extractor_mode": "default", "activation_fn": "gelu", "layer_norm_first": False, "conv_bias": False}
+        for name, value in known.items():
+            if getattr(self, name) != value:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; only {value!r} is known")
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        return EncoderConfig(
+            conv=parse_conv_layers(self.conv_feature_layers),
+            dim=self.encoder_embed_dim,
+            ffn_dim=self.encoder_ffn_embed_dim,
+            heads=self.encoder_attention_heads,
+            layers=self.encoder_layers,
+            position_kernel=self.conv_pos,
+            position_groups=self.conv_pos_groups,
+        )
+
+
+@dataclass(frozen=True)
+class HubertTask:
+    """`task_cfg` of the file. normalize: whether the waveform is layer-normed before all else."""
+
+    sample_rate: int = 16000
+    normalize: bool = False
+    label_rate: float = 25.0
+
+
+class Hubert(nn.Module):
+    """Features of one transformer layer."""
+
+    def __init__(self, config: HubertConfig, task: HubertTask) -> None:
+        super().__init__()
+        self.config, self.task = config, task
+        self.encoder = SpeechEncoder(config.encoder)
+
+    @classmethod
+    def load(cls, path: Path, layer: int | None = None) -> "Hubert":
+        """The encoder in `path`, cut after its `layer`th layer (from 1; None: all are kept). Raises CheckpointError."""
+        file = read_tensors(path)
+        config = from_mapping(
+            HubertConfig,
+            _mapping(file, "model_cfg"),
+            path,
+            # true of the pre-training alone, or no change to what comes out
+            ignore=("required_seq_len_multiple", "final_dim", "untie_final_proj"),
+        )
+        task = from_mapping(HubertTask, _mapping(file, "task_cfg"), path)
+        if layer is not None:
+            if not 1 <= layer <= config.encoder_layers:
+                raise CheckpointError(f"{path}: layer {layer} wanted, there are {config.encoder_layers}")
+            config = replace(config, encoder_layers=layer)
+        model = cls(config, task)
+        tensors = fold_position(file.tensors, "encoder.pos_conv.0.")
+        load_into(
+            model.encoder,
+            TensorFile(path, tensors),
+            rename=lambda name: _our_name(name, config.encoder_layers),
+            ignore=_HEADS,
+        )
+        return model.eval().requires_grad_(False)
+
+    @property
+    def receptive_field(self) -> int:
+        """The fewest samples that give a frame."""
+        return self.config.encoder.receptive_field
+
+    def normalize(self, waveform: Tensor) -> Tensor:
+        """(batch, samples) as the network wants it."""
+        return F.layer_norm(waveform, waveform.shape[-1:]) if self.task.normalize else waveform
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """(batch, samples) at 16 kHz, all of one length, to features (batch, frames, dim) at 25 Hz."""
+        features: Tensor = self.encoder(self.normalize(waveform))
+        return features
+
+
+def file_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and configuration of a model as they stand in a file that `Hubert.load` reads."""
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in model.encoder.state_dict().items():
+        module, parameter = name.rsplit(".", 1)
+        number = re.search(r"\.(\d+)", module)
+        plain = re.sub(r"\.\d+", ".{}", module, count=1)
+        theirs = next(t for t, ours in _NAMES.items() if ours in (module, plain))
+        tensors[f"{theirs.format(number[1]) if number else theirs}.{parameter}"] = tensor
+    weight = tensors.pop("encoder.pos_conv.0.weight")
+    tensors["encoder.pos_conv.0.weight_v"] = weight
+    tensors["encoder.pos_conv.0.weight_g"] = weight.norm(dim=(0, 1), keepdim=True)
+    return tensors, {"model_cfg": vars(model.config), "task_cfg": vars(model.task)}
+
+
+def parse_conv_layers(text: str) -> tuple[tuple[int, int, int], ...]:
+    """`"[(512, 10, 5)] + [(512, 3, 2)] * 4"` as the list it says: lists, tuples, whole numbers, `+` and `*` alone.
+
+    Raises ValueError on anything else.
+    """
+
+    def value(node: ast.expr) -> Any:
+        match node:
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return [value(item) for item in items]
+            case ast.Constant(value=int() as number) if not isinstance(number, bool):
+                return number
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return value(left) + value(right)
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                product = (value(left), value(right))
+                if max((n for n in product if isinstance(n, int)), default=0) > 100:
+                    raise ValueError(f"conv_feature_layers: {text!r} is too long a list")
+                return product[0] * product[1]
+        raise ValueError(f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)")
+
+    try:
+        layers = value(ast.parse(text.strip(), mode="eval").body)
+        triples = tuple((int(c), int(k), int(s)) for c, k, s in layers)
+    except (SyntaxError, TypeError, RecursionError) as error:
+        raise ValueError(f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)") from error
+    if not triples or min(min(triple) for triple in triples) < 1:
+        raise ValueError(f"conv_feature_layers: {text!r} has a number under 1")
+    return triples
+
+
+def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:
+    found = file.config.get(key)
+    if not isinstance(found, Mapping):
+        raise CheckpointError(f"{file.path}: missing configuration {key!r}")
+    return found
+
+
+def _our_name(name: str, layers: int) -> str | None:
+    """A tensor's name in this module; None for a layer that was cut off. An unknown name stays, to be complained of."""
+    module, _, parameter = name.rpartition(".")
+    number = re.search(r"\.layers\.(\d+)\.", name)
+    if number and int(number[1]) >= layers:
+        return None
+    if module in _NAMES:
+        return f"{_NAMES[module]}.{parameter}"
+    digits = re.search(r"\.(\d+)", module)
+    ours = _NAMES.get(re.sub(r"\.\d+", ".{}", module, count=1))
+    return f"{ours.format(digits[1])}.{parameter}" if ours and digits else name
+
+
+@torch.inference_mode()
+def encode_pieces(model: Hubert, samples: Tensor, piece: int = 100 * 16000, shortest: int = 1280) -> list[Tensor]:
+    """Features of a clip of any length, in pieces encoded apart, as the release does (100 s, at 16 kHz).
+
+    samples: (samples,). A last piece under `shortest` samples is dropped. Returns (frames, dim) for each piece.
+    """
+    pieces = [p for p in samples.split(piece) if len(p) >= shortest]
+    return [model(p[None])[0] for p in pieces]

@@ -1,0 +1,96 @@
+"""Quantizers: HuBERT features to phonetic units, by three linear layers trained with CTC or by nearest centre."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from spiritlm_cli.checkpoints.config import from_mapping
+from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors
+from spiritlm_cli.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class QuantizerConfig:
+    """`model_cfg` of the file. upstream_dim sets the widths of the middle layers."""
+
+    vocab_size: int
+    dim: int
+    upstream_dim: int
+
+    @property
+    def widths(self) -> tuple[int, int, int, int]:
+        """dim → dim − m//4 → dim − m//2 → units and the blank, with m = upstream_dim − (vocab_size + 1)."""
+        m = self.upstream_dim - (self.vocab_size + 1)
+        return (self.dim, self.dim - m // 4, self.dim - m // 2, self.vocab_size + 1)
+
+
+class LinearQuantizer(nn.Module):
+    """Augmentation-invariant units (Gat et al. 2023): the last class is the CTC blank."""
+
+    def __init__(self, config: QuantizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        a, b, c, d = config.widths
+        self.layers = nn.Sequential(
+            nn.Linear(a, b), nn.LeakyReLU(0.01), nn.Linear(b, c), nn.LeakyReLU(0.01), nn.Linear(c, d)
+        )
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(…, frames, dim) to (…, frames, units + 1)."""
+        out: Tensor = self.layers(features)
+        return out
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(frames, dim) to units (frames,) int64."""
+        return fill_blanks(self.logits(features).argmax(-1), self.config.vocab_size)
+
+
+class KMeansQuantizer(nn.Module):
+    """The nearest of some centres."""
+
+    centers: Tensor
+
+    def __init__(self, centers: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("centers", centers.float())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(frames, dim) to units (frames,) int64."""
+        return torch.cdist(features, self.centers, compute_mode="donot_use_mm_for_euclid_dist").argmin(-1)
+
+
+def fill_blanks(units: Tensor, blank: int) -> Tensor:
+    """Each blank becomes the nearest other unit to its left, from the end again where the start is blank.
+
+    units: (frames,) int64. Blanks alone stay as they are.
+    """
+    frames = torch.arange(len(units), device=units.device)
+    spoken = units != blank
+    if not bool(spoken.any()):
+        return units
+    last = torch.where(spoken, frames, -1).cummax(0).values
+    return units[torch.where(last < 0, frames[spoken][-1], last)]
+
+
+def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
+    """Either form, told by what the file holds. Raises CheckpointError."""
+    file = read_tensors(path)
+    centers = file.tensors.get("cluster_centers", file.config.get("cluster_centers"))
+    if centers is not None:
+        return KMeansQuantizer(torch.as_tensor(centers)).eval().requires_grad_(False)
+    if not isinstance(file.config.get("model_cfg"), dict):
+        raise CheckpointError(f"{path}: neither a linear quantizer (model_cfg) nor k-means (cluster_centers)")
+    model = LinearQuantizer(from_mapping(QuantizerConfig, file.config["model_cfg"], path))
+    load_into(model, TensorFile(path, file.tensors), rename=lambda name: f"layers.{name}")
+    return model.eval().requires_grad_(False)
+
+
+def quantized_layer(path: Path) -> int:
+    """The HuBERT layer (from 1) whose features a quantizer takes, from its file's name: 11 of `L11_quantizer_500.pt`."""
+    number = re.match(r"L(\d+)_", path.name)
+    if number is None:
+        raise CheckpointError(f"{path}: a quantizer's name begins with its layer, as L11_quantizer_500.pt")
+    return int(number[1])

@@ -1,0 +1,87 @@
+"""Discriminators of the vocoder, narrow: several periods (Kong et al. 2020) and several resolutions (Jang et al. 2021)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
+
+from spiritlm_cli.training.spectra import magnitude
+
+PERIODS = (2, 3, 5, 7, 11)
+RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))
+
+Judgement = tuple[Tensor, list[Tensor]]  # the verdict, and the features on the way to it
+
+
+class PeriodDiscriminator(nn.Module):
+    """Sees every `period`th sample side by side."""
+
+    def __init__(self, period: int, channels: tuple[int, ...] = (1, 16, 48, 96, 128)) -> None:
+        super().__init__()
+        self.period = period
+        pairs = zip(channels, channels[1:], strict=False)
+        self.convs = nn.ModuleList(weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0))) for a, b in pairs)
+        self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, waveform: Tensor) -> Judgement:
+        """(batch, samples) to verdict and features."""
+        pad = -waveform.shape[1] % self.period
+        x = F.pad(waveform[:, None], (0, pad), mode="reflect").unflatten(2, (-1, self.period))
+        return _judge(x, self.convs, self.last)
+
+
+class ResolutionDiscriminator(nn.Module):
+    """Sees the magnitude spectrum of one resolution."""
+
+    def __init__(self, size: int, hop: int, channels: int = 24) -> None:
+        super().__init__()
+        self.size, self.hop = size, hop
+        strides = ((1, 1), (2, 1), (2, 1), (2, 1))
+        widths = (1, channels, channels, channels, channels)
+        self.convs = nn.ModuleList(
+            weight_norm(nn.Conv2d(a, b, (7, 3), s, (3, 1))) for a, b, s in zip(widths, widths[1:], strides, strict=False)
+        )
+        self.last = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
+
+    def forward(self, waveform: Tensor) -> Judgement:
+        """(batch, samples) to verdict and features."""
+        return _judge(magnitude(waveform.float(), self.size, self.hop)[:, None], self.convs, self.last)
+
+
+class Discriminators(nn.Module):
+    """All of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(
+            [*(PeriodDiscriminator(p) for p in PERIODS), *(ResolutionDiscriminator(*r) for r in RESOLUTIONS)]
+        )
+
+    def forward(self, waveform: Tensor) -> list[Judgement]:
+        return [member(waveform) for member in self.members]
+
+
+def discriminator_loss(judge: Discriminators, real: Tensor, made: Tensor) -> Tensor:
+    """Least squares: real is 1, made is 0."""
+    pairs = zip(judge(real), judge(made), strict=True)
+    return torch.stack([(1 - r).square().mean() + m.square().mean() for (r, _), (m, _) in pairs]).sum()
+
+
+def adversarial_loss(judge: Discriminators, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+    """How far `made` is from being judged real, and how far its features are from those of `real`."""
+    with torch.no_grad():
+        wanted = judge(real)
+    found = judge(made)
+    fooled = torch.stack([(1 - verdict).square().mean() for verdict, _ in found]).sum()
+    features = torch.stack(
+        [F.l1_loss(m, r) for (_, ms), (_, rs) in zip(found, wanted, strict=True) for m, r in zip(ms, rs, strict=True)]
+    ).sum()
+    return fooled.float(), features.float()
+
+
+def _judge(x: Tensor, convs: nn.ModuleList, last: nn.Module) -> Judgement:
+    features = []
+    for conv in convs:
+        x = F.leaky_relu(conv(x), 0.1)
+        features.append(x)
+    return last(x), features

@@ -1,0 +1,114 @@
+"""Train HuBERT: the cluster of every frame, from sound that is augmented and partly masked."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, file_content
+from spiritlm_cli.training.data import augment, by_length, draw_batch, load_recordings, read_labels
+from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.options import HubertOptions
+
+
+class Pretraining(nn.Module):
+    """HuBERT with what only its training needs: the mask's embedding and the classifier of clusters."""
+
+    def __init__(self, config: HubertConfig, units: int) -> None:
+        super().__init__()
+        self.hubert = Hubert(config, HubertTask())
+        self.mask = nn.Parameter(torch.rand(config.encoder_embed_dim))
+        self.classifier = nn.Linear(config.encoder_embed_dim, units)
+
+    def forward(self, waveform: Tensor, masked: Tensor, dropout: float) -> Tensor:
+        """(batch, samples) and (batch, ≥ frames) bool to logits (batch, frames, units)."""
+        x = self.hubert.encoder.embed(waveform)
+        x = torch.where(masked[:, : x.shape[1], None], self.mask.to(x.dtype), x)
+        logits: Tensor = self.classifier(self.hubert.encoder.contextualize(x, dropout))
+        return logits
+
+
+def spans(shape: tuple[int, int], share: float, draw: np.random.Generator, length: int = 5) -> Tensor:
+    """(batch, frames) bool, about `share` of it true, in spans of `length` frames."""
+    starts = draw.random(shape) < share / length
+    mask = starts.copy()
+    for shift in range(1, length):
+        mask[:, shift:] |= starts[:, :-shift]
+    return torch.from_numpy(mask)
+
+
+def train(options: HubertOptions) -> None:
+    """Train and write `speech_tokenizer/hubert_25hz/mhubert_base_25hz.safetensors` under `options.out`."""
+    folder = options.out / "speech_tokenizer" / "hubert_25hz"
+    recordings = by_length(load_recordings(options.manifest))
+    labels_path = options.labels
+    if labels_path is None:
+        labels_path = options.out / "training" / "labels.txt"
+        if not (options.resume and labels_path.is_file()):
+            _write_teacher_labels(options, labels_path)
+    labels = read_labels(labels_path)
+    recordings = [r for r in recordings if r.clip.id in labels]
+    if not recordings:
+        raise SpiritLMError(f"{labels_path}: no clip of {options.manifest} has labels")
+    units = 1 + max(int(units.max()) for units in labels.values() if len(units))
+
+    torch.manual_seed(options.seed)
+    conv = f"[({options.conv}, 10, 5)] + [({options.conv}, 3, 2)] * 4 + [({options.conv}, 2, 2)] * 3"
+    config = HubertConfig(
+        encoder_layers=options.layers,
+        encoder_embed_dim=options.dim,
+        encoder_ffn_embed_dim=4 * options.dim,
+        encoder_attention_heads=options.heads,
+        conv_feature_layers=conv,
+        conv_pos=32,
+        conv_pos_groups=16,
+    )
+    device = pick_device(options.device)
+    model = Pretraining(config, units).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
+
+    def step(number: int) -> dict[str, float]:
+        draw = np.random.default_rng([options.seed, number])
+        torch.manual_seed(int(draw.integers(1 << 31)))
+        batch = draw_batch(recordings, labels, options.batch, options.seconds, draw, stretch=0.15)
+        masked = spans((len(batch.waveform), batch.labels.shape[1]), options.mask, draw)
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+            logits = model(augment(batch.waveform, draw).to(device), masked.to(device), options.dropout)
+        targets = batch.labels[:, : logits.shape[1]].to(device)
+        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), label_smoothing=0.05)
+        update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
+        known = (targets >= 0) & ~masked[:, : logits.shape[1]].to(device)
+        right = (logits.argmax(-1) == targets)[known].float().mean()
+        return {"loss": loss.item(), "right": right.item()}
+
+    def save() -> None:
+        tensors, content = file_content(model.hubert)
+        tensors |= {"mask_emb": model.mask, "final_proj.weight": model.classifier.weight, "final_proj.bias": model.classifier.bias}
+        write_tensors(folder / "mhubert_base_25hz.safetensors", {k: v.half() for k, v in tensors.items()}, content)
+
+    run(options, "hubert", options.steps, {"model": model, "optimizer": optimizer}, step, save)
+
+
+def _write_teacher_labels(options: HubertOptions, path: Path) -> None:
+    from spiritlm_cli.training.teacher import WhisperEncoder, align_all, make_labels
+
+    if options.teacher is None:
+        raise SpiritLMError("HuBERT needs --labels, or --teacher to make them")
+    recordings = load_recordings(options.manifest)
+    encoder = WhisperEncoder(options.teacher)
+    print("aligning phones", file=sys.stderr, flush=True)
+    labels = make_labels(recordings, encoder, align_all(recordings), options.units, options.seed)
+    write_labels(path, labels)
+
+
+def write_labels(path: Path, labels: dict[str, np.ndarray]) -> None:  # type: ignore[type-arg]
+    """Token lines that keep repeats, one a clip."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for clip, units in labels.items():
+            file.write(f"{clip}\t[SPEECH]{''.join(f'[Hu{unit}]' for unit in units)}\n")

@@ -1,0 +1,124 @@
+"""What each part's training can be told. Kept apart from the training itself, so that `--help` needs no torch."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def option(default: Any, text: str) -> Any:
+    """A dataclass field whose help is `text`."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopOptions:
+    """What every part shares."""
+
+    out: Path = field(metadata={"help": "Checkpoint folder to write, in the release's layout."})
+    resume: bool = option(False, "Go on from the state saved in --out.")
+    seed: int = option(0, "Seed of weights, order, crops and augmentation.")
+    save_every: int = option(200, "Steps between saves.")
+    device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.")
+    start: Path | None = option(None, "Weights of this part to begin from, instead of random ones.")
+    bf16: bool = option(True, "Compute in bfloat16 where it is safe (weights stay float32).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubertOptions(LoopOptions):
+    """HuBERT: predict a teacher's frame labels from augmented, partly masked sound."""
+
+    manifest: Path = field(metadata={"help": "Manifest of the training clips."})
+    labels: Path | None = option(None, "Token lines with --keep-repeats: the labels of each clip, by id.")
+    teacher: Path | None = option(
+        None, "Whisper folder (CTranslate2): make the labels from its features, then train."
+    )
+    units: int = option(500, "Number of clusters, where labels are made.")
+    conv: int = option(128, "Channels of the convolutions.")
+    dim: int = option(256, "Width of the transformer.")
+    layers: int = option(6, "Layers of the transformer.")
+    heads: int = option(4, "Attention heads.")
+    steps: int = option(1600, "Training steps.")
+    batch: int = option(16, "Clips a step.")
+    seconds: float = option(4.0, "Longest crop.")
+    learning_rate: float = option(1.5e-3, "Highest learning rate.")
+    mask: float = option(0.25, "Share of frames masked.")
+    dropout: float = option(0.05, "Dropout in the transformer.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizerOptions(LoopOptions):
+    """Units of a trained HuBERT: k-means on its features, or linear layers by CTC against labels."""
+
+    manifest: Path = field(metadata={"help": "Manifest of the training clips."})
+    kind: str = option("linear", "linear (CTC, needs --labels) or kmeans.")
+    labels: Path | None = option(None, "Token lines with --keep-repeats: the labels of each clip, by id.")
+    layer: int = option(6, "HuBERT layer whose features are quantized.")
+    units: int = option(500, "Number of units.")
+    steps: int = option(600, "Training steps (linear).")
+    batch: int = option(16, "Clips a step.")
+    seconds: float = option(6.0, "Longest crop.")
+    learning_rate: float = option(1e-3, "Highest learning rate.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PitchOptions(LoopOptions):
+    """VQ-VAE of F0."""
+
+    manifest: Path = field(metadata={"help": "Manifest of the training clips."})
+    codes: int = option(64, "Size of the codebook.")
+    steps: int = option(2000, "Training steps.")
+    batch: int = option(32, "Clips a step.")
+    seconds: float = option(2.56, "Length of a crop.")
+    learning_rate: float = option(5e-4, "Highest learning rate.")
+    normalize: bool = option(True, "Subtract each clip's mean voiced F0.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleOptions(LoopOptions):
+    """Style: a classifier that learns clusters of the prosody of each second."""
+
+    manifest: Path = field(metadata={"help": "Manifest of the training clips."})
+    styles: int = option(100, "Number of styles.")
+    conv: int = option(48, "Channels of the convolutions.")
+    dim: int = option(128, "Width of the transformer.")
+    layers: int = option(3, "Layers of the transformer.")
+    heads: int = option(4, "Attention heads.")
+    steps: int = option(800, "Training steps.")
+    batch: int = option(16, "Clips a step.")
+    seconds: float = option(4.0, "Longest crop.")
+    learning_rate: float = option(1e-3, "Highest learning rate.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocoderOptions(LoopOptions):
+    """HiFi-GAN with its duration predictor, from sound and its units."""
+
+    manifest: Path = field(metadata={"help": "Manifest of the training clips, with speakers."})
+    units: Path = field(metadata={"help": "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`."})
+    speakers: str = option("", "Names of the speakers, in order, with commas between (empty: all of the manifest).")
+    channels: int = option(256, "Channels before the first upsampling.")
+    embedding: int = option(64, "Width of each embedding.")
+    steps: int = option(8000, "Training steps.")
+    adversarial_from: int = option(6000, "First step with discriminators.")
+    batch: int = option(16, "Crops a step.")
+    frames: int = option(14, "Length of a crop, in units of 40 ms.")
+    learning_rate: float = option(8e-4, "Highest learning rate.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageModelOptions(LoopOptions):
+    """The language model, from token lines; interleaving is drawn anew for every epoch."""
+
+    manifest: Path | None = option(None, "Manifest with texts and words of the spoken clips.")
+    units: Path | None = option(None, "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.")
+    text: Path | None = option(None, "Plain text, a document a line.")
+    lines: Path | None = option(None, "Token lines to train on as they are.")
+    vocabulary: int = option(3000, "Text pieces of a new vocabulary.")
+    dim: int = option(256, "Width of the model.")
+    layers: int = option(8, "Layers.")
+    heads: int = option(4, "Attention heads.")
+    ffn: int = option(704, "Width of the feed-forward layers.")
+    context: int = option(512, "Tokens a training sequence.")
+    steps: int = option(2000, "Training steps.")
+    batch: int = option(16, "Sequences a step.")
+    learning_rate: float = option(1.5e-3, "Highest learning rate.")

@@ -1,0 +1,137 @@
+"""Train the pitch VQ-VAE: F0 to 64 codes at 12.5 Hz, and back."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+
+from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.speech.f0 import F0Track, load_tracker
+from spiritlm_cli.speech.pitch import CodebookConfig, ConvConfig, PitchConfig, PitchVqVae, pitch_features
+from spiritlm_cli.training.data import Recording, load_recordings
+from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.options import PitchOptions
+
+COMMITMENT = 0.02
+
+
+def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str, F0Track]:
+    """F0 of every recording by clip id, kept in `cache` (.npz) for the next time."""
+    tracks = {}
+    if cache.is_file():
+        with np.load(cache) as kept:
+            tracks = {
+                name.removesuffix("/f0"): F0Track(kept[name], kept[name.removesuffix("f0") + "v"])
+                for name in kept.files
+                if name.endswith("/f0")
+            }
+    missing = [r for r in recordings if r.clip.id not in tracks]
+    if missing:
+        tracker = load_tracker("fcpe", device)
+        for done, recording in enumerate(missing, 1):
+            tracks[recording.clip.id] = tracker(recording.samples.astype(np.float32) / 32767)
+            if done % 200 == 0 or done == len(missing):
+                print(f"F0 of {done}/{len(missing)} clips", file=sys.stderr, flush=True)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {f"{clip}/f0": track.f0 for clip, track in tracks.items()}
+        np.savez(cache, **arrays, **{f"{clip}/v": track.voiced for clip, track in tracks.items()})  # type: ignore[arg-type]
+    return tracks
+
+
+class MovingCodebook:
+    """Codes that follow their latents by an exponential moving average (van den Oord et al. 2017, appendix A);
+    a code that nothing uses is set on a latent drawn from the batch."""
+
+    def __init__(self, model: PitchVqVae) -> None:
+        self.codes = model.vq.codes
+        self.decay = model.config.vq_params.mu
+        self.count = torch.ones(len(self.codes), device=self.codes.device)
+        self.total = self.codes.clone()
+
+    def follow(self, latents: Tensor, ids: Tensor, draw: np.random.Generator) -> None:
+        """latents: (n, dim); ids: (n,), the code of each."""
+        hot = torch.nn.functional.one_hot(ids, len(self.codes)).to(latents.dtype)
+        self.count.mul_(self.decay).add_(hot.sum(0), alpha=1 - self.decay)
+        self.total.mul_(self.decay).add_(hot.T @ latents, alpha=1 - self.decay)
+        self.codes.copy_(self.total / self.count[:, None].clamp(min=1e-3))
+        unused = self.count < 0.1
+        if bool(unused.any()):
+            chosen = torch.from_numpy(draw.integers(0, len(latents), int(unused.sum()))).to(latents.device)
+            self.codes[unused] = latents[chosen]
+            self.total[unused] = latents[chosen]
+            self.count[unused] = 1.0
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"count": self.count, "total": self.total}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        self.count.copy_(state_dict["count"])
+        self.total.copy_(state_dict["total"])
+
+
+def train(options: PitchOptions) -> None:
+    """Train and write `speech_tokenizer/vqvae_f0_quantizer/{model.safetensors,config.yaml}` under `options.out`."""
+    folder = options.out / "speech_tokenizer" / "vqvae_f0_quantizer"
+    recordings = load_recordings(options.manifest)
+    tracks = track_all(recordings, options.out / "training" / "f0.npz", options.device)
+    length = int(options.seconds * 200) // 16 * 16
+    clips = [
+        pitch_features(tracks[r.clip.id], options.normalize)
+        for r in recordings
+        if len(tracks[r.clip.id].f0) >= length and tracks[r.clip.id].voiced.any()
+    ]
+    conv = dict(
+        input_emb_width=2, output_emb_width=128, levels=1, downs_t=[4], strides_t=[2], width=32, depth=4,
+        m_conv=1.0, dilation_growth_rate=3,
+    )  # fmt: skip
+    content = {
+        "features": "norm_f0_interp,vuv" if options.normalize else "f0_interp,vuv",
+        "speaker_norm": False,
+        "encoder_params": conv,
+        "decoder_params": dict(conv),
+        "vq_params": {"l_bins": options.codes, "emb_width": 128, "mu": 0.99, "levels": 1},
+    }
+    config = PitchConfig(
+        features=str(content["features"]),
+        encoder_params=ConvConfig(**conv),  # type: ignore[arg-type]
+        decoder_params=ConvConfig(**conv),  # type: ignore[arg-type]
+        vq_params=CodebookConfig(options.codes, 128),
+    )
+    torch.manual_seed(options.seed)
+    device = pick_device(options.device)
+    model = PitchVqVae(config).to(device)
+    codebook = MovingCodebook(model)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
+    # so that Hz weigh as much in the loss as being voiced or not
+    scale = torch.tensor([1 / 30.0, 1.0], device=device)[None, :, None]
+
+    def step(number: int) -> dict[str, float]:
+        draw = np.random.default_rng([options.seed, number])
+        chosen = [clips[i] for i in draw.integers(0, len(clips), options.batch)]
+        starts = [int(draw.integers(0, c.shape[1] - length + 1)) for c in chosen]
+        x = torch.stack([c[:, s : s + length] for c, s in zip(chosen, starts, strict=True)]).to(device)
+        latents = model.encoder(x)
+        flat = latents.transpose(1, 2).flatten(0, 1)
+        ids = model.vq.nearest(latents)
+        with torch.no_grad():
+            if number == 0:
+                codebook.count.zero_()  # every code starts on a latent
+            codebook.follow(flat, ids.flatten(), draw)
+        codes = model.vq(ids)
+        through = latents + (codes - latents).detach()
+        rebuilt = model.decoder(through)
+        error = ((rebuilt - x) * scale).square().mean()
+        loss = error + COMMITMENT * (latents - codes.detach()).square().mean()
+        update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
+        hz = (rebuilt - x)[:, 0][x[:, 1] > 0.5].square().mean().sqrt()
+        used = float(ids.unique().numel())
+        return {"loss": loss.item(), "f0_error_hz": hz.item(), "codes_in_batch": used}
+
+    def save() -> None:
+        write_tensors(folder / "model.safetensors", model.state_dict())
+        (folder / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    run(options, "pitch", options.steps, {"model": model, "codebook": codebook, "optimizer": optimizer}, step, save)

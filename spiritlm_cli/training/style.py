@@ -1,0 +1,126 @@
+"""Train the style encoder: the prosody of each second, clustered, and learnt from the waveform alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.speech.f0 import F0Track
+from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_names
+from spiritlm_cli.training.data import Recording, augment, by_length, draw_batch, load_recordings
+from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.options import StyleOptions
+from spiritlm_cli.training.pitch import track_all
+
+# 25 Hz frames a second, so that style labels are drawn as phonetic units are
+FRAMES = 25
+
+
+def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
+    """(seconds, 9): for each whole or partial second of the clip, of its voiced frames' F0 in semitones from the
+    clip's mean the mean, spread and slope, and the voiced share; of its level in dB from the clip's the mean, spread and
+    range; the spectrum's tilt (dB, above 2 kHz over below); and how much the level moves (dB a frame)."""
+    samples = recording.samples.astype(np.float32) / 32767
+    hop = 320
+    frames = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    level = 10 * np.log10(np.square(frames).mean(1) + 1e-7)
+    spectrum = np.square(np.abs(np.fft.rfft(frames * np.hanning(hop), axis=1)))
+    edge = 2000 * hop // 16000
+    tilt = 10 * np.log10((spectrum[:, edge:].mean(1) + 1e-7) / (spectrum[:, 1:edge].mean(1) + 1e-7))
+    voiced = track.voiced
+    semitones = 12 * np.log2(np.maximum(track.f0, 1.0))
+    semitones = semitones - (semitones[voiced].mean() if voiced.any() else 0)
+    loud = level > level.max() - 35
+    level = level - level[loud].mean()
+    rows = []
+    for second in range(-(-len(frames) // 50)):
+        here = slice(second * 50, (second + 1) * 50)
+        pitch = semitones[second * 200 : (second + 1) * 200][voiced[second * 200 : (second + 1) * 200]]
+        slope = np.polyfit(np.linspace(-1, 1, len(pitch)), pitch, 1)[0] if len(pitch) > 20 else 0.0
+        part = np.maximum(level[here], -45)
+        heard = loud[here]
+        rows.append([
+            pitch.mean() if len(pitch) else 0.0,
+            pitch.std() if len(pitch) else 0.0,
+            slope,
+            len(pitch) / 200,
+            part.mean(),
+            part.std(),
+            np.ptp(part),
+            tilt[here][heard].mean() if heard.any() else -20.0,
+            np.abs(np.diff(part)).mean() if len(part) > 1 else 0.0,
+        ])  # fmt: skip
+    return np.array(rows, dtype=np.float32)
+
+
+def style_labels(
+    recordings: list[Recording], tracks: dict[str, F0Track], styles: int, seed: int
+) -> dict[str, NDArray[np.int64]]:
+    """The prosody cluster of each second of each clip, by clip id."""
+    import faiss
+
+    features = {r.clip.id: prosody(r, tracks[r.clip.id]) for r in recordings}
+    everything = np.concatenate(list(features.values()))
+    mean, spread = everything.mean(0), everything.std(0) + 1e-5
+    kmeans = faiss.Kmeans(everything.shape[1], styles, niter=50, nredo=3, seed=seed)
+    kmeans.train(np.ascontiguousarray((everything - mean) / spread))
+    return {
+        clip: kmeans.index.search(np.ascontiguousarray((f - mean) / spread), 1)[1][:, 0].astype(np.int64)
+        for clip, f in features.items()
+    }
+
+
+def train(options: StyleOptions) -> None:
+    """Train and write `speech_tokenizer/style_encoder_w2v2/{model.safetensors,config.json}` under `options.out`."""
+    folder = options.out / "speech_tokenizer" / "style_encoder_w2v2"
+    recordings = by_length(load_recordings(options.manifest, shortest=1.0))
+    tracks = track_all(recordings, options.out / "training" / "f0.npz", options.device)
+    styles = style_labels(recordings, tracks, options.styles, options.seed)
+    labels = {clip: np.repeat(seconds, FRAMES) for clip, seconds in styles.items()}
+    content = dict(
+        architectures=["Wav2Vec2ForSequenceClassification"], model_type="wav2vec2", hidden_size=options.dim,
+        num_hidden_layers=options.layers, num_attention_heads=options.heads, intermediate_size=4 * options.dim,
+        hidden_act="gelu", conv_dim=[options.conv] * 7, conv_kernel=[10, 3, 3, 3, 3, 2, 2],
+        conv_stride=[5, 2, 2, 2, 2, 2, 2], conv_bias=False, feat_extract_norm="group", feat_extract_activation="gelu",
+        num_feat_extract_layers=7, do_stable_layer_norm=False, num_conv_pos_embeddings=32,
+        num_conv_pos_embedding_groups=16, classifier_proj_size=128, layer_norm_eps=1e-5,
+        id2label={str(i): str(i) for i in range(options.styles)},
+        label2id={str(i): i for i in range(options.styles)},
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    torch.manual_seed(options.seed)
+    device = pick_device(options.device)
+    model = StyleEncoder(StyleConfig.read(folder / "config.json")).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
+
+    def step(number: int) -> dict[str, float]:
+        draw = np.random.default_rng([options.seed, number])
+        batch = draw_batch(recordings, labels, options.batch, options.seconds, draw)
+        # the level's course is style, so noise and rooms are mixed in to half of the batches only
+        waveform = augment(batch.waveform, draw) if number % 2 else batch.waveform
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+            logits = model.logits(waveform.to(device)).float()
+        targets = _majority(batch.labels, logits.shape[1]).to(device)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
+        right = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
+        return {"loss": loss.item(), "right": right.item()}
+
+    def save() -> None:
+        tensors = {name: tensor.half() for name, tensor in release_names(model).items()}
+        write_tensors(folder / "model.safetensors", tensors)
+
+    run(options, "style", options.steps, {"model": model, "optimizer": optimizer}, step, save)
+
+
+def _majority(labels: torch.Tensor, seconds: int) -> torch.Tensor:
+    """(batch, frames) at 25 Hz to (batch, seconds): the label at the middle of each second, −100 past the end."""
+    middles = torch.arange(seconds) * FRAMES + FRAMES // 2
+    found = labels[:, middles.clamp(max=labels.shape[1] - 1)]
+    return torch.where(middles[None] < labels.shape[1], found, -100)

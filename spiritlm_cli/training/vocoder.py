@@ -1,0 +1,159 @@
+"""Train the vocoder: spectral losses first, discriminators after; the duration predictor beside it."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.speech.hifigan import DurationConfig, HifiGan, HifiGanConfig
+from spiritlm_cli.speech.weight_norm import release_names
+from spiritlm_cli.tokens.timeline import frame_units, merge_streams
+from spiritlm_cli.tokens.units import FrameUnits, Units
+from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
+from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
+from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.options import VocoderOptions
+from spiritlm_cli.training.spectra import SpectralLoss
+
+MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0  # Kong et al. 2020
+
+
+class Example:
+    """A recording with the units it is to be made from.
+
+    frames: as the vocoder sees them when durations are kept, and runs: when a sequence without repeats is decoded,
+    where pitch and style change with a phonetic unit alone; both (3, frames): phonetic, pitch, style.
+    """
+
+    def __init__(self, recording: Recording, units: Units, speaker: int) -> None:
+        self.samples = recording.samples
+        self.speaker = speaker
+        merged = frame_units(merge_streams(units).units)
+        starts = np.flatnonzero(np.r_[True, units.hubert[1:] != units.hubert[:-1]])
+        self.units = merged.hubert
+        self.durations = np.diff(np.r_[starts, len(units.hubert)])
+        self.frames = _stack(frame_units(merge_streams(units, keep_repeats=True).units))
+        self.runs = np.repeat(_stack(merged), self.durations, axis=1)
+        self.length = min(len(units.hubert), recording.frames)
+
+
+def _stack(units: FrameUnits) -> NDArray[np.int64]:
+    if units.pitch is None or units.style is None:
+        raise ManifestError("the vocoder is trained on expressive units: pitch or style is missing")
+    return np.stack([units.hubert, units.pitch, units.style])
+
+
+def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
+    """`config.json` of a new vocoder."""
+    embedding = options.embedding
+    return dict(
+        resblock="2", resblock_kernel_sizes=[3, 5, 7], resblock_dilation_sizes=[[1, 2], [2, 6], [3, 12]],
+        upsample_rates=[5, 8, 4, 4], upsample_kernel_sizes=[11, 16, 8, 8],
+        upsample_initial_channel=options.channels, num_embeddings=501, embedding_dim=embedding,
+        model_in_dim=4 * embedding, multispkr="_", num_speakers=speakers, code_hop_size=HOP, sampling_rate=16000,
+        dur_predictor_params=asdict(DurationConfig(embedding, 2 * embedding, 3, 0.5)),
+        num_f0_tokens=64, f0_hop_size=2 * HOP, num_style_tokens=100, style_hop_size=16000,
+    )  # fmt: skip
+
+
+def train(options: VocoderOptions) -> None:
+    """Train and write `hifigan_spiritlm_expressive_w2v2/` under `options.out`; `options.start` gives first weights."""
+    folder = options.out / "speech_tokenizer" / "hifigan_spiritlm_expressive_w2v2"
+    units = read_units(options.units)
+    recordings = [r for r in load_recordings(options.manifest, shortest=1.0) if r.clip.id in units]
+    speakers = [s for s in options.speakers.split(",") if s] or sorted({r.clip.speaker or "" for r in recordings})
+    examples = [
+        Example(r, units[r.clip.id], speakers.index(r.clip.speaker))
+        for r in recordings
+        if r.clip.speaker in speakers
+    ]
+    examples = [e for e in examples if e.length > options.frames]
+    if not examples:
+        raise ManifestError(f"{options.manifest}: no clip of {', '.join(speakers)} has units in {options.units}")
+    weights = np.array([e.length for e in examples], dtype=np.float64)
+    weights /= weights.sum()
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(vocoder_config(options, len(speakers)), indent=2) + "\n")
+    (folder / "speakers.txt").write_text("\n".join(speakers) + "\n")
+    torch.manual_seed(options.seed)
+    device = pick_device(options.device)
+    generator = HifiGan(HifiGanConfig.read(folder / "config.json"), weight_normed=True).to(device)
+    if options.start:
+        load_into(generator, read_tensors(options.start), rename=_training_name)
+    judge = Discriminators().to(device)
+    spectral = SpectralLoss().to(device)
+    settings: dict[str, Any] = dict(betas=(0.8, 0.99), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(generator.parameters(), **settings)
+    judge_optimizer = torch.optim.AdamW(judge.parameters(), **settings)
+
+    def step(number: int) -> dict[str, float]:
+        draw = np.random.default_rng([options.seed, number])
+        torch.manual_seed(int(draw.integers(1 << 31)))
+        chosen = [examples[i] for i in draw.choice(len(examples), options.batch, p=weights)]
+        ids, real = _crops(chosen, options.frames, draw)
+        ids, real = ids.to(device), real.to(device)
+        speaker = torch.tensor([e.speaker for e in chosen], device=device)
+        rate = warm_cosine(number, options.steps, options.learning_rate)
+        generator.train()
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+            made = generator(ids[:, 0], speaker, ids[:, 1], ids[:, 2]).float()
+        mel, stft = spectral(made, real)
+        duration = _duration_loss(generator, chosen, device)
+        losses = {"mel": mel.item(), "stft": stft.item(), "duration": duration.item()}
+        loss = MEL_WEIGHT * mel + 10 * stft + duration
+        if number >= options.adversarial_from:
+            with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+                judged = discriminator_loss(judge, real, made.detach())
+            update(judge_optimizer, judge, judged, min(rate, 2e-4))
+            with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+                fooled, features = adversarial_loss(judge, real, made)
+            loss = loss + fooled + FEATURE_WEIGHT * features
+            losses |= {"fooled": fooled.item(), "features": features.item(), "judged": judged.item()}
+        update(optimizer, generator, loss, rate, clip=100.0)
+        return losses
+
+    def save() -> None:
+        tensors = {name: tensor.half() for name, tensor in release_names(generator).items()}
+        write_tensors(folder / "generator.safetensors", tensors)
+
+    parts = {"generator": generator, "judge": judge, "optimizer": optimizer, "judge_optimizer": judge_optimizer}
+    run(options, "vocoder", options.steps, parts, step, save)
+
+
+def _training_name(name: str) -> str:
+    """Weight norm as torch's parametrization spells it."""
+    g, v = "parametrizations.weight.original0", "parametrizations.weight.original1"
+    return name.replace("weight_g", g).replace("weight_v", v)
+
+
+def _crops(chosen: list[Example], frames: int, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """(batch, 3, frames) ids and (batch, frames * HOP) sound; half of the crops with the units as in runs."""
+    ids = np.zeros((len(chosen), 3, frames), dtype=np.int64)
+    sound = np.zeros((len(chosen), frames * HOP), dtype=np.float32)
+    for i, example in enumerate(chosen):
+        start = int(draw.integers(0, example.length - frames + 1))
+        source = example.runs if draw.random() < 0.7 else example.frames
+        ids[i] = source[:, start : start + frames]
+        sound[i] = example.samples[start * HOP : (start + frames) * HOP].astype(np.float32) / 32767
+    return torch.from_numpy(ids), torch.from_numpy(sound)
+
+
+def _duration_loss(generator: HifiGan, chosen: list[Example], device: torch.device) -> Tensor:
+    """Mean squared error of ln(1 + frames), over whole clips."""
+    longest = max(len(e.units) for e in chosen)
+    units = np.zeros((len(chosen), longest), dtype=np.int64)
+    frames = np.zeros((len(chosen), longest), dtype=np.float32)
+    for i, example in enumerate(chosen):
+        units[i, : len(example.units)] = example.units
+        frames[i, : len(example.units)] = example.durations
+    wanted = torch.from_numpy(frames).to(device)
+    predicted = generator.log_durations(torch.from_numpy(units).to(device))
+    return F.mse_loss(predicted[wanted > 0], torch.log1p(wanted[wanted > 0]))
