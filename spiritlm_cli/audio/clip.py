@@ -39,7 +39,7 @@ class Alignment:
 
 @dataclass(frozen=True)
 class Clip:
-    """A file, or the stretch from `start` to `end` seconds of it (None: its start, its end), and what is known of it.
+    """A file, or the stretch from `start` to `end` seconds of it (None: its own), and what is known of it.
 
     `source` is a path, or "-" for standard input.
     """

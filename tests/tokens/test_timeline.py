@@ -44,7 +44,7 @@ def test_the_published_units_give_the_published_lines() -> None:
 def test_order_on_ties_and_just_after() -> None:
     units = Units(hubert=np.arange(26), pitch=np.arange(13), style=np.arange(2))
     kinds = "".join(unit.kind.value[0] for unit in merge_streams(units).units)
-    # All three coincide at 0 s, every second frame with a pitch unit, and frame 25 with the style unit at 1 s.
+    # All coincide at 0 s, every second frame with a pitch unit, and frame 25 with the style unit at 1 s.
     assert kinds == "SPH" + "HPH" * 12 + "SH"
 
 
