@@ -59,7 +59,9 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
                 raise line.error
             if line.id is None:
                 raise ManifestError(f"{path}: a line has no id; labels are found by the clip's id")
-            units = [unit.id for span in line.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT]
+            units = [
+                unit.id for span in line.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT
+            ]
             labels[line.id] = np.array(units, dtype=np.int64)
     return labels
 
@@ -117,7 +119,9 @@ def draw_batch(
         start = int(draw.integers(0, max(1, recording.frames - int(frames * factor))))
         taken = recording.samples[start * HOP :][: int(frames * HOP * factor) + 1].astype(np.float32) / 32767
         times = np.arange(frames * HOP) * factor
-        waveforms[i] = taken[: frames * HOP] if factor == 1 else np.interp(times, np.arange(len(taken)), taken)
+        waveforms[i] = (
+            taken[: frames * HOP] if factor == 1 else np.interp(times, np.arange(len(taken)), taken)
+        )
         known = labels.get(recording.clip.id)
         if known is not None:
             index = start + np.floor((np.arange(frames) + 0.5) * factor).astype(np.int64)

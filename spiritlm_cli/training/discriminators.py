@@ -39,7 +39,8 @@ class ResolutionDiscriminator(nn.Module):
         strides = ((1, 1), (2, 1), (2, 1), (2, 1))
         widths = (1, channels, channels, channels, channels)
         self.convs = nn.ModuleList(
-            weight_norm(nn.Conv2d(a, b, (7, 3), s, (3, 1))) for a, b, s in zip(widths, widths[1:], strides, strict=False)
+            weight_norm(nn.Conv2d(a, b, (7, 3), s, (3, 1)))
+            for a, b, s in zip(widths, widths[1:], strides, strict=False)
         )
         self.last = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 
@@ -74,7 +75,11 @@ def adversarial_loss(judge: Discriminators, real: Tensor, made: Tensor) -> tuple
     found = judge(made)
     fooled = torch.stack([(1 - verdict).square().mean() for verdict, _ in found]).sum()
     features = torch.stack(
-        [F.l1_loss(m, r) for (_, ms), (_, rs) in zip(found, wanted, strict=True) for m, r in zip(ms, rs, strict=True)]
+        [
+            F.l1_loss(m, r)
+            for (_, ms), (_, rs) in zip(found, wanted, strict=True)
+            for m, r in zip(ms, rs, strict=True)
+        ]
     ).sum()
     return fooled.float(), features.float()
 

@@ -88,8 +88,14 @@ def train(options: HubertOptions) -> None:
 
     def save() -> None:
         tensors, content = file_content(model.hubert)
-        tensors |= {"mask_emb": model.mask, "final_proj.weight": model.classifier.weight, "final_proj.bias": model.classifier.bias}
-        write_tensors(folder / "mhubert_base_25hz.safetensors", {k: v.half() for k, v in tensors.items()}, content)
+        tensors |= {
+            "mask_emb": model.mask,
+            "final_proj.weight": model.classifier.weight,
+            "final_proj.bias": model.classifier.bias,
+        }
+        write_tensors(
+            folder / "mhubert_base_25hz.safetensors", {k: v.half() for k, v in tensors.items()}, content
+        )
 
     run(options, "hubert", options.steps, {"model": model, "optimizer": optimizer}, step, save)
 

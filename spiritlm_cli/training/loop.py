@@ -44,7 +44,9 @@ def run(
     for number in range(first, steps):
         for key, value in step(number).items():
             if not math.isfinite(value):
-                raise FloatingPointError(f"{name}: {key} is {value} at step {number}; try a lower --learning-rate")
+                raise FloatingPointError(
+                    f"{name}: {key} is {value} at step {number}; try a lower --learning-rate"
+                )
             means[key] = value if key not in means else 0.98 * means[key] + 0.02 * value
         done, now = number + 1, time.monotonic()
         if now - shown > 10 or done == steps:
@@ -68,7 +70,11 @@ def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float
 
 
 def update(
-    optimizer: torch.optim.Optimizer, model: nn.Module, loss: torch.Tensor, learning_rate: float, clip: float = 1.0
+    optimizer: torch.optim.Optimizer,
+    model: nn.Module,
+    loss: torch.Tensor,
+    learning_rate: float,
+    clip: float = 1.0,
 ) -> None:
     """One step down `loss`, with gradients clipped to norm `clip`."""
     for group in optimizer.param_groups:

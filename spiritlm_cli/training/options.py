@@ -94,8 +94,12 @@ class VocoderOptions(LoopOptions):
     """HiFi-GAN with its duration predictor, from sound and its units."""
 
     manifest: Path = field(metadata={"help": "Manifest of the training clips, with speakers."})
-    units: Path = field(metadata={"help": "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`."})
-    speakers: str = option("", "Names of the speakers, in order, with commas between (empty: all of the manifest).")
+    units: Path = field(
+        metadata={"help": "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`."}
+    )
+    speakers: str = option(
+        "", "Names of the speakers, in order, with commas between (empty: all of the manifest)."
+    )
     channels: int = option(256, "Channels before the first upsampling.")
     embedding: int = option(64, "Width of each embedding.")
     steps: int = option(8000, "Training steps.")
@@ -110,7 +114,9 @@ class LanguageModelOptions(LoopOptions):
     """The language model, from token lines; interleaving is drawn anew for every epoch."""
 
     manifest: Path | None = option(None, "Manifest with texts and words of the spoken clips.")
-    units: Path | None = option(None, "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.")
+    units: Path | None = option(
+        None, "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`."
+    )
     text: Path | None = option(None, "Plain text, a document a line.")
     lines: Path | None = option(None, "Token lines to train on as they are.")
     vocabulary: int = option(3000, "Text pieces of a new vocabulary.")

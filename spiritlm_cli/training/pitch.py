@@ -134,4 +134,11 @@ def train(options: PitchOptions) -> None:
         write_tensors(folder / "model.safetensors", model.state_dict())
         (folder / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
-    run(options, "pitch", options.steps, {"model": model, "codebook": codebook, "optimizer": optimizer}, step, save)
+    run(
+        options,
+        "pitch",
+        options.steps,
+        {"model": model, "codebook": codebook, "optimizer": optimizer},
+        step,
+        save,
+    )

@@ -26,7 +26,9 @@ class SpectralLoss(nn.Module):
             a, b = magnitude(made, size, hop), magnitude(real, size, hop)
             if size == 1024:
                 mel = F.l1_loss(log(self.mel @ a), log(self.mel @ b))
-            convergence = torch.linalg.vector_norm(b - a, dim=(1, 2)) / torch.linalg.vector_norm(b, dim=(1, 2)).clamp(min=1e-3)
+            convergence = torch.linalg.vector_norm(b - a, dim=(1, 2)) / torch.linalg.vector_norm(
+                b, dim=(1, 2)
+            ).clamp(min=1e-3)
             stft = stft + convergence.mean() + F.l1_loss(log(a), log(b))
         return mel, stft / 3
 

@@ -1,7 +1,6 @@
 """Train the style encoder: the prosody of each second, clustered, and learnt from the waveform alone."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import torch

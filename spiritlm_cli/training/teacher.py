@@ -34,7 +34,9 @@ class WhisperEncoder:
         if not (folder / "model.bin").is_file():
             raise SpiritLMError(f"{folder}: not a Whisper folder in CTranslate2's form (no model.bin)")
         self._storage = ctranslate2.StorageView
-        self._model = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="float32", intra_threads=1)
+        self._model = ctranslate2.models.Whisper(
+            str(folder), device="cpu", compute_type="float32", intra_threads=1
+        )
         self._mel = FeatureExtractor()
 
     def __call__(self, samples: NDArray[np.float32]) -> Features:
@@ -98,7 +100,9 @@ def make_labels(
         x = np.concatenate([features[clip] for clip in names])
         y = np.array([name for clip in names for name in names[clip]])
         classes, y = np.unique(y, return_inverse=True)
-        analysis = LinearDiscriminantAnalysis(solver="svd", n_components=min(dims, len(classes) - 1)).fit(x, y)
+        analysis = LinearDiscriminantAnalysis(solver="svd", n_components=min(dims, len(classes) - 1)).fit(
+            x, y
+        )
         features = {clip: analysis.transform(f).astype(np.float32) for clip, f in features.items()}
     everything = np.concatenate(list(features.values()))
     kmeans = faiss.Kmeans(
@@ -110,7 +114,10 @@ def make_labels(
         clusters = np.concatenate([labels[clip] for clip in names])
         phone = np.array([name[:-1] for clip in names for name in names[clip]])
         purity, information = phone_agreement(clusters, phone)
-        print(f"teacher: phone purity {purity:.3f}, phone-normalised mutual information {information:.3f}", file=sys.stderr)
+        print(
+            f"teacher: phone purity {purity:.3f}, phone-normalised mutual information {information:.3f}",
+            file=sys.stderr,
+        )
     return labels
 
 

@@ -68,7 +68,9 @@ def train(options: VocoderOptions) -> None:
     folder = options.out / "speech_tokenizer" / "hifigan_spiritlm_expressive_w2v2"
     units = read_units(options.units)
     recordings = [r for r in load_recordings(options.manifest, shortest=1.0) if r.clip.id in units]
-    speakers = [s for s in options.speakers.split(",") if s] or sorted({r.clip.speaker or "" for r in recordings})
+    speakers = [s for s in options.speakers.split(",") if s] or sorted(
+        {r.clip.speaker or "" for r in recordings}
+    )
     examples = [
         Example(r, units[r.clip.id], speakers.index(r.clip.speaker))
         for r in recordings
@@ -76,7 +78,9 @@ def train(options: VocoderOptions) -> None:
     ]
     examples = [e for e in examples if e.length > options.frames]
     if not examples:
-        raise ManifestError(f"{options.manifest}: no clip of {', '.join(speakers)} has units in {options.units}")
+        raise ManifestError(
+            f"{options.manifest}: no clip of {', '.join(speakers)} has units in {options.units}"
+        )
     weights = np.array([e.length for e in examples], dtype=np.float64)
     weights /= weights.sum()
 
@@ -124,7 +128,12 @@ def train(options: VocoderOptions) -> None:
         tensors = {name: tensor.half() for name, tensor in release_names(generator).items()}
         write_tensors(folder / "generator.safetensors", tensors)
 
-    parts = {"generator": generator, "judge": judge, "optimizer": optimizer, "judge_optimizer": judge_optimizer}
+    parts = {
+        "generator": generator,
+        "judge": judge,
+        "optimizer": optimizer,
+        "judge_optimizer": judge_optimizer,
+    }
     run(options, "vocoder", options.steps, parts, step, save)
 
 

@@ -1,0 +1,167 @@
+"""Train the language model on text, speech, and both interleaved, drawn anew all the time."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spiritlm_cli.audio.manifest import read_manifest
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.interleaving.interleave import Utterance, interleave
+from spiritlm_cli.interleaving.spans import Mode, SpanOptions
+from spiritlm_cli.language.network import new_network
+from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.tokens.reader import BadLine, read_lines
+from spiritlm_cli.tokens.sequence import Header, Sequence, TextSpan
+from spiritlm_cli.training.data import read_units
+from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.options import LanguageModelOptions
+from spiritlm_cli.training.vocabulary import train_vocabulary
+
+# How often a sequence is drawn from each kind. The paper has a third each of text, of speech, and of both; here the
+# parallel pairs of its "+ASR+TTS" ablation are a part too, and large, for a small model learns from little speech.
+SHARES = {Mode.TEXT: 0.25, Mode.SPEECH: 0.15, Mode.INTERLEAVE: 0.2, Mode.ASR: 0.2, Mode.TTS: 0.2}
+
+Draw = Callable[[random.Random], Sequence]
+
+
+def read_utterances(manifest: Path, units: Path) -> list[Utterance]:
+    """The clips of a manifest that have text, words and units."""
+    known = read_units(units)
+    return [
+        Utterance(clip.id, known[clip.id], clip.text, clip.alignment)
+        for clip in read_manifest(manifest)
+        if clip.id in known and clip.text and clip.alignment is not None
+    ]
+
+
+def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], list[str]]:
+    """What sequences are drawn from, with weights; and all the text there is."""
+    found: list[tuple[float, Draw]] = []
+    texts: list[str] = []
+    if options.manifest and options.units:
+        utterances = read_utterances(options.manifest, options.units)
+        texts += [u.text for u in utterances]
+        plain = SpanOptions()
+
+        def drawn(mode: Mode) -> Draw:
+            def draw(rng: random.Random) -> Sequence:
+                u = rng.choice(utterances)
+                return interleave(u.units, u.text, u.alignment, replace(plain, mode=mode), rng)
+
+            return draw
+
+        found += [(SHARES[mode], drawn(mode)) for mode in SHARES if mode is not Mode.TEXT]
+    if options.text:
+        documents = [line for line in options.text.read_text(encoding="utf-8").splitlines() if line.strip()]
+        texts += documents
+        found.append((SHARES[Mode.TEXT], lambda rng: Sequence.of([TextSpan(rng.choice(documents))])))
+    if options.lines:
+        lines = _read_sequences(options.lines)
+        texts += [sequence.text for sequence in lines]
+        found.append((1.0, lambda rng: rng.choice(lines)))
+    if not found:
+        raise ManifestError("nothing to train on: give --text, --lines, or --manifest with --units")
+    return found, texts
+
+
+def train(options: LanguageModelOptions) -> None:
+    """Train and write the Hugging Face folder `spiritlm_model/spirit-lm-expressive-7b` under `options.out`."""
+    folder = options.out / "spiritlm_model" / "spirit-lm-expressive-7b"
+    folder.mkdir(parents=True, exist_ok=True)
+    found, texts = sources(options)
+    path = folder / "tokenizer.model"
+    if not ((options.resume or options.start) and path.is_file()):
+        path.write_bytes(train_vocabulary(_as_spans(texts, options.seed), options.vocabulary))
+    vocabulary = Vocabulary.load(path)
+
+    torch.manual_seed(options.seed)
+    device = pick_device(options.device)
+    network = new_network(
+        vocab_size=-(-vocabulary.size // 64) * 64, hidden_size=options.dim, intermediate_size=options.ffn,
+        num_hidden_layers=options.layers, num_attention_heads=options.heads, num_key_value_heads=options.heads,
+        max_position_embeddings=2048, rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=False,
+        bos_token_id=vocabulary.start, eos_token_id=vocabulary.end,
+    )  # fmt: skip
+    if options.start:
+        load_into(network, read_tensors(options.start))
+    network.to(device).train()
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": 0.1},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95))
+
+    def step(number: int) -> dict[str, float]:
+        rng = random.Random(f"{options.seed} {number}")
+        ids = _rows(found, vocabulary, options.batch, options.context + 1, rng).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+            logits = network(input_ids=ids[:, :-1]).logits
+        losses = torch.nn.functional.cross_entropy(
+            logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
+        )
+        loss = losses.mean()
+        update(optimizer, network, loss, warm_cosine(number, options.steps, options.learning_rate))
+        text = ids[:, 1:].flatten() < vocabulary.markers["text"]
+        return {"loss": loss.item(), "text": losses[text].mean().item(), "units": losses[~text].mean().item()}
+
+    def save() -> None:
+        write_tensors(
+            folder / "model.safetensors", {k: v.bfloat16() for k, v in network.state_dict().items()}
+        )
+        content = network.config.to_dict() | {
+            "architectures": ["LlamaForCausalLM"],
+            "torch_dtype": "bfloat16",
+        }
+        (folder / "config.json").write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n")
+
+    run(options, "lm", options.steps, {"network": network, "optimizer": optimizer}, step, save)
+
+
+def _rows(
+    found: list[tuple[float, Draw]], vocabulary: Vocabulary, rows: int, length: int, rng: random.Random
+) -> Tensor:
+    """(rows, length) int64: sequences one after another, each with its start and end, the last one cut."""
+    weights = [weight for weight, _ in found]
+    filled = np.zeros((rows, length), dtype=np.int64)
+    for row in filled:
+        ids: list[int] = []
+        while len(ids) < length:
+            draw = rng.choices(found, weights)[0][1]
+            ids += [*vocabulary.encode(draw(rng)), vocabulary.end]
+        row[:] = ids[:length]
+    return torch.from_numpy(filled)
+
+
+def _as_spans(texts: list[str], seed: int) -> list[str]:
+    """Texts cut where spans may be cut, so that the vocabulary also has words as they stand at a span's start."""
+    rng = random.Random(seed)
+    spans = []
+    for text in texts:
+        words = text.split(" ")
+        at = 0
+        while at < len(words):
+            step = rng.randint(5, 30)
+            spans.append(" ".join(words[at : at + step]) + (" " if at + step < len(words) else ""))
+            at += step
+    return spans
+
+
+def _read_sequences(path: Path) -> list[Sequence]:
+    sequences = []
+    with path.open("rb") as stream:
+        for line in read_lines(stream):
+            if isinstance(line, BadLine):
+                raise line.error
+            if not isinstance(line, Header) and line.sequence.spans:
+                sequences.append(line.sequence)
+    return sequences

@@ -1,0 +1,107 @@
+"""Train a quantizer of HuBERT's features: k-means, or linear layers by CTC, deaf to voice and noise."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.speech.hubert import Hubert
+from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig
+from spiritlm_cli.training.data import Recording, augment, by_length, draw_batch, load_recordings, read_labels
+from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.options import QuantizerOptions
+
+# Share of the steps that go before CTC, by cross-entropy against the labels frame by frame: CTC alone, which is
+# free to say a unit anywhere, would let them drift from the time that they sound.
+FRAMEWISE = 0.4
+
+
+def train(options: QuantizerOptions) -> None:
+    """Write `L{layer}_quantizer_{units}.safetensors` beside the HuBERT in `options.out`."""
+    checkpoint = Checkpoint(options.out, options.out.name)
+    hubert = Hubert.load(checkpoint.hubert, options.layer)
+    path = checkpoint.hubert.parent / f"L{options.layer}_quantizer_{options.units}.safetensors"
+    recordings = by_length(load_recordings(options.manifest))
+    if options.kind == "kmeans":
+        train_kmeans(options, hubert, recordings, path)
+    elif options.kind == "linear":
+        train_linear(options, hubert, recordings, path)
+    else:
+        raise SpiritLMError(f"--kind is linear or kmeans, not {options.kind}")
+
+
+def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
+    """Cluster the features of all frames."""
+    import faiss
+
+    with torch.inference_mode():
+        features = np.concatenate(
+            [
+                hubert(torch.from_numpy(r.samples.astype(np.float32) / 32767)[None])[0].numpy()
+                for r in recordings
+            ]
+        )
+    kmeans = faiss.Kmeans(features.shape[1], options.units, niter=40, nredo=2, seed=options.seed)
+    kmeans.train(features)
+    centers = torch.from_numpy(kmeans.centroids.copy())
+    write_tensors(path, {"cluster_centers": centers}, {"n_clusters": options.units})
+
+
+def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
+    """Gat et al. 2023: from augmented sound to the labels of the clean, runs merged, by CTC; the encoder is frozen."""
+    if options.labels is None:
+        raise SpiritLMError("a linear quantizer needs --labels")
+    labels = read_labels(options.labels)
+    recordings = [r for r in recordings if r.clip.id in labels]
+    if not recordings:
+        raise SpiritLMError(f"{options.labels}: no clip of {options.manifest} has labels")
+    torch.manual_seed(options.seed)
+    device = pick_device(options.device)
+    hubert.to(device)
+    config = QuantizerConfig(options.units, hubert.config.encoder_embed_dim, options.units + 1 + 16)
+    model = LinearQuantizer(config).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
+    framewise = int(FRAMEWISE * options.steps)
+
+    def step(number: int) -> dict[str, float]:
+        draw = np.random.default_rng([options.seed, number])
+        batch = draw_batch(recordings, labels, options.batch, options.seconds, draw, stretch=0.1)
+        waveform = augment(batch.waveform, draw) if number % 3 else batch.waveform
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+            features = hubert(waveform.to(device)).float()
+        logits = model.logits(features)
+        targets = batch.labels[:, : logits.shape[1]].to(device)
+        per_frame = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        right = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
+        losses = {"frames": per_frame.item(), "right": right.item()}
+        loss = per_frame
+        if number >= framewise:
+            ctc = _ctc_loss(logits, targets, options.units)
+            losses["ctc"] = ctc.item()
+            # a little of the former keeps the units where they sound
+            loss = ctc + 0.3 * per_frame
+        update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate, warm=50))
+        return losses
+
+    def save() -> None:
+        tensors = {name.removeprefix("layers."): tensor.half() for name, tensor in model.state_dict().items()}
+        content = {"vocab_size": config.vocab_size, "dim": config.dim, "upstream_dim": config.upstream_dim}
+        write_tensors(path, tensors, {"model_cfg": content})
+
+    run(options, "quantizer", options.steps, {"model": model, "optimizer": optimizer}, step, save)
+
+
+def _ctc_loss(logits: torch.Tensor, targets: torch.Tensor, blank: int) -> torch.Tensor:
+    """logits: (batch, frames, units + 1); targets: (batch, frames), of which runs are merged and −100 left out."""
+    merged = []
+    for row in targets:
+        known = row[row >= 0]
+        merged.append(torch.unique_consecutive(known))
+    lengths = torch.tensor([len(m) for m in merged])
+    frames = torch.full((len(logits),), logits.shape[1])
+    log_probabilities = logits.log_softmax(-1).transpose(0, 1)
+    return F.ctc_loss(log_probabilities, torch.cat(merged), frames, lengths, blank=blank, zero_infinity=True)
