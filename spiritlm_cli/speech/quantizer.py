@@ -89,7 +89,7 @@ def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
 
 
 def quantized_layer(path: Path) -> int:
-    """The HuBERT layer (from 1) whose features a quantizer takes, from its file's name: 11 of `L11_quantizer_500.pt`."""
+    """The HuBERT layer (from 1) that a quantizer is for, from its file's name: 11 of `L11_quantizer_500.pt`."""
     number = re.match(r"L(\d+)_", path.name)
     if number is None:
         raise CheckpointError(f"{path}: a quantizer's name begins with its layer, as L11_quantizer_500.pt")

@@ -1,4 +1,6 @@
-"""Discriminators of the vocoder, narrow: several periods (Kong et al. 2020) and several resolutions (Jang et al. 2021)."""
+"""The vocoder's discriminators, narrow: of periods (Kong et al. 2020) and of resolutions (Jang et al. 2021)."""
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ class PeriodDiscriminator(nn.Module):
     def __init__(self, period: int, channels: tuple[int, ...] = (1, 16, 48, 96, 128)) -> None:
         super().__init__()
         self.period = period
-        pairs = zip(channels, channels[1:], strict=False)
+        pairs = pairwise(channels)
         self.convs = nn.ModuleList(weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0))) for a, b in pairs)
         self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0)))
 

@@ -20,9 +20,12 @@ FRAMES = 25
 
 
 def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
-    """(seconds, 9): for each whole or partial second of the clip, of its voiced frames' F0 in semitones from the
-    clip's mean the mean, spread and slope, and the voiced share; of its level in dB from the clip's the mean, spread and
-    range; the spectrum's tilt (dB, above 2 kHz over below); and how much the level moves (dB a frame)."""
+    """Nine numbers for each whole or partial second of the clip: (seconds, 9).
+
+    Of its voiced frames' F0, in semitones from the clip's mean: mean, spread, slope; and the voiced share. Of its
+    level, in dB from the clip's: mean, spread, range. The spectrum's tilt (dB above 2 kHz over below), and how much
+    the level moves (dB a frame).
+    """
     samples = recording.samples.astype(np.float32) / 32767
     hop = 320
     frames = samples[: len(samples) // hop * hop].reshape(-1, hop)
