@@ -3,7 +3,8 @@
     python benchmarks/startup.py [--runs 5] [--recording FILE]
 
 Prints the median over the runs (and the fastest and slowest) of `spiritlm --help`, `spiritlm tokenize` of the
-first five seconds of a recording, and `tokenize | generate | decode` of the same to a written file.
+first five seconds of a recording, and `tokenize | generate | decode` of the same to a written file. The
+checkpoint is nano, or that in $SPIRITLM_CHECKPOINTS_DIR.
 """
 
 import argparse
@@ -47,11 +48,12 @@ def main() -> None:
         clip, spoken = Path(folder, "clip.wav"), Path(folder, "out.wav")
         samples, rate = soundfile.read(arguments.recording, dtype="float32")
         soundfile.write(clip, samples[: SECONDS * rate], rate)
+        source, target = shlex.quote(str(clip)), shlex.quote(str(spoken))
         commands = {
             "--help": f"{spiritlm} --help",
-            f"tokenize, {SECONDS} s": f"{spiritlm} tokenize {clip}",
+            f"tokenize, {SECONDS} s": f"{spiritlm} tokenize {source}",
             f"tokenize | generate | decode, {SECONDS} s": (
-                f"{spiritlm} tokenize {clip} | {spiritlm} generate --seed 0 | {spiritlm} decode -o {spoken}"
+                f"{spiritlm} tokenize {source} | {spiritlm} generate --seed 0 | {spiritlm} decode -o {target}"
             ),
         }
         print(f"{os.cpu_count()} CPUs, {arguments.runs} runs; seconds: median (fastest–slowest)")

@@ -24,21 +24,22 @@ from spiritlm_cli.tokens.timeline import merge_streams
 ASR_SAMPLING = Sampling(greedy=True, max_new_tokens=50)
 TTS_SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_new_tokens=300)
 
+# LS: LibriSpeech test sets; +ASR+TTS: trained on pairs of speech and its text as well
 PUBLISHED_ASR = (
-    Published("Spirit LM Base, 10-shot, LibriSpeech clean", "WER", 21.9),
-    Published("Spirit LM Base, 10-shot, LibriSpeech other", "WER", 29.2),
-    Published("Spirit LM Expressive, 10-shot, clean", "WER", 37.9),
-    Published("Spirit LM Expressive, 10-shot, other", "WER", 50.0),
-    Published("trained on ASR and TTS pairs too, clean", "WER", 6.0),
-    Published("trained on ASR and TTS pairs too, other", "WER", 11.0),
+    Published("Base, 10-shot, LS clean", "WER", 21.9),
+    Published("Base, 10-shot, LS other", "WER", 29.2),
+    Published("Expressive, 10-shot, LS clean", "WER", 37.9),
+    Published("Expressive, 10-shot, LS other", "WER", 50.0),
+    Published("+ASR+TTS, 10-shot, LS clean", "WER", 6.0),
+    Published("+ASR+TTS, 10-shot, LS other", "WER", 11.0),
 )
 PUBLISHED_TTS = (
-    Published("Spirit LM Base, 10-shot, LibriSpeech clean", "CER", 45.5),
-    Published("Spirit LM Base, 10-shot, LibriSpeech other", "CER", 43.8),
-    Published("Spirit LM Expressive, 10-shot, clean", "CER", 52.0),
-    Published("Spirit LM Expressive, 10-shot, other", "CER", 53.6),
-    Published("trained on ASR and TTS pairs too, clean", "CER", 6.7),
-    Published("trained on ASR and TTS pairs too, other", "CER", 7.9),
+    Published("Base, 10-shot, LS clean", "CER", 45.5),
+    Published("Base, 10-shot, LS other", "CER", 43.8),
+    Published("Expressive, 10-shot, LS clean", "CER", 52.0),
+    Published("Expressive, 10-shot, LS other", "CER", 53.6),
+    Published("+ASR+TTS, 10-shot, LS clean", "CER", 6.7),
+    Published("+ASR+TTS, 10-shot, LS other", "CER", 7.9),
 )
 
 

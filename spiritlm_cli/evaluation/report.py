@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 
@@ -37,7 +37,7 @@ class Published:
     """A number from the paper, in percent, measured on other data: a yardstick, not a target."""
 
     what: str
-    metric: str
+    metric: Literal["WER", "CER"]
     percent: float
 
 
@@ -90,12 +90,16 @@ class Report:
             caption="95 % bootstrap interval in brackets. Published: the paper's numbers, on other data.",
         )
         table.add_column("")
-        table.add_column("WER %", justify="right")
-        table.add_column("CER %", justify="right")
-        table.add_column("published, other data")
+        table.add_column("WER %", justify="right", no_wrap=True)
+        table.add_column("CER %", justify="right", no_wrap=True)
         for row in self.rows:
-            published = "\n".join(f"{it.metric} {it.percent:.1f}  {it.what}" for it in row.published)
-            table.add_row(row.name, _percent(row.wer), _percent(row.cer), published)
+            table.add_row(row.name, _percent(row.wer), _percent(row.cer))
+            for number in row.published:
+                cells = [
+                    f"{number.percent:.1f}" if number.metric == metric else "" for metric in ("WER", "CER")
+                ]
+                table.add_row(f"  published: {number.what}", *cells, style="dim")
+            table.add_section()
         return table
 
 

@@ -15,10 +15,10 @@ from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
 
-PUBLISHED_ORIGINAL = (Published("original recordings", "WER", 16.2),)
+PUBLISHED_ORIGINAL = (Published("originals", "WER", 16.2),)
 PUBLISHED_RESYNTHESIS = (
-    Published("Spirit LM Base", "WER", 23.4),
-    Published("Spirit LM Expressive", "WER", 23.2),
+    Published("Base", "WER", 23.4),
+    Published("Expressive", "WER", 23.2),
 )
 
 

@@ -14,7 +14,7 @@ def report() -> Report:
         Transcript.score("the cat sat on the mat", "the cat sat on the hat"),
         Transcript.score("Mr. Hill", "Hill"),
     ]
-    row = Row.of("resynthesis", transcripts, (Published("Spirit LM Base", "WER", 23.4),))
+    row = Row.of("resynthesis", transcripts, (Published("Base", "WER", 23.4),))
     return Report("resynthesis", len(transcripts), 12.34, (row,))
 
 
@@ -32,22 +32,19 @@ def test_json_can_be_parsed_and_has_the_numbers() -> None:
     assert row["wer"]["rate"] == pytest.approx(0.25)
     assert (row["wer"]["errors"], row["wer"]["length"]) == (2, 8)
     assert row["wer"]["low"] <= row["wer"]["rate"] <= row["wer"]["high"]
-    assert row["published"] == [{"what": "Spirit LM Base", "metric": "WER", "percent": 23.4}]
+    assert row["published"] == [{"what": "Base", "metric": "WER", "percent": 23.4}]
 
 
 def test_table_says_what_a_person_needs() -> None:
-    console = Console(width=120, record=True, file=None, quiet=False)
+    console = Console(width=80)
     with console.capture() as capture:
         console.print(report().table())
     printed = capture.get()
     # the resamples of two items have 2/12, 2/8 or 2/4 of their words wrong
-    for text in (
-        "resynthesis: 2 items, 12.3 s",
-        "25.0 [16.7–50.0]",
-        "published, other data",
-        "WER 23.4  Spirit LM Base",
-    ):
+    for text in ("resynthesis: 2 items, 12.3 s", "25.0 [16.7–50.0]", "on other data"):
         assert text in printed
+    published = next(line for line in printed.splitlines() if "published: Base" in line)
+    assert "23.4" in published
 
 
 def test_no_clips_no_report() -> None:
