@@ -82,6 +82,12 @@ class HifiGanConfig:
                 f"model_in_dim is {self.model_in_dim}, expected {self.embedding_dim} × {embeddings}"
             )
 
+        styles = self.num_style_tokens if self.expressive else self.num_styles
+        for name, count in (("default_speaker", self.num_speakers), ("default_style", styles)):
+            stated = getattr(self, name)
+            if stated is not None and not 0 <= stated < count:
+                raise ValueError(f"{name} is {stated}, there are {count}")
+
     @property
     def expressive(self) -> bool:
         """Whether it takes pitch and style units."""

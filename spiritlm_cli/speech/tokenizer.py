@@ -94,7 +94,7 @@ class SpeechTokenizer:
             raise AudioError(f"sound at {waveform.rate} Hz; the tokenizer takes {self.rate} Hz")
         if waveform.seconds < SHORTEST_SECONDS:
             raise AudioError(
-                f"too short: {1000 * waveform.seconds:.0f} ms of sound; units need at least "
+                f"too short: {int(1000 * waveform.seconds)} ms of sound; units need at least "
                 f"{1000 * SHORTEST_SECONDS:.0f} ms"
             )
         if not np.isfinite(waveform.samples).all():

@@ -32,8 +32,8 @@ DEFAULT_STYLE_UNIT = 71
 # Frames that are made to sound at once, 20 s: memory does not grow with the length of a line.
 WINDOW = 500
 
-# "auto": a line has its repeats where more than this share of its phonetic units equal the one before. In lines
-# that do it is about a quarter; in lines that don't it is none, save for a slip of the language model.
+# "auto": a line has its repeats where more than this share of its phonetic units equal the one before. In
+# lines that do it is about a quarter; in lines that don't it is none, save for a slip of the language model.
 REPEATS = 0.1
 
 
@@ -114,8 +114,8 @@ class Vocoder:
         """The sound of a line in pieces of `window` frames of 40 ms, the same samples as all at once.
 
         speaker: a voice's number or name. style: base: a style's number or name; expressive: the number of a
-        style unit to speak in throughout, in place of the line's own. durations: "keep" makes each phonetic unit
-        one frame, "predict" as many as the duration predictor says; "auto" keeps in lines with their repeats.
+        style unit to speak in throughout, in place of the line's own. durations: "keep" makes each phonetic
+        unit a frame, "predict" as many as the duration predictor says, "auto" keeps in lines with repeats.
         Raises TokenError where there is no speech, a unit is not this model's, or pitch is missing;
         SpiritLMError where there is no such voice or style.
         """

@@ -1,0 +1,117 @@
+"""Both trackers on tones, on silence, and in pieces; and torchfcpe beside any torchaudio."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spiritlm_cli.speech import f0 as module
+from spiritlm_cli.speech.f0 import F0Tracker, interpolate, load_tracker
+
+
+@pytest.fixture(scope="module", params=["fcpe", "pyaapt"])
+def tracker(request: pytest.FixtureRequest) -> F0Tracker:
+    return load_tracker(request.param)
+
+
+def voice(hertz: float, seconds: float) -> np.ndarray:
+    """A buzz with falling harmonics."""
+    time = np.arange(int(16000 * seconds)) / 16000
+    return sum(np.sin(2 * np.pi * hertz * n * time) / n for n in range(1, 12)).astype(np.float32) * 0.2
+
+
+def test_fcpe_hears_the_pitch_of_a_voice_and_fills_rests() -> None:
+    rest = np.zeros(8000, np.float32)
+    track = load_tracker("fcpe")(np.concatenate([rest, voice(120, 0.5), rest, voice(240, 0.5), rest]))
+    assert len(track.f0) == 40000 // 80 + 1
+    assert track.voiced[[150, 350]].all()
+    assert not track.voiced[[50, 250, 450]].any()
+    np.testing.assert_allclose(track.f0[[0, 150, 250, 350, -1]], [120, 120, 180, 240, 240], rtol=0.05)
+
+
+def test_both_trackers_hear_the_same_in_speech(clips) -> None:
+    fcpe, yaapt = (load_tracker(method)(clips["whole"].samples) for method in ("fcpe", "pyaapt"))
+    assert (len(fcpe.f0), len(yaapt.f0)) == (146160 // 80 + 1, 146160 // 80)
+    both = fcpe.voiced[:-1] & yaapt.voiced
+    assert both.mean() > 0.35
+    assert (np.abs(fcpe.f0[:-1] / yaapt.f0 - 1)[both] < 0.05).mean() > 0.9
+    assert (fcpe.voiced[:-1] == yaapt.voiced).mean() > 0.9
+
+
+def test_unvoiced_stretches_are_filled(tracker, clips) -> None:
+    track = tracker(clips["medium"].samples)
+    assert not track.voiced.all()
+    assert (track.f0 > 50).all()
+    first = int(track.voiced.argmax())
+    assert (track.f0[:first] == track.f0[first]).all()
+
+
+@pytest.mark.parametrize("samples", [1280, 16000])
+def test_no_voice_at_all_is_nought(tracker, samples) -> None:
+    track = tracker(np.zeros(samples, np.float32))
+    assert abs(len(track.f0) - (samples // 80 + 1)) <= 1
+    assert not track.f0.any()
+    assert not track.voiced.any()
+
+
+def test_any_sound_has_finite_f0(tracker) -> None:
+    rng = np.random.default_rng(0)
+    click = np.zeros(1300, np.float32)
+    click[700] = 1
+    for samples in (click, np.ones(2000, np.float32), rng.normal(0, 1, 1281).astype(np.float32)):
+        assert np.isfinite(tracker(samples).f0).all()
+
+
+def test_a_long_sound_is_tracked_in_pieces_of_the_same_length_in_all(tracker, monkeypatch) -> None:
+    samples = voice(150, 1.25)
+    whole = tracker(samples)
+    monkeypatch.setattr(module, "PIECE", 8000)
+    pieces = tracker(samples)
+    assert len(pieces.f0) == len(whole.f0)
+    np.testing.assert_allclose(np.median(pieces.f0), np.median(whole.f0), rtol=0.02)
+
+
+def test_interpolation_is_level_at_the_ends() -> None:
+    f0 = np.array([0, 0, 100, 0, 0, 160, 0], np.float32)
+    assert interpolate(f0, f0 > 0).tolist() == [100, 100, 100, 120, 140, 160, 160]
+
+
+PROGRAM = """
+import json, os, sys
+import torch
+{before}
+from spiritlm_cli.speech.fcpe import load_fcpe
+network = load_fcpe("cpu")
+f0 = network(torch.sin(torch.arange(16000) * 0.06)[None, :, None], 16000)
+loaded = ["torchaudio" in sys.modules, "librosa" in sys.modules]
+print(json.dumps([*f0.shape, *loaded, os.environ.get("LRU_CACHE_CAPACITY")]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("torchaudio", "before", "loaded"),
+    [
+        ("raise OSError('libc10_cuda.so: cannot open shared object file')", "", False),
+        ("", "import torchaudio.transforms", True),
+    ],
+)
+def test_fcpe_needs_no_torchaudio_and_leaves_one_in_its_place(
+    tmp_path: Path, torchaudio, before, loaded
+) -> None:
+    """A torchaudio that does not import, and one that is imported already; stdout stays clean in both."""
+    package = tmp_path / "torchaudio"
+    package.mkdir()
+    (package / "__init__.py").write_text(torchaudio)
+    (package / "transforms.py").write_text("class Resample: pass\n")
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(before=before)],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{root}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == f"[1, 101, 1, {str(loaded).lower()}, false, null]\n"

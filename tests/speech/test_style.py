@@ -1,0 +1,51 @@
+"""The style classifier by itself; its units are tested with the tokenizer."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from spiritlm_cli.checkpoints.files import read_tensors
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.speech.style import StyleEncoder, release_names
+from spiritlm_cli.speech.weight_norm import fold
+
+
+@pytest.fixture
+def path(tree: Path) -> Path:
+    return tree / "speech_tokenizer/style_encoder_w2v2/pytorch_model.bin"
+
+
+def test_names_are_those_of_the_file(path) -> None:
+    named = release_names(StyleEncoder.load(path))
+    unused = {"_float_tensor", "wav2vec2.masked_spec_embed"}
+    file = fold(read_tensors(path)).tensors
+    assert named.keys() == file.keys() - unused
+    assert all(torch.equal(named[name], file[name]) for name in named)
+
+
+def test_both_spellings_of_weight_norm(path, clips) -> None:
+    waveform = torch.tensor(clips["short"].samples)[None]
+    first = StyleEncoder.load(path).logits(waveform)
+    state = torch.load(path, weights_only=True)
+    layer = "wav2vec2.encoder.pos_conv_embed.conv."
+    state[layer + "parametrizations.weight.original0"] = state.pop(layer + "weight_g")
+    state[layer + "parametrizations.weight.original1"] = state.pop(layer + "weight_v")
+    del state["_float_tensor"]
+    torch.save(state, path)
+    assert torch.equal(StyleEncoder.load(path).logits(waveform), first)
+
+
+def test_loudness_and_offset_do_not_matter(path, clips) -> None:
+    model = StyleEncoder.load(path)
+    waveform = torch.tensor(clips["medium"].samples)[None]
+    torch.testing.assert_close(model.logits(waveform * 3 + 0.1), model.logits(waveform), atol=1e-3, rtol=1e-3)
+
+
+def test_an_architecture_that_is_not_known(path) -> None:
+    config = path.with_name("config.json")
+    config.write_text(
+        config.read_text().replace('"feat_extract_norm": "group"', '"feat_extract_norm": "layer"')
+    )
+    with pytest.raises(CheckpointError, match=r"config\.json.*feat_extract_norm is 'layer'"):
+        StyleEncoder.load(path)

@@ -1,0 +1,142 @@
+"""Units of the recording against the published ones; what a bad sound or a bad checkpoint says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spiritlm_cli.audio.clip import Waveform
+from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
+from spiritlm_cli.errors import AudioError, CheckpointError
+from spiritlm_cli.speech import tokenizer as module
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.tokens.timeline import merge_streams
+
+PARTS = (
+    "hubert_25hz/mhubert_base_25hz.pt",
+    "hubert_25hz/L11_quantizer_500.pt",
+    "vqvae_f0_quantizer/model.pt",
+    "style_encoder_w2v2/pytorch_model.bin",
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(release_tree: Path) -> SpeechTokenizer:
+    return SpeechTokenizer.load(str(release_tree), device="cpu")
+
+
+def texts(units) -> dict[str, str]:
+    return {name: " ".join(map(str, getattr(units, name))) for name in ("hubert", "pitch", "style")}
+
+
+@pytest.mark.parametrize("clip", ["whole", "short", "medium"])
+def test_units_equal_the_published_ones(tokenizer, clips, golden, clip) -> None:
+    units = tokenizer.encode(clips[clip])
+    assert texts(units) == golden[clip]["units"]
+    assert "".join(map(str, merge_streams(units).units)) == golden[clip]["expressive"]
+
+
+def test_base_has_phonetic_units_alone(release_tree, clips, golden) -> None:
+    units = SpeechTokenizer.load(str(release_tree), expressive=False, device="cpu").encode(clips["medium"])
+    assert units.pitch is None
+    assert units.style is None
+    assert "".join(map(str, merge_streams(units).units)) == golden["medium"]["base"]
+
+
+def test_safetensors_give_the_same_units(tree, clips, golden) -> None:
+    for part in PARTS:
+        path = tree / "speech_tokenizer" / part
+        file = read_tensors(path)
+        name = "model.safetensors" if path.suffix == ".bin" else path.with_suffix(".safetensors").name
+        write_tensors(path.with_name(name), file.tensors, file.config)
+        path.unlink()
+    units = SpeechTokenizer.load(str(tree), device="cpu").encode(clips["medium"])
+    assert texts(units) == golden["medium"]["units"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_missing_file_is_named(tree, part) -> None:
+    path = tree / "speech_tokenizer" / part
+    path.unlink()
+    with pytest.raises(CheckpointError, match=path.name):
+        SpeechTokenizer.load(str(tree), device="cpu")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_truncated_file_is_named(tree, part) -> None:
+    path = tree / "speech_tokenizer" / part
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match=path.name):
+        SpeechTokenizer.load(str(tree), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("part", "config", "there", "wanted"),
+    [
+        ("vqvae_f0_quantizer/model.pt", "vqvae_f0_quantizer/config.yaml", "width: 32", "width: 48"),
+        (
+            "style_encoder_w2v2/pytorch_model.bin",
+            "style_encoder_w2v2/config.json",
+            '"classifier_proj_size": 16',
+            '"classifier_proj_size": 24',
+        ),
+    ],
+)
+def test_tensors_that_are_not_as_configured_are_named_with_what_was_expected(
+    tree, part, config, there, wanted
+) -> None:
+    config_path = tree / "speech_tokenizer" / config
+    config_path.write_text(config_path.read_text().replace(there, wanted))
+    with pytest.raises(CheckpointError, match=rf"{Path(part).name}: .* expected \(.*{wanted[-2:]}"):
+        SpeechTokenizer.load(str(tree), device="cpu")
+
+
+def test_an_unknown_key_of_a_configuration_is_named(tree) -> None:
+    path = tree / "speech_tokenizer/vqvae_f0_quantizer/config.yaml"
+    path.write_text(path.read_text() + "colour: blue\n")
+    with pytest.raises(CheckpointError, match=r"config\.yaml.*'colour'"):
+        SpeechTokenizer.load(str(tree), device="cpu")
+
+
+@pytest.mark.parametrize("samples", [0, 160, 1279])
+def test_too_short(tokenizer, samples) -> None:
+    with pytest.raises(AudioError, match=rf"too short: {samples // 16} ms.*80 ms"):
+        tokenizer.encode(Waveform(np.zeros(samples, np.float32), 16000))
+
+
+def test_the_shortest_sound_has_one_unit_of_each_kind(tokenizer) -> None:
+    units = tokenizer.encode(Waveform(np.zeros(1280, np.float32), 16000))
+    assert [len(units.hubert), len(units.pitch), len(units.style)] == [1, 1, 1]
+
+
+def test_another_rate(tokenizer) -> None:
+    with pytest.raises(AudioError, match="44100 Hz; the tokenizer takes 16000 Hz"):
+        tokenizer.encode(Waveform(np.zeros(44100, np.float32), 44100))
+
+
+def test_samples_that_are_no_numbers(tokenizer) -> None:
+    with pytest.raises(AudioError, match="not a number"):
+        tokenizer.encode(Waveform(np.full(16000, np.nan, np.float32), 16000))
+
+
+def test_a_long_sound_is_encoded_in_pieces_and_a_short_end_is_left_out(tokenizer, clips, monkeypatch) -> None:
+    second = clips["whole"].samples[:16000]
+    once = tokenizer.encode(Waveform(second, 16000))
+    monkeypatch.setattr(module, "PIECE_SECONDS", 1)
+    units = tokenizer.encode(Waveform(np.concatenate([second, second, second[:1000]]), 16000))
+    assert units.hubert.tolist() == once.hubert.tolist() * 2
+    assert units.style.tolist() == once.style.tolist() * 2
+    assert len(units.pitch) == (33000 // 80 + 1) // 16
+
+
+def test_samples_of_a_read_only_array_and_of_one_with_strides(tokenizer, clips, golden) -> None:
+    doubled = np.repeat(clips["short"].samples, 2)
+    doubled.flags.writeable = False
+    units = tokenizer.encode(Waveform(doubled[::2], 16000))
+    assert texts(units) == golden["short"]["units"]
+
+
+def test_nothing_goes_to_stdout(release_tree, clips, capfd) -> None:
+    loud = Waveform(clips["short"].samples * 100, 16000)
+    SpeechTokenizer.load(str(release_tree), device="cpu").encode(loud)
+    assert capfd.readouterr().out == ""
