@@ -26,4 +26,4 @@ class MissingPackageError(SpiritLMError):
 
 
 class AlignmentError(SpiritLMError):
-    """Words that can't be placed in a sound: they don't fit it, can't be pronounced, or have no usable times."""
+    """Words that can't be placed in a sound: they don't fit, can't be pronounced, or have no usable times."""

@@ -22,9 +22,9 @@ class Encoder(Protocol):
 def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = None) -> Utterance:
     """Read a clip, tokenize it, and, where it comes without word times, align its text.
 
-    A clip that has word times and no text has the words, with spaces between, for text.
-    Raises AudioError, and AlignmentError where the clip has no text, no word times and there is no aligner, or the
-    text doesn't fit the sound.
+    A clip that has word times and no text has the words, with spaces between, for text. Raises AudioError,
+    and AlignmentError where the clip has no text, no word times and there is no aligner, or the text doesn't
+    fit the sound.
     """
     alignment = clip.alignment
     if clip.text is None and alignment is None:
@@ -43,7 +43,7 @@ def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = Non
 def interleave_clip(
     clip: Clip, tokenizer: Encoder, aligner: Aligner | None, options: SpanOptions, rng: random.Random
 ) -> Sequence:
-    """One sequence of a recording; for several of the same, `read_utterance` once and `interleave` it each time.
+    """One sequence of a recording. For several of one recording, `read_utterance` once and `interleave` that.
 
     Raises AudioError and AlignmentError as `read_utterance`.
     """

@@ -56,11 +56,11 @@ def interleave(
 def cut_spans(
     units: Units, text: str, alignment: Alignment, options: SpanOptions, rng: random.Random
 ) -> tuple[Cut, ...]:
-    """The spans of an utterance in turn, each with its part of the transcript (`word_texts`) and of the sound.
+    """The spans of an utterance in turn, each with its part of the transcript (`word_texts`) and its seconds.
 
-    A speech span has the units of its words (`first_units`), merged as in the whole clip, and starts with the style
-    and the pitch that hold there. Where its words have no unit (too short, or nothing to say), they stay text.
-    Raises AlignmentError where text and alignment don't have the same words.
+    A speech span has the units of its words (`first_units`), merged as in the whole clip, and starts with the
+    style and the pitch that hold there. Where its words have no unit (too short, or nothing to say), they
+    stay text. Raises AlignmentError where text and alignment don't have the same words.
     """
     texts = word_texts(text, alignment)
     bounds = first_units(units, alignment)
@@ -99,8 +99,8 @@ class Timeline:
     def cut(self, first: int, stop: int, keep_repeats: bool = False) -> SpeechSpan:
         """Phonetic units `first` to before `stop` with the pitch and style units between them.
 
-        In front stand the style and the pitch that hold at the first of them, so the span reads as if it had been
-        tokenized in place; units that follow a clip's last phonetic unit stay with it.
+        In front stand the style and the pitch that hold at the first of them, so the span reads as if it had
+        been tokenized in place; units that follow a clip's last phonetic unit stay with it.
         """
         if first >= stop:
             return SpeechSpan(())
@@ -124,10 +124,10 @@ def _without_repeats(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
 def draw_lines(
     utterances: Iterable[Utterance], options: SpanOptions, *, seed: int = 0, epoch: int = 0, copies: int = 1
 ) -> Iterator[Line]:
-    """Sequences of every utterance, drawn anew for each epoch and copy; several copies have the ids id#0, id#1 …
+    """Sequences of every utterance, drawn anew for each epoch and copy; several copies get ids id#0, id#1 …
 
-    What is drawn depends on the seed, the epoch, the copy and the utterance's id alone, not on its neighbours:
-    shards and restarts give the same lines. Raises AlignmentError as `interleave` does.
+    What is drawn depends on the seed, the epoch, the copy and the utterance's id alone, not on its
+    neighbours: shards and restarts give the same lines. Raises AlignmentError as `interleave` does.
     """
     for utterance in utterances:
         for copy in range(copies):
@@ -136,6 +136,6 @@ def draw_lines(
             yield Line(sequence, f"{utterance.id}#{copy}" if copies > 1 else utterance.id)
 
 
-def line_rng(seed: int, id: str, *, epoch: int = 0, copy: int = 0) -> random.Random:
+def line_rng(seed: int, utterance_id: str, *, epoch: int = 0, copy: int = 0) -> random.Random:
     """The random numbers of one line."""
-    return random.Random(f"{seed} {epoch} {copy} {id}")
+    return random.Random(f"{seed} {epoch} {copy} {utterance_id}")

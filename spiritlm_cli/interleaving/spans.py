@@ -60,11 +60,11 @@ class WordSpan:
 def draw_spans(words: int, options: SpanOptions, rng: random.Random) -> tuple[WordSpan, ...]:
     """Divide a number of words into spans that take turns, at random.
 
-    The first modality is drawn; then the length of each span, evenly from its range, of those lengths that leave
-    nothing or enough for a shortest span after it. Where no length does, any of the range is taken and the last
-    span is shorter than its range. There are always two spans at least: words too few for two shortest spans are
-    parted at a place drawn evenly, and only a single word stays alone. So no span is longer than its range, and
-    none is shorter but the last, or both of two.
+    The first modality is drawn; then the length of each span, evenly from its range, of those lengths that
+    leave nothing or enough for a shortest span after it. Where no length does, any of the range is taken and
+    the last span is shorter than its range. There are always two spans at least: words too few for two
+    shortest spans are parted at a place drawn evenly, and only a single word stays alone. So no span is
+    longer than its range, and none is shorter but the last, or both of two.
     """
     modality = rng.choice((Modality.TEXT, Modality.SPEECH))
     spans: list[WordSpan] = []

@@ -13,10 +13,10 @@ from spiritlm_cli.tokens.units import IntArray, Units
 def word_texts(text: str, alignment: Alignment) -> tuple[str, ...]:
     """The transcript, cut before each word of the alignment; joined, the parts are `text`.
 
-    A part is a word in the transcript's own spelling, with its punctuation and the spaces after it; the first has
-    the spaces before it too. Words are compared by their letters and digits, in any case. A token of the text that
-    has none, such as a dash, goes with the word before it unless the alignment lists it.
-    Raises AlignmentError where the two don't have the same words.
+    A part is a word in the transcript's own spelling, with its punctuation and the spaces after it; the first
+    has the spaces before it too. Words are compared by their letters and digits, in any case. A token of the
+    text that has none, such as a dash, goes with the word before it unless the alignment lists it. Raises
+    AlignmentError where the two don't have the same words.
     """
     words = alignment.words
     starts: list[int] = []
@@ -41,8 +41,8 @@ def _letters(word: str) -> str:
 def first_units(units: Units, alignment: Alignment) -> IntArray:
     """Where the phonetic units of each word begin.
 
-    A unit belongs to the word whose time holds its centre; in a silence, to the word before it, and before the
-    first word to that. So word i has the units from [i] to before [i + 1] of what is returned: (words + 1,) int64.
+    A unit belongs to the word whose time holds its centre; in a silence, to the word before it, and before
+    the first word to that. Returns (words + 1,) int64: word i has the units from [i] to before [i + 1].
     Raises AlignmentError where the words are not in the order of time.
     """
     starts = np.array([word.start for word in alignment.words])

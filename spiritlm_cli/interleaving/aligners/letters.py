@@ -2,12 +2,12 @@
 
 A table of rules of our own, tried in order at each place in the word; the first that fits says its phones and
 takes its letters. It knows the common spellings only: good enough for a forced aligner, which needs about the
-right number of about the right sounds, not for reading aloud. Phones are ARPABET without stress, as in CMUdict.
+right number of about the right sounds, not for reading aloud. Phones are ARPABET without stress (CMUdict's).
 """
 
 import re
 
-# letters, with what must stand before (?<=, ?<!) and after (?=, ?!), and their phones; ^ and $: the word's ends
+# letters, with what must stand before (?<=) and after (?=), and their phones; ^ and $: the word's ends
 RULES = [
     # endings
     (r"(?<=t)ure(?=s?$)", "ER"),  # with the t of the rule below: picture

@@ -133,7 +133,7 @@ def piece_parts(piece: re.Match[str]) -> list[Ways]:
 def number_ways(digits: str, decimals: str = "", ending: str = "") -> Ways:
     """The ways to say a number: as a cardinal, with or without "and", as a year, digit by digit.
 
-    digits may have thousands separators; decimals: "" or ".5"; ending: "", an ordinal's (st, nd, rd, th) or s.
+    digits may have thousands separators; decimals: "" or ".5"; ending: "", st, nd, rd, th, or s as in 1990s.
     """
     value = int(digits.replace(",", ""))
     ways = [cardinal(value), cardinal(value, joint=("and",))]
