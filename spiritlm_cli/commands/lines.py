@@ -153,7 +153,7 @@ class Failures:
             try:
                 result = work(item)
             except SpiritLMError as error:
-                reason = item.reason(error) if isinstance(item, InputLine) else str(error)
+                reason = item.reason(error) if isinstance(item, InputLine) else _clip_reason(item, error)
                 if not self._skip:
                     raise type(error)(reason) from error
                 self._report(item.name if isinstance(item, InputLine) else item.id, reason)
@@ -167,6 +167,12 @@ class Failures:
         if self._file:
             self._file.write(f"{name}\t{one_line(reason)}\n")
             self._file.flush()
+
+
+def _clip_reason(clip: "Clip", error: SpiritLMError) -> str:
+    """The error with its file's name before it, where it doesn't say that itself."""
+    source = "stdin" if clip.source == "-" else str(clip.source)
+    return str(error) if str(error).startswith((source, clip.id)) else f"{source}: {error}"
 
 
 def read_input(

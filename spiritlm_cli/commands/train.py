@@ -26,7 +26,13 @@ _PARTS: tuple[tuple[str, str, type, str], ...] = (
 
 @train.callback()
 def about() -> None:
-    """Train a part of a model and write it in the layout that --model reads."""
+    """Train a part of a model, in the layout of --model.
+
+    \b
+    Examples:
+      spiritlm train pitch --manifest clips.tsv --out new/
+      spiritlm train lm --lines tokens.txt --text stories.txt --out new/ --resume
+    """
 
 
 def _command(name: str, module: str, kind: Any, example: str) -> Callable[..., None]:

