@@ -21,8 +21,8 @@ _FOREIGN = (
     (0, b"#!AMR", "AMR"),
     (0, b"MAC ", "Monkey's Audio"),
     (0, b"wvpk", "WavPack"),
-    (0, b"OggS", "Ogg with something else than Vorbis, Opus, Speex or FLAC"),
 )
+_OGG_CODECS = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC")
 _PACKED = (
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip"),
@@ -84,6 +84,10 @@ def why_unreadable(head: bytes, name: str, recognised: bool) -> str:
     for magic, what in _PACKED:
         if head.startswith(magic):
             return f"not audio ({what} archive); try its contents, unpacked"
+    if head.startswith(b"OggS"):
+        recognised = any(codec in head for codec in _OGG_CODECS)
+        if not recognised:
+            return f"Ogg with an unknown codec, which can't be read here; try: {to_wav(name)}"
     if recognised:
         return "cut off or damaged: its header can't be read"
     return "not audio (unknown data); try a sound file, such as WAV, FLAC, OGG or MP3"
@@ -97,8 +101,8 @@ def to_wav(name: str) -> str:
 def why_cut_off(sound: Sound, stream: Readable) -> str | None:
     """How much is missing of what the file's own header promises; None where all is there or nobody can tell.
 
-    sound: the open file; stream: its bytes, left as it is found. The decoder is silent about this: it takes what
-    is left as all there was.
+    sound: the open file; stream: its bytes, left as it is found. The decoder is silent about this: it takes
+    what is left as all there was.
     """
     if found := _CHUNK.search(sound.extra_info):
         promised, there = int(found[1]), int(found[2])

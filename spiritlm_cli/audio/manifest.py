@@ -16,9 +16,12 @@ from typing import BinaryIO
 from spiritlm_cli.audio.clip import Alignment, Clip, Word
 from spiritlm_cli.errors import AudioError, ManifestError
 
-SUFFIXES = frozenset(
-    f".{name}" for name in ("aif aifc aiff au caf flac mp3 oga ogg opus rf64 snd sph w64 wav wave").split()
-)
+# fmt: off
+SUFFIXES = frozenset((
+    ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga",
+    ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".wave",
+))
+# fmt: on
 _NOT_IN_ID = re.compile(r"[\0\t\n\r\ud800-\udfff]")
 
 Lines = Iterable[tuple[int, str]]

@@ -26,8 +26,8 @@ def write_audio(
     """Write a waveform; a file appears under its name only when it is complete.
 
     format: libsndfile's name (WAV, FLAC, OGG, …); by default what the file's suffix says (.wav, .flac, .ogg,
-    which is Vorbis, .opus), and WAV for a stream, which need not be seekable. subtype: libsndfile's name; by default
-    16 bits where the format has them. Samples beyond ±1 are clipped, but not in files of floats (FLOAT).
+    which is Vorbis, .opus), and WAV for a stream, which need not be seekable. subtype: libsndfile's name; by
+    default 16 bits where the format has them. Samples beyond ±1 are clipped, but not in files of floats (FLOAT).
     Raises AudioError for a suffix or format that isn't known, for NaN or infinity, and for a file that can't
     be written. Errors of a stream (a closed pipe) pass as they are.
     """
@@ -54,6 +54,8 @@ def _encode(waveform: Waveform, format: str, subtype: str | None, name: str) -> 
     if not np.isfinite(samples).all():
         raise AudioError(f"{name}: the waveform holds samples that are not a number or infinite")
     format = format.upper()  # noqa: A001
+    if format not in soundfile.available_formats():
+        raise AudioError(f"{name}: no format is called {format}")
     subtype = subtype or soundfile.default_subtype(format)
     if not soundfile.check_format(format, subtype):
         raise AudioError(f"{name}: {format} with {subtype} can't be written")

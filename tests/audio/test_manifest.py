@@ -1,0 +1,192 @@
+import gzip
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.audio.clip import Alignment, Clip, Word
+from spiritlm_cli.audio.manifest import find_clips, read_manifest
+from spiritlm_cli.errors import AudioError, ManifestError
+
+WORDS = [{"word": "a", "start": 0, "end": 0.5, "score": 1}, {"word": "b", "start": 0.5, "end": 1}]
+ALIGNMENT = Alignment((Word("a", 0, 0.5), Word("b", 0.5, 1)))
+TSV = (
+    "id\taudio\tstart\tend\ttext\tspeaker\twords\tvoice\n"
+    f"one\tsub/a.wav\t1.5\t2\t a  “b” \tbob\t{json.dumps(WORDS)}\tx\n"
+    "\n"
+    "two\t/abs/b.flac\t\t\t\t\t\t\n"
+)
+
+
+def expected(folder: Path) -> list[Clip]:
+    return [
+        Clip("one", folder / "sub/a.wav", 1.5, 2.0, " a  “b” ", "bob", ALIGNMENT),
+        Clip("two", Path("/abs/b.flac")),
+    ]
+
+
+def jsonl() -> str:
+    first = {
+        "id": "one",
+        "audio": "sub/a.wav",
+        "start": 1.5,
+        "end": 2,
+        "text": " a  “b” ",
+        "speaker": "bob",
+        "words": WORDS,
+        "voice": {"x": 1},
+    }
+    return "".join(
+        json.dumps(line) + "\n" for line in (first, {"id": "two", "audio": "/abs/b.flac", "text": None})
+    )
+
+
+@pytest.mark.parametrize("name", ["m.tsv", "m", "m.txt", "m.tsv.gz", "m.gz"])
+@pytest.mark.parametrize("form", ["plain", "crlf", "mark", "torn"])
+def test_tsv(tmp_path: Path, name: str, form: str) -> None:
+    content = {
+        "plain": TSV,
+        "crlf": TSV.replace("\n", "\r\n"),
+        "mark": "\N{ZERO WIDTH NO-BREAK SPACE}" + TSV,
+        "torn": TSV.removesuffix("\n"),
+    }[form].encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert list(read_manifest(tmp_path / name)) == expected(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "m", "m.json", "m.jsonl.gz"])
+def test_jsonl(tmp_path: Path, name: str) -> None:
+    content = jsonl().encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert list(read_manifest(str(tmp_path / name))) == expected(tmp_path)
+
+
+def test_kaldi(tmp_path: Path) -> None:
+    (tmp_path / "wav.scp").write_text("one a b.wav\ntwo\t/abs/b.flac\n")
+    assert list(read_manifest(tmp_path / "wav.scp")) == [
+        Clip("one", tmp_path / "a b.wav"),
+        Clip("two", Path("/abs/b.flac")),
+    ]
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TSV.encode())))
+    assert list(read_manifest("-")) == expected(Path())
+
+
+def test_ids_that_are_not_given(tmp_path: Path) -> None:
+    (tmp_path / "m.tsv").write_text("audio\nsub/a.b.wav\ntake.1\n")
+    assert [clip.id for clip in read_manifest(tmp_path / "m.tsv")] == ["sub/a.b", "take.1"]
+
+
+def test_numbers_as_ids_and_speakers(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"id": 7, "audio": "a.wav", "speaker": 0}\n')
+    assert list(read_manifest(tmp_path / "m.jsonl")) == [Clip("7", tmp_path / "a.wav", speaker="0")]
+
+
+def test_empty_manifests(tmp_path: Path) -> None:
+    for name in ("m.jsonl", "wav.scp"):
+        (tmp_path / name).write_bytes(b"")
+        assert list(read_manifest(tmp_path / name)) == []
+    (tmp_path / "m.tsv").write_text("audio\n")
+    assert list(read_manifest(tmp_path / "m.tsv")) == []
+
+
+def test_clips_come_before_a_bad_line(tmp_path: Path) -> None:
+    (tmp_path / "m.tsv").write_text("audio\na.wav\nb.wav\tx\n")
+    clips = read_manifest(tmp_path / "m.tsv")
+    assert next(clips).id == "a"
+    with pytest.raises(ManifestError, match="line 3: 2 columns, but line 1 names 1"):
+        next(clips)
+
+
+BROKEN: list[tuple[str, str | bytes, str]] = [
+    ("m.tsv", "", "empty"),
+    ("m.tsv", "id\tpath\n", "line 1: no column is named audio, only: id, path"),
+    ("m.tsv", "id\taudio\nx\ta\nx\tb\n", "line 3: id 'x' was there before"),
+    ("m.tsv", "id\taudio\nx\t\n", "line 2: audio is not a path"),
+    ("m.tsv", "audio\tstart\na\tsoon\n", "line 2: start is not a number of seconds: 'soon'"),
+    ("m.tsv", "audio\tstart\na\tnan\n", "line 2: start is not a number of seconds"),
+    ("m.tsv", "audio\tend\na\t-1\n", "line 2: end is not a number of seconds: '-1'"),
+    ("m.tsv", "audio\tstart\tend\na\t2\t1\n", "line 2: end (1) is not after start (2)"),
+    ("m.tsv", "audio\twords\na\t[\n", "line 2: words is not JSON"),
+    ("m.tsv", b"audio\na\n\xff\n", "line 3: not UTF-8"),
+    ("m.jsonl", "{\n", "line 1: not JSON"),
+    ("m.jsonl", "[1]\n", "line 1: not a JSON object"),
+    ("m.jsonl", "[" * 100_000 + "\n", "line 1: not JSON"),
+    ("m.jsonl", '{"audio": ["a"]}\n', "line 1: audio is not text"),
+    ("m.jsonl", '{"audio": "a\\u0000b"}\n', "line 1: audio is not a path"),
+    ("m.jsonl", '{"audio": "a", "id": "b\\tc"}\n', "line 1: id can't"),
+    ("m.jsonl", '{"audio": "a", "id": ""}\n', "line 1: id can't"),
+    ("m.jsonl", '{"audio": "a", "text": true}\n', "line 1: text is not text"),
+    ("m.jsonl", '{"audio": "a", "start": true}\n', "line 1: start is not a number"),
+    ("m.jsonl", '{"audio": "a", "words": {}}\n', "line 1: words is not a list"),
+    ("m.jsonl", '{"audio": "a", "words": [{"word": "b", "start": 0}]}\n', "line 1: word 1 lacks one of"),
+    ("m.jsonl", '{"audio": "a", "words": [{"word": "b", "start": 1, "end": 0}]}\n', "line 1: word 1: ends"),
+    ("wav.scp", "one\n", "line 1: not 'id path'"),
+    ("wav.scp", "one sox x.wav -t wav - |\n", "line 1: a command, which is not run"),
+    ("m.tsv.gz", b"audio\n", "line 1: gzip data is cut off or damaged"),
+    ("m.tsv.gz", gzip.compress(b"audio\na\n")[:-12], "gzip data is cut off or damaged"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), BROKEN, ids=[message for *_, message in BROKEN])
+def test_broken_manifests(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ManifestError) as caught:
+        list(read_manifest(path))
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_manifests_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"none\.tsv: no such file"):
+        list(read_manifest(tmp_path / "none.tsv"))
+    with pytest.raises(ManifestError, match="can't be read"):
+        list(read_manifest(tmp_path))
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def test_files_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "b.wav", "a/x.y.FLAC")
+    assert list(find_clips(["b.wav", "./a/x.y.FLAC", "none.mp3", "-", "notes.txt"])) == [
+        Clip("b", Path("b.wav")),
+        Clip("a/x.y", Path("a/x.y.FLAC")),
+        Clip("none", Path("none.mp3")),
+        Clip("stdin", "-"),
+        Clip("notes.txt", Path("notes.txt")),
+    ]
+
+
+def test_folders_in_order(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "z.wav", "b.mp3", "sub/deep/c.OPUS", "sub/a.flac", "notes.txt", ".hidden.wav", ".git/x.wav"
+    )
+    found = list(find_clips([str(tmp_path)]))
+    assert [clip.id for clip in found] == ["b", "z", "sub/a", "sub/deep/c"]
+    assert found[3].source == tmp_path / "sub/deep/c.OPUS"
+
+
+def test_ids_from_odd_names_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "a\tb\n.wav").write_bytes(b"")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")).write_bytes(b"")
+    assert [clip.id for clip in find_clips([str(tmp_path)])] == ["a\ufffdb\ufffd", "\ufffd"]
+
+
+def test_two_files_of_one_id(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "a.flac", "empty/notes.txt")
+    with pytest.raises(AudioError, match=r"a\.wav: would have the id of .*a\.flac, 'a'"):
+        list(find_clips([str(tmp_path)]))
+    with pytest.raises(AudioError, match="no sound files in this folder"):
+        list(find_clips([str(tmp_path / "empty")]))

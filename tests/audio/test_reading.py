@@ -1,0 +1,305 @@
+import io
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from spiritlm_cli.audio.clip import Clip, FloatArray
+from spiritlm_cli.audio.reading import read_audio, read_clip
+from spiritlm_cli.errors import AudioError
+
+
+def encode(samples: FloatArray, rate: int, format: str, subtype: str | None = None) -> bytes:  # noqa: A002
+    """samples: (samples,) or (samples, channels)."""
+    encoded = io.BytesIO()
+    soundfile.write(encoded, samples, rate, format=format, subtype=subtype)
+    return encoded.getvalue()
+
+
+@pytest.fixture(scope="module")
+def recorded(samples: FloatArray) -> Callable[[str, str | None], bytes]:
+    """The recording in a format, encoded once."""
+    return cache(lambda container, subtype: encode(samples, 16000, container, subtype))
+
+
+FORMATS = [
+    ("x.wav", "WAV", "PCM_16", 1e-4),
+    ("x.wav", "WAV", "PCM_U8", 1e-2),
+    ("x.wav", "WAV", "FLOAT", 0),
+    ("x.flac", "FLAC", "PCM_16", 1e-4),
+    ("x.aiff", "AIFF", "PCM_16", 1e-4),
+    ("x.au", "AU", "PCM_16", 1e-4),
+    ("x.w64", "W64", "PCM_16", 1e-4),
+    ("x.rf64", "RF64", "PCM_16", 1e-4),
+    ("x.caf", "CAF", "PCM_16", 1e-4),
+    ("x.sph", "NIST", "PCM_16", 1e-4),
+    ("x.ogg", "OGG", "VORBIS", 0.5),
+    ("x.opus", "OGG", "OPUS", 0.5),
+    ("x.mp3", "MP3", None, 0.5),
+    # The contents count, not the name.
+    ("x.raw", "WAV", "PCM_16", 1e-4),
+    ("x", "FLAC", "PCM_16", 1e-4),
+]
+
+
+@pytest.mark.parametrize(("name", "container", "subtype", "tolerance"), FORMATS)
+def test_formats(
+    tmp_path: Path,
+    samples: FloatArray,
+    recorded: Callable[[str, str | None], bytes],
+    name: str,
+    container: str,
+    subtype: str | None,
+    tolerance: float,
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(recorded(container, subtype))
+    waveform = read_audio(path)
+    assert waveform.rate == 16000
+    assert waveform.samples.dtype == np.float32
+    assert waveform.samples.shape == samples.shape
+    assert np.abs(waveform.samples - samples).max() <= tolerance
+    assert np.corrcoef(waveform.samples, samples)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(("name", "container", "subtype"), [found[:3] for found in FORMATS])
+def test_a_stretch_is_that_part_of_the_whole(
+    tmp_path: Path,
+    recorded: Callable[[str, str | None], bytes],
+    name: str,
+    container: str,
+    subtype: str | None,
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(recorded(container, subtype))
+    whole = read_audio(path).samples
+    for first, last in ((0, 8000), (16000, 24000), (70011, 101000), (120000, 146160)):
+        part = read_audio(path, start=first / 16000, end=last / 16000).samples
+        assert part.shape == (last - first,)
+        assert np.abs(part - whole[first:last]).max() < 1e-6
+    assert np.abs(read_audio(path, start=9).samples - whole[144000:]).max() < 1e-6
+    assert np.abs(read_audio(path, end=0.5).samples - whole[:8000]).max() < 1e-6
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+def test_other_rates_are_resampled(tmp_path: Path, rate: int) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate).astype(np.float32)
+    path = tmp_path / "tone.wav"
+    path.write_bytes(encode(tone, rate, "WAV", "FLOAT"))
+    waveform = read_audio(path)
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    assert len(waveform.samples) == 16000
+    assert waveform.samples.dtype == np.float32
+    # The ends are where the filter meets the silence outside.
+    assert np.abs(waveform.samples - expected)[500:-500].max() < 1e-3
+    assert read_audio(path, rate=rate).samples.tolist() == tone.tolist()
+
+
+def test_channels(tmp_path: Path, samples: FloatArray) -> None:
+    path = tmp_path / "stereo.wav"
+    path.write_bytes(encode(np.stack([samples, np.zeros_like(samples)], axis=1), 16000, "WAV", "FLOAT"))
+    assert np.allclose(read_audio(path).samples, samples / 2)
+    assert np.array_equal(read_audio(path, channel=0).samples, samples)
+    assert not read_audio(path, channel=1).samples.any()
+    for channel in (2, -1):
+        with pytest.raises(AudioError, match=f"stereo.wav: no channel {channel}; it has 2"):
+            read_audio(path, channel=channel)
+
+
+def test_streams_and_standard_input(
+    tmp_path: Path, recording: Path, samples: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert np.array_equal(read_audio(io.BytesIO(recording.read_bytes())).samples, samples)
+    with recording.open("rb") as stream:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+        assert np.array_equal(read_audio("-").samples, samples)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    with pytest.raises(AudioError, match=r"^stdin: the file is empty"):
+        read_audio("-")
+
+
+def test_named_pipe(tmp_path: Path, recording: Path, samples: FloatArray) -> None:
+    pipe = tmp_path / "pipe.flac"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(recording.read_bytes()))
+    writer.start()
+    found = read_audio(pipe).samples
+    writer.join()
+    assert np.array_equal(found, samples)
+
+
+def test_clips(recording: Path, samples: FloatArray) -> None:
+    waveform = read_clip(Clip("x", recording, start=1, end=2.5))
+    assert np.array_equal(waveform.samples, samples[16000:40000])
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path, recording: Path, samples: FloatArray) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.flac"))
+    path.write_bytes(recording.read_bytes())
+    assert np.array_equal(read_audio(path).samples, samples)
+
+
+def message(path: Path, **options: float) -> str:
+    """What is said of a file; one line that begins with its name."""
+    with pytest.raises(AudioError) as caught:
+        read_audio(path, **options)  # type: ignore[arg-type]
+    said = str(caught.value)
+    assert said.startswith(f"{path}: ")
+    assert "\n" not in said
+    return said.removeprefix(f"{path}: ")
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    assert message(tmp_path / "none.wav") == "no such file"
+    assert message(tmp_path) == "a folder, not a sound file"
+    assert "can't be read" in message(tmp_path / ("x" * 300))
+
+
+NOT_AUDIO = [
+    (b"", "the file is empty"),
+    (b"Dear all,\n", "not audio (text); try a sound"),
+    ("你好\u3000\n".encode() * 200, "not audio (text); try a sound"),
+    (b"[SPEECH][Hu1]\n", "not audio (token lines); try: spiritlm decode"),
+    (b'{"audio": "a.wav"}\n', "not audio (text); try: --manifest "),
+    (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    (b"\x1f\x8b\x08\0\0\0", "not audio (gzip archive)"),
+    (b"\0\0\0\x18ftypisom" + bytes(100), "MP4, M4A or MOV, which can't be read here; try: ffmpeg -i "),
+    (b"\x1a\x45\xdf\xa3" + bytes(100), "Matroska or WebM"),
+    (b"RIFF\0\0\0\0AVI LIST" + bytes(100), "AVI"),
+    (b"OggS" + bytes(24) + b"\x80theora" + bytes(100), "Ogg with an unknown codec"),
+    (bytes(1000), "not audio (unknown data)"),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), NOT_AUDIO, ids=[expected for _, expected in NOT_AUDIO])
+def test_what_is_not_audio(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "my x.wav"
+    path.write_bytes(content)
+    said = message(path)
+    assert said.startswith(expected) or expected in said
+    if "ffmpeg" in said:
+        assert said.endswith(f"ffmpeg -i '{path}' -ac 1 -ar 16000 'my x.wav'")
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype"),
+    [
+        ("WAV", "PCM_16"),
+        ("WAV", "FLOAT"),
+        ("FLAC", "PCM_16"),
+        ("AIFF", "PCM_16"),
+        ("AU", "PCM_16"),
+        ("W64", "PCM_16"),
+        ("RF64", "PCM_16"),
+        ("CAF", "PCM_16"),
+        ("NIST", "PCM_16"),
+        ("OGG", "VORBIS"),
+        ("OGG", "OPUS"),
+        ("MP3", None),
+    ],
+)
+@pytest.mark.parametrize("kept", [0.1, 0.6, 0.98])
+def test_files_that_are_cut_off(
+    tmp_path: Path,
+    recorded: Callable[[str, str | None], bytes],
+    container: str,
+    subtype: str | None,
+    kept: float,
+) -> None:
+    whole = recorded(container, subtype)
+    path = tmp_path / "x"
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    assert message(path).startswith("cut off")
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000])
+def test_streamed_wav_of_unknown_length(tmp_path: Path, samples: FloatArray, size: int) -> None:
+    content = bytearray(encode(samples, 16000, "WAV", "PCM_16"))
+    place = content.index(b"data") + 4
+    content[place : place + 4] = struct.pack("<I", size)
+    content[4:8] = b"\xff\xff\xff\xff"
+    path = tmp_path / "streamed.wav"
+    path.write_bytes(content)
+    assert len(read_audio(path).samples) == len(samples)
+
+
+@pytest.mark.parametrize(("total", "expected"), [(0, "doesn't say how long"), ((1 << 36) - 1, "cut off")])
+def test_flac_that_does_not_say_how_long_it_is_or_lies(
+    tmp_path: Path, recording: Path, total: int, expected: str
+) -> None:
+    content = bytearray(recording.read_bytes())
+    # The total is the low 36 bits of bytes 10 to 17 of the first metadata block, which begins at 8.
+    field = int.from_bytes(content[18:26], "big") >> 36 << 36 | total
+    content[18:26] = field.to_bytes(8, "big")
+    path = tmp_path / "x.flac"
+    path.write_bytes(content)
+    assert expected in message(path)
+
+
+def test_no_samples(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(encode(np.zeros(0, np.float32), 16000, "WAV"))
+    assert message(path) == "no samples in it"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_not_a_number(tmp_path: Path, samples: FloatArray, value: float) -> None:
+    path = tmp_path / "x.wav"
+    broken = samples.copy()
+    broken[16000] = value
+    path.write_bytes(encode(broken, 16000, "WAV", "FLOAT"))
+    assert message(path) == "not a number or infinite at sample 16000 (1.000 s)"
+    assert len(read_audio(path, end=1).samples) == 16000
+
+
+def test_rates_that_cannot_be(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(encode(np.zeros(100, np.float32), 1, "WAV"))
+    assert message(path) == "1 samples a second can't be right"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (-1, None, "no stretch of time"),
+        (2, 2, "no stretch of time"),
+        (3, 2, "no stretch of time"),
+        (float("nan"), None, "no stretch of time"),
+        (9.2, None, "is to be read from 9.2 s and is 9.135 s long"),
+        (0, 9.3, "is to be read up to 9.3 s and is 9.135 s long"),
+        (1, 1.00001, "no samples from 1 s to 1.00001 s"),
+    ],
+)
+def test_stretches_that_are_not_there(
+    recording: Path, start: float, end: float | None, expected: str
+) -> None:
+    with pytest.raises(
+        AudioError, match=f"{recording.name}: .*{expected}" if "no" not in expected else expected
+    ):
+        read_audio(recording, start=start, end=end)
+
+
+def test_an_end_rounded_up_is_the_end(recording: Path, samples: FloatArray) -> None:
+    assert len(read_audio(recording, end=9.2).samples) == len(samples)
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = (
+        "import sys, spiritlm_cli.audio.manifest; print('torch' in sys.modules, 'soundfile' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_files_of_floats_may_go_beyond_full_scale(tmp_path: Path) -> None:
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, np.full(100, 2.5, np.float32), 16000, subtype="FLOAT")
+    assert read_audio(path).samples.tolist() == [2.5] * 100
