@@ -5,7 +5,6 @@ from typing import Protocol
 
 from spiritlm_cli.audio.clip import Clip, Waveform
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.interleaving.aligners import Aligner
 from spiritlm_cli.interleaving.interleave import Utterance, interleave
 from spiritlm_cli.interleaving.spans import SpanOptions
@@ -20,23 +19,18 @@ class Encoder(Protocol):
 
 
 def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = None) -> Utterance:
-    """Read a clip, tokenize it, and, where it comes without word times, align its text.
+    """Read a clip, tokenize it, and, where it comes with text and no word times, align that.
 
-    A clip that has word times and no text has the words, with spaces between, for text. Raises AudioError,
-    and AlignmentError where the clip has no text, no word times and there is no aligner, or the text doesn't
-    fit the sound.
+    Without an aligner such a clip stays without word times. One that has word times and no text has the words,
+    with spaces between, for text.
+    Raises AudioError, and AlignmentError where the text doesn't fit the sound.
     """
-    alignment = clip.alignment
-    if clip.text is None and alignment is None:
-        raise AlignmentError("a clip with no text can't be interleaved")
     waveform = read_clip(clip)
-    text = clip.text
-    if alignment is None:
-        if aligner is None:
-            raise AlignmentError("no word times, and no aligner to find them")
-        alignment = aligner.align(waveform, text or "")
+    text, alignment = clip.text, clip.alignment
+    if alignment is None and text and aligner:
+        alignment = aligner.align(waveform, text)
     if text is None:
-        text = " ".join(word.word for word in alignment.words)
+        text = " ".join(word.word for word in alignment.words) if alignment else ""
     return Utterance(clip.id, tokenizer.encode(waveform), text, alignment)
 
 
@@ -45,7 +39,7 @@ def interleave_clip(
 ) -> Sequence:
     """One sequence of a recording. For several of one recording, `read_utterance` once and `interleave` that.
 
-    Raises AudioError and AlignmentError as `read_utterance`.
+    Raises AudioError and AlignmentError as `read_utterance` and `interleave` do.
     """
     utterance = read_utterance(clip, tokenizer, aligner)
     return interleave(utterance.units, utterance.text, utterance.alignment, options, rng)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from spiritlm_cli.audio.clip import Alignment
+from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.interleaving.spans import Modality, Mode, SpanOptions, WordSpan, draw_spans
 from spiritlm_cli.interleaving.words import first_units, word_texts
 from spiritlm_cli.tokens.sequence import Line, Sequence, Span, SpeechSpan, TextSpan
@@ -14,12 +15,12 @@ from spiritlm_cli.tokens.units import Kind, Unit, Units
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """A clip's units, what is said in it, and when: all that interleaved sequences are made of."""
+    """A clip's units, what is said in it ("" where unknown), and when, which only interleaving needs."""
 
     id: str
     units: Units
     text: str
-    alignment: Alignment
+    alignment: Alignment | None = None
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,18 @@ class Cut:
 
 
 def interleave(
-    units: Units, text: str, alignment: Alignment, options: SpanOptions, rng: random.Random
+    units: Units, text: str, alignment: Alignment | None, options: SpanOptions, rng: random.Random
 ) -> Sequence:
     """One sequence of an utterance, its spans drawn from `rng`; see `cut_spans` for how they are cut.
 
-    Raises AlignmentError where text and alignment don't have the same words.
+    Raises AlignmentError where the mode asks for text or word times and there are none, and where text and
+    alignment don't have the same words.
     """
+    if options.mode is not Mode.SPEECH and not text.strip():
+        raise AlignmentError("no text")
     if options.mode is Mode.INTERLEAVE:
+        if alignment is None:
+            raise AlignmentError("no word times")
         return Sequence.of(cut.span for cut in cut_spans(units, text, alignment, options, rng))
     speech = merge_streams(units, options.keep_repeats)
     written = TextSpan(text)

@@ -8,6 +8,7 @@ from spiritlm_cli.errors import AlignmentError, AudioError
 from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.interleaving.clips import interleave_clip, read_utterance
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
+from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units
 
@@ -35,6 +36,7 @@ def test_a_clip_and_its_text(clip: Clip, published_units: Units, aligner: Pocket
     assert sequence.spans[0] == merge_streams(published_units)
     assert sequence.text == TEXT
     utterance = read_utterance(clip, tokenizer, aligner)
+    assert utterance.alignment is not None
     assert [word.word for word in utterance.alignment.words] == TEXT.split()
 
 
@@ -46,10 +48,18 @@ def test_word_times_that_come_with_the_clip_are_taken(data: Path, published_unit
 
 
 def test_what_a_clip_must_have(clip: Clip, published_units: Units, aligner: PocketsphinxAligner) -> None:
-    tokenizer = Published(published_units)
-    with pytest.raises(AlignmentError, match="no aligner"):
-        read_utterance(clip, tokenizer)
-    with pytest.raises(AlignmentError, match="no text"):
-        read_utterance(Clip("one", clip.source), tokenizer, aligner)
+    def make(clip: Clip, mode: Mode, aligner: PocketsphinxAligner | None) -> Sequence:
+        return interleave_clip(clip, Published(published_units), aligner, SpanOptions(mode), random.Random(0))
+
+    with pytest.raises(AlignmentError, match="no word times"):
+        make(clip, Mode.INTERLEAVE, None)
+    assert make(clip, Mode.TTS, None).text == TEXT
+    wordless = Clip("one", clip.source)
+    for mode in (Mode.INTERLEAVE, Mode.TEXT, Mode.ASR, Mode.TTS):
+        with pytest.raises(AlignmentError, match="no text"):
+            make(wordless, mode, aligner)
+    assert make(wordless, Mode.SPEECH, aligner).speech
+    with pytest.raises(AlignmentError, match="does not fit"):
+        make(Clip("one", clip.source, text="hello " * 500), Mode.INTERLEAVE, aligner)
     with pytest.raises(AudioError, match="no such file"):
-        read_utterance(Clip("one", "nowhere.wav", text="hello"), tokenizer, aligner)
+        make(Clip("one", "nowhere.wav", text="hello"), Mode.INTERLEAVE, aligner)

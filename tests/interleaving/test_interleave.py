@@ -44,6 +44,11 @@ def utterances(draw: st.DrawFn) -> Utterance:
     return Utterance("u", units, text, Alignment(tuple(Word(*word) for word in words)))
 
 
+def aligned(utterance: Utterance) -> Alignment:
+    assert utterance.alignment is not None
+    return utterance.alignment
+
+
 def kinds(span: SpeechSpan, kind: Kind) -> list[int]:
     return [unit.id for unit in span.units if unit.kind is kind]
 
@@ -53,19 +58,19 @@ seeds = st.integers(0, 2**32)
 
 @given(utterances(), seeds)
 def test_text_and_the_words_under_speech_are_the_transcript(utterance: Utterance, seed: int) -> None:
-    cuts = cut_spans(utterance.units, utterance.text, utterance.alignment, SHORT, random.Random(seed))
+    cuts = cut_spans(utterance.units, utterance.text, aligned(utterance), SHORT, random.Random(seed))
     assert "".join(cut.text for cut in cuts) == utterance.text
     assert all(cut.span == TextSpan(cut.text) for cut in cuts if isinstance(cut.span, TextSpan))
     assert [place for cut in cuts for place in range(cut.words.first, cut.words.stop)] == list(
-        range(len(utterance.alignment.words))
+        range(len(aligned(utterance).words))
     )
 
 
 @given(utterances(), seeds)
 def test_speech_spans_hold_the_units_of_their_time(utterance: Utterance, seed: int) -> None:
     options = dataclasses.replace(SHORT, keep_repeats=True)
-    cuts = cut_spans(utterance.units, utterance.text, utterance.alignment, options, random.Random(seed))
-    words = utterance.alignment.words
+    cuts = cut_spans(utterance.units, utterance.text, aligned(utterance), options, random.Random(seed))
+    words = aligned(utterance).words
     last = len(words)
     for cut in cuts:
         # a span's sound ends where the next begins
