@@ -17,7 +17,7 @@ FRAMES_PER_SECOND = 100
 # of the search, tried in turn: narrow is twice as fast and nearly always enough
 BEAMS = (1e-48, 1e-120)
 # mean log score of a frame, against the sound that fits it best. Measured: clips with their text -0.0008 to -0.0024,
-# in noise (10 dB) to -0.003; with another's text -0.0025 to -0.007, nine in ten of them under this.
+# in noise (10 dB) to -0.003; with another's text of like length -0.0025 to -0.007, nine in ten under this.
 WORST_FIT = -0.0035
 VOICELESS = {"P", "T", "K", "F", "TH"}
 HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
