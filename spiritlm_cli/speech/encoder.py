@@ -18,6 +18,7 @@ class EncoderConfig:
     layers: int
     position_kernel: int
     position_groups: int
+    projected: bool = True
 
     @property
     def receptive_field(self) -> int:
@@ -37,7 +38,8 @@ class ConvFeatures(nn.Module):
         super().__init__()
         channels = [1, *(layer[0] for layer in layers)]
         self.convs = nn.ModuleList(
-            nn.Conv1d(channels[i], out, kernel, stride, bias=False) for i, (out, kernel, stride) in enumerate(layers)
+            nn.Conv1d(channels[i], out, kernel, stride, bias=False)
+            for i, (out, kernel, stride) in enumerate(layers)
         )
         self.norm = nn.GroupNorm(channels[1], channels[1])
 
@@ -79,10 +81,14 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor, dropout: float = 0.0) -> Tensor:
         """(batch, frames, dim) to the same. dropout: of both residual branches, for training."""
-        query, key, value = (f(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for f in (self.query, self.key, self.value))
+        query, key, value = (
+            f(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for f in (self.query, self.key, self.value)
+        )
         attended = self.out(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
         x = self.attention_norm(x + F.dropout(attended, dropout, dropout > 0))
-        return self.norm(x + F.dropout(self.outer(F.gelu(self.inner(x))), dropout, dropout > 0))
+        fed = self.outer(F.gelu(self.inner(x)))
+        out: Tensor = self.norm(x + F.dropout(fed, dropout, dropout > 0))
+        return out
 
 
 class SpeechEncoder(nn.Module):
@@ -94,7 +100,7 @@ class SpeechEncoder(nn.Module):
         channels = config.conv[-1][0]
         self.features = ConvFeatures(config.conv)
         self.feature_norm = nn.LayerNorm(channels)
-        self.projection = nn.Linear(channels, config.dim)
+        self.projection = nn.Linear(channels, config.dim) if config.projected else nn.Identity()
         self.position = PositionalConv(config.dim, config.position_kernel, config.position_groups)
         self.norm = nn.LayerNorm(config.dim)
         self.layers = nn.ModuleList(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -55,15 +54,23 @@ class HubertConfig:
     conv_bias: bool = False
 
     def __post_init__(self) -> None:
-        known = {"extractor_mode": "default", "activation_fn": "gelu", "layer_norm_first": False, "conv_bias": False}
+        known = {
+            "extractor_mode": "default",
+            "activation_fn": "gelu",
+            "layer_norm_first": False,
+            "conv_bias": False,
+        }
         for name, value in known.items():
             if getattr(self, name) != value:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; only {value!r} is known")
 
     @property
     def encoder(self) -> EncoderConfig:
+        conv = parse_conv_layers(self.conv_feature_layers)
         return EncoderConfig(
-            conv=parse_conv_layers(self.conv_feature_layers),
+            conv=conv,
+            # fairseq projects only between different widths, and passes over a projection in the file otherwise
+            projected=conv[-1][0] != self.encoder_embed_dim,
             dim=self.encoder_embed_dim,
             ffn_dim=self.encoder_ffn_embed_dim,
             heads=self.encoder_attention_heads,
@@ -112,7 +119,7 @@ class Hubert(nn.Module):
             model.encoder,
             TensorFile(path, tensors),
             rename=lambda name: _our_name(name, config.encoder_layers),
-            ignore=_HEADS,
+            ignore=_HEADS if config.encoder.projected else (*_HEADS, "post_extract_proj."),
         )
         return model.eval().requires_grad_(False)
 
@@ -171,7 +178,9 @@ def parse_conv_layers(text: str) -> tuple[tuple[int, int, int], ...]:
         layers = value(ast.parse(text.strip(), mode="eval").body)
         triples = tuple((int(c), int(k), int(s)) for c, k, s in layers)
     except (SyntaxError, TypeError, RecursionError) as error:
-        raise ValueError(f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)") from error
+        raise ValueError(
+            f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)"
+        ) from error
     if not triples or min(min(triple) for triple in triples) < 1:
         raise ValueError(f"conv_feature_layers: {text!r} has a number under 1")
     return triples
@@ -195,13 +204,3 @@ def _our_name(name: str, layers: int) -> str | None:
     digits = re.search(r"\.(\d+)", module)
     ours = _NAMES.get(re.sub(r"\.\d+", ".{}", module, count=1))
     return f"{ours.format(digits[1])}.{parameter}" if ours and digits else name
-
-
-@torch.inference_mode()
-def encode_pieces(model: Hubert, samples: Tensor, piece: int = 100 * 16000, shortest: int = 1280) -> list[Tensor]:
-    """Features of a clip of any length, in pieces encoded apart, as the release does (100 s, at 16 kHz).
-
-    samples: (samples,). A last piece under `shortest` samples is dropped. Returns (frames, dim) for each piece.
-    """
-    pieces = [p for p in samples.split(piece) if len(p) >= shortest]
-    return [model(p[None])[0] for p in pieces]

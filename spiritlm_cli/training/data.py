@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spiritlm_cli.audio.clip import Clip
+from spiritlm_cli.audio.clip import Clip, Waveform
 from spiritlm_cli.audio.manifest import read_manifest
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import ManifestError
@@ -32,6 +32,10 @@ class Recording:
     @property
     def frames(self) -> int:
         return len(self.samples) // HOP
+
+    @property
+    def waveform(self) -> Waveform:
+        return Waveform(self.samples.astype(np.float32) / np.float32(32767), 16000)
 
 
 def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
@@ -142,7 +146,8 @@ def augment(waveform: Tensor, draw: np.random.Generator) -> Tensor:
     noise = _noises(waveform, draw)
     snr = torch.from_numpy(draw.uniform(3, 30, (batch, 1))).float()
     gain = torch.from_numpy(10 ** draw.uniform(-1, 0.3, (batch, 1))).float()
-    return (changed / level + noise * 10 ** (-snr / 20)) * gain * 0.1
+    augmented: Tensor = (changed / level + noise * 10 ** (-snr / 20)) * gain * 0.1
+    return augmented
 
 
 def _equalizers(batch: int, bins: int, draw: np.random.Generator) -> Tensor:

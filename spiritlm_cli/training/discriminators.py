@@ -28,7 +28,8 @@ class PeriodDiscriminator(nn.Module):
     def forward(self, waveform: Tensor) -> Judgement:
         """(batch, samples) to verdict and features."""
         pad = -waveform.shape[1] % self.period
-        x = F.pad(waveform[:, None], (0, pad), mode="reflect").unflatten(2, (-1, self.period))
+        x = F.pad(waveform[:, None], (0, pad), mode="reflect")
+        x = x.reshape(len(x), 1, -1, self.period)
         return _judge(x, self.convs, self.last)
 
 

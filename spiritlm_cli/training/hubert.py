@@ -1,18 +1,21 @@
 """Train HuBERT: the cluster of every frame, from sound that is augmented and partly masked."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.files import write_tensors
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, file_content
 from spiritlm_cli.training.data import augment, by_length, draw_batch, load_recordings, read_labels
-from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import HubertOptions
 
 
@@ -68,7 +71,7 @@ def train(options: HubertOptions) -> None:
         conv_pos=32,
         conv_pos_groups=16,
     )
-    device = pick_device(options.device)
+    device = find_device(options.device)
     model = Pretraining(config, units).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
@@ -112,7 +115,7 @@ def _write_teacher_labels(options: HubertOptions, path: Path) -> None:
     write_labels(path, labels)
 
 
-def write_labels(path: Path, labels: dict[str, np.ndarray]) -> None:  # type: ignore[type-arg]
+def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
     """Token lines that keep repeats, one a clip."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:

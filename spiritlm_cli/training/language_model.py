@@ -18,10 +18,11 @@ from spiritlm_cli.interleaving.interleave import Utterance, interleave
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
 from spiritlm_cli.language.network import new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header, Sequence, TextSpan
 from spiritlm_cli.training.data import read_units
-from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import LanguageModelOptions
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
@@ -83,7 +84,7 @@ def train(options: LanguageModelOptions) -> None:
     vocabulary = Vocabulary.load(path)
 
     torch.manual_seed(options.seed)
-    device = pick_device(options.device)
+    device = find_device(options.device)
     network = new_network(
         vocab_size=-(-vocabulary.size // 64) * 64, hidden_size=options.dim, intermediate_size=options.ffn,
         num_hidden_layers=options.layers, num_attention_heads=options.heads, num_key_value_heads=options.heads,

@@ -85,13 +85,6 @@ def update(
     optimizer.step()
 
 
-def pick_device(name: str) -> torch.device:
-    """ "auto" is the first GPU, else the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def _keep(path: Path, parts: Mapping[str, Stateful], done: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")

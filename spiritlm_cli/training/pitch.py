@@ -9,10 +9,11 @@ import yaml
 from torch import Tensor
 
 from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
 from spiritlm_cli.speech.pitch import CodebookConfig, ConvConfig, PitchConfig, PitchVqVae, pitch_features
 from spiritlm_cli.training.data import Recording, load_recordings
-from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import PitchOptions
 
 COMMITMENT = 0.02
@@ -30,9 +31,9 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
             }
     missing = [r for r in recordings if r.clip.id not in tracks]
     if missing:
-        tracker = load_tracker("fcpe", device)
+        tracker = load_tracker("fcpe", find_device(device))
         for done, recording in enumerate(missing, 1):
-            tracks[recording.clip.id] = tracker(recording.samples.astype(np.float32) / 32767)
+            tracks[recording.clip.id] = tracker(recording.waveform.samples)
             if done % 200 == 0 or done == len(missing):
                 print(f"F0 of {done}/{len(missing)} clips", file=sys.stderr, flush=True)
         cache.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def train(options: PitchOptions) -> None:
         vq_params=CodebookConfig(options.codes, 128),
     )
     torch.manual_seed(options.seed)
-    device = pick_device(options.device)
+    device = find_device(options.device)
     model = PitchVqVae(config).to(device)
     codebook = MovingCodebook(model)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
@@ -127,7 +128,7 @@ def train(options: PitchOptions) -> None:
         loss = error + COMMITMENT * (latents - codes.detach()).square().mean()
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
         hz = (rebuilt - x)[:, 0][x[:, 1] > 0.5].square().mean().sqrt()
-        used = float(ids.unique().numel())
+        used = float(len(torch.unique(ids)))
         return {"loss": loss.item(), "f0_error_hz": hz.item(), "codes_in_batch": used}
 
     def save() -> None:

@@ -9,10 +9,11 @@ from torch.nn import functional as F
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.files import write_tensors
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig
 from spiritlm_cli.training.data import Recording, augment, by_length, draw_batch, load_recordings, read_labels
-from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import QuantizerOptions
 
 # Share of the steps that go before CTC, by cross-entropy against the labels frame by frame: CTC alone, which is
@@ -40,14 +41,11 @@ def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
 
     with torch.inference_mode():
         features = np.concatenate(
-            [
-                hubert(torch.from_numpy(r.samples.astype(np.float32) / 32767)[None])[0].numpy()
-                for r in recordings
-            ]
+            [hubert(torch.from_numpy(r.waveform.samples)[None])[0].numpy() for r in recordings]
         )
     kmeans = faiss.Kmeans(features.shape[1], options.units, niter=40, nredo=2, seed=options.seed)
     kmeans.train(features)
-    centers = torch.from_numpy(kmeans.centroids.copy())
+    centers = torch.from_numpy(np.array(kmeans.centroids))
     write_tensors(path, {"cluster_centers": centers}, {"n_clusters": options.units})
 
 
@@ -60,7 +58,7 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
     if not recordings:
         raise SpiritLMError(f"{options.labels}: no clip of {options.manifest} has labels")
     torch.manual_seed(options.seed)
-    device = pick_device(options.device)
+    device = find_device(options.device)
     hubert.to(device)
     config = QuantizerConfig(options.units, hubert.config.encoder_embed_dim, options.units + 1 + 16)
     model = LinearQuantizer(config).to(device)

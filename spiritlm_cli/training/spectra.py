@@ -1,7 +1,7 @@
 """Distances between waveforms as the ear has them."""
 
-import librosa
 import torch
+from librosa.filters import mel as mel_filters
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,7 +16,7 @@ class SpectralLoss(nn.Module):
 
     def __init__(self, rate: int = 16000) -> None:
         super().__init__()
-        self.register_buffer("mel", torch.from_numpy(librosa.filters.mel(sr=rate, n_fft=1024, n_mels=80)))
+        self.register_buffer("mel", torch.from_numpy(mel_filters(sr=rate, n_fft=1024, n_mels=80)))
 
     def forward(self, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         """made, real: (batch, samples). Returns the mel and the spectral distance, both scalars."""
@@ -26,10 +26,9 @@ class SpectralLoss(nn.Module):
             a, b = magnitude(made, size, hop), magnitude(real, size, hop)
             if size == 1024:
                 mel = F.l1_loss(log(self.mel @ a), log(self.mel @ b))
-            convergence = torch.linalg.vector_norm(b - a, dim=(1, 2)) / torch.linalg.vector_norm(
-                b, dim=(1, 2)
-            ).clamp(min=1e-3)
-            stft = stft + convergence.mean() + F.l1_loss(log(a), log(b))
+            distance = torch.linalg.vector_norm(b - a, dim=(1, 2))
+            size_of_real = torch.linalg.vector_norm(b, dim=(1, 2))
+            stft = stft + (distance / size_of_real.clamp(min=1e-3)).mean() + F.l1_loss(log(a), log(b))
         return mel, stft / 3
 
 

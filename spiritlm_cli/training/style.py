@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_names
 from spiritlm_cli.training.data import Recording, augment, by_length, draw_batch, load_recordings
-from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import StyleOptions
 from spiritlm_cli.training.pitch import track_all
 
@@ -97,7 +98,7 @@ def train(options: StyleOptions) -> None:
     (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     torch.manual_seed(options.seed)
-    device = pick_device(options.device)
+    device = find_device(options.device)
     model = StyleEncoder(StyleConfig.read(folder / "config.json")).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.errors import MissingPackageError, SpiritLMError
 from spiritlm_cli.interleaving.aligners.pocketsphinx import Phone, PocketsphinxAligner
 from spiritlm_cli.training.data import Recording
@@ -70,9 +69,8 @@ def align_all(recordings: Iterable[Recording]) -> dict[str, tuple[Phone, ...]]:
     found = {}
     for recording in recordings:
         if recording.clip.text:
-            waveform = Waveform(recording.samples.astype(np.float32) / 32767, 16000)
             try:
-                found[recording.clip.id] = aligner.align_phones(waveform, recording.clip.text)[1]
+                found[recording.clip.id] = aligner.align_phones(recording.waveform, recording.clip.text)[1]
             except SpiritLMError as error:
                 print(f"{recording.clip.id}: not aligned ({error})", file=sys.stderr)
     return found
@@ -92,7 +90,7 @@ def make_labels(
     """
     import faiss
 
-    features = {r.clip.id: encoder(r.samples.astype(np.float32) / 32767) for r in recordings}
+    features = {r.clip.id: encoder(r.waveform.samples) for r in recordings}
     names = {clip: phone_labels(phones[clip], len(f)) for clip, f in features.items() if clip in phones}
     if names:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

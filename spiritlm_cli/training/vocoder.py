@@ -12,13 +12,14 @@ from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.hifigan import DurationConfig, HifiGan, HifiGanConfig
 from spiritlm_cli.speech.weight_norm import release_names
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams
 from spiritlm_cli.tokens.units import FrameUnits, Units
 from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
-from spiritlm_cli.training.loop import pick_device, run, update, warm_cosine
+from spiritlm_cli.training.loop import Stateful, run, update, warm_cosine
 from spiritlm_cli.training.options import VocoderOptions
 from spiritlm_cli.training.spectra import SpectralLoss
 
@@ -88,7 +89,7 @@ def train(options: VocoderOptions) -> None:
     (folder / "config.json").write_text(json.dumps(vocoder_config(options, len(speakers)), indent=2) + "\n")
     (folder / "speakers.txt").write_text("\n".join(speakers) + "\n")
     torch.manual_seed(options.seed)
-    device = pick_device(options.device)
+    device = find_device(options.device)
     generator = HifiGan(HifiGanConfig.read(folder / "config.json"), weight_normed=True).to(device)
     if options.start:
         load_into(generator, read_tensors(options.start), rename=_training_name)
@@ -128,7 +129,7 @@ def train(options: VocoderOptions) -> None:
         tensors = {name: tensor.half() for name, tensor in release_names(generator).items()}
         write_tensors(folder / "generator.safetensors", tensors)
 
-    parts = {
+    parts: dict[str, Stateful] = {
         "generator": generator,
         "judge": judge,
         "optimizer": optimizer,

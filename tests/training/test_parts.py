@@ -1,0 +1,191 @@
+"""Each part is trained for a few steps on real sound; what it writes is loaded as users load it."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from spiritlm_cli.audio.clip import Waveform
+from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.checkpoints.files import read_tensors
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.speech.hubert import Hubert
+from spiritlm_cli.speech.quantizer import KMeansQuantizer, LinearQuantizer, load_quantizer
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.speech.vocoder import Vocoder
+from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.training import hubert, language_model, pitch, quantizer, style, vocoder
+from spiritlm_cli.training.options import (
+    HubertOptions,
+    LanguageModelOptions,
+    PitchOptions,
+    QuantizerOptions,
+    StyleOptions,
+    VocoderOptions,
+)
+
+SECONDS = 2
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four clips of the recording, with labels, units and text that are made up."""
+    folder = tmp_path_factory.mktemp("corpus")
+    samples, rate = soundfile.read(
+        str(files("spiritlm_cli") / "assets/7143-88743-0029.flac"), dtype="float32"
+    )
+    draw = np.random.default_rng(0)
+    manifest, labels, units = [], [], []
+    for i in range(4):
+        soundfile.write(folder / f"{i}.wav", samples[i * SECONDS * rate :][: SECONDS * rate], rate)
+        words = [
+            {"word": word, "start": 0.1 + 0.4 * k, "end": 0.4 + 0.4 * k}
+            for k, word in enumerate(("a", "b", "c", "d"))
+        ]
+        manifest.append(
+            {"id": str(i), "audio": f"{i}.wav", "text": "a b c d", "speaker": "xy"[i % 2], "words": words}
+        )
+        hu = draw.integers(0, 500, SECONDS * 25).repeat(2)[: SECONDS * 25]
+        labels.append(f"{i}\t[SPEECH]" + "".join(f"[Hu{u}]" for u in hu))
+        streams = {"hubert": hu, "pitch": draw.integers(0, 64, 25), "style": draw.integers(0, 100, SECONDS)}
+        units.append({"id": str(i)} | {key: " ".join(map(str, ids)) for key, ids in streams.items()})
+    (folder / "clips.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in manifest))
+    (folder / "labels.txt").write_text("".join(line + "\n" for line in labels))
+    (folder / "units.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in units))
+    return folder
+
+
+def hubert_options(corpus: Path, out: Path, **more: object) -> HubertOptions:
+    given = dict(
+        manifest=corpus / "clips.jsonl",
+        labels=corpus / "labels.txt",
+        out=out,
+        conv=16,
+        dim=32,
+        layers=2,
+        steps=3,
+        batch=2,
+        seconds=1.0,
+        bf16=False,
+    )
+    return HubertOptions(**(given | more))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All parts, trained one after another into one folder."""
+    out = tmp_path_factory.mktemp("trained")
+    manifest, units = corpus / "clips.jsonl", corpus / "units.jsonl"
+    hubert.train(hubert_options(corpus, out))
+    quantizer.train(
+        QuantizerOptions(manifest=manifest, labels=corpus / "labels.txt", out=out, layer=2, steps=4, batch=2)
+    )
+    pitch.train(PitchOptions(manifest=manifest, out=out, steps=2, batch=2, seconds=1.28))
+    style.train(
+        StyleOptions(manifest=manifest, out=out, styles=3, conv=16, dim=32, layers=1, steps=2, batch=2)
+    )
+    vocoder.train(
+        VocoderOptions(
+            manifest=manifest,
+            units=units,
+            out=out,
+            channels=32,
+            embedding=8,
+            steps=2,
+            adversarial_from=1,
+            batch=2,
+        )
+    )
+    language_model.train(
+        LanguageModelOptions(
+            manifest=manifest,
+            units=units,
+            text=corpus / "labels.txt",
+            out=out,
+            vocabulary=300,
+            dim=32,
+            layers=1,
+            heads=2,
+            ffn=48,
+            context=64,
+            steps=2,
+            batch=2,
+        )
+    )
+    return out
+
+
+def test_what_was_trained_is_a_checkpoint(trained: Path) -> None:
+    samples, rate = soundfile.read(
+        str(files("spiritlm_cli") / "assets/7143-88743-0029.flac"), dtype="float32"
+    )
+    units = SpeechTokenizer.load(str(trained)).encode(Waveform(samples[: 2 * rate], rate))
+    assert len(units.hubert) == 49
+    assert units.pitch is not None
+    assert units.style is not None
+    assert len(units.pitch) == 25
+    assert len(units.style) == 2
+    span = merge_streams(units)
+    spoken = Vocoder.load(str(trained)).decode(span, durations="keep")
+    assert len(spoken.samples) % 640 == 0
+    model = LanguageModel.load(str(trained))
+    assert model.vocabulary.size <= model.network.config.vocab_size
+
+
+def test_trained_hubert_is_the_same_after_a_resume(corpus: Path, tmp_path: Path) -> None:
+    hubert.train(hubert_options(corpus, tmp_path / "whole", steps=4))
+    # stopped after two of four steps: the schedule is that of four
+    interrupted = hubert_options(corpus, tmp_path / "parts", steps=4, save_every=2)
+    stop_after(2, lambda: hubert.train(interrupted))
+    hubert.train(hubert_options(corpus, tmp_path / "parts", steps=4, resume=True))
+    whole = read_tensors(Checkpoint(tmp_path / "whole", "").hubert).tensors
+    parts = read_tensors(Checkpoint(tmp_path / "parts", "").hubert).tensors
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def stop_after(steps: int, train: object) -> None:
+    """Break off a training as Ctrl-C does, when it has saved its `steps`th step."""
+    from spiritlm_cli.training import loop
+
+    keep = loop._keep
+
+    def keep_and_stop(path: Path, parts: object, done: int) -> None:
+        keep(path, parts, done)  # type: ignore[arg-type]
+        if done == steps:
+            raise KeyboardInterrupt
+
+    loop._keep = keep_and_stop
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train()  # type: ignore[operator]
+    finally:
+        loop._keep = keep
+
+
+def test_nothing_to_resume_is_an_error(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"hubert\.pt: missing; there is nothing to resume"):
+        hubert.train(hubert_options(corpus, tmp_path, resume=True))
+
+
+def test_hubert_wants_labels_or_a_teacher(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpiritLMError, match="--labels, or --teacher"):
+        hubert.train(hubert_options(corpus, tmp_path, labels=None))
+
+
+def test_both_quantizers(trained: Path, corpus: Path) -> None:
+    assert isinstance(load_quantizer(Checkpoint(trained, "").quantizer), LinearQuantizer)
+    features = Hubert.load(Checkpoint(trained, "").hubert, 1)
+    path = trained / "kmeans.safetensors"
+    options = QuantizerOptions(manifest=corpus / "clips.jsonl", out=trained, kind="kmeans", layer=1, units=5)
+    quantizer.train_kmeans(options, features, quantizer.load_recordings(options.manifest), path)
+    found = load_quantizer(path)
+    assert isinstance(found, KMeansQuantizer)
+    assert found.centers.shape == (5, 32)
+    # a centre is nearest to itself
+    assert found(found.centers).tolist() == list(range(5))
