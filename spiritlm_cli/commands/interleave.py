@@ -64,7 +64,7 @@ def interleave(
     seed = options.drawn_seed(seed)
     spans = SpanOptions(Mode(mode), text_range, speech_range, keep_repeats)
     tokenizer = SpeechTokenizer.load(model, expressive=units == "expressive", device=device)
-    aligner = PocketsphinxAligner()
+    aligner = PocketsphinxAligner() if mode == "interleave" else None
 
     def drawn(clip: "Clip") -> "list[Line]":
         utterance = read_utterance(clip, tokenizer, aligner)

@@ -73,7 +73,7 @@ def generating(release_tree: Path):
 
 def test_a_line_is_answered_before_the_next_is_there_and_ctrl_c_exits_130(generating):
     generating.send_signal(signal.SIGINT)
-    assert generating.wait(30) == 130
+    assert generating.wait(60) == 130
     assert generating.stderr.read() == b""
 
 
@@ -81,5 +81,5 @@ def test_a_closed_pipe_ends_quietly(generating):
     generating.stdout.close()
     generating.stdin.write(b"b\t[Hu1]\n")
     generating.stdin.close()
-    assert generating.wait(30) == 141
+    assert generating.wait(60) == 141
     assert generating.stderr.read() == b""
