@@ -10,11 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spiritlm_cli.checkpoints import find_checkpoint
-from spiritlm_cli.checkpoints.config import read_json
-from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.allowed import To, allowed_tokens
-from spiritlm_cli.language.llama import Cache, Llama, LlamaConfig
+from spiritlm_cli.language.network import DynamicCache, LlamaForCausalLM, load_network
 from spiritlm_cli.language.sampling import Sampling, line_generator, next_token
 from spiritlm_cli.language.vocabulary import Modality, Vocabulary, last_modality
 from spiritlm_cli.speech.device import find_device
@@ -46,7 +44,7 @@ class Score:
 class LanguageModel:
     """A LLaMA over text and units, with its vocabulary."""
 
-    def __init__(self, network: Llama, vocabulary: Vocabulary) -> None:
+    def __init__(self, network: LlamaForCausalLM, vocabulary: Vocabulary) -> None:
         """Raises CheckpointError where the vocabulary has more ids than the network."""
         if vocabulary.size > network.config.vocab_size:
             raise CheckpointError(
@@ -79,23 +77,15 @@ class LanguageModel:
         It holds `config.json`, `tokenizer.model`, and the weights in `model.safetensors` or
         `pytorch_model.bin`, whole or sharded. Raises CheckpointError that names the file.
         """
-        config = LlamaConfig.from_json(read_json(folder / "config.json"), folder / "config.json")
         vocabulary = Vocabulary.load(folder / "tokenizer.model")
         place = find_device(device)
-        network = _empty_network(config, place, _find_dtype(dtype, place))
-        load_into(
-            network,
-            _read_weights(folder),
-            # computed from the configuration, yet stored by old versions of transformers
-            rename=lambda name: None if name.endswith("rotary_emb.inv_freq") else name,
-            ignore=("lm_head.",) if config.tie_word_embeddings else (),
-        )
-        return cls(network, vocabulary)
+        return cls(load_network(folder, place, _find_dtype(dtype, place)), vocabulary)
 
     @property
     def context(self) -> int:
         """How many tokens the model can see, prompt and continuation together."""
-        return self.network.config.max_position_embeddings
+        context: int = self.network.config.max_position_embeddings
+        return context
 
     def generate(
         self, prompt: Sequence, to: To = "same", sampling: Sampling = _DEFAULT, key: str = ""
@@ -130,7 +120,7 @@ class LanguageModel:
         if len(ids) > self.context:
             raise TokenError(f"the sequence has {len(ids)} tokens; the model's context is {self.context}")
         tokens = torch.tensor(ids, device=self._device)
-        logits = self.network(tokens[None])[0, :-1].float()
+        logits = self.network(input_ids=tokens[None], use_cache=False).logits[0, :-1].float()
         losses = F.cross_entropy(logits, tokens[1:], reduction="none")
         return Score(-losses.double().sum().item(), len(ids) - 1)
 
@@ -147,12 +137,15 @@ class LanguageModel:
             )
         limit = min(sampling.max_new_tokens, room)
         generator = line_generator(sampling.seed, key)
-        cache = Cache(self.network.config, len(prompt) + limit, like=self.network.model.embed_tokens.weight)
+        cache = DynamicCache(config=self.network.config)
         seen = torch.tensor(prompt)
         read = seen
         for _ in range(limit):
-            logits = self.network(read[None].to(self._device), cache, last_only=True)[0, -1]
-            token = next_token(logits.float().cpu(), self._allowed_tokens(to), seen, sampling, generator)
+            output = self.network(
+                input_ids=read[None].to(self._device), past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+            logits = output.logits[0, -1].float().cpu()
+            token = next_token(logits, self._allowed_tokens(to), seen, sampling, generator)
             yield token
             if token == self.vocabulary.end:
                 return
@@ -174,38 +167,8 @@ class LanguageModel:
 
     @property
     def _device(self) -> torch.device:
-        return self.network.model.embed_tokens.weight.device
-
-
-def _empty_network(config: LlamaConfig, device: torch.device, dtype: torch.dtype) -> Llama:
-    """A network without weights, made where it is to be: a large one fits there, and perhaps nowhere else.
-
-    torch's "meta" device would do too, but its imports take longer than loading a small model.
-    """
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        with device:
-            return Llama(config, initialise=False)
-    finally:
-        torch.set_default_dtype(before)
-
-
-def _read_weights(folder: Path) -> TensorFile:
-    """The tensors of `model.safetensors` or `pytorch_model.bin`, or of the shards that their index names."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        if (folder / name).is_file():
-            return read_tensors(folder / name)
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            shards = read_json(index).get("weight_map")
-            if not isinstance(shards, dict):
-                raise CheckpointError(f"{index}: has no weight_map")
-            tensors: dict[str, Tensor] = {}
-            for shard in sorted(set(shards.values())):
-                tensors |= read_tensors(folder / Path(shard).name).tensors
-            return TensorFile(index, tensors)
-    raise CheckpointError(f"{folder / 'model.safetensors'}: missing (or pytorch_model.bin)")
+        device: torch.device = self.network.device
+        return device
 
 
 def _find_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:

@@ -1,11 +1,15 @@
-"""The one place where torchfcpe is imported, with what its import needs."""
+"""The one place where torchfcpe is imported, with what its import needs.
+
+It imports torchaudio's Resample, and uses it for other rates than 16 kHz only, which is never asked of it here.
+"""
 
 import contextlib
 import io
 import os
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from spiritlm_cli.torchaudio_guard import torchaudio_resample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
 def load_fcpe(device: str) -> "nn.Module":
     """The network in torchfcpe: called with (batch, samples, 1) and 16000, the rate, it gives F0 in Hz."""
-    with _stand_ins(), contextlib.redirect_stdout(io.StringIO()):
+    with torchaudio_resample(), _light_import(), contextlib.redirect_stdout(io.StringIO()):
         import torchfcpe
         from torchfcpe import mel_extractor, models_infer, tools
     for module in (mel_extractor, models_infer, tools):
@@ -26,28 +30,21 @@ def load_fcpe(device: str) -> "nn.Module":
 
 
 @contextlib.contextmanager
-def _stand_ins() -> "Iterator[None]":
-    """While torchfcpe is being imported: let it find `torchaudio.transforms.Resample` and no librosa.
+def _light_import() -> "Iterator[None]":
+    """While torchfcpe is being imported: let it find no librosa, unless that is imported already.
 
-    It resamples other rates than 16 kHz with the first, which is never asked of it, and torchaudio does not
-    import beside every torch. Of librosa, slow to import, it wants mel filters, and has a copy. What is
-    imported already stays in its place. The import also sets an environment variable, which would make
-    torch's caches of CPU convolutions small: it is put back.
+    It is slow to import, and of it torchfcpe wants mel filters, of which it has a copy. The import also sets an
+    environment variable, which would make torch's caches of CPU convolutions small: it is put back.
     """
-    torchaudio, transforms = ModuleType("torchaudio"), ModuleType("torchaudio.transforms")
-    transforms.Resample = None  # type: ignore[attr-defined]
-    stand_ins: dict[str, Any] = {"librosa.filters": None}
-    if "torchaudio.transforms" not in sys.modules:
-        stand_ins |= {"torchaudio": torchaudio, "torchaudio.transforms": transforms}
-    before = {name: sys.modules[name] for name in stand_ins if name in sys.modules}
+    hidden = "librosa.filters" not in sys.modules
     environment = os.environ.get("LRU_CACHE_CAPACITY")
-    sys.modules.update({name: module for name, module in stand_ins.items() if name not in before})
+    if hidden:
+        sys.modules["librosa.filters"] = None  # type: ignore[assignment]  # to the import system: missing
     try:
         yield
     finally:
-        for name in stand_ins:
-            if name not in before:
-                sys.modules.pop(name, None)
+        if hidden:
+            sys.modules.pop("librosa.filters", None)
         if environment is None:
             os.environ.pop("LRU_CACHE_CAPACITY", None)
         else:

@@ -61,7 +61,7 @@ def test_after_every_published_token_the_next_is_the_published(
         allowed = allowed_tokens(model.vocabulary, case["output"], logits_size)
         ids = case["prompt_ids"] + case["greedy_ids"]
         with torch.inference_mode():
-            logits = model.network(torch.tensor([ids]))[0, len(case["prompt_ids"]) - 1 : -1]
+            logits = model.network(input_ids=torch.tensor([ids])).logits[0, len(case["prompt_ids"]) - 1 : -1]
         for token_logits, token in zip(logits, case["greedy_ids"], strict=True):
             if token < model.vocabulary.size:
                 assert (
