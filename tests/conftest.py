@@ -5,13 +5,21 @@ from pathlib import Path
 import pytest
 from release_tree import write_release_tree
 
+import spiritlm_cli
+
 DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of recordings and of what the published implementation answers."""
+    """The folder of token cases and of what the published implementation answers."""
     return DATA
+
+
+@pytest.fixture(scope="session")
+def recording_file() -> Path:
+    """Nine seconds of LibriSpeech: the recording in the package."""
+    return Path(spiritlm_cli.__file__).parent / "assets" / "7143-88743-0029.flac"
 
 
 @pytest.fixture(scope="session")

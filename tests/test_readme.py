@@ -29,9 +29,9 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def folder(tmp_path: Path, data: Path) -> Path:
+def folder(tmp_path: Path, recording_file: Path) -> Path:
     """A folder with what the snippets read: in.wav and clips.tsv."""
-    samples, rate = soundfile.read(data / "7143-88743-0029.flac", stop=5 * 16000)
+    samples, rate = soundfile.read(recording_file, stop=5 * 16000)
     soundfile.write(tmp_path / "in.wav", samples, rate)
     text = "and a strip of cow skin for a belt to hold it in."
     (tmp_path / "clips.tsv").write_text(f"id\taudio\tstart\tend\ttext\na\tin.wav\t0\t3\t{text}\n")

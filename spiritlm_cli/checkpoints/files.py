@@ -1,6 +1,7 @@
 """Tensors in and out of files: the release's pickles (read without running code) and safetensors."""
 
 import json
+import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -37,7 +38,9 @@ def read_tensors(path: Path) -> TensorFile:
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
-                config = {key: json.loads(text) for key, text in (file.metadata() or {}).items() if key != "format"}
+                config = {
+                    key: json.loads(text) for key, text in (file.metadata() or {}).items() if key != "format"
+                }
                 return TensorFile(path, {name: file.get_tensor(name) for name in file.keys()}, config)  # noqa: SIM118
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
@@ -58,8 +61,20 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     metadata = {key: json.dumps(value) for key, value in (config or {}).items()}
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, part, metadata | {"format": "pt"})
+    save_file(
+        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
+        part,
+        metadata | {"format": "pt"},
+    )
+    # safetensors makes files that nobody else can read
+    part.chmod(0o666 & ~_umask())
     part.replace(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def load_into(

@@ -32,7 +32,9 @@ class Checkpoint:
         folder = self._speech / "hubert_25hz"
         found = sorted(p for p in folder.glob("L*_quantizer_*") if p.suffix in (".safetensors", ".pt"))
         if not found:
-            raise CheckpointError(f"{folder}: missing L11_quantizer_500.pt (or .safetensors, or another layer's)")
+            raise CheckpointError(
+                f"{folder}: missing L11_quantizer_500.pt (or .safetensors, or another layer's)"
+            )
         return found[-1]
 
     @property
@@ -86,15 +88,21 @@ def find_checkpoint(model: str | None = None) -> Checkpoint:
     model = model or os.environ.get("SPIRITLM_CHECKPOINTS_DIR") or "nano"
     if model == "nano":
         if not NANO.is_dir():
-            raise CheckpointError(f"{NANO}: missing; this installation is without its weights: install spiritlm again")
+            raise CheckpointError(
+                f"{NANO}: missing; this installation is without its weights: install spiritlm again"
+            )
         return Checkpoint(NANO, "nano")
     root = Path(model).expanduser()
     if not root.is_dir():
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", model) or root.parent.is_dir():
-            raise CheckpointError(f"{model}: no such folder; --model takes nano, a folder or a Hugging Face repository")
+            raise CheckpointError(
+                f"{model}: no such folder; --model takes nano, a folder or a Hugging Face repository"
+            )
         root = _pull(model)
     if not (root / "speech_tokenizer").is_dir() and not (root / "spiritlm_model").is_dir():
-        raise CheckpointError(f"{root}: holds neither speech_tokenizer/ nor spiritlm_model/: not a checkpoint folder")
+        raise CheckpointError(
+            f"{root}: holds neither speech_tokenizer/ nor spiritlm_model/: not a checkpoint folder"
+        )
     return Checkpoint(root, Path(model).name)
 
 
@@ -106,7 +114,9 @@ def _pull(repository: str) -> Path:
     except Exception as error:
         # The hub's client has dozens of errors of its own; all mean that the repository can't be had.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{repository}: no such folder, and not to be had from Hugging Face ({reason})") from error
+        raise CheckpointError(
+            f"{repository}: no such folder, and not to be had from Hugging Face ({reason})"
+        ) from error
 
 
 def _file(folder: Path, *names: str) -> Path:
@@ -115,4 +125,6 @@ def _file(folder: Path, *names: str) -> Path:
         for path in (folder / name, (folder / name).with_suffix(".safetensors")):
             if path.is_file():
                 return path
-    raise CheckpointError(f"{folder / names[0]}: missing (or {Path(names[-1]).with_suffix('.safetensors').name})")
+    raise CheckpointError(
+        f"{folder / names[0]}: missing (or {Path(names[-1]).with_suffix('.safetensors').name})"
+    )

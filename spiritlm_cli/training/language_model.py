@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.audio.manifest import read_manifest
+from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import AlignmentError, ManifestError
+from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.interleaving.interleave import Utterance, interleave
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
 from spiritlm_cli.language.network import new_network
@@ -34,13 +37,23 @@ Draw = Callable[[random.Random], Sequence]
 
 
 def read_utterances(manifest: Path, units: Path) -> list[Utterance]:
-    """The clips of a manifest that have text, words and units."""
+    """The clips of a manifest that have units and text; where their words have no times, they are aligned.
+
+    A clip whose text doesn't fit its sound is named on stderr and left out.
+    """
     known = read_units(units)
-    return [
-        Utterance(clip.id, known[clip.id], clip.text, clip.alignment)
-        for clip in read_manifest(manifest)
-        if clip.id in known and clip.text and clip.alignment is not None
-    ]
+    aligner = PocketsphinxAligner()
+    utterances = []
+    for clip in read_manifest(manifest):
+        if clip.id not in known or not clip.text:
+            continue
+        try:
+            alignment = clip.alignment or aligner.align(read_clip(clip), clip.text)
+        except AlignmentError as error:
+            print(f"{clip.id}: left out: {error}", file=sys.stderr)
+            continue
+        utterances.append(Utterance(clip.id, known[clip.id], clip.text, alignment))
+    return utterances
 
 
 def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], list[str]]:

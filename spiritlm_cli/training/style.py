@@ -105,8 +105,8 @@ def train(options: StyleOptions) -> None:
     def step(number: int) -> dict[str, float]:
         draw = np.random.default_rng([options.seed, number])
         batch = draw_batch(recordings, labels, options.batch, options.seconds, draw)
-        # the level's course is style, so noise and rooms are mixed in to half of the batches only
-        waveform = augment(batch.waveform, draw) if number % 2 else batch.waveform
+        # the level's course is style, so noise and rooms are mixed in to a quarter of the batches only
+        waveform = batch.waveform if number % 4 else augment(batch.waveform, draw)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
             logits = model.logits(waveform.to(device)).float()
         targets = _majority(batch.labels, logits.shape[1]).to(device)

@@ -26,7 +26,7 @@ def encode(samples: FloatArray, rate: int, format: str, subtype: str | None = No
 
 @pytest.fixture(scope="module")
 def recorded(samples: FloatArray) -> Callable[[str, str | None], bytes]:
-    """The recording in a format, encoded once."""
+    """The recording_file in a format, encoded once."""
     return cache(lambda container, subtype: encode(samples, 16000, container, subtype))
 
 
@@ -115,10 +115,10 @@ def test_channels(tmp_path: Path, samples: FloatArray) -> None:
 
 
 def test_streams_and_standard_input(
-    tmp_path: Path, recording: Path, samples: FloatArray, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, recording_file: Path, samples: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert np.array_equal(read_audio(io.BytesIO(recording.read_bytes())).samples, samples)
-    with recording.open("rb") as stream:
+    assert np.array_equal(read_audio(io.BytesIO(recording_file.read_bytes())).samples, samples)
+    with recording_file.open("rb") as stream:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
         assert np.array_equal(read_audio("-").samples, samples)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
@@ -126,24 +126,24 @@ def test_streams_and_standard_input(
         read_audio("-")
 
 
-def test_named_pipe(tmp_path: Path, recording: Path, samples: FloatArray) -> None:
+def test_named_pipe(tmp_path: Path, recording_file: Path, samples: FloatArray) -> None:
     pipe = tmp_path / "pipe.flac"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=lambda: pipe.write_bytes(recording.read_bytes()))
+    writer = threading.Thread(target=lambda: pipe.write_bytes(recording_file.read_bytes()))
     writer.start()
     found = read_audio(pipe).samples
     writer.join()
     assert np.array_equal(found, samples)
 
 
-def test_clips(recording: Path, samples: FloatArray) -> None:
-    waveform = read_clip(Clip("x", recording, start=1, end=2.5))
+def test_clips(recording_file: Path, samples: FloatArray) -> None:
+    waveform = read_clip(Clip("x", recording_file, start=1, end=2.5))
     assert np.array_equal(waveform.samples, samples[16000:40000])
 
 
-def test_a_name_that_is_not_utf8(tmp_path: Path, recording: Path, samples: FloatArray) -> None:
+def test_a_name_that_is_not_utf8(tmp_path: Path, recording_file: Path, samples: FloatArray) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.flac"))
-    path.write_bytes(recording.read_bytes())
+    path.write_bytes(recording_file.read_bytes())
     assert np.array_equal(read_audio(path).samples, samples)
 
 
@@ -233,9 +233,9 @@ def test_streamed_wav_of_unknown_length(tmp_path: Path, samples: FloatArray, siz
 
 @pytest.mark.parametrize(("total", "expected"), [(0, "doesn't say how long"), ((1 << 36) - 1, "cut off")])
 def test_flac_that_does_not_say_how_long_it_is_or_lies(
-    tmp_path: Path, recording: Path, total: int, expected: str
+    tmp_path: Path, recording_file: Path, total: int, expected: str
 ) -> None:
-    content = bytearray(recording.read_bytes())
+    content = bytearray(recording_file.read_bytes())
     # The total is the low 36 bits of bytes 10 to 17 of the first metadata block, which begins at 8.
     field = int.from_bytes(content[18:26], "big") >> 36 << 36 | total
     content[18:26] = field.to_bytes(8, "big")
@@ -279,16 +279,16 @@ def test_rates_that_cannot_be(tmp_path: Path) -> None:
     ],
 )
 def test_stretches_that_are_not_there(
-    recording: Path, start: float, end: float | None, expected: str
+    recording_file: Path, start: float, end: float | None, expected: str
 ) -> None:
     with pytest.raises(
-        AudioError, match=f"{recording.name}: .*{expected}" if "no" not in expected else expected
+        AudioError, match=f"{recording_file.name}: .*{expected}" if "no" not in expected else expected
     ):
-        read_audio(recording, start=start, end=end)
+        read_audio(recording_file, start=start, end=end)
 
 
-def test_an_end_rounded_up_is_the_end(recording: Path, samples: FloatArray) -> None:
-    assert len(read_audio(recording, end=9.2).samples) == len(samples)
+def test_an_end_rounded_up_is_the_end(recording_file: Path, samples: FloatArray) -> None:
+    assert len(read_audio(recording_file, end=9.2).samples) == len(samples)
 
 
 def test_nothing_heavy_is_imported() -> None:

@@ -29,9 +29,9 @@ def model(release_tree: Path) -> tuple[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def recording(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recording(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half a second of speech: the stretch that `short` in speech_tokens.json answers."""
-    samples, rate = soundfile.read(data / "7143-88743-0029.flac", dtype="int16")
+    samples, rate = soundfile.read(recording_file, dtype="int16")
     path = tmp_path_factory.mktemp("sound") / "short.wav"
     soundfile.write(path, samples[16000:25293], rate)
     return path

@@ -6,11 +6,11 @@ from spiritlm_cli.tokens.reader import parse_line
 
 
 @pytest.fixture
-def manifest(tmp_path, data):
+def manifest(tmp_path, recording_file):
     """Two clips: word times given, and to be found."""
     text = "and a strip of cow skin for a belt to hold it in."
     words = [{"word": word, "start": i / 4, "end": (i + 1) / 4} for i, word in enumerate(text.split())]
-    clip = {"audio": str(data / "7143-88743-0029.flac"), "start": 0, "end": 3, "text": text}
+    clip = {"audio": str(recording_file), "start": 0, "end": 3, "text": text}
     path = tmp_path / "clips.jsonl"
     path.write_text(
         "".join(json.dumps(c) + "\n" for c in ({"id": "a", "words": words, **clip}, {"id": "b", **clip}))

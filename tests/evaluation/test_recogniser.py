@@ -18,8 +18,8 @@ SAID = (
 
 
 @pytest.fixture(scope="module")
-def recording(data: Path) -> Waveform:
-    samples, rate = soundfile.read(data / "7143-88743-0029.flac", dtype="float32")
+def recording(recording_file: Path) -> Waveform:
+    samples, rate = soundfile.read(recording_file, dtype="float32")
     return Waveform(samples, rate)
 
 

@@ -20,8 +20,8 @@ def language_model(release_tree: Path) -> LanguageModel:
 
 
 @pytest.fixture
-def clip(data: Path) -> Clip:
-    return Clip("clip", data / "7143-88743-0029.flac", start=0.0, end=3.0, text=SAID)
+def clip(recording_file: Path) -> Clip:
+    return Clip("clip", recording_file, start=0.0, end=3.0, text=SAID)
 
 
 def test_speech_to_text(release_tree: Path, language_model: LanguageModel, clip: Clip) -> None:

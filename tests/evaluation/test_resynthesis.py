@@ -20,8 +20,8 @@ def benchmark(release_tree: Path, whisper: Recogniser) -> Resynthesis:
 
 
 @pytest.fixture
-def clip(data: Path) -> Clip:
-    return Clip("clip", data / "7143-88743-0029.flac", start=0.0, end=3.0, text=SAID)
+def clip(recording_file: Path) -> Clip:
+    return Clip("clip", recording_file, start=0.0, end=3.0, text=SAID)
 
 
 def test_original_is_understood_and_random_weights_are_not(benchmark: Resynthesis, clip: Clip) -> None:

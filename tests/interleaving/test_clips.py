@@ -26,8 +26,8 @@ class Published:
 
 
 @pytest.fixture
-def clip(data: Path) -> Clip:
-    return Clip("one", data / "7143-88743-0029.flac", end=3.0, text=TEXT)
+def clip(recording_file: Path) -> Clip:
+    return Clip("one", recording_file, end=3.0, text=TEXT)
 
 
 def test_a_clip_and_its_text(clip: Clip, published_units: Units, aligner: PocketsphinxAligner) -> None:
@@ -40,9 +40,9 @@ def test_a_clip_and_its_text(clip: Clip, published_units: Units, aligner: Pocket
     assert [word.word for word in utterance.alignment.words] == TEXT.split()
 
 
-def test_word_times_that_come_with_the_clip_are_taken(data: Path, published_units: Units) -> None:
+def test_word_times_that_come_with_the_clip_are_taken(recording_file: Path, published_units: Units) -> None:
     alignment = Alignment((Word("a", 0.32, 0.35), Word("strip", 0.35, 0.63)))
-    clip = Clip("one", data / "7143-88743-0029.flac", end=1.0, alignment=alignment)
+    clip = Clip("one", recording_file, end=1.0, alignment=alignment)
     utterance = read_utterance(clip, Published(published_units))
     assert (utterance.text, utterance.alignment) == ("a strip", alignment)
 

@@ -29,8 +29,8 @@ def golden(data: Path) -> dict[str, dict[str, object]]:
 
 
 @pytest.fixture(scope="session")
-def clips(data: Path, golden: dict) -> dict[str, Waveform]:
-    samples, rate = soundfile.read(data / "7143-88743-0029.flac", dtype="float32")
+def clips(recording_file: Path, golden: dict) -> dict[str, Waveform]:
+    samples, rate = soundfile.read(recording_file, dtype="float32")
     return {
         name: Waveform(samples[clip["first_sample"] : clip["last_sample"]], rate)
         for name, clip in golden.items()

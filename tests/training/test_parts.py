@@ -1,7 +1,6 @@
 """Each part is trained for a few steps on real sound; what it writes is loaded as users load it."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +32,10 @@ SECONDS = 2
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def corpus(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four clips of the recording, with labels, units and text that are made up."""
     folder = tmp_path_factory.mktemp("corpus")
-    samples, rate = soundfile.read(
-        str(files("spiritlm_cli") / "assets/7143-88743-0029.flac"), dtype="float32"
-    )
+    samples, rate = soundfile.read(recording_file, dtype="float32")
     draw = np.random.default_rng(0)
     manifest, labels, units = [], [], []
     for i in range(4):
@@ -120,10 +117,8 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_what_was_trained_is_a_checkpoint(trained: Path) -> None:
-    samples, rate = soundfile.read(
-        str(files("spiritlm_cli") / "assets/7143-88743-0029.flac"), dtype="float32"
-    )
+def test_what_was_trained_is_a_checkpoint(trained: Path, recording_file: Path) -> None:
+    samples, rate = soundfile.read(recording_file, dtype="float32")
     units = SpeechTokenizer.load(str(trained)).encode(Waveform(samples[: 2 * rate], rate))
     assert len(units.hubert) == 49
     assert units.pitch is not None
