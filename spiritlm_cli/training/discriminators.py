@@ -36,10 +36,10 @@ class PeriodDiscriminator(nn.Module):
 class ResolutionDiscriminator(nn.Module):
     """Sees the magnitude spectrum of one resolution."""
 
-    def __init__(self, size: int, hop: int, channels: int = 24) -> None:
+    def __init__(self, size: int, hop: int, channels: int = 12) -> None:
         super().__init__()
         self.size, self.hop = size, hop
-        strides = ((1, 1), (2, 1), (2, 1), (2, 1))
+        strides = ((2, 1), (2, 1), (2, 1), (1, 1))
         widths = (1, channels, channels, channels, channels)
         self.convs = nn.ModuleList(
             weight_norm(nn.Conv2d(a, b, (7, 3), s, (3, 1)))
