@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spiritlm_cli.errors import ManifestError
+
 FloatArray = NDArray[np.float32]
 
 
@@ -51,3 +53,15 @@ class Clip:
     text: str | None = None
     speaker: str | None = None
     alignment: Alignment | None = None
+
+
+@dataclass(frozen=True)
+class BadClip:
+    """A row of a manifest that can't be used, and why. id: its own, or its line's number.
+
+    `source` is the manifest.
+    """
+
+    id: str
+    source: Path | str
+    error: ManifestError

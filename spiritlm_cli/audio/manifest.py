@@ -7,13 +7,14 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from spiritlm_cli.audio.clip import Alignment, Clip, Word
+from spiritlm_cli.audio.clip import Alignment, BadClip, Clip, Word
 from spiritlm_cli.errors import AudioError, ManifestError
 
 # fmt: off
@@ -23,32 +24,56 @@ SUFFIXES = frozenset((
 ))
 # fmt: on
 _NOT_IN_ID = re.compile(r"[\0\t\n\r\ud800-\udfff]")
+_NOT_IN_TEXT = re.compile(r"[\0\ud800-\udfff]")
 
 Lines = Iterable[tuple[int, str]]
 Fields = Mapping[str, object]
+# From a line, and where it stands, to its fields.
+Parse = Callable[[str, str], Fields]
 
 
 def read_manifest(path: Path | str) -> Iterator[Clip]:
-    """The clips of a manifest, one after another.
+    """The clips of a manifest, one after another; see `scan_manifest` for what one is.
+
+    Raises ManifestError, with file and line, at the first row that can't be used.
+    """
+    for clip in scan_manifest(path):
+        if isinstance(clip, BadClip):
+            raise clip.error
+        yield clip
+
+
+def scan_manifest(path: Path | str) -> Iterator[Clip | BadClip]:
+    """The clips of a manifest, one after another, and the rows that can't be used.
 
     `.jsonl` has an object a line, `.scp` is Kaldi's `id path`, `.tsv` has a header line. Other names are read
     as JSONL where they begin with a brace, else as TSV. Each may be gzipped (`.gz`); "-" is standard input.
     Fields: audio (needed; its path as seen from the manifest), id (by default audio without its suffix),
     start and end (seconds), text, speaker, words ([{"word", "start", "end"}], in TSV as JSON, in seconds from
     the clip's start); others are passed over.
-    Raises ManifestError, with file and line, for what is not so, and for an id that comes twice.
+    A row in which that is not so, or with an id that came before, is a BadClip; its error names file and line.
+    Raises ManifestError where the file can't be read, or names no column audio.
     """
     path = Path(path)
     suffix = PurePath(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
     name = "stdin" if str(path) == "-" else str(path)
     seen: set[str] = set()
-    for number, fields in _rows(_lines(path, name), suffix, name):
+    lines, parse = _format(_lines(path, name), suffix, name)
+    for number, text in lines:
         where = f"{name}: line {number}"
-        clip = _clip(fields, path.parent, where)
-        if clip.id in seen:
-            raise ManifestError(f"{where}: id {clip.id!r} was there before; each clip needs its own")
-        seen.add(clip.id)
-        yield clip
+        fields: Fields = {}
+        try:
+            fields = parse(text, where)
+            clip = _clip(fields, path.parent, where)
+            if clip.id in seen:
+                raise ManifestError(f"{where}: id {clip.id!r} was there before; each clip needs its own")
+        except ManifestError as error:
+            own = fields.get("id")
+            usable = isinstance(own, str) and own and not _NOT_IN_ID.search(own)
+            yield BadClip(str(own) if usable else str(number), path, error)
+        else:
+            seen.add(clip.id)
+            yield clip
 
 
 def find_clips(paths: Iterable[str]) -> Iterator[Clip]:
@@ -120,61 +145,55 @@ def _open(path: Path) -> "nullcontext[BinaryIO] | gzip.GzipFile | BinaryIO":
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _rows(lines: Lines, suffix: str, name: str) -> Iterator[tuple[int, Fields]]:
+def _format(lines: Lines, suffix: str, name: str) -> tuple[Lines, Parse]:
+    """The lines that are rows, and how they are read."""
     lines = iter(lines)
     first = next(lines, None)
+    rows = chain([first], lines) if first else ()
     if suffix == ".scp":
-        return _kaldi_rows(chain([first], lines) if first else (), name)
+        return rows, _kaldi_row
     if suffix in (".jsonl", ".ndjson") or (suffix != ".tsv" and first and first[1].startswith("{")):
-        return _json_rows(chain([first], lines) if first else (), name)
+        return rows, _json_row
     if not first:
         raise ManifestError(f"{name}: empty; its first line should name the columns")
-    return _table_rows(first[1].split("\t"), lines, name)
-
-
-def _table_rows(columns: list[str], lines: Lines, name: str) -> Iterator[tuple[int, Fields]]:
+    columns = first[1].split("\t")
     if "audio" not in columns:
         found = ", ".join(columns)[:100]
         raise ManifestError(f"{name}: line 1: no column is named audio, only: {found}")
-    for number, text in lines:
-        cells = text.split("\t")
-        if len(cells) != len(columns):
-            raise ManifestError(
-                f"{name}: line {number}: {len(cells)} columns, but line 1 names {len(columns)}"
-            )
-        fields: dict[str, object] = {
-            column: cell for column, cell in zip(columns, cells, strict=True) if cell
-        }
-        if words := fields.get("words"):
-            try:
-                fields["words"] = json.loads(str(words))
-            except ValueError:
-                raise ManifestError(f"{name}: line {number}: words is not JSON") from None
-        yield number, fields
+    return lines, partial(_table_row, columns)
 
 
-def _json_rows(lines: Lines, name: str) -> Iterator[tuple[int, Fields]]:
-    for number, text in lines:
+def _table_row(columns: list[str], text: str, where: str) -> Fields:
+    cells = text.split("\t")
+    if len(cells) != len(columns):
+        raise ManifestError(f"{where}: {len(cells)} columns, but line 1 names {len(columns)}")
+    fields: dict[str, object] = {column: cell for column, cell in zip(columns, cells, strict=True) if cell}
+    if words := fields.get("words"):
         try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ManifestError(f"{name}: line {number}: not JSON ({error})") from None
-        if not isinstance(fields, dict):
-            raise ManifestError(f"{name}: line {number}: not a JSON object")
-        yield number, fields
+            fields["words"] = json.loads(str(words))
+        except (ValueError, RecursionError):
+            raise ManifestError(f"{where}: words is not JSON") from None
+    return fields
 
 
-def _kaldi_rows(lines: Lines, name: str) -> Iterator[tuple[int, Fields]]:
-    for number, text in lines:
-        clip_id, *rest = text.split(maxsplit=1)
-        if not rest:
-            raise ManifestError(f"{name}: line {number}: not 'id path'")
-        audio = rest[0].strip()
-        if audio.endswith("|") or audio.startswith("|"):
-            raise ManifestError(
-                f"{name}: line {number}: a command, which is not run; give the file it would make"
-            )
-        yield number, {"id": clip_id, "audio": audio}
+def _json_row(text: str, where: str) -> Fields:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{where}: not JSON ({error})") from None
+    if not isinstance(fields, dict):
+        raise ManifestError(f"{where}: not a JSON object")
+    return fields
+
+
+def _kaldi_row(text: str, where: str) -> Fields:
+    clip_id, *rest = text.split(maxsplit=1)
+    if not rest:
+        raise ManifestError(f"{where}: not 'id path'")
+    audio = rest[0].strip()
+    if audio.endswith("|") or audio.startswith("|"):
+        raise ManifestError(f"{where}: a command, which is not run; give the file it would make")
+    return {"id": clip_id, "audio": audio}
 
 
 def _clip(fields: Fields, folder: Path, where: str) -> Clip:
@@ -192,7 +211,7 @@ def _clip(fields: Fields, folder: Path, where: str) -> Clip:
         source=folder / audio,
         start=start,
         end=end,
-        text=_text(fields, "text", where),
+        text=_said(fields, "text", where),
         speaker=_text(fields, "speaker", where),
         alignment=_alignment(fields.get("words"), where),
     )
@@ -206,6 +225,14 @@ def _text(fields: Fields, name: str, where: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise ManifestError(f"{where}: {name} is not text")
+
+
+def _said(fields: Fields, name: str, where: str) -> str | None:
+    """A field as text that a token line can hold."""
+    text = _text(fields, name, where)
+    if text and _NOT_IN_TEXT.search(text):
+        raise ManifestError(f"{where}: {name} holds NUL or half a surrogate pair")
+    return text
 
 
 def _seconds(fields: Fields, name: str, where: str) -> float | None:
@@ -232,7 +259,7 @@ def _alignment(value: object, where: str) -> Alignment | None:
         if not isinstance(item, dict):
             raise ManifestError(f'{here} is not {{"word", "start", "end"}}')
         word, start, end = (
-            _text(item, "word", here),
+            _said(item, "word", here),
             _seconds(item, "start", here),
             _seconds(item, "end", here),
         )

@@ -35,16 +35,25 @@ def write_audio(
         target.write(_encode(waveform, format or "WAV", subtype, "the stream"))
         target.flush()
         return
-    suffix = Path(target).suffix.lower()
-    if format is None and suffix not in _FORMATS:
-        raise AudioError(f"{target}: its suffix should say the format: {', '.join(_FORMATS)}")
-    if format is None and suffix == ".opus":
-        subtype = subtype or "OPUS"
-    encoded = _encode(waveform, format or _FORMATS[suffix], subtype, str(target))
+    if format is None:
+        check_target(target)
+        suffix = Path(target).suffix.lower()
+        format = _FORMATS[suffix]  # noqa: A001
+        subtype = subtype or ("OPUS" if suffix == ".opus" else None)
+    encoded = _encode(waveform, format, subtype, str(target))
     try:
-        _write_whole(Path(os.path.realpath(target)), encoded)
+        _write_whole(Path(target), encoded)
     except OSError as error:
         raise AudioError(f"{target}: can't be written ({error.strerror or error})") from None
+
+
+def check_target(path: Path | str) -> None:
+    """Raises AudioError where `write_audio` can't write there: its suffix is unknown, or it has no folder."""
+    path = Path(path)
+    if path.suffix.lower() not in _FORMATS:
+        raise AudioError(f"{path}: its suffix should say the format: {', '.join(_FORMATS)}")
+    if not path.parent.is_dir():
+        raise AudioError(f"{path}: can't be written (there is no folder {path.parent})")
 
 
 def _encode(waveform: Waveform, format: str, subtype: str | None, name: str) -> bytes:  # noqa: A002
@@ -79,6 +88,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     if path.exists() and not path.is_file():  # /dev/stdout, a named pipe: not to be replaced
         path.write_bytes(content)
         return
+    path = path.resolve()  # a link stays a link
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)

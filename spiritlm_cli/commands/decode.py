@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from spiritlm_cli.commands import options
-from spiritlm_cli.commands.lines import Failures, LineWriter, read_input
+from spiritlm_cli.commands.lines import Failures, LineWriter, one_line, read_input
 from spiritlm_cli.commands.sounds import Folder, OneFile
 from spiritlm_cli.errors import TokenError
 
@@ -61,18 +61,17 @@ def decode(
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.speech.vocoder import Vocoder
 
+    to_folder = output.endswith("/") or Path(output).is_dir()
+    # A wrong name is said now, not after all the work.
+    sounds = Folder(Path(output), f".{format}") if to_folder else OneFile(output, concat)
     checkpoint = find_checkpoint(model)
     vocoder = Vocoder.load(model, expressive=units == "expressive", device=device)
     # Looked up first: a voice that isn't there is nothing that a line could be blamed for.
     voice = vocoder.find_speaker(speaker)
     vocoder.find_style(style)
-    to_folder = output.endswith("/") or Path(output).is_dir()
     with ExitStack() as stack:
         failures = stack.enter_context(Failures(on_error, errors))
         texts = stack.enter_context(LineWriter(text_out)) if text_out else None
-        sounds: Folder | OneFile = (
-            Folder(Path(output), f".{format}") if to_folder else OneFile(output, concat)
-        )
         stack.enter_context(sounds)
         for line, _ in failures.each(
             read_input(files or ["-"], checkpoint),
@@ -84,4 +83,4 @@ def decode(
             if texts:
                 texts.write_value(line.id, text)
             elif text:
-                options.tell(text if line.id is None else f"{line.id}: {text}")
+                options.tell(one_line(text if line.id is None else f"{line.id}: {text}"))

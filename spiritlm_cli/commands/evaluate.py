@@ -159,9 +159,9 @@ def _measure(
     from rich.progress import track
 
     from spiritlm_cli.audio.clip import Clip
-    from spiritlm_cli.audio.manifest import read_manifest
+    from spiritlm_cli.audio.manifest import scan_manifest
 
-    clips = list(islice(read_manifest(manifest), limit))
+    clips = list(islice(scan_manifest(manifest), limit))
     on_terminal = Console(stderr=True)
     with failures, LineWriter(items) if items else nullcontext() as writer:
         found: list[Any] = []

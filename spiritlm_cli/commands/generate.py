@@ -76,7 +76,9 @@ def generate(
         return [Sequence.of((*start, *generation.sequence.spans)) for generation in found]
 
     with Failures(on_error, errors) as failures, LineWriter(output, ids) as writer:
-        lines = read_prompt(prompt) if prompt is not None else read_input(files or ["-"], checkpoint, writer)
+        # A header is repeated before tokens; scores are none.
+        repeat = None if score else writer
+        lines = read_prompt(prompt) if prompt is not None else read_input(files or ["-"], checkpoint, repeat)
         if score:
             for line, likelihood in failures.each(lines, lambda line: lm.score(line.sequence)):
                 value = f"{likelihood.log_likelihood:.6f}\t{likelihood.tokens}" if likelihood else ""

@@ -52,7 +52,7 @@ def interleave(
     """
     text_range, speech_range = options.word_range(text_words), options.word_range(speech_words)
 
-    from spiritlm_cli.audio.manifest import read_manifest
+    from spiritlm_cli.audio.manifest import scan_manifest
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
     from spiritlm_cli.interleaving.clips import read_utterance
@@ -73,6 +73,6 @@ def interleave(
     with Failures(on_error, errors) as failures, LineWriter(output, ids) as writer:
         if header:
             writer.write_header(find_checkpoint(model))
-        for clip, lines in failures.each(read_manifest(manifest), drawn):
+        for clip, lines in failures.each(scan_manifest(manifest), drawn):
             for line in lines or [Line(Sequence(), name) for name in copy_ids(clip.id, copies)]:
                 writer.write(line)

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar, overload
 
 import typer
 
@@ -14,11 +14,10 @@ from spiritlm_cli.commands.options import log
 from spiritlm_cli.errors import SpiritLMError, TokenError
 
 if TYPE_CHECKING:
-    from spiritlm_cli.audio.clip import Clip
+    from spiritlm_cli.audio.clip import BadClip, Clip
     from spiritlm_cli.checkpoints import Checkpoint
     from spiritlm_cli.tokens.sequence import Header, Line, Sequence
 
-T = TypeVar("T", "InputLine", "Clip")
 R = TypeVar("R")
 
 
@@ -26,19 +25,20 @@ R = TypeVar("R")
 class InputLine:
     """A line as it was read.
 
-    source: the file's name as it was given; number: the line's place in it, from 1; content: its sequence, or
-    why it has none.
+    source: the file's name as it was given; number: the line's place in it, from 1; place: that among all
+    sequences read, headers not counted, from 1; content: its sequence, or why it has none.
     """
 
     source: str
     number: int
+    place: int
     id: str | None
     content: "Sequence | TokenError"
 
     @property
     def name(self) -> str:
-        """What to call it: its id, or its number where it has none."""
-        return str(self.number) if self.id is None else self.id
+        """What to call it: its id, or its place where it has none."""
+        return str(self.place) if self.id is None else self.id
 
     @property
     def sequence(self) -> "Sequence":
@@ -61,33 +61,39 @@ def copy_ids(name: str, copies: int) -> list[str]:
 
 
 class LineWriter:
-    """Lines to stdout, or to a file that gets its name when it is complete (until then it is `NAME.part`).
+    """Lines to stdout ("-" too), or to a file that gets its name when it is complete (until then `NAME.part`).
 
+    What is no ordinary file, such as /dev/null or a named pipe, is written to as it is.
     ids: True gives an id to each line (its number where it has none), False drops ids, None leaves them.
     """
 
     def __init__(self, path: Path | None = None, ids: bool | None = None) -> None:
-        self._path = path
+        self._path = None if path is None or str(path) == "-" else path
         self._ids = ids
         self._lines = 0
         self._stream: BinaryIO = sys.stdout.buffer
 
     def __enter__(self) -> "LineWriter":
         if self._path is not None:
-            self._part = self._path.with_name(self._path.name + ".part")
+            self._part = self._path
+            if not self._path.exists() or self._path.is_file():
+                self._path = self._path.resolve()  # a link stays a link
+                self._part = self._path.with_name(self._path.name + ".part")
             self._stream = self._part.open("wb")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._path is not None:
-            empty = not self._stream.tell()
-            self._stream.close()
-            if kind is None:
-                self._part.replace(self._path)
-            elif empty:
-                self._part.unlink()
+        if self._path is None:
+            return
+        self._stream.close()
+        if self._part == self._path:
+            return
+        if kind is None:
+            self._part.replace(self._path)
+        elif not self._part.stat().st_size:
+            self._part.unlink()
 
     def write(self, line: "Line") -> None:
         """Raises TokenError for what the format can't hold."""
@@ -147,10 +153,24 @@ class Failures:
         if kind is None and self._count:
             raise typer.Exit(1)
 
-    def each(self, items: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T, R | None]]:
+    @overload
+    def each(
+        self, items: Iterable[InputLine], work: Callable[[InputLine], R]
+    ) -> Iterator[tuple[InputLine, R | None]]: ...
+
+    @overload
+    def each(
+        self, items: "Iterable[Clip | BadClip]", work: "Callable[[Clip], R]"
+    ) -> "Iterator[tuple[Clip | BadClip, R | None]]": ...
+
+    def each(self, items: Iterable[Any], work: Callable[[Any], Any]) -> Iterator[tuple[Any, Any]]:
         """Each item, in order, with what `work` makes of it; None where it can't be used and is skipped."""
+        from spiritlm_cli.audio.clip import BadClip
+
         for item in items:
             try:
+                if isinstance(item, BadClip):
+                    raise item.error
                 result = work(item)
             except SpiritLMError as error:
                 reason = item.reason(error) if isinstance(item, InputLine) else _clip_reason(item, error)
@@ -163,16 +183,18 @@ class Failures:
 
     def _report(self, name: str, reason: str) -> None:
         self._count += 1
-        log.error("%s: %s", name, one_line(reason))
+        reason = one_line(reason)
+        log.error("%s: %s", one_line(name), reason)
         if self._file:
-            self._file.write(f"{name}\t{one_line(reason)}\n")
+            self._file.write(f"{name}\t{reason}\n")
             self._file.flush()
 
 
-def _clip_reason(clip: "Clip", error: SpiritLMError) -> str:
+def _clip_reason(clip: "Clip | BadClip", error: SpiritLMError) -> str:
     """The error with its file's name before it, where it doesn't say that itself."""
     source = "stdin" if clip.source == "-" else str(clip.source)
-    return str(error) if str(error).startswith((source, clip.id)) else f"{source}: {error}"
+    named = str(error).startswith((f"{source}:", f"{clip.id}:"))
+    return str(error) if named else f"{source}: {error}"
 
 
 def read_input(
@@ -187,6 +209,7 @@ def read_input(
     from spiritlm_cli.tokens.sequence import Header
 
     headed = False
+    place = 0
     for path in paths:
         with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as stream:
             for number, line in enumerate(read_lines(stream), 1):
@@ -196,8 +219,9 @@ def read_input(
                         writer.write_header(checkpoint)
                     headed = True
                 else:
+                    place += 1
                     content = line.error if isinstance(line, BadLine) else line.sequence
-                    yield InputLine(path, number, line.id, content)
+                    yield InputLine(path, number, place, line.id, content)
 
 
 def read_prompt(text: str) -> Iterator[InputLine]:
@@ -207,9 +231,9 @@ def read_prompt(text: str) -> Iterator[InputLine]:
     try:
         line = parse_line(text)
     except TokenError as error:
-        yield InputLine("--prompt", 1, None, error)
+        yield InputLine("--prompt", 1, 1, None, error)
     else:
-        yield InputLine("--prompt", 1, line.id, line.sequence)
+        yield InputLine("--prompt", 1, 1, line.id, line.sequence)
 
 
 def _check(header: "Header", checkpoint: "Checkpoint", source: str) -> None:

@@ -31,9 +31,9 @@ class Folder:
         self._folder = folder
         self._suffix = suffix
         self._written: set[str] = set()
-        folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> "Folder":
+        self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,6 +57,13 @@ class OneFile:
     """
 
     def __init__(self, path: str, concat: bool) -> None:
+        """Raises AudioError for a name that no sound can be written under."""
+        from spiritlm_cli.audio.writing import check_target
+
+        if path != "-":
+            if not Path(path).suffix:
+                raise AudioError(f"{path}: a sound needs a suffix, such as .wav; a folder is {path}/")
+            check_target(path)
         self._path = path
         self._concat = concat
         self._waveforms: list[Waveform] = []

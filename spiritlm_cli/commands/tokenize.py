@@ -1,6 +1,7 @@
 """`spiritlm tokenize`: sound to token lines."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +11,7 @@ from spiritlm_cli.commands import options
 from spiritlm_cli.commands.lines import Failures, LineWriter
 
 if TYPE_CHECKING:
-    from spiritlm_cli.audio.clip import Clip
+    from spiritlm_cli.audio.clip import BadClip, Clip
     from spiritlm_cli.tokens.units import Units
 
 
@@ -53,10 +54,12 @@ def tokenize(
         )
     if audio and manifest:
         raise typer.BadParameter("give files or --manifest, not both", param_hint="AUDIO")
+    if header and format != "text":
+        raise typer.BadParameter("only lines of tokens have a header", param_hint="--header")
     if channel != "mix" and not channel.isdecimal():
         raise typer.BadParameter(f"mix or a channel's number from 0, not {channel}", param_hint="--channel")
 
-    from spiritlm_cli.audio.manifest import find_clips, read_manifest
+    from spiritlm_cli.audio.manifest import find_clips, scan_manifest
     from spiritlm_cli.audio.reading import read_clip
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -64,13 +67,13 @@ def tokenize(
     from spiritlm_cli.tokens.timeline import merge_streams
 
     tokenizer = SpeechTokenizer.load(model, expressive=units == "expressive", f0=f0, device=device)
-    clips = read_manifest(Path(manifest)) if manifest else find_clips(audio or [])
+    clips = scan_manifest(Path(manifest)) if manifest else find_clips(audio or [])
     if ids is None:
         # By what was asked for, not by what was found: a folder of one file gives the same form as any.
         ids = manifest is not None or len(audio or []) > 1 or Path((audio or ["-"])[0]).is_dir()
     selected: int | Literal["mix"] = "mix" if channel == "mix" else int(channel)
     with Failures(on_error, errors) as failures, LineWriter(output, ids) as writer:
-        if header and format == "text":
+        if header:
             writer.write_header(find_checkpoint(model))
         for clip, found in failures.each(
             clips, lambda clip: tokenizer.encode(read_clip(clip, channel=selected))
@@ -82,9 +85,10 @@ def tokenize(
                 writer.write(Line(Sequence.of(spans), clip.id))
 
 
-def _to_json(clip: "Clip", units: "Units | None") -> str:
+def _to_json(clip: "Clip | BadClip", units: "Units | None") -> str:
     """One object with the key names and the spelling of the published tokenizer."""
-    found = {"id": clip.id, "audio": str(clip.source)}
+    # A path's bytes need not be UTF-8; JSON must be.
+    found = {"id": clip.id, "audio": os.fsencode(clip.source).decode(errors="replace")}
     for name in ("hubert", "pitch", "style"):
         stream = getattr(units, name, None)
         if stream is not None:

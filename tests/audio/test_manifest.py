@@ -2,13 +2,14 @@ import gzip
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.audio.clip import Alignment, Clip, Word
-from spiritlm_cli.audio.manifest import find_clips, read_manifest
+from spiritlm_cli.audio.clip import Alignment, BadClip, Clip, Word
+from spiritlm_cli.audio.manifest import find_clips, read_manifest, scan_manifest
 from spiritlm_cli.errors import AudioError, ManifestError
 
 WORDS = [{"word": "a", "start": 0, "end": 0.5, "score": 1}, {"word": "b", "start": 0.5, "end": 1}]
@@ -93,6 +94,25 @@ def test_empty_manifests(tmp_path: Path) -> None:
         assert list(read_manifest(tmp_path / name)) == []
     (tmp_path / "m.tsv").write_text("audio\n")
     assert list(read_manifest(tmp_path / "m.tsv")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "ids"),
+    [
+        ("m.tsv", "id\taudio\tend\na\ta.wav\t1\nb\tb.wav\nc\tc.wav\t-1\nd\td.wav\t1\n", ["3", "c"]),
+        ("m.jsonl", '{"id": "a", "audio": "a.wav"}\n{\n{"id": "c"}\n{"id": "d", "audio": "d.wav"}\n', ["2", "c"]),
+        ("m.scp", "a a.wav\nb\na c.wav\nd d.wav\n", ["2", "a"]),
+        ("m.jsonl", r'{"audio": "a.wav"}{"audio": "b.wav", "text": "\u0000"}'
+         r'{"id": "c", "audio": "c.wav", "text": "\ud800"}{"audio": "d.wav"}'.replace("}", "}\n"), ["2", "c"]),
+    ],
+)  # fmt: skip
+def test_a_bad_row_costs_itself(tmp_path: Path, name: str, content: str, ids: list[str]) -> None:
+    (tmp_path / name).write_text(content)
+    rows = list(scan_manifest(tmp_path / name))
+    assert [row.id for row in rows if isinstance(row, Clip)] == ["a", "d"]
+    bad = [row for row in rows if isinstance(row, BadClip)]
+    assert [row.id for row in bad] == ids
+    assert all(re.search(rf"{name}: line \d: ", str(row.error)) for row in bad)
 
 
 def test_clips_come_before_a_bad_line(tmp_path: Path) -> None:

@@ -85,6 +85,28 @@ def test_what_cannot_be_decoded_is_said_in_a_line(spiritlm, model, tmp_path, std
     assert not (tmp_path / "out.wav").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("out.mp3", "its suffix should say"), ("out", "out/"), ("no/out.wav", "there is no folder")],
+)
+def test_a_name_that_cannot_be_written_is_said_before_the_work(spiritlm, tmp_path, name, message):
+    result = spiritlm("decode", "--model", "/no/such/model", "-o", tmp_path / name, stdin=SPEECH)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"spiritlm: {tmp_path / name}: ")
+    assert message in result.stderr
+
+
+def test_lines_without_ids_of_two_files_have_names_that_differ(spiritlm, model, tmp_path):
+    (tmp_path / "in.txt").write_text(SPEECH)
+    result = spiritlm("decode", *model, tmp_path / "in.txt", tmp_path / "in.txt", "-o", f"{tmp_path}/")
+    assert result.exit_code == 0, result.stderr
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["1.wav", "2.wav"]
+
+
+def test_text_steers_no_terminal(spiritlm, model, tmp_path):
+    assert spiritlm("decode", *model, "-o", f"{tmp_path}/", stdin=f"\x1b[31m{SPEECH}").stderr == "?[31m\n"
+
+
 def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
     result = spiritlm(
         "decode",

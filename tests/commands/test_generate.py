@@ -2,6 +2,8 @@ import math
 
 import pytest
 
+from spiritlm_cli.checkpoints import find_checkpoint
+
 GREEDY = ("--greedy", "--max-new-tokens", "4")
 PROMPT = "[TEXT]The old man"
 
@@ -57,6 +59,13 @@ def test_scores(spiritlm, model):
     assert plain[1] == "3"
     assert math.isfinite(float(plain[0]))
     assert float(plain[0]) < 0
+
+
+def test_scores_have_no_header(spiritlm, model, release_tree):
+    header = f"#spiritlm 1 model=x tokenizer={find_checkpoint(str(release_tree)).fingerprint()}\n"
+    result = spiritlm("generate", *model, "--score", stdin=f"{header}[Hu1][Hu2]\n")
+    assert result.stdout.count("\n") == 1
+    assert "#" not in result.stdout
 
 
 def test_a_bad_line_costs_itself(spiritlm, model, tmp_path):

@@ -1,4 +1,6 @@
 import io
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -29,6 +31,15 @@ def test_lines_keep_number_and_id(read):
     lines = read(b"a\t[TEXT]x\n[Hu1]\n")
     assert [(line.number, line.id, line.name) for line in lines] == [(1, "a", "a"), (2, None, "2")]
     assert lines[1].sequence == parse_sequence("[Hu1]")
+
+
+def test_a_line_without_an_id_goes_by_its_place_among_all(tmp_path, release_tree):
+    checkpoint = Checkpoint(release_tree, "tiny")
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text(f"#spiritlm 1 model=tiny tokenizer={checkpoint.fingerprint()}\n[Hu1]\n[Hu2]\n")
+    second.write_text("[Hu3]\n")
+    lines = list(read_input([str(first), str(second)], checkpoint))
+    assert [(line.number, line.name) for line in lines] == [(2, "1"), (3, "2"), (1, "3")]
 
 
 def test_an_error_stops_and_says_where(read):
@@ -89,6 +100,27 @@ def test_a_file_gets_its_name_when_it_is_complete(tmp_path):
         assert part.read_text() == "[TEXT]y\n"
     assert out.read_text() == "[TEXT]y\n"
     assert not part.exists()
+
+
+def test_links_and_devices_are_written_through(tmp_path):
+    (tmp_path / "link").symlink_to("real")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("link", "pipe"):
+        with LineWriter(tmp_path / name) as writer:
+            writer.write(Line(parse_sequence("x")))
+    assert os.read(reader, 100) == (tmp_path / "real").read_bytes() == b"[TEXT]x\n"
+    os.close(reader)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "real"]
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_dash_is_stdout(monkeypatch):
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=out))
+    with LineWriter(Path("-")) as writer:
+        writer.write(Line(parse_sequence("x")))
+    assert out.getvalue() == b"[TEXT]x\n"
 
 
 def test_a_message_is_one_line_that_steers_no_terminal():

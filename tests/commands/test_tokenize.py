@@ -19,7 +19,8 @@ def manifest(tmp_path, recording):
     (tmp_path / "noise.txt").write_text("not sound\n")
     path = tmp_path / "clips.tsv"
     path.write_text(
-        f"id\taudio\tstart\tend\na\t{recording}\t0\t0.3\nbad\tnoise.txt\t\t\nb\t{recording}\t0.2\t0.5\n"
+        f"id\taudio\tstart\tend\na\t{recording}\t0\t0.3\nbad\tnoise.txt\t\t\nc\t{recording}\t2\t1\n"
+        f"b\t{recording}\t0.2\t0.5\n"
     )
     return path
 
@@ -80,9 +81,10 @@ def test_a_bad_clip_stops_it_or_costs_its_line(spiritlm, model, manifest, tmp_pa
 
     result = spiritlm(*arguments, "--on-error", "skip")
     assert result.exit_code == 1
-    assert [line.split("\t")[0] for line in out.read_text().splitlines()] == ["a", "bad", "b"]
-    assert out.read_text().splitlines()[1] == "bad\t"
+    assert [line.split("\t")[0] for line in out.read_text().splitlines()] == ["a", "bad", "c", "b"]
+    assert out.read_text().splitlines()[1:3] == ["bad\t", "c\t"]
     assert result.stderr.startswith("spiritlm: bad: ")
+    assert f"spiritlm: c: {manifest}: line 4: end (1) is not after start (2)\n" in result.stderr
 
 
 @pytest.mark.parametrize(
