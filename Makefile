@@ -6,14 +6,17 @@ VENV ?= .venv
 
 BIN := $(VENV)/bin
 SPIRITLM := $(BIN)/spiritlm
+# A pipe fails with any of its commands.
+SHELL := bash
+PIPE := set -o pipefail;
 RECORDING := spiritlm_cli/assets/7143-88743-0029.flac
 
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.installed
 	mkdir -p demo
-	$(SPIRITLM) tokenize $(RECORDING) | $(SPIRITLM) decode -o demo/resynthesis.wav
-	$(SPIRITLM) tokenize $(RECORDING) | $(SPIRITLM) generate --seed 1 | $(SPIRITLM) decode -o demo/out.wav
+	$(PIPE) $(SPIRITLM) tokenize $(RECORDING) | $(SPIRITLM) decode -o demo/resynthesis.wav
+	$(PIPE) $(SPIRITLM) tokenize $(RECORDING) | $(SPIRITLM) generate --seed 1 | $(SPIRITLM) decode -o demo/out.wav
 	@echo
 	@echo "$(RECORDING)  the recording"
 	@echo "demo/resynthesis.wav  the same, through tokens and back"

@@ -64,7 +64,9 @@ def resynthesis(
     model: options.Model = None,
     device: options.Device = "auto",
 ) -> None:
-    """Word and character errors of speech that went through tokens and back, beside the original's.
+    """Word errors of speech that went through tokens and back.
+
+    Character errors too, and both of the original beside them.
 
     \b
     Example:
@@ -92,7 +94,7 @@ def asr(
     device: options.Device = "auto",
     dtype: options.Dtype = None,
 ) -> None:
-    """Errors of the text that the language model writes after speech.
+    """Word errors of what the language model writes after speech.
 
     \b
     Example:
@@ -127,7 +129,7 @@ def tts(
     device: options.Device = "auto",
     dtype: options.Dtype = None,
 ) -> None:
-    """Errors of what is heard in the speech that the language model makes of text.
+    """Word errors of what is heard when the model speaks a text.
 
     \b
     Example:

@@ -40,9 +40,10 @@ def interleave(
     model: options.Model = None,
     device: options.Device = "auto",
 ) -> None:
-    """Make lines that go from speech to text and back, as the language model is trained on.
+    """Make lines that go from speech to text and back.
 
-    Where the manifest has no word times they are found by pocketsphinx (US English).
+    The language model is trained on them. Where the manifest has no word times they are found by pocketsphinx
+    (US English).
 
     \b
     Examples:

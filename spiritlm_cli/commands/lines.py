@@ -184,7 +184,7 @@ class Failures:
     def _report(self, name: str, reason: str) -> None:
         self._count += 1
         reason = one_line(reason)
-        log.error("%s: %s", one_line(name), reason)
+        log.error("%s", reason if reason.startswith(f"{name}:") else f"{one_line(name)}: {reason}")
         if self._file:
             self._file.write(f"{name}\t{reason}\n")
             self._file.flush()
