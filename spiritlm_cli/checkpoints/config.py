@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+import reprlib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -14,28 +16,33 @@ T = TypeVar("T")
 
 
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: Iterable[str] = ()) -> T:
-    """The dataclass `cls` filled from `mapping`, which was read from `path`.
+    """The dataclass `cls` filled from `mapping`, which was read from `path`; a field may be a dataclass itself.
 
     ignore: keys that may be there and mean nothing to us. Raises CheckpointError that names the file and every key
-    that is unknown, or missing without a default.
+    that is unknown, missing without a default, or of another type than its field's.
     """
     assert dataclasses.is_dataclass(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    unknown = sorted(set(mapping) - set(fields) - set(ignore))
-    missing = sorted(
-        name
-        for name, field in fields.items()
-        if name not in mapping
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    )
-    faults = [f"unknown key {name!r}" for name in unknown] + [f"missing key {name!r}" for name in missing]
-    if faults:
-        raise CheckpointError(f"{path}: configuration of {cls.__name__}: {', '.join(faults)}")
-    try:
-        return cls(**{name: mapping[name] for name in fields if name in mapping})
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: configuration of {cls.__name__}: {error}") from error
+    kinds = get_type_hints(cls)
+    faults = [f"unknown key {name!r}" for name in sorted(set(mapping) - set(fields) - set(ignore), key=str)]
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        kind = kinds[name]
+        if name not in mapping:
+            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+                faults.append(f"missing key {name!r}")
+        elif isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(mapping[name], Mapping):
+            values[name] = from_mapping(kind, mapping[name], path)
+        elif _fits(mapping[name], kind):
+            values[name] = mapping[name]
+        else:
+            faults.append(f"{name} is {reprlib.repr(mapping[name])}, expected {_spelled(kind)}")
+    if not faults:
+        try:
+            return cls(**values)
+        except ValueError as error:
+            faults = [str(error)]
+    raise CheckpointError(f"{path}: configuration of {cls.__name__}: {', '.join(faults)}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -48,12 +55,33 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return _object(path, yaml.safe_load)
 
 
-def _object(path: Path, parse: Any) -> dict[str, Any]:
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value, as JSON, YAML or a pickle gives it, is of a field's type."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if origin is list:
+        return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            _fits(key, inner[0]) and _fits(item, inner[1]) for key, item in value.items()
+        )
+    if kind in (int, float):
+        # to Python, true is a whole number
+        return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _spelled(kind: Any) -> str:
+    return str(kind) if get_args(kind) or not isinstance(kind, type) else kind.__name__
+
+
+def _object(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
         content = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing") from None
-    except (ValueError, yaml.YAMLError, OSError) as error:
+    except (ValueError, yaml.YAMLError, OSError, RecursionError) as error:
         raise CheckpointError(f"{path}: can't be read ({error})") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: expected an object at the top, found {type(content).__name__}")

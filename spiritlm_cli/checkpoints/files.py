@@ -3,20 +3,26 @@
 import json
 import os
 import pickle
+import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from spiritlm_cli.errors import CheckpointError
 
 # Keys under which the release's files keep their tensors, beside configuration.
 _STATE_KEYS = ("model_weight", "generator", "model")
+
+T = TypeVar("T")
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -33,27 +39,24 @@ def read_tensors(path: Path) -> TensorFile:
 
     Raises CheckpointError where the file is missing, cut off, or holds anything but tensors and plain values.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: missing")
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                config = {
-                    key: json.loads(text) for key, text in (file.metadata() or {}).items() if key != "format"
-                }
-                return TensorFile(path, {name: file.get_tensor(name) for name in file.keys()}, config)  # noqa: SIM118
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{path}: cut off or not a checkpoint ({reason})") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: expected named tensors, found {type(content).__name__}")
+    if path.suffix == ".safetensors":
+        return _read(path, _read_safetensors)
+    content = read_pickle(path)
+    state, config = content, {}
     for key in _STATE_KEYS:
         if isinstance(content.get(key), dict):
+            state = content[key]
             config = {name: value for name, value in content.items() if name != key}
-            return TensorFile(path, dict(content[key]), config)
-    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
-    return TensorFile(path, tensors, {name: value for name, value in content.items() if name not in tensors})
+            break
+    tensors = {
+        name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)
+    }
+    return TensorFile(path, tensors, config | {name: v for name, v in state.items() if name not in tensors})
+
+
+def read_pickle(path: Path) -> dict[str, Any]:
+    """What `torch.save` wrote: a dictionary of tensors and plain values. Raises CheckpointError, as `read_tensors`."""
+    return _read(path, _read_pickle)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any] | None = None) -> None:
@@ -71,10 +74,27 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str
     part.replace(path)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def write_text(path: Path, text: str) -> None:
+    """Write a configuration, a list of names …; the file appears under its name when complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    part.replace(path)
+
+
+def unset(make: Callable[[], Network], path: Path) -> Network:
+    """The network that `make` gives, with shapes but neither memory nor values, for `load_into` to set.
+
+    So memory is taken only for sizes that the weights have too. Raises CheckpointError that names `path`, the
+    file of the configuration, where no network can have its sizes.
+    """
+    try:
+        with torch.device("meta"), _NoDraws():
+            return make()
+    except (
+        Exception
+    ) as error:  # ValueError, TypeError, RuntimeError, ZeroDivisionError: it depends on the layer
+        raise CheckpointError(f"{path}: {' '.join(str(error).split()) or type(error).__name__}") from error
 
 
 def load_into(
@@ -84,7 +104,7 @@ def load_into(
     rename: Callable[[str], str | None] = lambda name: name,
     ignore: Iterable[str] = (),
 ) -> None:
-    """Copy a file's tensors into a module, as float32; every parameter and buffer must be given, and no other.
+    """Put a file's tensors into a module, in the module's dtype; all that it has must be given, and nothing else.
 
     rename: from the file's name of a tensor to the module's; None where it is not wanted. ignore: prefixes of the
     file's names that are not wanted. Raises CheckpointError that names file and tensors, with the shapes expected.
@@ -101,10 +121,73 @@ def load_into(
             faults.append(f"unexpected tensor {name}")
         elif tensor.shape != wanted[target].shape:
             faults.append(f"{name} is {tuple(tensor.shape)}, expected {tuple(wanted[target].shape)}")
+        elif target in given:
+            faults.append(f"{name} is there under two names")
         else:
-            given[target] = tensor.to(wanted[target].dtype)
+            given[target] = tensor
     faults += [f"missing tensor {name}" for name in wanted if name not in given]
     if faults:
         more = f" and {len(faults) - 4} more" if len(faults) > 4 else ""
         raise CheckpointError(f"{file.path}: {'; '.join(faults[:4])}{more}")
-    module.load_state_dict(given)
+    given = {name: tensor.to(wanted[name].dtype) for name, tensor in given.items()}
+    module.load_state_dict(given, assign=any(tensor.is_meta for tensor in wanted.values()))
+
+
+class _NoDraws(TorchFunctionMode):
+    """Leave out the drawing of normal numbers: without memory to write them to, torch first loads its compiler for
+    it, which takes a second."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return args[0] if func is Tensor.normal_ else func(*args, **(kwargs or {}))
+
+
+def _read(path: Path, read: Callable[[Path], T]) -> T:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: missing")
+    try:
+        return read(path)
+    except CheckpointError:
+        raise
+    except Exception as error:  # on damaged files the readers raise a dozen types
+        raise CheckpointError(f"{path}: cut off or not a checkpoint ({_reason(error)})") from error
+
+
+def _read_safetensors(path: Path) -> TensorFile:
+    with safe_open(path, framework="pt") as file:
+        config = {key: _from_json(text) for key, text in (file.metadata() or {}).items() if key != "format"}
+        return TensorFile(path, {name: file.get_tensor(name) for name in file.keys()}, config)  # noqa: SIM118
+
+
+def _read_pickle(path: Path) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        # of pickle protocols that there are not, in files that are no pickles
+        warnings.simplefilter("ignore")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: expected named tensors, found {type(content).__name__}")
+    return content
+
+
+def _from_json(text: str) -> Any:
+    """Metadata that is not ours need not be JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip()
+    if code := re.search(r"GLOBAL (\S+)", text):
+        return f"it holds {code[1]}; only tensors and plain values are read, never code"
+    if isinstance(error, pickle.UnpicklingError):
+        return "not as torch writes tensors"  # torch's own advice is to run what the file holds
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -30,12 +30,14 @@ class Checkpoint:
     def quantizer(self) -> Path:
         """The units' quantizer; its name, `L11_quantizer_500`, says whose layer's features it takes."""
         folder = self._speech / "hubert_25hz"
-        found = sorted(p for p in folder.glob("L*_quantizer_*") if p.suffix in (".safetensors", ".pt"))
+        found = sorted({p.stem for p in folder.glob("L*_quantizer_*") if p.suffix in (".safetensors", ".pt")})
         if not found:
             raise CheckpointError(
                 f"{folder}: missing L11_quantizer_500.pt (or .safetensors, or another layer's)"
             )
-        return found[-1]
+        if len(found) > 1:
+            raise CheckpointError(f"{folder}: several quantizers: {', '.join(found)}; leave one there")
+        return _file(folder, f"{found[0]}.pt")
 
     @property
     def pitch(self) -> Path:
@@ -98,12 +100,16 @@ def find_checkpoint(model: str | None = None) -> Checkpoint:
             raise CheckpointError(
                 f"{model}: no such folder; --model takes nano, a folder or a Hugging Face repository"
             )
-        root = _pull(model)
+        return _checked(_pull(model), Path(model).name)
+    return _checked(root, root.resolve().name)
+
+
+def _checked(root: Path, name: str) -> Checkpoint:
     if not (root / "speech_tokenizer").is_dir() and not (root / "spiritlm_model").is_dir():
         raise CheckpointError(
             f"{root}: holds neither speech_tokenizer/ nor spiritlm_model/: not a checkpoint folder"
         )
-    return Checkpoint(root, Path(model).name)
+    return Checkpoint(root, name)
 
 
 def _pull(repository: str) -> Path:
@@ -120,9 +126,9 @@ def _pull(repository: str) -> Path:
 
 
 def _file(folder: Path, *names: str) -> Path:
-    """The first of `names` in a folder, each also looked for with the suffix `.safetensors`."""
+    """The first of `names` in a folder; of each, rather the file with the suffix `.safetensors`."""
     for name in names:
-        for path in (folder / name, (folder / name).with_suffix(".safetensors")):
+        for path in ((folder / name).with_suffix(".safetensors"), folder / name):
             if path.is_file():
                 return path
     raise CheckpointError(

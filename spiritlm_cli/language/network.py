@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.checkpoints.config import read_json
-from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors
+from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.torchaudio_guard import broken_torchaudio_hidden
 
@@ -40,32 +40,22 @@ def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Llam
 
     Raises CheckpointError that names the file, and what in it is unknown, missing or of another shape.
     """
-    network = _empty_network(folder / "config.json", device, dtype)
+    path = folder / "config.json"
+    values = read_json(path)
+    network = unset(lambda: LlamaForCausalLM(_read_config(values)), path)
     file = _read_weights(folder)
     if network.config.tie_word_embeddings and "model.embed_tokens.weight" in file.tensors:
         # the head is the embedding, and may be stored or not
         tensors = file.tensors | {"lm_head.weight": file.tensors["model.embed_tokens.weight"]}
         file = TensorFile(file.path, tensors)
     # rotary_emb.inv_freq: computed from the configuration, yet stored by old versions of transformers
-    load_into(network, file, rename=lambda name: None if name.endswith("rotary_emb.inv_freq") else name)
-    return network.eval()
-
-
-def _empty_network(path: Path, device: torch.device, dtype: torch.dtype) -> LlamaForCausalLM:
-    """A network of this configuration whose weights take up their place, but aren't set."""
-    values = read_json(path)
-    try:
-        config = _read_config(values)
-        with torch.device("meta"):
-            network = LlamaForCausalLM(config)
-        rotary = LlamaRotaryEmbedding(config)
-    except Exception as error:  # transformers checks little: it may be of any type
-        raise CheckpointError(f"{path}: {' '.join(str(error).split()) or type(error).__name__}") from error
-    network = network.to(dtype).to_empty(device=device)
+    load_into(
+        network.to(dtype), file, rename=lambda name: None if name.endswith("rotary_emb.inv_freq") else name
+    )
     network.tie_weights()
-    # its frequencies are buffers, which to_empty has emptied too, and stay float32
-    network.model.rotary_emb = rotary.to(device)
-    return network
+    # no weights of it are in the file; its frequencies stay float32
+    network.model.rotary_emb = LlamaRotaryEmbedding(network.config)
+    return network.to(device).eval()
 
 
 def _read_config(values: Mapping[str, Any]) -> LlamaConfig:
@@ -90,8 +80,8 @@ def _read_weights(folder: Path) -> TensorFile:
         index = folder / f"{name}.index.json"
         if index.is_file():
             shards = read_json(index).get("weight_map")
-            if not isinstance(shards, dict):
-                raise CheckpointError(f"{index}: has no weight_map")
+            if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
+                raise CheckpointError(f"{index}: has no weight_map from tensors to files")
             tensors: dict[str, Tensor] = {}
             for shard in sorted(set(shards.values())):
                 tensors |= read_tensors(folder / Path(shard).name).tensors

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """conv: (channels, kernel, stride) of each convolution; the product of the strides is the hop in samples."""
+    """conv: (channels, kernel, stride) of each convolution; the product of the strides is the hop in samples.
+
+    Raises ValueError where there are no convolutions, or the heads don't divide the width.
+    """
 
     conv: tuple[tuple[int, int, int], ...]
     dim: int
@@ -19,6 +21,12 @@ class EncoderConfig:
     position_kernel: int
     position_groups: int
     projected: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.conv:
+            raise ValueError("there are no convolutions")
+        if self.heads < 1 or self.dim % self.heads:
+            raise ValueError(f"{self.heads} heads don't divide a width of {self.dim}")
 
     @property
     def receptive_field(self) -> int:
@@ -122,20 +130,3 @@ class SpeechEncoder(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """(batch, samples), all of one length of at least `config.receptive_field`, to (batch, frames, dim)."""
         return self.contextualize(self.embed(waveform))
-
-
-def fold_position(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The positional convolution's weight norm (over dim 2), in either of its spellings, made one `weight`.
-
-    prefix: what stands before the names, as `encoder.pos_conv.0.`.
-    """
-    for g_name, v_name in (
-        ("weight_g", "weight_v"),
-        ("parametrizations.weight.original0", "parametrizations.weight.original1"),
-    ):
-        if prefix + g_name in tensors and prefix + v_name in tensors:
-            tensors = dict(tensors)
-            g, v = tensors.pop(prefix + g_name).float(), tensors.pop(prefix + v_name).float()
-            if g.numel() == v.shape[-1]:
-                tensors[prefix + "weight"] = torch._weight_norm(v, g, 2)
-    return tensors

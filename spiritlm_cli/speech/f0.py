@@ -17,6 +17,8 @@ RATE = 16000
 HOP = 80
 # Longer clips are tracked in pieces, so that memory does not grow with them.
 PIECE = 100 * RATE
+# The trackers need some sound: a last piece that is no longer than this is tracked with the one before.
+SHORTEST = 1280
 
 Method = Literal["fcpe", "pyaapt"]
 
@@ -48,13 +50,12 @@ class F0Tracker(ABC):
 
     def __call__(self, samples: FloatArray) -> F0Track:
         """samples: (samples,) float32 at 16 kHz, at least 1280. Returns a frame for every 80 samples."""
+        starts = range(0, max(1, len(samples) - SHORTEST), PIECE)
         parts = []
-        for start in range(0, len(samples), PIECE):
-            last = start + PIECE >= len(samples)
-            # The end of a piece is the start of the next.
-            parts.append(
-                self.voiced_f0(samples[start : start + PIECE])[: None if last else PIECE // self.hop]
-            )
+        for start in starts[:-1]:
+            # the frame at the end of a piece is the first of the next
+            parts.append(self.voiced_f0(samples[start : start + PIECE])[: PIECE // self.hop])
+        parts.append(self.voiced_f0(samples[starts[-1] :]))
         f0 = np.concatenate(parts).astype(np.float32)
         voiced = f0 > 0
         f0 = np.minimum(interpolate(f0, voiced), np.float32(self.highest))

@@ -74,6 +74,12 @@ class HifiGanConfig:
             raise ValueError(f"upsample_rates multiply to {hop}, but code_hop_size is {self.code_hop_size}")
         if len(self.upsample_kernel_sizes) != len(self.upsample_rates):
             raise ValueError("upsample_kernel_sizes and upsample_rates differ in length")
+        pairs = zip(self.upsample_rates, self.upsample_kernel_sizes, strict=True)
+        if any(kernel < rate or (kernel - rate) % 2 for rate, kernel in pairs):
+            # so that a frame becomes just as many samples as the rates multiply to
+            raise ValueError("upsample_kernel_sizes are not each a rate, or that and an even number")
+        if any(size % 2 == 0 for size in self.resblock_kernel_sizes):
+            raise ValueError("resblock_kernel_sizes are not all odd")
         if len(self.resblock_kernel_sizes) != len(self.resblock_dilation_sizes):
             raise ValueError("resblock_kernel_sizes and resblock_dilation_sizes differ in length")
         embeddings = 1 + bool(self.multispkr) + bool(self.multistyle) + 2 * self.expressive
@@ -81,7 +87,8 @@ class HifiGanConfig:
             raise ValueError(
                 f"model_in_dim is {self.model_in_dim}, expected {self.embedding_dim} × {embeddings}"
             )
-
+        if self.dur_predictor_params.encoder_embed_dim != self.embedding_dim:
+            raise ValueError(f"encoder_embed_dim of dur_predictor_params is not {self.embedding_dim}")
         styles = self.num_style_tokens if self.expressive else self.num_styles
         for name, count in (("default_speaker", self.num_speakers), ("default_style", styles)):
             stated = getattr(self, name)
@@ -96,10 +103,7 @@ class HifiGanConfig:
     @classmethod
     def read(cls, path: Path) -> "HifiGanConfig":
         """The configuration in a `config.json`. Raises CheckpointError."""
-        content = read_json(path)
-        if isinstance(durations := content.get("dur_predictor_params"), dict):
-            content["dur_predictor_params"] = from_mapping(DurationConfig, durations, path)
-        return from_mapping(cls, content, path, ignore=_TRAINING_KEYS)
+        return from_mapping(cls, read_json(path), path, ignore=_TRAINING_KEYS)
 
 
 class HifiGan(nn.Module):

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.config import from_mapping
-from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors
+from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder, fold_position
+from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
+from spiritlm_cli.speech.names import renamed
+from spiritlm_cli.speech.weight_norm import fold
 
 # The file's names (fairseq's) for ours; `{}` is a layer's number.
 _NAMES = {
@@ -113,13 +115,13 @@ class Hubert(nn.Module):
             if not 1 <= layer <= config.encoder_layers:
                 raise CheckpointError(f"{path}: layer {layer} wanted, there are {config.encoder_layers}")
             config = replace(config, encoder_layers=layer)
-        model = cls(config, task)
-        tensors = fold_position(file.tensors, "encoder.pos_conv.0.")
+        kept = config
+        model = unset(lambda: cls(kept, task), path)
         load_into(
             model.encoder,
-            TensorFile(path, tensors),
-            rename=lambda name: _our_name(name, config.encoder_layers),
-            ignore=_HEADS if config.encoder.projected else (*_HEADS, "post_extract_proj."),
+            fold(file),
+            rename=lambda name: _our_name(name, kept.encoder_layers),
+            ignore=_HEADS if kept.encoder.projected else (*_HEADS, "post_extract_proj."),
         )
         return model.eval().requires_grad_(False)
 
@@ -140,13 +142,8 @@ class Hubert(nn.Module):
 
 def file_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and configuration of a model as they stand in a file that `Hubert.load` reads."""
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in model.encoder.state_dict().items():
-        module, parameter = name.rsplit(".", 1)
-        number = re.search(r"\.(\d+)", module)
-        plain = re.sub(r"\.\d+", ".{}", module, count=1)
-        theirs = next(t for t, ours in _NAMES.items() if ours in (module, plain))
-        tensors[f"{theirs.format(number[1]) if number else theirs}.{parameter}"] = tensor
+    theirs = {ours: name for name, ours in _NAMES.items()}
+    tensors = {renamed(name, theirs): tensor for name, tensor in model.encoder.state_dict().items()}
     weight = tensors.pop("encoder.pos_conv.0.weight")
     tensors["encoder.pos_conv.0.weight_v"] = weight
     tensors["encoder.pos_conv.0.weight_g"] = weight.norm(dim=(0, 1), keepdim=True)
@@ -169,7 +166,7 @@ def parse_conv_layers(text: str) -> tuple[tuple[int, int, int], ...]:
                 return value(left) + value(right)
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 product = (value(left), value(right))
-                if max((n for n in product if isinstance(n, int)), default=0) > 100:
+                if max(n if isinstance(n, int) else len(n) for n in product) > 100:
                     raise ValueError(f"conv_feature_layers: {text!r} is too long a list")
                 return product[0] * product[1]
         raise ValueError(f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)")
@@ -177,7 +174,7 @@ def parse_conv_layers(text: str) -> tuple[tuple[int, int, int], ...]:
     try:
         layers = value(ast.parse(text.strip(), mode="eval").body)
         triples = tuple((int(c), int(k), int(s)) for c, k, s in layers)
-    except (SyntaxError, TypeError, RecursionError) as error:
+    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(
             f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)"
         ) from error
@@ -194,13 +191,6 @@ def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:
 
 
 def _our_name(name: str, layers: int) -> str | None:
-    """A tensor's name in this module; None for a layer that was cut off. An unknown name stays, to be complained of."""
-    module, _, parameter = name.rpartition(".")
+    """A tensor's name in this module; None for a layer that was cut off."""
     number = re.search(r"\.layers\.(\d+)\.", name)
-    if number and int(number[1]) >= layers:
-        return None
-    if module in _NAMES:
-        return f"{_NAMES[module]}.{parameter}"
-    digits = re.search(r"\.(\d+)", module)
-    ours = _NAMES.get(re.sub(r"\.\d+", ".{}", module, count=1))
-    return f"{ours.format(digits[1])}.{parameter}" if ours and digits else name
+    return None if number and int(number[1]) >= layers else renamed(name, _NAMES)

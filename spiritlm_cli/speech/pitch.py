@@ -6,14 +6,13 @@ Polyak et al. 2021 (arXiv 2104.00355).
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spiritlm_cli.checkpoints.config import from_mapping, read_yaml
-from spiritlm_cli.checkpoints.files import load_into, read_tensors
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.speech.f0 import F0Track
 
 
@@ -60,6 +59,19 @@ class PitchConfig:
     vq_params: CodebookConfig
     speaker_norm: bool = False
 
+    def __post_init__(self) -> None:
+        for name, params in (
+            ("encoder_params", self.encoder_params),
+            ("decoder_params", self.decoder_params),
+        ):
+            if params.input_emb_width != 2:
+                raise ValueError(f"{name}: input_emb_width is {params.input_emb_width}; F0 and voicing are 2")
+            if params.output_emb_width != self.vq_params.emb_width:
+                raise ValueError(
+                    f"{name}: output_emb_width is {params.output_emb_width}, "
+                    f"but emb_width of vq_params is {self.vq_params.emb_width}"
+                )
+
     @property
     def relative(self) -> bool:
         """Whether the clip's mean F0 is taken away."""
@@ -68,16 +80,7 @@ class PitchConfig:
     @classmethod
     def read(cls, path: Path) -> "PitchConfig":
         """The configuration in a `config.yaml`. Raises CheckpointError."""
-        content = read_yaml(path)
-        parts: dict[str, Any] = {
-            "encoder_params": ConvConfig,
-            "decoder_params": ConvConfig,
-            "vq_params": CodebookConfig,
-        }
-        for key, part in parts.items():
-            if isinstance(content.get(key), dict):
-                content[key] = from_mapping(part, content[key], path)
-        return from_mapping(cls, content, path)
+        return from_mapping(cls, read_yaml(path), path)
 
 
 class PitchVqVae(nn.Module):
@@ -93,7 +96,8 @@ class PitchVqVae(nn.Module):
     @classmethod
     def load(cls, path: Path, config_path: Path) -> "PitchVqVae":
         """The VQ-VAE in a file and its `config.yaml`. Raises CheckpointError."""
-        model = cls(PitchConfig.read(config_path))
+        config = PitchConfig.read(config_path)
+        model = unset(lambda: cls(config), config_path)
         load_into(model, read_tensors(path))
         return model.eval().requires_grad_(False)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spiritlm_cli.checkpoints.config import from_mapping
-from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError
 
 
@@ -38,6 +38,11 @@ class LinearQuantizer(nn.Module):
             nn.Linear(a, b), nn.LeakyReLU(0.01), nn.Linear(b, c), nn.LeakyReLU(0.01), nn.Linear(c, d)
         )
 
+    @property
+    def dim(self) -> int:
+        """Width of the features that it takes."""
+        return self.config.dim
+
     def logits(self, features: Tensor) -> Tensor:
         """(…, frames, dim) to (…, frames, units + 1)."""
         out: Tensor = self.layers(features)
@@ -54,8 +59,14 @@ class KMeansQuantizer(nn.Module):
     centers: Tensor
 
     def __init__(self, centers: Tensor) -> None:
+        """centers: (units, dim)."""
         super().__init__()
         self.register_buffer("centers", centers.float())
+
+    @property
+    def dim(self) -> int:
+        """Width of the features that it takes."""
+        return self.centers.shape[1]
 
     def forward(self, features: Tensor) -> Tensor:
         """(frames, dim) to units (frames,) int64."""
@@ -78,13 +89,16 @@ def fill_blanks(units: Tensor, blank: int) -> Tensor:
 def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
     """Either form, told by what the file holds. Raises CheckpointError."""
     file = read_tensors(path)
-    centers = file.tensors.get("cluster_centers", file.config.get("cluster_centers"))
+    centers = file.tensors.get("cluster_centers")
     if centers is not None:
-        return KMeansQuantizer(torch.as_tensor(centers)).eval().requires_grad_(False)
+        if centers.ndim != 2:
+            raise CheckpointError(f"{path}: cluster_centers is {tuple(centers.shape)}, expected (units, dim)")
+        return KMeansQuantizer(centers).eval().requires_grad_(False)
     if not isinstance(file.config.get("model_cfg"), dict):
         raise CheckpointError(f"{path}: neither a linear quantizer (model_cfg) nor k-means (cluster_centers)")
-    model = LinearQuantizer(from_mapping(QuantizerConfig, file.config["model_cfg"], path))
-    load_into(model, TensorFile(path, file.tensors), rename=lambda name: f"layers.{name}")
+    config = from_mapping(QuantizerConfig, file.config["model_cfg"], path)
+    model = unset(lambda: LinearQuantizer(config), path)
+    load_into(model, file, rename=lambda name: f"layers.{name}")
     return model.eval().requires_grad_(False)
 
 

@@ -1,15 +1,16 @@
 """Style units: a wav2vec 2.0 classifier of each second, with the tensor names that transformers gives it."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from spiritlm_cli.checkpoints.config import from_mapping, read_json
-from spiritlm_cli.checkpoints.files import load_into, read_tensors
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
+from spiritlm_cli.speech.names import renamed
 from spiritlm_cli.speech.weight_norm import fold
 
 # The frames of one style unit: a second of them at 50 Hz.
@@ -52,7 +53,7 @@ class StyleConfig:
     num_conv_pos_embeddings: int
     num_conv_pos_embedding_groups: int
     classifier_proj_size: int
-    id2label: dict[str, str]
+    id2label: dict[str, str | int]
     hidden_act: str = "gelu"
     conv_bias: bool = False
     feat_extract_norm: str = "group"
@@ -88,7 +89,11 @@ class StyleConfig:
     @classmethod
     def read(cls, path: Path) -> "StyleConfig":
         """The configuration in a `config.json`. Raises CheckpointError."""
-        content = read_json(path)
+        return cls.parse(read_json(path), path)
+
+    @classmethod
+    def parse(cls, content: dict[str, Any], path: Path) -> "StyleConfig":
+        """The configuration in the object of a `config.json`, which errors call `path`. Raises CheckpointError."""
         return from_mapping(cls, content, path, ignore=set(content) - set(cls.__dataclass_fields__))
 
 
@@ -105,8 +110,10 @@ class StyleEncoder(nn.Module):
     @classmethod
     def load(cls, path: Path) -> "StyleEncoder":
         """The classifier in a file, with `config.json` beside it. Raises CheckpointError."""
-        model = cls(StyleConfig.read(path.parent / "config.json"))
-        load_into(model, fold(read_tensors(path)), rename=_our_name, ignore=_UNUSED)
+        config_path = path.parent / "config.json"
+        config = StyleConfig.read(config_path)
+        model = unset(lambda: cls(config), config_path)
+        load_into(model, fold(read_tensors(path)), rename=lambda name: renamed(name, NAMES), ignore=_UNUSED)
         return model.eval().requires_grad_(False)
 
     def logits(self, waveform: Tensor) -> Tensor:
@@ -129,18 +136,4 @@ class StyleEncoder(nn.Module):
 def release_names(model: StyleEncoder) -> dict[str, Tensor]:
     """A model's tensors under the names that `load` reads."""
     theirs = {ours: name for name, ours in NAMES.items()}
-    return {_renamed(name, theirs): tensor for name, tensor in model.state_dict().items()}
-
-
-def _our_name(name: str) -> str:
-    return _renamed(name, NAMES)
-
-
-def _renamed(name: str, names: dict[str, str]) -> str:
-    """A tensor by its other name; an unknown one keeps its own, to be complained of."""
-    layer, _, parameter = name.rpartition(".")
-    if layer in names:
-        return f"{names[layer]}.{parameter}"
-    number = re.search(r"\.(\d+)", layer)
-    other = names.get(re.sub(r"\.\d+", ".{}", layer, count=1))
-    return f"{other.format(number[1])}.{parameter}" if other and number else name
+    return {renamed(name, theirs): tensor for name, tensor in model.state_dict().items()}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spiritlm_cli.audio.clip import FloatArray, Waveform
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
-from spiritlm_cli.errors import AudioError
+from spiritlm_cli.errors import AudioError, CheckpointError
 from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.f0 import F0Tracker, Method, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
@@ -62,10 +62,15 @@ class SpeechTokenizer:
         Raises CheckpointError.
         """
         checkpoint, place = find_checkpoint(model), find_device(device)
-        quantizer = checkpoint.quantizer
-        hubert = Hubert.load(checkpoint.hubert, quantized_layer(quantizer))
+        path = checkpoint.quantizer
+        hubert = Hubert.load(checkpoint.hubert, quantized_layer(path))
+        quantizer = load_quantizer(path)
+        if quantizer.dim != (dim := hubert.config.encoder_embed_dim):
+            raise CheckpointError(
+                f"{path}: takes features of width {quantizer.dim}, but those of {checkpoint.hubert} are {dim} wide"
+            )
         prosody = _load_prosody(checkpoint, f0, place) if expressive else None
-        return cls(hubert, load_quantizer(quantizer), prosody, place)
+        return cls(hubert, quantizer, prosody, place)
 
     @torch.inference_mode()
     def encode(self, waveform: Waveform) -> Units:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.checkpoints import find_checkpoint
-from spiritlm_cli.checkpoints.files import load_into, read_tensors
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
@@ -70,12 +70,13 @@ class Vocoder:
 
         Raises CheckpointError that names the file at fault.
         """
+        place = find_device(device)
         config = HifiGanConfig.read(folder / "config.json")
-        network = HifiGan(config)
+        network = unset(lambda: HifiGan(config), folder / "config.json")
         load_into(network, fold(read_tensors(generator)))
         speakers = _read_names(folder / "speakers.txt", config.num_speakers) if config.multispkr else ()
         styles = _read_names(folder / "styles.txt", config.num_styles) if config.multistyle else ()
-        return cls(network, speakers, styles, find_device(device))
+        return cls(network, speakers, styles, place)
 
     @property
     def default_speaker(self) -> int:
@@ -202,11 +203,12 @@ def _find(wanted: int | str, names: tuple[str, ...], count: int, what: str) -> i
 def _read_names(path: Path, count: int) -> tuple[str, ...]:
     """One name a line. Raises CheckpointError where the file is missing or has not `count` of them."""
     try:
-        names = tuple(path.read_text(encoding="utf-8").split())
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"{path}: {'missing' if isinstance(error, FileNotFoundError) else error}"
         ) from error
+    names = tuple(line.strip() for line in lines if line.strip())
     if len(names) != count:
         raise CheckpointError(f"{path}: {len(names)} names, expected {count}")
     return names
