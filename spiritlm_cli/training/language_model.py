@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spiritlm_cli.audio.manifest import read_manifest
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors, write_text
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.interleaving.interleave import Utterance, interleave
@@ -62,6 +62,8 @@ def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], li
     texts: list[str] = []
     if options.manifest and options.units:
         utterances = read_utterances(options.manifest, options.units)
+        if not utterances:
+            raise ManifestError(f"{options.manifest}: no clip has text, and units in {options.units}")
         texts += [u.text for u in utterances]
         plain = SpanOptions()
 
@@ -75,10 +77,14 @@ def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], li
         found += [(SHARES[mode], drawn(mode)) for mode in SHARES if mode is not Mode.TEXT]
     if options.text:
         documents = [line for line in options.text.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if not documents:
+            raise ManifestError(f"{options.text}: there is no text")
         texts += documents
         found.append((SHARES[Mode.TEXT], lambda rng: Sequence.of([TextSpan(rng.choice(documents))])))
     if options.lines:
         lines = _read_sequences(options.lines)
+        if not lines:
+            raise ManifestError(f"{options.lines}: there are no tokens")
         texts += [sequence.text for sequence in lines]
         found.append((1.0, lambda rng: rng.choice(lines)))
     if not found:
@@ -92,7 +98,10 @@ def train(options: LanguageModelOptions) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found, texts = sources(options)
     path = folder / "tokenizer.model"
-    if not ((options.resume or options.start) and path.is_file()):
+    if options.start:
+        path = options.start.parent / "tokenizer.model"
+        (folder / path.name).write_bytes(path.read_bytes())
+    elif not (options.resume and path.is_file()):
         path.write_bytes(train_vocabulary(_as_spans(texts, options.seed), options.vocabulary))
     vocabulary = Vocabulary.load(path)
 
@@ -126,7 +135,9 @@ def train(options: LanguageModelOptions) -> None:
         loss = losses.mean()
         update(optimizer, network, loss, warm_cosine(number, options.steps, options.learning_rate))
         text = ids[:, 1:].flatten() < vocabulary.markers["text"]
-        return {"loss": loss.item(), "text": losses[text].mean().item(), "units": losses[~text].mean().item()}
+        parts = {"text": losses[text], "units": losses[~text]}
+        means = {name: part.mean().item() for name, part in parts.items() if len(part)}
+        return {"loss": loss.item(), **means}
 
     def save() -> None:
         write_tensors(
@@ -136,7 +147,7 @@ def train(options: LanguageModelOptions) -> None:
             "architectures": ["LlamaForCausalLM"],
             "torch_dtype": "bfloat16",
         }
-        (folder / "config.json").write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n")
+        write_text(folder / "config.json", json.dumps(content, indent=2, sort_keys=True, default=str) + "\n")
 
     run(options, "lm", options.steps, {"network": network, "optimizer": optimizer}, step, save)
 
