@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from spiritlm_cli.audio.clip import Clip, Waveform
 from spiritlm_cli.audio.manifest import read_manifest
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.units import Kind, Units
@@ -85,6 +86,24 @@ def read_units(path: Path) -> dict[str, Units]:
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise ManifestError(f"{path}:{number}: not a line of units ({error})") from error
     return found
+
+
+def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int = 40, runs: int = 2) -> Any:
+    """faiss's k-means of points (n, dim), trained: the best of some runs.
+
+    Raises SpiritLMError where there are fewer points than clusters.
+    """
+    import faiss
+
+    if len(points) < count:
+        raise SpiritLMError(
+            f"{len(points)} frames can't make {count} clusters: give more sound, or ask for fewer"
+        )
+    kmeans = faiss.Kmeans(
+        points.shape[1], count, niter=iterations, nredo=runs, seed=seed, max_points_per_centroid=1000
+    )
+    kmeans.train(np.ascontiguousarray(points))
+    return kmeans
 
 
 def by_length(recordings: Iterable[Recording]) -> list[Recording]:

@@ -55,7 +55,7 @@ def train(options: HubertOptions) -> None:
         if not (options.resume and labels_path.is_file()):
             _write_teacher_labels(options, labels_path)
     labels = read_labels(labels_path)
-    recordings = [r for r in recordings if r.clip.id in labels]
+    recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
     if not recordings:
         raise SpiritLMError(f"{labels_path}: no clip of {options.manifest} has labels")
     units = 1 + max(int(units.max()) for units in labels.values() if len(units))

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from torch import nn
 
-from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.checkpoints.files import read_pickle
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.training.options import LoopOptions
 
 
@@ -34,31 +37,56 @@ def run(
     parts: all that changes while training; it is kept in `OUT/training/NAME.pt`, from which `options.resume` goes on.
     step: one step; its losses are shown. It draws all that it draws from its number and the seed, so that a resumed
     run sees what an uninterrupted one would.
+    Raises CheckpointError where there is no state to resume or it is another run's; SpiritLMError where a loss is
+    no number any more.
     """
     state = options.out / "training" / f"{name}.pt"
-    first = 0
-    if options.resume:
-        first = _restore(state, parts)
-    began = shown = time.monotonic()
+    first = _restore(state, parts, options) if options.resume else 0
     means: dict[str, float] = {}
-    for number in range(first, steps):
-        for key, value in step(number).items():
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{name}: {key} is {value} at step {number}; try a lower --learning-rate"
-                )
-            means[key] = value if key not in means else 0.98 * means[key] + 0.02 * value
-        done, now = number + 1, time.monotonic()
-        if now - shown > 10 or done == steps:
-            shown = now
-            left = (now - began) / (done - first) * (steps - done)
-            losses = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
-            print(f"{name} {done}/{steps}  {losses}  {left / 60:.0f} min left", file=sys.stderr, flush=True)
-        if done % options.save_every == 0 or done == steps:
-            save()
-            _keep(state, parts, done)
+    with _Progress(name, first, steps) as progress:
+        for number in range(first, steps):
+            for key, value in step(number).items():
+                if not math.isfinite(value):
+                    raise SpiritLMError(
+                        f"{name}: {key} is {value} at step {number}; --resume with a lower --learning-rate"
+                    )
+                means[key] = value if key not in means else 0.98 * means[key] + 0.02 * value
+            done = number + 1
+            progress.show(done, "  ".join(f"{key} {value:.4f}" for key, value in means.items()))
+            if done % options.save_every == 0 or done == steps:
+                save()
+                _keep(state, parts, options, done)
     if first >= steps:
         save()
+
+
+class _Progress:
+    """What is done: a bar on a terminal, elsewhere a line on stderr every ten seconds."""
+
+    def __init__(self, name: str, first: int, steps: int) -> None:
+        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[losses]}")
+        console = Console(stderr=True)
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+        self.task = self.bar.add_task(name, completed=first, total=steps, losses="")
+        self.name, self.first, self.steps = name, first, steps
+        self.began = self.shown = time.monotonic()
+
+    def __enter__(self) -> "_Progress":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def show(self, done: int, losses: str) -> None:
+        """done: steps in all, those of an earlier run too."""
+        self.bar.update(self.task, completed=done, losses=losses)
+        now = time.monotonic()
+        if self.bar.disable and (now - self.shown > 10 or done == self.steps):
+            self.shown = now
+            left = (now - self.began) / (done - self.first) * (self.steps - done)
+            line = f"{self.name} {done}/{self.steps}  {losses}  {left / 60:.0f} min left"
+            print(line, file=sys.stderr, flush=True)
 
 
 def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float:
@@ -85,17 +113,40 @@ def update(
     optimizer.step()
 
 
-def _keep(path: Path, parts: Mapping[str, Stateful], done: int) -> None:
+def _shaping(options: LoopOptions) -> dict[str, Any]:
+    """The options that a resumed run must have as they were, to go on as if it had not stopped."""
+    free = ("resume", "save_every", "device", "steps", "learning_rate")
+    return {name: v for name, v in vars(options).items() if name not in free and not isinstance(v, Path)}
+
+
+def _keep(path: Path, parts: Mapping[str, Stateful], options: LoopOptions, done: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    torch.save({"step": done, **{name: value.state_dict() for name, value in parts.items()}}, part)
+    states = {name: value.state_dict() for name, value in parts.items()}
+    torch.save({"step": done, "options": _shaping(options), "parts": states}, part)
     part.replace(path)
 
 
-def _restore(path: Path, parts: Mapping[str, Stateful]) -> int:
+def _restore(path: Path, parts: Mapping[str, Stateful], options: LoopOptions) -> int:
+    """The number of steps that are done. Raises CheckpointError where there is no saved state, or another run's."""
     if not path.is_file():
-        raise CheckpointError(f"{path}: missing; there is nothing to resume")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+        raise CheckpointError(f"{path}: missing; there is nothing to resume: leave out --resume")
+    state = read_pickle(path)
+    if state.keys() != {"step", "options", "parts"} or state["parts"].keys() != parts.keys():
+        raise CheckpointError(f"{path}: not the state of this training; begin anew, without --resume")
+    now = _shaping(options)
+    for name, then in state["options"].items():
+        if name in now and now[name] != then:
+            raise CheckpointError(
+                f"{path}: saved with --{name.replace('_', '-')} {then}, not {now[name]}; "
+                "give the same to resume, or begin anew, without --resume"
+            )
     for name, value in parts.items():
-        value.load_state_dict(state[name])
+        try:
+            value.load_state_dict(state["parts"][name])
+        except (RuntimeError, ValueError, KeyError) as error:
+            # the data decides sizes too: of the vocabulary, of the labels
+            raise CheckpointError(
+                f"{path}: doesn't fit the {name} that these data and options make; begin anew, without --resume"
+            ) from error
     return int(state["step"])

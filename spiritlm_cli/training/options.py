@@ -15,11 +15,12 @@ class LoopOptions:
     """What every part shares."""
 
     out: Path = field(metadata={"help": "Checkpoint folder to write, in the release's layout."})
-    resume: bool = option(False, "Go on from the state saved in --out.")
+    resume: bool = option(
+        False, "Go on from the state saved in --out, with the options it was saved with (--steps may grow)."
+    )
     seed: int = option(0, "Seed of weights, order, crops and augmentation.")
     save_every: int = option(200, "Steps between saves.")
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.")
-    start: Path | None = option(None, "Weights of this part to begin from, instead of random ones.")
     bf16: bool = option(True, "Compute in bfloat16 where it is safe (weights stay float32).")
 
 
@@ -37,7 +38,7 @@ class HubertOptions(LoopOptions):
     dim: int = option(256, "Width of the transformer.")
     layers: int = option(6, "Layers of the transformer.")
     heads: int = option(4, "Attention heads.")
-    steps: int = option(1600, "Training steps.")
+    steps: int = option(1200, "Training steps.")
     batch: int = option(16, "Clips a step.")
     seconds: float = option(4.0, "Longest crop.")
     learning_rate: float = option(1.5e-3, "Highest learning rate.")
@@ -54,10 +55,10 @@ class QuantizerOptions(LoopOptions):
     labels: Path | None = option(None, "Token lines with --keep-repeats: the labels of each clip, by id.")
     layer: int = option(6, "HuBERT layer whose features are quantized.")
     units: int = option(500, "Number of units.")
-    steps: int = option(600, "Training steps (linear).")
+    steps: int = option(500, "Training steps (linear).")
     batch: int = option(16, "Clips a step.")
-    seconds: float = option(6.0, "Longest crop.")
-    learning_rate: float = option(1e-3, "Highest learning rate.")
+    seconds: float = option(4.0, "Longest crop.")
+    learning_rate: float = option(2e-3, "Highest learning rate.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class PitchOptions(LoopOptions):
 
     manifest: Path = field(metadata={"help": "Manifest of the training clips."})
     codes: int = option(64, "Size of the codebook.")
-    steps: int = option(2000, "Training steps.")
+    steps: int = option(1200, "Training steps.")
     batch: int = option(32, "Clips a step.")
     seconds: float = option(2.56, "Length of a crop.")
     learning_rate: float = option(5e-4, "Highest learning rate.")
@@ -83,10 +84,10 @@ class StyleOptions(LoopOptions):
     dim: int = option(128, "Width of the transformer.")
     layers: int = option(3, "Layers of the transformer.")
     heads: int = option(4, "Attention heads.")
-    steps: int = option(800, "Training steps.")
+    steps: int = option(1200, "Training steps.")
     batch: int = option(16, "Clips a step.")
     seconds: float = option(4.0, "Longest crop.")
-    learning_rate: float = option(1e-3, "Highest learning rate.")
+    learning_rate: float = option(6e-4, "Highest learning rate.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +101,13 @@ class VocoderOptions(LoopOptions):
     speakers: str = option(
         "", "Names of the speakers, in order, with commas between (empty: all of the manifest)."
     )
+    start: Path | None = option(None, "Weights (generator.*) to begin from, instead of random ones.")
     channels: int = option(256, "Channels before the first upsampling.")
     embedding: int = option(64, "Width of each embedding.")
-    steps: int = option(8000, "Training steps.")
-    adversarial_from: int = option(6000, "First step with discriminators.")
+    steps: int = option(10000, "Training steps.")
+    adversarial_from: int = option(
+        10000, "Step from which discriminators join (as many as --steps or more: never)."
+    )
     batch: int = option(16, "Crops a step.")
     frames: int = option(14, "Length of a crop, in units of 40 ms.")
     learning_rate: float = option(8e-4, "Highest learning rate.")
@@ -119,12 +123,16 @@ class LanguageModelOptions(LoopOptions):
     )
     text: Path | None = option(None, "Plain text, a document a line.")
     lines: Path | None = option(None, "Token lines to train on as they are.")
-    vocabulary: int = option(3000, "Text pieces of a new vocabulary.")
+    start: Path | None = option(
+        None, "Weights (model.safetensors, tokenizer.model beside it) to begin from, instead of random ones."
+    )
+    save_every: int = option(100, "Steps between saves.")
+    vocabulary: int = option(2048, "Text pieces of a new vocabulary.")
     dim: int = option(256, "Width of the model.")
     layers: int = option(8, "Layers.")
     heads: int = option(4, "Attention heads.")
-    ffn: int = option(704, "Width of the feed-forward layers.")
+    ffn: int = option(768, "Width of the feed-forward layers.")
     context: int = option(512, "Tokens a training sequence.")
-    steps: int = option(2000, "Training steps.")
-    batch: int = option(16, "Sequences a step.")
+    steps: int = option(1500, "Training steps.")
+    batch: int = option(8, "Sequences a step.")
     learning_rate: float = option(1.5e-3, "Highest learning rate.")

@@ -8,10 +8,13 @@ import torch
 import yaml
 from torch import Tensor
 
-from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.checkpoints.config import from_mapping
+from spiritlm_cli.checkpoints.files import write_tensors, write_text
+from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.speech.device import find_device
+from spiritlm_cli.speech.f0 import HOP as F0_HOP
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
-from spiritlm_cli.speech.pitch import CodebookConfig, ConvConfig, PitchConfig, PitchVqVae, pitch_features
+from spiritlm_cli.speech.pitch import PitchConfig, PitchVqVae, pitch_features
 from spiritlm_cli.training.data import Recording, load_recordings
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import PitchOptions
@@ -29,7 +32,12 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
                 for name in kept.files
                 if name.endswith("/f0")
             }
-    missing = [r for r in recordings if r.clip.id not in tracks]
+    # a clip that was changed since is of another length, as a rule
+    missing = [
+        r
+        for r in recordings
+        if r.clip.id not in tracks or len(tracks[r.clip.id].f0) != len(r.samples) // F0_HOP + 1
+    ]
     if missing:
         tracker = load_tracker("fcpe", find_device(device))
         for done, recording in enumerate(missing, 1):
@@ -38,7 +46,9 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
                 print(f"F0 of {done}/{len(missing)} clips", file=sys.stderr, flush=True)
         cache.parent.mkdir(parents=True, exist_ok=True)
         arrays = {f"{clip}/f0": track.f0 for clip, track in tracks.items()}
-        np.savez(cache, **arrays, **{f"{clip}/v": track.voiced for clip, track in tracks.items()})  # type: ignore[arg-type]
+        part = cache.with_suffix(".part.npz")
+        np.savez(part, **arrays, **{f"{clip}/v": track.voiced for clip, track in tracks.items()})  # type: ignore[arg-type]
+        part.replace(cache)
     return tracks
 
 
@@ -84,6 +94,8 @@ def train(options: PitchOptions) -> None:
         for r in recordings
         if len(tracks[r.clip.id].f0) >= length and tracks[r.clip.id].voiced.any()
     ]
+    if not clips:
+        raise SpiritLMError(f"{options.manifest}: no clip of {options.seconds} s or more has a voice in it")
     conv = dict(
         input_emb_width=2, output_emb_width=128, levels=1, downs_t=[4], strides_t=[2], width=32, depth=4,
         m_conv=1.0, dilation_growth_rate=3,
@@ -95,12 +107,7 @@ def train(options: PitchOptions) -> None:
         "decoder_params": dict(conv),
         "vq_params": {"l_bins": options.codes, "emb_width": 128, "mu": 0.99, "levels": 1},
     }
-    config = PitchConfig(
-        features=str(content["features"]),
-        encoder_params=ConvConfig(**conv),  # type: ignore[arg-type]
-        decoder_params=ConvConfig(**conv),  # type: ignore[arg-type]
-        vq_params=CodebookConfig(options.codes, 128),
-    )
+    config = from_mapping(PitchConfig, content, folder / "config.yaml")
     torch.manual_seed(options.seed)
     device = find_device(options.device)
     model = PitchVqVae(config).to(device)
@@ -133,7 +140,7 @@ def train(options: PitchOptions) -> None:
 
     def save() -> None:
         write_tensors(folder / "model.safetensors", model.state_dict())
-        (folder / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        write_text(folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
 
     run(
         options,

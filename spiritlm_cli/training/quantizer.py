@@ -12,7 +12,15 @@ from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig
-from spiritlm_cli.training.data import Recording, augment, by_length, draw_batch, load_recordings, read_labels
+from spiritlm_cli.training.data import (
+    Recording,
+    augment,
+    by_length,
+    cluster,
+    draw_batch,
+    load_recordings,
+    read_labels,
+)
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import QuantizerOptions
 
@@ -37,14 +45,12 @@ def train(options: QuantizerOptions) -> None:
 
 def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
     """Cluster the features of all frames."""
-    import faiss
-
+    device = find_device(options.device)
+    hubert.to(device)
     with torch.inference_mode():
-        features = np.concatenate(
-            [hubert(torch.from_numpy(r.waveform.samples)[None])[0].numpy() for r in recordings]
-        )
-    kmeans = faiss.Kmeans(features.shape[1], options.units, niter=40, nredo=2, seed=options.seed)
-    kmeans.train(features)
+        waveforms = (torch.from_numpy(r.waveform.samples)[None].to(device) for r in recordings)
+        features = np.concatenate([hubert(waveform)[0].cpu().numpy() for waveform in waveforms])
+    kmeans = cluster(features, options.units, options.seed)
     centers = torch.from_numpy(np.array(kmeans.centroids))
     write_tensors(path, {"cluster_centers": centers}, {"n_clusters": options.units})
 
@@ -54,9 +60,14 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
     if options.labels is None:
         raise SpiritLMError("a linear quantizer needs --labels")
     labels = read_labels(options.labels)
-    recordings = [r for r in recordings if r.clip.id in labels]
+    recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
     if not recordings:
         raise SpiritLMError(f"{options.labels}: no clip of {options.manifest} has labels")
+    highest = max(int(units.max()) for units in labels.values() if len(units))
+    if highest >= options.units:
+        raise SpiritLMError(
+            f"{options.labels}: has [Hu{highest}]; --units is {options.units}, so the last is one less"
+        )
     torch.manual_seed(options.seed)
     device = find_device(options.device)
     hubert.to(device)

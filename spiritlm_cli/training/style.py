@@ -7,11 +7,18 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.checkpoints.files import write_tensors, write_text
 from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_names
-from spiritlm_cli.training.data import Recording, augment, by_length, draw_batch, load_recordings
+from spiritlm_cli.training.data import (
+    Recording,
+    augment,
+    by_length,
+    cluster,
+    draw_batch,
+    load_recordings,
+)
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import StyleOptions
 from spiritlm_cli.training.pitch import track_all
@@ -64,13 +71,10 @@ def style_labels(
     recordings: list[Recording], tracks: dict[str, F0Track], styles: int, seed: int
 ) -> dict[str, NDArray[np.int64]]:
     """The prosody cluster of each second of each clip, by clip id."""
-    import faiss
-
     features = {r.clip.id: prosody(r, tracks[r.clip.id]) for r in recordings}
     everything = np.concatenate(list(features.values()))
     mean, spread = everything.mean(0), everything.std(0) + 1e-5
-    kmeans = faiss.Kmeans(everything.shape[1], styles, niter=50, nredo=3, seed=seed)
-    kmeans.train(np.ascontiguousarray((everything - mean) / spread))
+    kmeans = cluster((everything - mean) / spread, styles, seed, iterations=50, runs=3)
     return {
         clip: kmeans.index.search(np.ascontiguousarray((f - mean) / spread), 1)[1][:, 0].astype(np.int64)
         for clip, f in features.items()
@@ -94,12 +98,9 @@ def train(options: StyleOptions) -> None:
         id2label={str(i): str(i) for i in range(options.styles)},
         label2id={str(i): i for i in range(options.styles)},
     )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
     torch.manual_seed(options.seed)
     device = find_device(options.device)
-    model = StyleEncoder(StyleConfig.read(folder / "config.json")).to(device)
+    model = StyleEncoder(StyleConfig.parse(content, folder / "config.json")).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
     def step(number: int) -> dict[str, float]:
@@ -118,6 +119,7 @@ def train(options: StyleOptions) -> None:
     def save() -> None:
         tensors = {name: tensor.half() for name, tensor in release_names(model).items()}
         write_tensors(folder / "model.safetensors", tensors)
+        write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
 
     run(options, "style", options.steps, {"model": model, "optimizer": optimizer}, step, save)
 

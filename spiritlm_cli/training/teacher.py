@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spiritlm_cli.errors import MissingPackageError, SpiritLMError
 from spiritlm_cli.interleaving.aligners.pocketsphinx import Phone, PocketsphinxAligner
-from spiritlm_cli.training.data import Recording
+from spiritlm_cli.training.data import Recording, cluster
 
 Features = NDArray[np.float32]
 
@@ -88,8 +88,6 @@ def make_labels(
 
     dims: kept of the discriminant analysis. Without aligned phones the features are clustered as they are.
     """
-    import faiss
-
     features = {r.clip.id: encoder(r.waveform.samples) for r in recordings}
     names = {clip: phone_labels(phones[clip], len(f)) for clip, f in features.items() if clip in phones}
     if names:
@@ -103,10 +101,7 @@ def make_labels(
         )
         features = {clip: analysis.transform(f).astype(np.float32) for clip, f in features.items()}
     everything = np.concatenate(list(features.values()))
-    kmeans = faiss.Kmeans(
-        everything.shape[1], units, niter=40, nredo=2, seed=seed, max_points_per_centroid=1000, verbose=False
-    )
-    kmeans.train(everything)
+    kmeans = cluster(everything, units, seed)
     labels = {clip: kmeans.index.search(f, 1)[1][:, 0].astype(np.int64) for clip, f in features.items()}
     if names:
         clusters = np.concatenate([labels[clip] for clip in names])

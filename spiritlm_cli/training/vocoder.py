@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors
+from spiritlm_cli.checkpoints.config import from_mapping
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors, write_text
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.speech.hifigan import DurationConfig, HifiGan, HifiGanConfig
 from spiritlm_cli.speech.weight_norm import release_names
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams
-from spiritlm_cli.tokens.units import FrameUnits, Units
+from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
 from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
 from spiritlm_cli.training.loop import Stateful, run, update, warm_cosine
@@ -69,9 +70,11 @@ def train(options: VocoderOptions) -> None:
     folder = options.out / "speech_tokenizer" / "hifigan_spiritlm_expressive_w2v2"
     units = read_units(options.units)
     recordings = [r for r in load_recordings(options.manifest, shortest=1.0) if r.clip.id in units]
-    speakers = [s for s in options.speakers.split(",") if s] or sorted(
-        {r.clip.speaker or "" for r in recordings}
+    speakers = [s.strip() for s in options.speakers.split(",") if s.strip()] or sorted(
+        {r.clip.speaker for r in recordings if r.clip.speaker}
     )
+    if not speakers:
+        raise ManifestError(f"{options.manifest}: no clip with units in {options.units} has a speaker")
     examples = [
         Example(r, units[r.clip.id], speakers.index(r.clip.speaker))
         for r in recordings
@@ -80,17 +83,24 @@ def train(options: VocoderOptions) -> None:
     examples = [e for e in examples if e.length > options.frames]
     if not examples:
         raise ManifestError(
-            f"{options.manifest}: no clip of {', '.join(speakers)} has units in {options.units}"
+            f"{options.manifest}: no clip of {', '.join(speakers)} has over {options.frames} units in {options.units}"
         )
     weights = np.array([e.length for e in examples], dtype=np.float64)
     weights /= weights.sum()
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(vocoder_config(options, len(speakers)), indent=2) + "\n")
-    (folder / "speakers.txt").write_text("\n".join(speakers) + "\n")
+    content = vocoder_config(options, len(speakers))
+    config = from_mapping(HifiGanConfig, content, folder / "config.json")
+    highest = np.max([e.frames.max(1) for e in examples], axis=0)
+    for kind, last, count in zip(
+        Kind, highest, (config.num_embeddings, config.num_f0_tokens, config.num_style_tokens), strict=True
+    ):
+        if last >= count:
+            raise ManifestError(
+                f"{options.units}: has [{kind.value}{last}]; the vocoder's last is {count - 1}"
+            )
     torch.manual_seed(options.seed)
     device = find_device(options.device)
-    generator = HifiGan(HifiGanConfig.read(folder / "config.json"), weight_normed=True).to(device)
+    generator = HifiGan(config, weight_normed=True).to(device)
     if options.start:
         load_into(generator, read_tensors(options.start), rename=_training_name)
     judge = Discriminators().to(device)
@@ -128,6 +138,8 @@ def train(options: VocoderOptions) -> None:
     def save() -> None:
         tensors = {name: tensor.half() for name, tensor in release_names(generator).items()}
         write_tensors(folder / "generator.safetensors", tensors)
+        write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
+        write_text(folder / "speakers.txt", "".join(f"{name}\n" for name in speakers))
 
     parts: dict[str, Stateful] = {
         "generator": generator,

@@ -1,12 +1,16 @@
 """Each part is trained for a few steps on real sound; what it writes is loaded as users load it."""
 
+import itertools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.checkpoints import Checkpoint
@@ -132,11 +136,27 @@ def test_what_was_trained_is_a_checkpoint(trained: Path, recording_file: Path) -
     assert model.vocabulary.size <= model.network.config.vocab_size
 
 
+@contextmanager
+def interrupted(steps: int) -> Iterator[None]:
+    """Ctrl-C in the optimizer's step after so many."""
+    done = itertools.count(1)
+
+    def count(*_: object) -> None:
+        if next(done) > steps:
+            raise KeyboardInterrupt
+
+    hook = register_optimizer_step_post_hook(count)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        hook.remove()
+
+
 def test_trained_hubert_is_the_same_after_a_resume(corpus: Path, tmp_path: Path) -> None:
     hubert.train(hubert_options(corpus, tmp_path / "whole", steps=4))
-    # stopped after two of four steps: the schedule is that of four
-    interrupted = hubert_options(corpus, tmp_path / "parts", steps=4, save_every=2)
-    stop_after(2, lambda: hubert.train(interrupted))
+    with interrupted(3):
+        hubert.train(hubert_options(corpus, tmp_path / "parts", steps=4, save_every=2))
     hubert.train(hubert_options(corpus, tmp_path / "parts", steps=4, resume=True))
     whole = read_tensors(Checkpoint(tmp_path / "whole", "").hubert).tensors
     parts = read_tensors(Checkpoint(tmp_path / "parts", "").hubert).tensors
@@ -144,23 +164,49 @@ def test_trained_hubert_is_the_same_after_a_resume(corpus: Path, tmp_path: Path)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def stop_after(steps: int, train: object) -> None:
-    """Break off a training as Ctrl-C does, when it has saved its `steps`th step."""
-    from spiritlm_cli.training import loop
+def test_trained_pitch_is_the_same_after_a_resume(corpus: Path, tmp_path: Path) -> None:
+    """Its codes follow the latents beside the optimizer."""
 
-    keep = loop._keep
+    def options(out: str, **more: object) -> PitchOptions:
+        given = dict(manifest=corpus / "clips.jsonl", out=tmp_path / out, steps=4, batch=2, seconds=1.28)
+        return PitchOptions(**(given | more))  # type: ignore[arg-type]
 
-    def keep_and_stop(path: Path, parts: object, done: int) -> None:
-        keep(path, parts, done)  # type: ignore[arg-type]
-        if done == steps:
-            raise KeyboardInterrupt
+    pitch.train(options("whole"))
+    with interrupted(3):
+        pitch.train(options("parts", save_every=2))
+    pitch.train(options("parts", resume=True))
+    whole, parts = (read_tensors(Checkpoint(tmp_path / out, "").pitch).tensors for out in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
-    loop._keep = keep_and_stop
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            train()  # type: ignore[operator]
-    finally:
-        loop._keep = keep
+
+def test_another_run_is_not_resumed(corpus: Path, tmp_path: Path) -> None:
+    hubert.train(hubert_options(corpus, tmp_path, steps=1))
+    with pytest.raises(CheckpointError, match=r"hubert\.pt: saved with --dim 32, not 64; give the same"):
+        hubert.train(hubert_options(corpus, tmp_path, steps=2, dim=64, resume=True))
+    fewer = tmp_path / "fewer.txt"
+    fewer.write_text("0\t[SPEECH][Hu1][Hu2]\n")
+    with pytest.raises(CheckpointError, match=r"hubert\.pt: doesn't fit the model that these data"):
+        hubert.train(hubert_options(corpus, tmp_path, steps=2, labels=fewer, resume=True))
+    state = tmp_path / "training" / "hubert.pt"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"hubert\.pt: cut off"):
+        hubert.train(hubert_options(corpus, tmp_path, steps=2, resume=True))
+
+
+def test_a_loss_that_is_no_number_ends_the_training(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpiritLMError, match="lower --learning-rate"):
+        hubert.train(hubert_options(corpus, tmp_path, steps=9, learning_rate=float("inf")))
+
+
+def test_too_little_to_train_on_is_said(corpus: Path, tmp_path: Path) -> None:
+    manifest = corpus / "clips.jsonl"
+    with pytest.raises(SpiritLMError, match=r"clips\.jsonl: no clip of 60\.0 s"):
+        pitch.train(PitchOptions(manifest=manifest, out=tmp_path, seconds=60.0))
+    with pytest.raises(SpiritLMError, match="8 frames can't make 100 clusters"):
+        style.train(StyleOptions(manifest=manifest, out=tmp_path))
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(SpiritLMError, match=r"empty\.txt: there is no text"):
+        language_model.train(LanguageModelOptions(text=tmp_path / "empty.txt", out=tmp_path))
 
 
 def test_nothing_to_resume_is_an_error(corpus: Path, tmp_path: Path) -> None:
