@@ -74,6 +74,13 @@ def test_a_long_sound_is_tracked_in_pieces_of_the_same_length_in_all(tracker, mo
     np.testing.assert_allclose(np.median(pieces.f0), np.median(whole.f0), rtol=0.02)
 
 
+@pytest.mark.parametrize("more", [1, 100, 1280, 1281])
+def test_a_short_end_after_the_last_piece(tracker, monkeypatch, more) -> None:
+    monkeypatch.setattr(module, "PIECE", 8000)
+    track = tracker(voice(150, 1)[: 8000 + more])
+    assert abs(len(track.f0) - ((8000 + more) // 80 + 1)) <= 1
+
+
 def test_interpolation_is_level_at_the_ends() -> None:
     f0 = np.array([0, 0, 100, 0, 0, 160, 0], np.float32)
     assert interpolate(f0, f0 > 0).tolist() == [100, 100, 100, 120, 140, 160, 160]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
@@ -88,6 +89,34 @@ def test_tensors_that_are_not_as_configured_are_named_with_what_was_expected(
     config_path = tree / "speech_tokenizer" / config
     config_path.write_text(config_path.read_text().replace(there, wanted))
     with pytest.raises(CheckpointError, match=rf"{Path(part).name}: .* expected \(.*{wanted[-2:]}"):
+        SpeechTokenizer.load(str(tree), device="cpu")
+
+
+def test_a_quantizer_of_other_features_is_refused(tree) -> None:
+    path = tree / "speech_tokenizer/hubert_25hz/L11_quantizer_500.pt"
+    write_tensors(path.with_suffix(".safetensors"), {"cluster_centers": torch.zeros(5, 31)})
+    path.unlink()
+    with pytest.raises(CheckpointError, match=r"L11_quantizer_500.*width 31, .*mhubert_base_25hz\.pt are 32"):
+        SpeechTokenizer.load(str(tree), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("encoder_attention_heads", 5, "5 heads don't divide a width of 32"),
+        ("encoder_embed_dim", "32", "encoder_embed_dim is '32', expected int"),
+        ("encoder_embed_dim", 2**20, "expected \\("),
+        ("conv_feature_layers", "[(8, 3, 2)] * 100 * 100 * 100 * 100", "too long a list"),
+        ("conv_feature_layers", "__import__('os').abort()", "not a list of"),
+        ("conv_pos_groups", 0, "groups"),
+    ],
+)
+def test_sizes_of_hubert_that_can_not_be(tree, key, value, message) -> None:
+    path = tree / "speech_tokenizer/hubert_25hz/mhubert_base_25hz.pt"
+    content = torch.load(path, weights_only=True)
+    content["model_cfg"][key] = value
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=rf"mhubert_base_25hz\.pt: .*{message}"):
         SpeechTokenizer.load(str(tree), device="cpu")
 
 
