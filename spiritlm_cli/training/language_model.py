@@ -23,7 +23,8 @@ from spiritlm_cli.language.network import new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.tokens.reader import BadLine, read_lines
-from spiritlm_cli.tokens.sequence import Header, Sequence, TextSpan
+from spiritlm_cli.tokens.sequence import Header, Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.training.data import read_units
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import LanguageModelOptions
@@ -36,8 +37,8 @@ SHARES = {Mode.TEXT: 0.25, Mode.SPEECH: 0.15, Mode.INTERLEAVE: 0.2, Mode.ASR: 0.
 Draw = Callable[[random.Random], Sequence]
 
 
-def read_utterances(manifest: Path, units: Path) -> list[Utterance]:
-    """The clips of a manifest that have units and text; where their words have no times, they are aligned.
+def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
+    """The clips of a manifest that have units and text, with their speakers; words without times are aligned.
 
     A clip whose text doesn't fit its sound is named on stderr and left out.
     """
@@ -52,7 +53,8 @@ def read_utterances(manifest: Path, units: Path) -> list[Utterance]:
         except AlignmentError as error:
             print(f"{clip.id}: left out: {error}", file=sys.stderr)
             continue
-        utterances.append(Utterance(clip.id, known[clip.id], clip.text, alignment))
+        utterance = Utterance(clip.id, known[clip.id], clip.text, alignment)
+        utterances.append((clip.speaker or "", utterance))
     return utterances
 
 
@@ -64,17 +66,18 @@ def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], li
         utterances = read_utterances(options.manifest, options.units)
         if not utterances:
             raise ManifestError(f"{options.manifest}: no clip has text, and units in {options.units}")
-        texts += [u.text for u in utterances]
+        texts += [u.text for _, u in utterances]
         plain = SpanOptions()
 
         def drawn(mode: Mode) -> Draw:
             def draw(rng: random.Random) -> Sequence:
-                u = rng.choice(utterances)
+                _, u = rng.choice(utterances)
                 return interleave(u.units, u.text, u.alignment, replace(plain, mode=mode), rng)
 
             return draw
 
-        found += [(SHARES[mode], drawn(mode)) for mode in SHARES if mode is not Mode.TEXT]
+        found += [(SHARES[mode], drawn(mode)) for mode in (Mode.INTERLEAVE, Mode.ASR, Mode.TTS)]
+        found.append((SHARES[Mode.SPEECH], _run_on(utterances)))
     if options.text:
         documents = [line for line in options.text.read_text(encoding="utf-8").splitlines() if line.strip()]
         if not documents:
@@ -90,6 +93,19 @@ def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], li
     if not found:
         raise ManifestError("nothing to train on: give --text, --lines, or --manifest with --units")
     return found, texts
+
+
+def _run_on(utterances: list[tuple[str, Utterance]]) -> Draw:
+    """Speech alone: two to four utterances of one speaker, so that speech goes on after the end of a sentence."""
+    spoken: dict[str, list[SpeechSpan]] = {}
+    for speaker, utterance in utterances:
+        spoken.setdefault(speaker, []).append(merge_streams(utterance.units))
+    speakers = [speaker for speaker, _ in utterances]
+
+    def draw(rng: random.Random) -> Sequence:
+        return Sequence.of(rng.choices(spoken[rng.choice(speakers)], k=rng.randint(2, 4)))
+
+    return draw
 
 
 def train(options: LanguageModelOptions) -> None:
