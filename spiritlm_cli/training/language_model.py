@@ -96,14 +96,15 @@ def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], li
 
 
 def _run_on(utterances: list[tuple[str, Utterance]]) -> Draw:
-    """Speech alone: two to four utterances of one speaker, so that speech goes on after the end of a sentence."""
+    """Speech alone: utterances of one speaker run on past the end of a training sequence, so that the model learns to
+    go on after a sentence, and not to end with every one."""
     spoken: dict[str, list[SpeechSpan]] = {}
     for speaker, utterance in utterances:
         spoken.setdefault(speaker, []).append(merge_streams(utterance.units))
     speakers = [speaker for speaker, _ in utterances]
 
     def draw(rng: random.Random) -> Sequence:
-        return Sequence.of(rng.choices(spoken[rng.choice(speakers)], k=rng.randint(2, 4)))
+        return Sequence.of(rng.choices(spoken[rng.choice(speakers)], k=rng.randint(4, 8)))
 
     return draw
 
@@ -159,11 +160,13 @@ def train(options: LanguageModelOptions) -> None:
         write_tensors(
             folder / "model.safetensors", {k: v.bfloat16() for k, v in network.state_dict().items()}
         )
-        content = network.config.to_dict() | {
+        # what differs from transformers' defaults is enough, and its version says nothing of the weights
+        content = network.config.to_diff_dict() | {
             "architectures": ["LlamaForCausalLM"],
             "torch_dtype": "bfloat16",
         }
-        write_text(folder / "config.json", json.dumps(content, indent=2, sort_keys=True, default=str) + "\n")
+        content.pop("transformers_version", None)
+        write_text(folder / "config.json", json.dumps(content, indent=2, sort_keys=True) + "\n")
 
     run(options, "lm", options.steps, {"network": network, "optimizer": optimizer}, step, save)
 
