@@ -151,7 +151,9 @@ class Vocoder:
                 )
         frames = frame_units(units, self.default_style)
         if not len(frames.hubert):
-            raise TokenError("no speech to decode: no [Hu…] units; where a model ended at once, another --seed may go on")
+            raise TokenError(
+                "no speech to decode: no [Hu…] units; if a model ended at once, try another --seed"
+            )
         if self.config.expressive and frames.pitch is None:
             raise TokenError("no pitch: the expressive vocoder needs [Pi…] units, the base vocoder does not")
         return frames

@@ -120,6 +120,6 @@ def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
     assert result.exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
     assert result.stderr.splitlines() == [
-        "spiritlm: a: line 1: no speech to decode: no [Hu…] units; where a model ended at once, another --seed may go on",
+        "spiritlm: a: line 1: no speech to decode: no [Hu…] units; if a model ended at once, try another --seed",
         "spiritlm: b: line 4: b.wav is already written by another line of that id",
     ]
