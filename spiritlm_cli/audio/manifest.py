@@ -1,35 +1,37 @@
-"""Which clips there are: in manifests (TSV, JSONL, Kaldi's wav.scp; gzipped too), in files and folders."""
+"""Which clips there are: in manifests (TSV, JSONL, Kaldi's; gzipped too), in files and folders."""
 
+import codecs
 import gzip
 import json
-import math
 import os
-import re
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from spiritlm_cli.audio.clip import Alignment, BadClip, Clip, Word
+from spiritlm_cli.audio.clip import BadClip, Clip
+from spiritlm_cli.audio.fields import NOT_IN_ID, SUFFIXES, Fields, clip_from, default_id
+from spiritlm_cli.audio.kaldi import Segments, recording_row, segments_beside
 from spiritlm_cli.errors import AudioError, ManifestError
 
-# fmt: off
-SUFFIXES = frozenset((
-    ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga",
-    ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".wave",
-))
-# fmt: on
-_NOT_IN_ID = re.compile(r"[\0\t\n\r\ud800-\udfff]")
-_NOT_IN_TEXT = re.compile(r"[\0\ud800-\udfff]")
-
 Lines = Iterable[tuple[int, str]]
-Fields = Mapping[str, object]
 # From a line, and where it stands, to its fields.
 Parse = Callable[[str, str], Fields]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The lines of a manifest that are clips, of the file of that name, and how they are read."""
+
+    name: str
+    lines: Lines
+    parse: Parse
+    clip: Callable[[Fields, str], Clip]
 
 
 def read_manifest(path: Path | str) -> Iterator[Clip]:
@@ -46,8 +48,9 @@ def read_manifest(path: Path | str) -> Iterator[Clip]:
 def scan_manifest(path: Path | str) -> Iterator[Clip | BadClip]:
     """The clips of a manifest, one after another, and the rows that can't be used.
 
-    `.jsonl` has an object a line, `.scp` is Kaldi's `id path`, `.tsv` has a header line. Other names are read
-    as JSONL where they begin with a brace, else as TSV. Each may be gzipped (`.gz`); "-" is standard input.
+    `.jsonl` has an object a line, `.tsv` has a header line, `.scp` is Kaldi's `id path`; where a file segments
+    lies beside a wav.scp, its `id recording start end` are the clips. Other names are read as JSONL where they
+    begin with a brace, else as TSV. Each may be gzipped (`.gz`); "-" is standard input.
     Fields: audio (needed; its path as seen from the manifest), id (by default audio without its suffix),
     start and end (seconds), text, speaker, words ([{"word", "start", "end"}], in TSV as JSON, in seconds from
     the clip's start); others are passed over.
@@ -55,25 +58,46 @@ def scan_manifest(path: Path | str) -> Iterator[Clip | BadClip]:
     Raises ManifestError where the file can't be read, or names no column audio.
     """
     path = Path(path)
-    suffix = PurePath(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
-    name = "stdin" if str(path) == "-" else str(path)
+    rows = _rows(path)
     seen: set[str] = set()
-    lines, parse = _format(_lines(path, name), suffix, name)
-    for number, text in lines:
-        where = f"{name}: line {number}"
+    for number, text in rows.lines:
+        where = f"{rows.name}: line {number}"
         fields: Fields = {}
         try:
-            fields = parse(text, where)
-            clip = _clip(fields, path.parent, where)
+            fields = rows.parse(text, where)
+            clip = rows.clip(fields, where)
             if clip.id in seen:
                 raise ManifestError(f"{where}: id {clip.id!r} was there before; each clip needs its own")
         except ManifestError as error:
             own = fields.get("id")
-            usable = isinstance(own, str) and own and not _NOT_IN_ID.search(own)
+            usable = isinstance(own, str) and own and not NOT_IN_ID.search(own)
             yield BadClip(str(own) if usable else str(number), path, error)
         else:
             seen.add(clip.id)
             yield clip
+
+
+def count_clips(path: Path | str) -> int:
+    """How many clips and rows that can't be used `scan_manifest` gives for a manifest. Rows are not parsed.
+
+    Raises ManifestError where the file can't be read, names no column audio, or can be read only once, as
+    standard input.
+    """
+    path = Path(path)
+    if str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir()):
+        raise ManifestError(f"{_name(path)}: can be read only once, so not be counted first; give a file")
+    return sum(1 for _ in _rows(path).lines)
+
+
+def read_names(stream: BinaryIO, nul: bool = False) -> Iterator[str]:
+    """Names of files, for `find_clips`: one a line, or with `nul` each ended by NUL, as `find -print0` gives them.
+
+    Empty ones are left out. They need not be UTF-8. They are given as they come in, and so is what `stream`
+    raises; ManifestError for NUL in a line.
+    """
+    for raw in _until_nul(stream) if nul else _until_line_end(stream):
+        if raw.strip():
+            yield os.fsdecode(raw)
 
 
 def find_clips(paths: Iterable[str]) -> Iterator[Clip]:
@@ -107,21 +131,48 @@ def _found(path: str) -> Iterator[Clip]:
                 file = Path(folder, name)
                 if file.suffix.lower() in SUFFIXES and not name.startswith("."):
                     empty = False
-                    yield Clip(_default_id(file.relative_to(path)), file)
+                    yield Clip(default_id(file.relative_to(path)), file)
         if empty:
             raise AudioError(f"{path}: no sound files in this folder ({', '.join(sorted(SUFFIXES))})")
     else:
-        yield Clip(_default_id(PurePath(path)), Path(path))
+        yield Clip(default_id(PurePath(path)), Path(path))
 
 
-def _default_id(path: PurePath) -> str:
-    if path.suffix.lower() in SUFFIXES:
-        path = path.with_suffix("")
-    return _NOT_IN_ID.sub("\N{REPLACEMENT CHARACTER}", path.as_posix())
+def _until_line_end(stream: BinaryIO) -> Iterator[bytes]:
+    for number, line in enumerate(stream, 1):
+        if b"\0" in line:
+            raise ManifestError(f"line {number} of the names holds NUL: are they separated by it?")
+        name = line.removesuffix(b"\n").removesuffix(b"\r")
+        yield name.removeprefix(codecs.BOM_UTF8) if number == 1 else name
 
 
-def _lines(path: Path, name: str) -> Lines:
+def _until_nul(stream: BinaryIO) -> Iterator[bytes]:
+    # A buffered pipe's `read` waits for all it is asked for.
+    read = getattr(stream, "read1", stream.read)
+    rest = b""
+    while content := read(1 << 16):
+        *names, rest = (rest + content).split(b"\0")
+        yield from names
+    yield rest
+
+
+def _rows(path: Path) -> _Rows:
+    segments = segments_beside(path)
+    name = _name(path)
+    if segments:
+        known = Segments(_lines(path), name, path.parent)
+        return _Rows(str(segments), _lines(segments), known.row, known.clip)
+    lines, parse = _format(path)
+    return _Rows(name, lines, parse, partial(clip_from, path.parent))
+
+
+def _name(path: Path) -> str:
+    return "stdin" if str(path) == "-" else str(path)
+
+
+def _lines(path: Path) -> Lines:
     """Numbered lines without their ends, blank ones left out."""
+    name = _name(path)
     number = 0
     try:
         with _open(path) as stream:
@@ -145,13 +196,15 @@ def _open(path: Path) -> "nullcontext[BinaryIO] | gzip.GzipFile | BinaryIO":
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _format(lines: Lines, suffix: str, name: str) -> tuple[Lines, Parse]:
+def _format(path: Path) -> tuple[Lines, Parse]:
     """The lines that are rows, and how they are read."""
-    lines = iter(lines)
+    name = _name(path)
+    suffix = PurePath(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
+    lines = iter(_lines(path))
     first = next(lines, None)
     rows = chain([first], lines) if first else ()
     if suffix == ".scp":
-        return rows, _kaldi_row
+        return rows, recording_row
     if suffix in (".jsonl", ".ndjson") or (suffix != ".tsv" and first and first[1].startswith("{")):
         return rows, _json_row
     if not first:
@@ -184,88 +237,3 @@ def _json_row(text: str, where: str) -> Fields:
     if not isinstance(fields, dict):
         raise ManifestError(f"{where}: not a JSON object")
     return fields
-
-
-def _kaldi_row(text: str, where: str) -> Fields:
-    clip_id, *rest = text.split(maxsplit=1)
-    if not rest:
-        raise ManifestError(f"{where}: not 'id path'")
-    audio = rest[0].strip()
-    if audio.endswith("|") or audio.startswith("|"):
-        raise ManifestError(f"{where}: a command, which is not run; give the file it would make")
-    return {"id": clip_id, "audio": audio}
-
-
-def _clip(fields: Fields, folder: Path, where: str) -> Clip:
-    audio = _text(fields, "audio", where)
-    if not audio or "\0" in audio:
-        raise ManifestError(f"{where}: audio is not a path: {audio!a}")
-    clip_id = _text(fields, "id", where)
-    if clip_id is not None and (not clip_id or _NOT_IN_ID.search(clip_id)):
-        raise ManifestError(f"{where}: id can't be empty or hold a tab, a line end or NUL: {clip_id!a}")
-    start, end = _seconds(fields, "start", where), _seconds(fields, "end", where)
-    if end is not None and end <= (start or 0.0):
-        raise ManifestError(f"{where}: end ({end:g}) is not after start ({start or 0.0:g})")
-    return Clip(
-        id=_default_id(PurePath(audio)) if clip_id is None else clip_id,
-        source=folder / audio,
-        start=start,
-        end=end,
-        text=_said(fields, "text", where),
-        speaker=_text(fields, "speaker", where),
-        alignment=_alignment(fields.get("words"), where),
-    )
-
-
-def _text(fields: Fields, name: str, where: str) -> str | None:
-    """A field as text; a whole number is taken as its digits, as ids and speakers often are numbers."""
-    value = fields.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if value is None or isinstance(value, str):
-        return value
-    raise ManifestError(f"{where}: {name} is not text")
-
-
-def _said(fields: Fields, name: str, where: str) -> str | None:
-    """A field as text that a token line can hold."""
-    text = _text(fields, name, where)
-    if text and _NOT_IN_TEXT.search(text):
-        raise ManifestError(f"{where}: {name} holds NUL or half a surrogate pair")
-    return text
-
-
-def _seconds(fields: Fields, name: str, where: str) -> float | None:
-    value = fields.get(name)
-    if value is None:
-        return None
-    try:
-        seconds = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ManifestError(f"{where}: {name} is not a number of seconds: {str(value)[:40]!a}")
-    return seconds
-
-
-def _alignment(value: object, where: str) -> Alignment | None:
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        raise ManifestError(f"{where}: words is not a list")
-    words: list[Word] = []
-    for place, item in enumerate(value, 1):
-        here = f"{where}: word {place}"
-        if not isinstance(item, dict):
-            raise ManifestError(f'{here} is not {{"word", "start", "end"}}')
-        word, start, end = (
-            _said(item, "word", here),
-            _seconds(item, "start", here),
-            _seconds(item, "end", here),
-        )
-        if word is None or start is None or end is None:
-            raise ManifestError(f'{here} lacks one of "word", "start", "end"')
-        if end < start:
-            raise ManifestError(f"{here}: ends ({end:g}) before it starts ({start:g})")
-        words.append(Word(word, start, end))
-    return Alignment(tuple(words))

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spiritlm_cli.audio.clip import Alignment, BadClip, Clip, Word
-from spiritlm_cli.audio.manifest import find_clips, read_manifest, scan_manifest
+from spiritlm_cli.audio.manifest import count_clips, find_clips, read_manifest, read_names, scan_manifest
 from spiritlm_cli.errors import AudioError, ManifestError
 
 WORDS = [{"word": "a", "start": 0, "end": 0.5, "score": 1}, {"word": "b", "start": 0.5, "end": 1}]
@@ -210,3 +212,87 @@ def test_two_files_of_one_id(tmp_path: Path) -> None:
         list(find_clips([str(tmp_path)]))
     with pytest.raises(AudioError, match="no sound files in this folder"):
         list(find_clips([str(tmp_path / "empty")]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.tsv", TSV),
+        ("m", TSV.replace("\n", "\r\n\r\n")),
+        ("m.tsv", "audio\n"),
+        ("m.tsv", "id\taudio\nx\ta\nx\tb\nb\n"),
+        ("m.jsonl", jsonl() + "\n{\n \n[]"),
+        ("m", jsonl()),
+        ("m.jsonl", ""),
+        ("wav.scp", "one a.wav\ntwo\n\none sox |\n"),
+    ],
+)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_count(tmp_path: Path, name: str, content: str, zipped: bool) -> None:
+    path = tmp_path / (name + ".gz" * zipped)
+    path.write_bytes(gzip.compress(content.encode()) if zipped else content.encode())
+    assert count_clips(path) == len(list(scan_manifest(path)))
+    assert count_clips(str(path)) == len(list(scan_manifest(path)))
+
+
+def test_what_cannot_be_counted(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"^stdin: can be read only once"):
+        count_clips("-")
+    os.mkfifo(tmp_path / "m.tsv")
+    with pytest.raises(ManifestError, match=r"m\.tsv: can be read only once"):
+        count_clips(tmp_path / "m.tsv")
+    with pytest.raises(ManifestError, match=r"none\.tsv: no such file"):
+        count_clips(tmp_path / "none.tsv")
+    (tmp_path / "x.tsv").write_text("path\na\n")
+    with pytest.raises(ManifestError, match="no column is named audio"):
+        count_clips(tmp_path / "x.tsv")
+    with pytest.raises(ManifestError, match="can't be read"):
+        count_clips(tmp_path)
+
+
+def names(content: bytes, nul: bool = False) -> list[str]:
+    return list(read_names(io.BytesIO(content), nul))
+
+
+def test_names_of_files() -> None:
+    assert names(b"a.wav\n\n sub/b c.wav \r\n \t\nlast") == ["a.wav", " sub/b c.wav ", "last"]
+    assert names(b"\xef\xbb\xbfa.wav\r\nb.wav\r\n") == ["a.wav", "b.wav"]
+    assert names(b"a.wav\0\0two\nlines\r\n\0last", nul=True) == ["a.wav", "two\nlines\r\n", "last"]
+    assert names(b"") == names(b"", nul=True) == names(b"\n\n") == []
+    assert os.fsencode(names(b"\xff\xfe.wav\n")[0]) == b"\xff\xfe.wav"
+    with pytest.raises(ManifestError, match="line 2 of the names holds NUL"):
+        names(b"a.wav\nb.wav\0c.wav\0")
+
+
+@given(st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name and name.strip() != b"")))
+def test_any_names_separated_by_nul(given_names: list[bytes]) -> None:
+    for content in (b"".join(name + b"\0" for name in given_names), b"\0".join(given_names)):
+        assert [os.fsencode(name) for name in names(content, nul=True)] == given_names
+
+
+def test_names_longer_than_what_is_read_at_once() -> None:
+    long = [letter * 100_000 for letter in "abc"]
+    assert names("\0".join(long).encode(), nul=True) == long
+
+
+@pytest.mark.parametrize("nul", [False, True])
+def test_names_are_given_as_they_come(nul: bool) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as stream:
+        found = read_names(stream, nul)
+        for name in ("one", "two"):
+            os.write(writer, name.encode() + (b"\0" if nul else b"\n"))
+            # The next read would wait for more.
+            assert next(found) == name
+        os.close(writer)
+        assert list(found) == []
+
+
+def test_names_become_clips(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "sub/b.flac", "sub/c.ogg")
+    found = find_clips(read_names(io.BytesIO(f"{tmp_path}/a.wav\n{tmp_path}/sub\n".encode())))
+    assert [clip.source for clip in found] == [
+        tmp_path / "a.wav",
+        tmp_path / "sub/b.flac",
+        tmp_path / "sub/c.ogg",
+    ]

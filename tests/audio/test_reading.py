@@ -4,6 +4,7 @@ import struct
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spiritlm_cli.audio.clip import Clip, FloatArray
-from spiritlm_cli.audio.reading import read_audio, read_clip
+from spiritlm_cli.audio.reading import Channel, read_audio, read_clip, read_windows
 from spiritlm_cli.errors import AudioError
 
 
@@ -303,3 +306,175 @@ def test_files_of_floats_may_go_beyond_full_scale(tmp_path: Path) -> None:
     path = tmp_path / "loud.wav"
     soundfile.write(path, np.full(100, 2.5, np.float32), 16000, subtype="FLOAT")
     assert read_audio(path).samples.tolist() == [2.5] * 100
+
+
+@pytest.fixture(scope="module")
+def recordings(
+    tmp_path_factory: pytest.TempPathFactory, samples: FloatArray
+) -> Callable[[str, int, int], Path]:
+    """The recording in a format, with so many channels, as if it were of another rate; encoded once."""
+    folder = tmp_path_factory.mktemp("recordings")
+
+    @cache
+    def find(container: str, channels: int, rate: int) -> Path:
+        path = folder / f"{channels}-{rate}.{container.lower()}"
+        louder = np.linspace(1, 0.2, channels, dtype=np.float32)
+        path.write_bytes(encode(samples[:, None] * louder, rate, container))
+        return path
+
+    return find
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_windows_together_are_the_clip(
+    recordings: Callable[[str, int, int], Path], data: st.DataObject
+) -> None:
+    channels = data.draw(st.sampled_from([1, 2, 6]))
+    container = data.draw(st.sampled_from(["WAV", "FLAC", "OGG"] + ["MP3"] * (channels < 6)))
+    path = recordings(container, channels, data.draw(st.sampled_from([8000, 16000, 44100, 48000])))
+    channel: Channel = data.draw(st.sampled_from(["mix", channels - 1]))
+    rate = data.draw(st.sampled_from([16000, 24000]))
+    length = soundfile.info(path).duration
+    start = data.draw(st.none() | st.floats(0, length - 0.01))
+    end = data.draw(st.none() | st.floats((start or 0) + 0.001, length))
+    seconds, shortest = data.draw(st.floats(0.01, 12)), data.draw(st.floats(0, 3))
+
+    clip = Clip("x", path, start, end)
+    whole = read_clip(clip, rate=rate, channel=channel).samples
+    windows = list(read_windows(clip, rate=rate, channel=channel, seconds=seconds, shortest=shortest))
+    assert np.array_equal(np.concatenate([window.samples for window in windows]), whole)
+    assert {window.rate for window in windows} == {rate}
+    assert {window.samples.dtype for window in windows} == {np.dtype(np.float32)}
+
+    size, least = round(seconds * rate), round(shortest * rate)
+    *before, last = [len(window.samples) for window in windows]
+    assert before == [size] * len(before)
+    assert last < size + min(least, size) or last <= size
+    assert not before or last >= min(least, size)
+
+
+def test_window_lengths(recording_file: Path) -> None:
+    def lengths(seconds: float, shortest: float, start: float = 0, end: float | None = None) -> list[int]:
+        clip = Clip("x", recording_file, start, end)
+        return [len(window.samples) for window in read_windows(clip, seconds=seconds, shortest=shortest)]
+
+    assert lengths(4, 0) == [64000, 64000, 18160]
+    assert lengths(4, 1.135) == [64000, 64000, 18160]
+    assert lengths(4, 1.136) == [64000, 82160]
+    assert lengths(4, 100) == [64000, 82160]
+    assert lengths(4, 1, end=8) == [64000, 64000]
+    assert lengths(4, 0, end=8) == [64000, 64000]
+    assert lengths(4, 3, start=1, end=2) == [16000]
+    with pytest.raises(ValueError, match="no samples"):
+        lengths(0, 0)
+
+
+def sparse(path: Path, seconds: int, rate: int, channels: int) -> Path:
+    """A WAV file of silence that takes no room on the disk."""
+    width = 2 * channels
+    size = seconds * rate * width
+    head = struct.pack("<4sI4s", b"RIFF", size + 36, b"WAVE")
+    head += struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * width, width, 16)
+    path.write_bytes(head + struct.pack("<4sI", b"data", size))
+    os.truncate(path, 44 + size)
+    return path
+
+
+@pytest.fixture
+def peak() -> Callable[[Callable[[], object]], int]:
+    """Bytes that arrays and the like take at most while something is done."""
+
+    def measure(do: Callable[[], object]) -> int:
+        tracemalloc.start()
+        try:
+            do()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    return measure
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (48000, 2)])
+def test_memory_does_not_grow_with_the_file(
+    tmp_path: Path, peak: Callable[[Callable[[], object]], int], rate: int, channels: int
+) -> None:
+    clip = Clip("x", sparse(tmp_path / "long.wav", 1200, rate, channels), start=1.5)
+    lengths: list[int] = []
+
+    def read() -> None:
+        lengths.extend(len(window.samples) for window in read_windows(clip, seconds=10, shortest=1))
+
+    # A window of ten seconds is 0.6 MB; all of the file would be 77 MB.
+    assert peak(read) < 8_000_000
+    assert sum(lengths) == round(1198.5 * 16000)
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+class Endless(io.RawIOBase):
+    """A pipe that a WAV file comes through: its header, and so many bytes of silence."""
+
+    name = "pipe"
+
+    def __init__(self, head: bytes, size: int) -> None:
+        self._head = head
+        self._left = size
+
+    def read(self, size: int = -1) -> bytes:
+        head, self._head = self._head, b""
+        given = min(size - len(head), self._left)
+        self._left -= given
+        return head + bytes(given)
+
+
+def test_long_streams_are_not_held_in_memory(
+    tmp_path: Path, peak: Callable[[Callable[[], object]], int]
+) -> None:
+    head = sparse(tmp_path / "long.wav", 5000, 16000, 1).read_bytes()[:44]
+    before = open_files()
+    lengths: list[int] = []
+
+    def read() -> None:
+        stream = Endless(head, 160_000_000)
+        windows = read_windows(Clip("x", stream), seconds=10, shortest=1)  # type: ignore[arg-type]
+        lengths.extend(len(window.samples) for window in windows)
+
+    assert peak(read) < 140_000_000
+    assert sum(lengths) == 80_000_000
+    assert open_files() == before
+
+
+def test_windows_that_nobody_asks_for_are_not_read(recording_file: Path) -> None:
+    before = open_files()
+    windows = read_windows(Clip("x", recording_file), seconds=1, shortest=0)
+    assert len(next(windows).samples) == 16000
+    assert open_files() > before
+    del windows
+    assert open_files() == before
+
+
+def test_windows_come_before_the_fault(tmp_path: Path, samples: FloatArray, recording_file: Path) -> None:
+    path = tmp_path / "x.wav"
+    long = np.tile(samples, 3)
+    long[400000] = np.nan
+    path.write_bytes(encode(long, 16000, "WAV", "FLOAT"))
+    windows = read_windows(Clip("x", path), seconds=1, shortest=0)
+    assert np.array_equal(next(windows).samples, samples[:16000])
+    with pytest.raises(AudioError, match=r"x\.wav: not a number or infinite at sample 400000 \(25\.000 s\)"):
+        list(windows)
+    with pytest.raises(AudioError, match="no channel 1; it has 1"):
+        next(read_windows(Clip("x", recording_file), channel=1, seconds=1, shortest=0))
+    with pytest.raises(AudioError, match="no such file"):
+        next(read_windows(Clip("x", tmp_path / "none"), seconds=1, shortest=0))
+
+
+def test_long_mp3_is_decoded_without_seams(tmp_path: Path, samples: FloatArray) -> None:
+    path = tmp_path / "x.mp3"
+    path.write_bytes(encode(np.tile(samples, 4), 44100, "MP3"))
+    with soundfile.SoundFile(path) as sound:
+        expected = sound.read(dtype="float32")
+    assert np.abs(read_audio(path, rate=44100).samples - expected).max() < 1e-6

@@ -1,13 +1,19 @@
 import io
+import os
+import resource
+import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spiritlm_cli.audio.clip import FloatArray, Waveform
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.audio.writing import write_audio
+from spiritlm_cli.audio.writing import SoundWriter, check_target, write_audio
 from spiritlm_cli.errors import AudioError
 
 
@@ -49,6 +55,12 @@ def test_too_loud_is_clipped_and_does_not_wrap(tmp_path: Path) -> None:
     found, _ = soundfile.read(path, dtype="int16")
     assert found.tolist()[0] == found.tolist()[1] == 32767
     assert found.tolist()[3] == found.tolist()[4] <= -32767
+
+
+def test_too_loud_is_clipped_in_vorbis_too(tmp_path: Path, samples: FloatArray) -> None:
+    write_audio(tmp_path / "x.ogg", Waveform(samples * 20, 16000))
+    assert np.abs(read_audio(tmp_path / "x.ogg").samples).max() < 3
+    assert np.abs(samples).max() * 20 > 6
 
 
 class Pipe(io.RawIOBase):
@@ -110,7 +122,10 @@ def test_links_and_devices_are_written_through(tmp_path: Path) -> None:
     [
         ("x.xyz", None, None, "its suffix should say the format: .wav, .flac, .ogg, .opus"),
         ("x", None, None, "its suffix should say the format"),
-        ("x.wav", "FLAC", "FLOAT", "FLAC with FLOAT can't be written"),
+        ("x.wav", "FLAC", "FLOAT", "FLAC with FLOAT can't be written; samples of floats need .wav"),
+        ("x.flac", None, "FLOAT", "FLAC with FLOAT can't be written; samples of floats need .wav"),
+        ("x.ogg", None, "FLOAT", "OGG with FLOAT can't be written; samples of floats need .wav"),
+        ("x.flac", None, "VORBIS", "FLAC with VORBIS can't be written; FLAC has PCM_S8"),
         ("x.wav", "NONE", None, "no format is called NONE"),
         ("no/x.wav", None, None, "can't be written"),
     ],
@@ -139,3 +154,202 @@ def test_rates_that_a_format_does_not_have(tmp_path: Path) -> None:
 def test_not_a_number_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="not a number"):
         write_audio(tmp_path / "x.wav", Waveform(np.array([0, np.nan], np.float32), 16000))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    cuts=st.lists(st.integers(0, 146160), max_size=10),
+    name=st.sampled_from(["x.wav", "x.flac"]),
+    known=st.booleans(),
+)
+def test_blocks_are_written_as_the_whole_is(
+    tmp_path_factory: pytest.TempPathFactory,
+    samples: FloatArray,
+    cuts: list[int],
+    name: str,
+    known: bool,
+) -> None:
+    samples = samples * 6  # beyond full scale here and there
+    folder = tmp_path_factory.mktemp("blocks")
+    write_audio(folder / f"whole-{name}", Waveform(samples, 16000))
+    with SoundWriter(folder / name, 16000, frames=len(samples) if known else None) as writer:
+        for block in np.split(samples, sorted(cuts)):
+            writer.write(block)
+    assert (folder / name).read_bytes() == (folder / f"whole-{name}").read_bytes()
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_stream_gets_what_a_file_gets(
+    tmp_path: Path, samples: FloatArray, subtype: str, known: bool
+) -> None:
+    samples = samples * 6
+    stream = io.BytesIO()
+    with SoundWriter(stream, 16000, subtype=subtype, frames=len(samples) if known else None) as writer:
+        writer.write(samples[:50_000])
+        writer.write(samples[50_000:])
+    write_audio(tmp_path / "x.wav", Waveform(samples, 16000), subtype=subtype)
+    found = read_audio(io.BytesIO(stream.getvalue())).samples
+    assert np.array_equal(found, read_audio(tmp_path / "x.wav").samples)
+    assert (np.abs(found).max() > 1) == (subtype == "FLOAT")
+
+
+def test_a_stream_has_every_block_at_once(samples: FloatArray) -> None:
+    pipe = Pipe()
+    with io.BufferedWriter(pipe) as stream:
+        with SoundWriter(stream, 16000) as writer:
+            assert pipe.content == b""
+            for count in (1, 2, 3):
+                writer.write(samples[:1000])
+                assert len(pipe.content) == 44 + 2000 * count
+        assert len(read_audio(io.BytesIO(pipe.content)).samples) == 3000
+
+
+@pytest.mark.parametrize(
+    ("format", "subtype"), [("FLAC", None), ("WAV", "PCM_24"), ("OGG", "VORBIS"), ("AU", "FLOAT")]
+)
+def test_other_formats_go_out_at_the_end(samples: FloatArray, format: str, subtype: str | None) -> None:  # noqa: A002
+    pipe = Pipe()
+    with io.BufferedWriter(pipe) as stream:
+        with SoundWriter(stream, 16000, format=format, subtype=subtype) as writer:
+            writer.write(samples[:50_000])
+            writer.write(samples[50_000:])
+            assert pipe.content == b""
+        info = soundfile.info(io.BytesIO(pipe.content))
+    assert (info.format, info.frames) == (format, len(samples))
+    assert subtype is None or info.subtype == subtype
+
+
+def test_a_file_has_its_name_when_it_is_complete(tmp_path: Path, samples: FloatArray) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(b"before")
+    with SoundWriter(path, 16000) as writer:
+        writer.write(samples[:1000])
+        assert path.read_bytes() == b"before"
+        assert sorted(file.name for file in tmp_path.iterdir()) == [f".x.wav.{os.getpid()}.part", "x.wav"]
+        writer.write(samples[:500])
+    assert soundfile.info(path).frames == 1500
+    assert [file.name for file in tmp_path.iterdir()] == ["x.wav"]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), OSError(5, "of the caller"), AudioError("of the caller")]
+)
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.ogg"])
+def test_nothing_is_left_where_an_error_ends_it(
+    tmp_path: Path, samples: FloatArray, name: str, error: BaseException
+) -> None:
+    (tmp_path / name).write_bytes(b"before")
+
+    def write() -> None:
+        with SoundWriter(tmp_path / name, 16000) as writer:
+            writer.write(samples)
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        write()
+    assert caught.value is error
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"before"]
+
+
+def test_an_error_before_the_first_block_leaves_a_stream_empty() -> None:
+    for format in ("WAV", "FLAC"):  # noqa: A001
+        stream = io.BytesIO()
+        with (
+            pytest.raises(AudioError, match="not a number"),
+            SoundWriter(stream, 16000, format=format) as writer,
+        ):
+            writer.write(np.array([np.inf], np.float32))
+        assert stream.getvalue() == b""
+
+
+@pytest.mark.parametrize("written", [999, 1001])
+def test_another_length_than_announced(tmp_path: Path, written: int) -> None:
+    for target in (tmp_path / "x.wav", io.BytesIO()):
+        with (
+            pytest.raises(ValueError, match=f"{written} samples, but 1000 were announced"),
+            SoundWriter(target, 16000, frames=1000) as writer,
+        ):
+            writer.write(np.zeros(written, np.float32))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_pipe_is_the_callers(samples: FloatArray) -> None:
+    reader, writing_end = os.pipe()
+    os.close(reader)
+    with io.FileIO(writing_end, "w") as stream:
+        with pytest.raises(BrokenPipeError):
+            write_audio(stream, Waveform(samples, 16000))
+        with pytest.raises(BrokenPipeError):
+            write_audio(stream, Waveform(samples, 16000), format="FLAC")
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.wav", "pipe.flac"])
+def test_named_pipes_are_written_to(tmp_path: Path, samples: FloatArray, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    check_target(tmp_path / name)
+    received: list[bytes] = []
+    receiver = threading.Thread(target=lambda: received.append((tmp_path / name).read_bytes()))
+    receiver.start()
+    with SoundWriter(tmp_path / name, 16000) as writer:
+        writer.write(samples)
+    receiver.join()
+    assert soundfile.info(io.BytesIO(received[0])).format == ("FLAC" if name == "pipe.flac" else "WAV")
+    assert len(read_audio(io.BytesIO(received[0])).samples) == len(samples)
+    assert (tmp_path / name).is_fifo()
+
+
+def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").mkdir()
+    with pytest.raises(AudioError, match=r"x\.wav: can't be written \(Is a directory\)"):
+        write_audio(tmp_path / "x.wav", Waveform(np.zeros(10, np.float32), 16000))
+    assert (tmp_path / "x.wav").is_dir()
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.ogg", "x.opus"])
+def test_a_full_disk_is_noticed_at_once(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, 30_000).astype(np.float32)
+    written = 0
+
+    def write() -> None:
+        nonlocal written
+        with SoundWriter(tmp_path / name, 16000) as writer:
+            while written < 20:
+                written += 1
+                writer.write(noise)
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(AudioError, match=rf"{name}: can't be written \(File too large\)"):
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert written < 10
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.flac"])
+def test_memory_does_not_grow_with_what_is_written(tmp_path: Path, samples: FloatArray, name: str) -> None:
+    tracemalloc.start()
+    try:
+        with SoundWriter(tmp_path / name, 16000) as writer:
+            for _ in range(100):
+                writer.write(samples)
+        # All of it would be 58 MB.
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert soundfile.info(tmp_path / name).frames == 100 * len(samples)
+
+
+def test_targets_can_be_checked_before(tmp_path: Path) -> None:
+    check_target(tmp_path / "x.wav", "FLOAT")
+    check_target(tmp_path / "x.flac", "PCM_24")
+    check_target("/dev/null")
+    with pytest.raises(
+        AudioError, match=r"x\.opus: OGG with FLOAT can't be written; samples of floats need \.wav"
+    ):
+        check_target(tmp_path / "x.opus", "FLOAT")
+    with pytest.raises(AudioError, match="its suffix should say the format"):
+        check_target(tmp_path)

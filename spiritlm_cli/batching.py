@@ -1,0 +1,223 @@
+"""Many items through a network, some at a time: read ahead by threads, packed by length, given back in order.
+
+An item (a clip, a token line) is opened into pieces (windows of sound, of units); a batch is made of pieces of any
+items. What is computed of a piece must not depend on the others in its batch: then neither does any answer depend on
+how the batches fell out, which is as chance and the machine's speed have it.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from spiritlm_cli.errors import SpiritLMError
+
+Item = TypeVar("Item")
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+# Items that wait for their turn or have been computed out of turn; what they hold is bounded by `ahead` as well.
+_IN_FLIGHT = 1024
+# Pieces that the item whose turn it is may be ahead of its consumer, whatever the others hold.
+_OWN = 2
+
+
+@dataclass(eq=False)
+class _Entry(Generic[Item, Piece, Result]):
+    """An item on its way. results: by place, of the pieces that have been computed and not been given back.
+
+    read: its pieces so far; given: how many results have been given back; closed: whether all pieces are read, or
+    (error) reading them failed.
+    """
+
+    item: Item
+    results: dict[int, Result] = field(default_factory=dict)
+    sizes: deque[float] = field(default_factory=deque)
+    read: int = 0
+    given: int = 0
+    closed: bool = False
+    error: BaseException | None = None
+
+
+@dataclass(eq=False)
+class _Waiting(Generic[Item, Piece, Result]):
+    """A piece that has been read and not been computed."""
+
+    entry: _Entry[Item, Piece, Result]
+    place: int
+    piece: Piece
+    size: float
+
+
+class Batches(Generic[Item, Piece, Result]):
+    """Iterate over it: each item in order, with an iterator over the results of its pieces, in order.
+
+    That iterator raises the SpiritLMError that `pieces` raised, in its place; the next items are not touched by it.
+    What is left of it when the next item is asked for is lost. An error of `items` itself is raised when all before
+    it have been given.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        pieces: Callable[[Item], Iterable[Piece]],
+        work: Callable[[Sequence[Piece]], Sequence[Result]],
+        *,
+        size: Callable[[Piece], float],
+        budget: float,
+        ahead: float | None = None,
+        workers: int = 1,
+    ) -> None:
+        """pieces: of an item, called in one of `workers` threads, and may be lazy. work: of a batch, called in the
+        thread that iterates. size: of a piece, seconds as a rule; a batch is of one piece, or of so many that their
+        number times the longest is within `budget`. ahead: sizes in all that may be read or computed before their
+        turn (None: four times the budget).
+        """
+        self._items, self._pieces, self._work, self._size = items, pieces, work, size
+        self._budget = budget
+        self._ahead = 4 * budget if ahead is None else ahead
+        self._workers = max(1, workers)
+        self._changed = threading.Condition()
+        self._entries: deque[_Entry[Item, Piece, Result]] = deque()
+        self._waiting: list[_Waiting[Item, Piece, Result]] = []
+        self._held = 0.0
+        self._ended = False
+        self._stopped = False
+        self._failure: BaseException | None = None
+
+    def __iter__(self) -> Iterator[tuple[Item, Iterator[Result]]]:
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="reader")
+        # A daemon, because nothing wakes a thread that waits for a line on stdin.
+        threading.Thread(target=self._feed, args=(pool,), name="feeder", daemon=True).start()
+        try:
+            while entry := self._next_entry():
+                with closing(self._results(entry)) as results:
+                    yield entry.item, results
+                self._drop(entry)
+            if self._failure:
+                raise self._failure
+        finally:
+            with self._changed:
+                self._stopped = True
+                self._changed.notify_all()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    # What the threads do.
+
+    def _feed(self, pool: ThreadPoolExecutor) -> None:
+        """Take the items one after another, and have each read."""
+        try:
+            for item in self._items:
+                entry: _Entry[Item, Piece, Result] = _Entry(item)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopped or len(self._entries) < _IN_FLIGHT)
+                    if self._stopped:
+                        return
+                    self._entries.append(entry)
+                    pool.submit(self._read, entry)
+                    self._changed.notify_all()
+        except BaseException as error:  # whatever it is, it is raised where the items are asked for
+            self._failure = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _read(self, entry: _Entry[Item, Piece, Result]) -> None:
+        """Read an item's pieces as fast as there is room for them."""
+        try:
+            for piece in self._pieces(entry.item):
+                if not self._add(entry, piece):
+                    return
+        except BaseException as error:
+            entry.error = error
+        with self._changed:
+            entry.closed = True
+            self._changed.notify_all()
+
+    def _add(self, entry: _Entry[Item, Piece, Result], piece: Piece) -> bool:
+        """Put a piece with those that wait, when there is room; False where nobody waits for it any more."""
+        size = self._size(piece)
+
+        def room() -> bool:
+            if self._stopped or entry.closed:
+                return True
+            if self._held + size <= self._ahead:
+                return True
+            return entry is self._entries[0] and entry.read - entry.given < _OWN
+
+        with self._changed:
+            self._changed.wait_for(room)
+            if self._stopped or entry.closed:
+                return False
+            self._waiting.append(_Waiting(entry, entry.read, piece, size))
+            entry.sizes.append(size)
+            entry.read += 1
+            self._held += size
+            self._changed.notify_all()
+        return True
+
+    # What the thread does that iterates.
+
+    def _next_entry(self) -> _Entry[Item, Piece, Result] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._entries or self._ended)
+            return self._entries[0] if self._entries else None
+
+    def _results(self, entry: _Entry[Item, Piece, Result]) -> Iterator[Result]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: entry.given in entry.results or self._waiting or self._exhausted(entry)
+                )
+                if entry.given in entry.results:
+                    result = entry.results.pop(entry.given)
+                    entry.given += 1
+                    self._held -= entry.sizes.popleft()
+                    self._changed.notify_all()
+                    batch = []
+                elif self._exhausted(entry):
+                    break
+                else:
+                    batch = self._take_batch()
+            if not batch:
+                yield result
+                continue
+            results = self._work([waiting.piece for waiting in batch])
+            with self._changed:
+                for waiting, result in zip(batch, results, strict=True):
+                    waiting.entry.results[waiting.place] = result
+        if isinstance(entry.error, SpiritLMError):
+            raise entry.error
+        if entry.error:
+            raise RuntimeError(f"reading {entry.item} failed") from entry.error
+
+    def _exhausted(self, entry: _Entry[Item, Piece, Result]) -> bool:
+        return entry.closed and entry.given == entry.read
+
+    def _take_batch(self) -> list[_Waiting[Item, Piece, Result]]:
+        """The piece that has waited longest of those whose item comes first, and those next to it in length."""
+        order = {id(entry): place for place, entry in enumerate(self._entries)}
+        first = min(self._waiting, key=lambda waiting: (order[id(waiting.entry)], waiting.place))
+        rest = sorted((w for w in self._waiting if w is not first), key=lambda w: abs(w.size - first.size))
+        batch, longest = [first], first.size
+        for waiting in rest:
+            longest = max(longest, waiting.size)
+            if longest * (len(batch) + 1) > self._budget:
+                break
+            batch.append(waiting)
+        taken = set(map(id, batch))
+        self._waiting = [waiting for waiting in self._waiting if id(waiting) not in taken]
+        return batch
+
+    def _drop(self, entry: _Entry[Item, Piece, Result]) -> None:
+        """The item is done with, whether or not all of it was asked for."""
+        with self._changed:
+            entry.closed = True
+            self._held -= sum(entry.sizes)
+            self._waiting = [waiting for waiting in self._waiting if waiting.entry is not entry]
+            self._entries.popleft()
+            self._changed.notify_all()
