@@ -1,8 +1,15 @@
 """Where models run."""
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from spiritlm_cli.errors import SpiritLMError
+
+# What a second of sound takes of a GPU's memory while it goes through the release's networks, on the safe side.
+_BYTES_A_SECOND = 16 << 20
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -18,3 +25,30 @@ def find_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError) as error:
         # An AssertionError is how torch says that it was built without CUDA.
         raise SpiritLMError(f"device {name} can't be used: {str(error).splitlines()[0]}") from error
+
+
+def find_dtype(name: str, device: torch.device) -> torch.dtype:
+    """What to compute with: float32, bfloat16 or float16. Raises SpiritLMError where the device can't."""
+    if name == "float16" and device.type == "cpu":
+        raise SpiritLMError("float16 needs a GPU; on a CPU take float32 or bfloat16")
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """A new array as a tensor; to a GPU it is copied while the host goes on."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def default_batch_seconds(device: torch.device) -> float:
+    """How much sound to compute at once: on a GPU what fits in half of its free memory, up to 20 minutes.
+
+    A CPU gains from a batch only that short clips share the reading of the weights, which 20 s do.
+    """
+    if device.type != "cuda":
+        return 20.0
+    free, _ = torch.cuda.mem_get_info(device)
+    return min(max(free / 2 / _BYTES_A_SECOND, 20.0), 1200.0)

@@ -1,9 +1,22 @@
-"""The network that HuBERT base and wav2vec2 base share: convolutions over the waveform, then a transformer."""
+"""The network that HuBERT base and wav2vec2 base share: convolutions over the waveform, then a transformer.
 
+Clips of any lengths go through it together without padding: where a frame is computed from its own clip alone
+(convolutions, attention) each clip is by itself, and where a frame is computed from nothing but itself (all linear
+layers and norms) the frames of all clips stand in one matrix. What becomes of a clip does not depend on the others.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from spiritlm_cli.speech.layers import Conv, Linear, apart, linear
+
+# Frames that leave the convolutions at a time: enough to be quick, few enough that memory does not grow with a clip.
+_CHUNK = 100
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,14 @@ class EncoderConfig:
             raise ValueError(f"{self.heads} heads don't divide a width of {self.dim}")
 
     @property
+    def hop(self) -> int:
+        """Samples from frame to frame."""
+        hop = 1
+        for _, _, stride in self.conv:
+            hop *= stride
+        return hop
+
+    @property
     def receptive_field(self) -> int:
         """Samples that one frame sees through the convolutions; no clip can be shorter."""
         field, hop = 1, 1
@@ -42,22 +63,58 @@ class ConvFeatures(nn.Module):
     """The feature extractor. GroupNorm with one group a channel follows the first convolution: it normalises over
     time, so what a frame becomes depends on the whole clip."""
 
-    def __init__(self, layers: tuple[tuple[int, int, int], ...]) -> None:
+    def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        channels = [1, *(layer[0] for layer in layers)]
+        self.hop, self.receptive_field = config.hop, config.receptive_field
+        channels = [1, *(layer[0] for layer in config.conv)]
         self.convs = nn.ModuleList(
-            nn.Conv1d(channels[i], out, kernel, stride, bias=False)
-            for i, (out, kernel, stride) in enumerate(layers)
+            Conv(channels[i], out, kernel, stride, bias=False)
+            for i, (out, kernel, stride) in enumerate(config.conv)
         )
         self.norm = nn.GroupNorm(channels[1], channels[1])
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """(batch, samples) to (batch, frames, channels)."""
-        x = waveform[:, None]
-        for i, conv in enumerate(self.convs):
-            x = conv(x)
-            x = F.gelu(self.norm(x) if i == 0 else x)
-        return x.transpose(1, 2)
+        """(batch, samples), all of one length, to (batch, frames, channels)."""
+        first = [self._first(clip) for clip in waveform]
+        if torch.is_grad_enabled():
+            return self._convolved(waveform, first)
+        frames = (waveform.shape[1] - self.receptive_field) // self.hop + 1
+        out = waveform.new_empty(len(waveform), frames, self.convs[-1].out_channels)
+        for i, clip in enumerate(waveform):
+            for start in range(0, frames, _CHUNK):
+                stop = min(start + _CHUNK, frames)
+                seen = clip[start * self.hop : (stop - 1) * self.hop + self.receptive_field]
+                out[i, start:stop] = self._convolved(seen[None], first[i : i + 1])[0]
+        return out
+
+    def _first(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """The first convolution with the norm after it, as one: weight (channels, kernel) and bias (channels,).
+
+        A convolution's mean and variance over a clip follow from those of what it sees: with the mean m and the
+        covariance C of all stretches of the kernel's length, those of the channel with weight w are w·m and w·C·w.
+        """
+        conv = self.convs[0]
+        # Double, because C of a waveform is nearly singular, and w·C·w small against its entries.
+        seen = clip.double().unfold(0, conv.kernel_size[0], conv.stride[0])
+        mean = seen.mean(0)
+        centred = seen - mean
+        covariance = centred.T @ centred / len(seen)
+        weight = conv.weight[:, 0].double()
+        variance = ((weight @ covariance) * weight).sum(1)
+        scale = self.norm.weight.double() / torch.sqrt(variance + self.norm.eps)
+        bias = self.norm.bias.double() - (weight @ mean) * scale
+        return (weight * scale[:, None]).to(clip.dtype), bias.to(clip.dtype)
+
+    def _convolved(self, waveform: Tensor, first: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """waveform: (batch, samples). first: of each clip, what `_first` says. Returns (batch, frames, channels)."""
+        conv = self.convs[0]
+        seen = waveform.unfold(1, conv.kernel_size[0], conv.stride[0])
+        x = torch.stack(
+            [linear(clip, weight, bias, "gelu") for clip, (weight, bias) in zip(seen, first, strict=True)]
+        )
+        for conv in self.convs[1:]:
+            x = conv(x, "gelu")
+        return x
 
 
 class PositionalConv(nn.Module):
@@ -65,11 +122,12 @@ class PositionalConv(nn.Module):
 
     def __init__(self, dim: int, kernel: int, groups: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=groups)
+        self.conv = Conv(dim, dim, kernel, padding=kernel // 2, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, frames, dim) to the same."""
-        return F.gelu(self.conv(x.transpose(1, 2))[..., : x.shape[1]]).transpose(1, 2)
+        out: Tensor = self.conv(x, "gelu")
+        return out[:, : x.shape[1]]
 
 
 class EncoderLayer(nn.Module):
@@ -78,55 +136,96 @@ class EncoderLayer(nn.Module):
     def __init__(self, dim: int, ffn_dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query = nn.Linear(dim, dim)
-        self.key = nn.Linear(dim, dim)
-        self.value = nn.Linear(dim, dim)
-        self.out = nn.Linear(dim, dim)
+        self.query = Linear(dim, dim)
+        self.key = Linear(dim, dim)
+        self.value = Linear(dim, dim)
+        self.out = Linear(dim, dim)
         self.attention_norm = nn.LayerNorm(dim)
-        self.inner = nn.Linear(dim, ffn_dim)
-        self.outer = nn.Linear(ffn_dim, dim)
+        self.inner = Linear(dim, ffn_dim)
+        self.outer = Linear(ffn_dim, dim)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor, dropout: float = 0.0) -> Tensor:
-        """(batch, frames, dim) to the same. dropout: of both residual branches, for training."""
-        query, key, value = (
-            f(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for f in (self.query, self.key, self.value)
-        )
-        attended = self.out(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+    def forward(self, x: Tensor, frames: Sequence[int], dropout: float = 0.0) -> Tensor:
+        """x: (all frames, dim), `frames` of each clip one after another. Returns the same.
+
+        dropout: of both residual branches, for training.
+        """
+        heads = [f(x).unflatten(-1, (self.heads, -1)) for f in (self.query, self.key, self.value)]
+        attended = self.out(attend(*heads, frames).flatten(1))
         x = self.attention_norm(x + F.dropout(attended, dropout, dropout > 0))
-        fed = self.outer(F.gelu(self.inner(x)))
+        fed = self.outer(self.inner(x, "gelu"))
         out: Tensor = self.norm(x + F.dropout(fed, dropout, dropout > 0))
         return out
 
 
 class SpeechEncoder(nn.Module):
-    """Waveform to the hidden states of a transformer layer."""
+    """Waveforms to the hidden states of a transformer layer."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
         channels = config.conv[-1][0]
-        self.features = ConvFeatures(config.conv)
+        self.features = ConvFeatures(config)
         self.feature_norm = nn.LayerNorm(channels)
-        self.projection = nn.Linear(channels, config.dim) if config.projected else nn.Identity()
+        self.projection = Linear(channels, config.dim) if config.projected else nn.Identity()
         self.position = PositionalConv(config.dim, config.position_kernel, config.position_groups)
         self.norm = nn.LayerNorm(config.dim)
         self.layers = nn.ModuleList(
             EncoderLayer(config.dim, config.ffn_dim, config.heads) for _ in range(config.layers)
         )
 
-    def embed(self, waveform: Tensor) -> Tensor:
-        """(batch, samples) at 16 kHz to what the transformer takes, (batch, frames, dim), positions not yet added."""
-        projected: Tensor = self.projection(self.feature_norm(self.features(waveform)))
-        return projected
+    def embed(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
+        """waveforms: each (samples,) at 16 kHz. Returns what the transformer takes, positions not yet added:
+        (frames, dim) of each."""
+        features = apart(self.features, waveforms)
+        frames = [len(clip) for clip in features]
+        projected: Tensor = self.projection(self.feature_norm(torch.cat(features)))
+        return list(projected.split(frames))
 
-    def contextualize(self, x: Tensor, dropout: float = 0.0) -> Tensor:
-        """(batch, frames, dim) through the transformer to the same."""
-        x = F.dropout(self.norm(x + self.position(x)), dropout, dropout > 0)
+    def contextualize(self, clips: Sequence[Tensor], dropout: float = 0.0) -> list[Tensor]:
+        """clips: each (frames, dim). Returns them through the transformer."""
+        frames = [len(clip) for clip in clips]
+        x = torch.cat(tuple(clips)) + torch.cat(apart(self.position, clips))
+        x = F.dropout(self.norm(x), dropout, dropout > 0)
         for layer in self.layers:
-            x = layer(x, dropout)
-        return x
+            x = layer(x, frames, dropout)
+        return list(x.split(frames))
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """(batch, samples), all of one length of at least `config.receptive_field`, to (batch, frames, dim)."""
-        return self.contextualize(self.embed(waveform))
+    def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
+        """waveforms: each (samples,), at least `config.receptive_field`. Returns (frames, dim) of each."""
+        dtype = self.norm.weight.dtype
+        return self.contextualize(self.embed([waveform.to(dtype) for waveform in waveforms]))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, frames: Sequence[int]) -> Tensor:
+    """Softmax attention of each clip's frames to that clip's frames.
+
+    query, key, value: (all frames, heads, dim), `frames` of each clip one after another. Returns the same shape.
+    """
+    if len(set(frames)) == 1:
+        clips = (x.unflatten(0, (len(frames), -1)).transpose(1, 2) for x in (query, key, value))
+        return F.scaled_dot_product_attention(*clips).transpose(1, 2).flatten(0, 1)
+    if query.is_cpu:
+        triples = zip(query.split(frames), key.split(frames), value.split(frames), strict=True)
+        return torch.cat([attend(*triple, [len(triple[0])]) for triple in triples])
+    # One call for all: on a GPU a call costs more than the frames that pad the shorter clips.
+    places, mask = _padding(tuple(frames), query.device)
+    clips = (_padded(x, places, mask).transpose(1, 2) for x in (query, key, value))
+    out = F.scaled_dot_product_attention(*clips, attn_mask=mask[:, None, None])
+    return out.transpose(1, 2).flatten(0, 1)[places]
+
+
+def _padded(x: Tensor, places: Tensor, mask: Tensor) -> Tensor:
+    """x: (all frames, …). Returns (clips, longest, …)."""
+    rows = x.new_zeros(mask.numel(), *x.shape[1:]).index_copy(0, places, x)
+    return rows.unflatten(0, tuple(mask.shape))
+
+
+@lru_cache(maxsize=4)
+def _padding(frames: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where the frames of all clips stand in a padded batch, (all frames,); what is real there, (clips, longest).
+
+    Kept from layer to layer, so that the device is given it once.
+    """
+    real = torch.arange(max(frames)) < torch.tensor(frames)[:, None]
+    return real.flatten().nonzero()[:, 0].to(device), real.to(device)

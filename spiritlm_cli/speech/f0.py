@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,13 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spiritlm_cli.audio.clip import FloatArray
+from spiritlm_cli.speech import fcpe
+from spiritlm_cli.speech.windows import RATE, WINDOW, cut
 
-RATE = 16000
 HOP = 80
-# Longer clips are tracked in pieces, so that memory does not grow with them.
-PIECE = 100 * RATE
-# The trackers need some sound: a last piece that is no longer than this is tracked with the one before.
-SHORTEST = 1280
 
 Method = Literal["fcpe", "pyaapt"]
 
@@ -45,47 +43,51 @@ class F0Tracker(ABC):
     highest: float = np.inf
 
     @abstractmethod
-    def voiced_f0(self, samples: FloatArray) -> FloatArray:
-        """samples: (samples,) at 16 kHz. Returns (frames,) Hz, 0 where there is no voice."""
+    def voiced_f0(self, windows: Sequence[FloatArray]) -> list[FloatArray]:
+        """windows: each (samples,) at 16 kHz, at least 80 ms. Returns (frames,) Hz of each, 0 where there is no
+        voice: what it would be of each alone."""
 
     def __call__(self, samples: FloatArray) -> F0Track:
         """samples: (samples,) float32 at 16 kHz, at least 1280. Returns a frame for every 80 samples."""
-        starts = range(0, max(1, len(samples) - SHORTEST), PIECE)
-        parts = []
-        for start in starts[:-1]:
-            # the frame at the end of a piece is the first of the next
-            parts.append(self.voiced_f0(samples[start : start + PIECE])[: PIECE // self.hop])
-        parts.append(self.voiced_f0(samples[starts[-1] :]))
-        f0 = np.concatenate(parts).astype(np.float32)
+        windows = cut(samples)
+        return self.join([f0 for window in windows for f0 in self.voiced_f0([window])], len(samples))
+
+    def join(self, parts: Sequence[FloatArray], samples: int) -> F0Track:
+        """The track of a clip of so many samples from what `voiced_f0` says of its windows."""
+        # the frame at the end of a window is the first of the next
+        whole = [*(part[: WINDOW // self.hop] for part in parts[:-1]), parts[-1]]
+        f0 = np.concatenate(whole).astype(np.float32)
         voiced = f0 > 0
         f0 = np.minimum(interpolate(f0, voiced), np.float32(self.highest))
         if self.hop == HOP:
             return F0Track(f0, voiced)
         both = torch.from_numpy(np.stack([f0, voiced.astype(np.float32)]))
-        both = F.interpolate(both[None], size=len(samples) // HOP + 1, mode="nearest")[0]
+        both = F.interpolate(both[None], size=samples // HOP + 1, mode="nearest")[0]
         return F0Track(both[0].numpy(), both[1].numpy() > 0)
 
 
 class FcpeTracker(F0Tracker):
-    """FCPE (Luo et al. 2025, arXiv 2509.15140) as torchfcpe has it."""
+    """FCPE, set as in the release."""
 
-    hop = 160
+    hop = fcpe.HOP
     threshold = 0.05
     lowest = 50.0
     highest = 1100.0
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
-        from spiritlm_cli.speech.fcpe import load_fcpe
-
         self.device = torch.device(device)
-        self.network = load_fcpe(str(device))
+        self.network = fcpe.Fcpe.load().to(self.device)
 
-    def voiced_f0(self, samples: FloatArray) -> FloatArray:
-        waveform = torch.tensor(samples, device=self.device)[None, :, None]
-        found: Tensor = self.network(waveform, RATE, decoder_mode="local_argmax", threshold=self.threshold)
-        f0: FloatArray = found[0, :, 0].cpu().numpy()
-        f0[f0 < self.lowest] = 0
-        return f0
+    @torch.inference_mode()
+    def voiced_f0(self, windows: Sequence[FloatArray]) -> list[FloatArray]:
+        return self.hear([torch.tensor(window, device=self.device) for window in windows])
+
+    def hear(self, waveforms: Sequence[Tensor]) -> list[FloatArray]:
+        """`voiced_f0` of what is on the device already."""
+        found = torch.cat(self.network(waveforms, self.threshold))
+        f0: FloatArray = torch.where(found < self.lowest, 0, found).float().cpu().numpy()
+        frames = [len(waveform) // self.hop + 1 for waveform in waveforms]
+        return np.split(f0, np.cumsum(frames)[:-1])
 
 
 class YaaptTracker(F0Tracker):
@@ -97,7 +99,10 @@ class YaaptTracker(F0Tracker):
     nccf_threshold = 0.25
     peak = 0.95
 
-    def voiced_f0(self, samples: FloatArray) -> FloatArray:
+    def voiced_f0(self, windows: Sequence[FloatArray]) -> list[FloatArray]:
+        return [self._voiced_f0(window) for window in windows]
+
+    def _voiced_f0(self, samples: FloatArray) -> FloatArray:
         from amfm_decompy import basic_tools, pYAAPT
 
         loudest = float(np.abs(samples).max())

@@ -1,55 +1,157 @@
-"""The one place where torchfcpe is imported, with what its import needs.
+"""FCPE (Luo et al. 2025, arXiv 2509.15140): a network from log-mel spectra to F0, with the weights in torchfcpe.
 
-It imports torchaudio's Resample, and uses it for other rates than 16 kHz only, which is never asked of it here.
+The package brings the weights alone: its own module imports torchaudio and prints to stdout, and its network hears
+one clip at a time. Constants are those of the configuration that stands beside the weights.
 """
 
-import contextlib
-import io
-import os
-import sys
-from typing import TYPE_CHECKING
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
 
-from spiritlm_cli.torchaudio_guard import torchaudio_resample
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.speech.layers import Conv, Linear, apart
+from spiritlm_cli.speech.names import renamed
+from spiritlm_cli.speech.weight_norm import fold
+from spiritlm_cli.speech.windows import RATE
 
-    from torch import nn
+HOP = 160
+FFT = 1024
+MELS = 128
+QUIETEST = 1e-5
+DIM = 512
+LAYERS = 6
+GROUPS = 4
+KERNEL = 31
+BINS = 360
+LOWEST, HIGHEST = 32.7, 1975.5
+# Bins to either side of the likeliest that the answer is averaged over ("local argmax").
+NEIGHBOURS = 4
 
-
-def load_fcpe(device: str) -> "nn.Module":
-    """The network in torchfcpe: called with (batch, samples, 1) and 16000, the rate, it gives F0 in Hz."""
-    with torchaudio_resample(), _light_import(), contextlib.redirect_stdout(io.StringIO()):
-        import torchfcpe
-        from torchfcpe import mel_extractor, models_infer, tools
-    for module in (mel_extractor, models_infer, tools):
-        # They print what they are doing and what they think of the samples, to stdout, which is data only.
-        module.print = _silent
-    network: nn.Module = torchfcpe.spawn_bundled_infer_model(device)
-    return network
-
-
-@contextlib.contextmanager
-def _light_import() -> "Iterator[None]":
-    """While torchfcpe is being imported: let it find no librosa, unless that is imported already.
-
-    It is slow to import, and of it torchfcpe wants mel filters, of which it has a copy. The import also sets an
-    environment variable, which would make torch's caches of CPU convolutions small: it is put back.
-    """
-    hidden = "librosa.filters" not in sys.modules
-    environment = os.environ.get("LRU_CACHE_CAPACITY")
-    if hidden:
-        sys.modules["librosa.filters"] = None  # type: ignore[assignment]  # to the import system: missing
-    try:
-        yield
-    finally:
-        if hidden:
-            sys.modules.pop("librosa.filters", None)
-        if environment is None:
-            os.environ.pop("LRU_CACHE_CAPACITY", None)
-        else:
-            os.environ["LRU_CACHE_CAPACITY"] = environment
+_NAMES = {
+    "input_stack.0": "first",
+    "input_stack.1": "group_norm",
+    "input_stack.3": "second",
+    "net.encoder_layers.{}.conformer.net.0": "layers.{}.norm",
+    "net.encoder_layers.{}.conformer.net.2": "layers.{}.widen",
+    "net.encoder_layers.{}.conformer.net.4.conv": "layers.{}.conv",
+    "net.encoder_layers.{}.conformer.net.6": "layers.{}.narrow",
+    "norm": "norm",
+    "output_proj": "output",
+}
+# Tables, and the norms before attention, of which these weights have none.
+_UNUSED = ("cent_table", "gaussian_blurred_cent_mask", *(f"net.encoder_layers.{n}.norm." for n in range(LAYERS)))
 
 
-def _silent(*_: object, **__: object) -> None:
-    pass
+class ConvLayer(nn.Module):
+    """A conformer's convolution module: (all frames, dim) to the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(DIM)
+        self.widen = Linear(DIM, 4 * DIM)
+        self.conv = Conv(2 * DIM, 2 * DIM, KERNEL, padding=KERNEL // 2, groups=2 * DIM)
+        self.narrow = Linear(2 * DIM, DIM)
+
+    def forward(self, x: Tensor, frames: Sequence[int]) -> Tensor:
+        gated = F.glu(self.widen(self.norm(x)), -1)
+        mixed: Tensor = F.silu(torch.cat(apart(self.conv, gated.split(frames))))
+        return x + self.narrow(mixed)
+
+
+class Fcpe(nn.Module):
+    """Waveforms to F0, a frame for every 160 samples; clips of any lengths go through it together, each as if alone."""
+
+    filters: Tensor
+    window: Tensor
+    cents: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = Conv(MELS, DIM, 3, padding=1)
+        self.group_norm = nn.GroupNorm(GROUPS, DIM)
+        self.second = Conv(DIM, DIM, 3, padding=1)
+        self.layers = nn.ModuleList(ConvLayer() for _ in range(LAYERS))
+        self.norm = nn.LayerNorm(DIM)
+        self.output = Linear(DIM, BINS)
+
+    @classmethod
+    def load(cls) -> "Fcpe":
+        """The network with torchfcpe's weights. Raises CheckpointError where they are not there."""
+        found = importlib.util.find_spec("torchfcpe")
+        if found is None or found.origin is None:
+            raise CheckpointError("the package torchfcpe is missing, which has FCPE's weights; or use --f0 pyaapt")
+        path = Path(found.origin).parent / "assets" / "fcpe_c_v001.pt"
+        file = fold(read_tensors(path))
+        pointwise = {name for name in file.tensors if name.endswith(("net.2.weight", "net.6.weight"))}
+        for name in pointwise:
+            file.tensors[name] = file.tensors[name][..., 0]
+        model = unset(cls, path)
+        load_into(model, file, rename=lambda name: renamed(name, _NAMES), ignore=_UNUSED)
+        model.register_buffer("filters", torch.from_numpy(mel_filters()), persistent=False)
+        model.register_buffer("window", torch.hann_window(FFT), persistent=False)
+        cents = torch.linspace(*(1200 * torch.log2(torch.tensor([LOWEST, HIGHEST]) / 10)).tolist(), BINS)
+        model.register_buffer("cents", cents, persistent=False)
+        return model.eval().requires_grad_(False)
+
+    def forward(self, waveforms: Sequence[Tensor], threshold: float) -> list[Tensor]:
+        """waveforms: each (samples,) at 16 kHz. Returns (samples // 160 + 1,) Hz of each, 0 where the likeliest
+        bin has a probability of `threshold` or less: no voice."""
+        clips = apart(self._stem, [self.log_mel(waveform) for waveform in waveforms])
+        frames = [len(clip) for clip in clips]
+        x = torch.cat(clips)
+        for layer in self.layers:
+            x = layer(x, frames)
+        logits = self.output(self.norm(x)).split(frames)
+        return [self._hertz(torch.sigmoid(clip), threshold) for clip in logits]
+
+    def log_mel(self, waveform: Tensor) -> Tensor:
+        """(samples,) to (samples // 160 + 1, 128): the natural logarithm of magnitudes, at least 1e-5."""
+        margin = (FFT - HOP) // 2
+        missing = max(margin, FFT - len(waveform) - margin)
+        mode = "reflect" if missing < len(waveform) else "constant"
+        padded = F.pad(waveform[None], (margin, missing), mode=mode)[0]
+        spectrum = torch.stft(padded, FFT, HOP, window=self.window, center=False, return_complex=True)
+        magnitude = torch.sqrt(spectrum.real.square() + spectrum.imag.square() + 1e-9)
+        mel = torch.log(torch.clamp(self.filters @ magnitude, min=QUIETEST)).T
+        frames = len(waveform) // HOP + 1
+        return torch.cat([mel, mel[-1:]])[:frames]
+
+    def _stem(self, mel: Tensor) -> Tensor:
+        """(batch, frames, mels) to (batch, frames, dim); the norm is over a clip's time."""
+        x = self.first(mel).unflatten(2, (GROUPS, -1))
+        variance, mean = torch.var_mean(x, dim=(1, 3), keepdim=True, correction=0)
+        x = ((x - mean) / torch.sqrt(variance + self.group_norm.eps)).flatten(2)
+        x = F.leaky_relu(x * self.group_norm.weight + self.group_norm.bias)
+        out: Tensor = self.second(x)
+        return out
+
+    def _hertz(self, likely: Tensor, threshold: float) -> Tensor:
+        """(frames, bins) to (frames,): the mean of the bins about the likeliest, weighted by their probability."""
+        highest, best = likely.max(1, keepdim=True)
+        near = torch.arange(-NEIGHBOURS, NEIGHBOURS + 1, device=likely.device)
+        # past the ends the last bin counts several times
+        places = (best + near).clamp(0, BINS - 1)
+        weights = likely.gather(1, places)
+        cents = (self.cents[places] * weights).sum(1) / weights.sum(1)
+        return torch.where(highest[:, 0] > threshold, 10 * 2 ** (cents / 1200), 0)
+
+
+def mel_filters() -> NDArray[np.float32]:
+    """(mels, FFT // 2 + 1): triangles of equal area, on the mel scale of Slaney's Auditory Toolbox (1998): linear
+    below 1 kHz, where a mel is 200/3 Hz, logarithmic above, where 27 mels are a factor of 6.4."""
+    linear, knee, step = 200 / 3, 1000.0, np.log(6.4) / 27
+    highest = knee / linear + np.log(RATE / 2 / knee) / step
+    mels = np.linspace(0, highest, MELS + 2)
+    hertz = np.where(mels < knee / linear, mels * linear, knee * np.exp(step * (mels - knee / linear)))
+    bins = np.linspace(0, RATE / 2, FFT // 2 + 1)
+    rising = (bins - hertz[:-2, None]) / (hertz[1:-1] - hertz[:-2])[:, None]
+    falling = (hertz[2:, None] - bins) / (hertz[2:] - hertz[1:-1])[:, None]
+    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (hertz[2:] - hertz[:-2]))[:, None]
+    return filters.astype(np.float32)

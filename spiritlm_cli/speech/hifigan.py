@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from spiritlm_cli.checkpoints.config import from_mapping, read_json
+from spiritlm_cli.speech.layers import Conv, ConvTranspose
 
 SLOPE = 0.1
 LAST_SLOPE = 0.01
@@ -123,7 +124,7 @@ class HifiGan(nn.Module):
         if config.multistyle:
             self.style = nn.Embedding(config.num_styles, config.embedding_dim)
         self.dur_predictor = DurationPredictor(config.dur_predictor_params)
-        self.conv_pre = nn.Conv1d(config.model_in_dim, channels, 7, padding=3)
+        self.conv_pre = Conv(config.model_in_dim, channels, 7, padding=3)
         self.ups = nn.ModuleList()
         self.resblocks = nn.ModuleList()
         block = ResBlock1 if config.resblock == "1" else ResBlock2
@@ -132,12 +133,12 @@ class HifiGan(nn.Module):
         ):
             narrow = max(channels // 2 ** (i + 1), 1)
             wide = max(channels // 2**i, 1)
-            self.ups.append(nn.ConvTranspose1d(wide, narrow, kernel, rate, padding=(kernel - rate) // 2))
+            self.ups.append(ConvTranspose(wide, narrow, kernel, rate, padding=(kernel - rate) // 2))
             for size, dilations in zip(
                 config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
             ):
                 self.resblocks.append(block(narrow, size, dilations))
-        self.conv_post = nn.Conv1d(narrow, 1, 7, padding=3)
+        self.conv_post = Conv(narrow, 1, 7, padding=3)
         if weight_normed:
             for name, module in list(self.named_modules()):
                 if isinstance(module, nn.Conv1d | nn.ConvTranspose1d) and not name.startswith(
@@ -151,23 +152,26 @@ class HifiGan(nn.Module):
         speaker: Tensor | None = None,
         pitch: Tensor | None = None,
         style: Tensor | None = None,
+        lengths: Tensor | None = None,
     ) -> Tensor:
         """hubert: (batch, frames) unit ids at 25 Hz, repeats and all; speaker: (batch,) where there are any.
 
         Expressive: pitch and style are (batch, frames) unit ids. Base: style is (batch,) a style's number.
-        Returns (batch, frames * code_hop_size) float, in ±1.
+        lengths: (batch,) frames of each that are real (None: all); what stands after them changes nothing before.
+        Returns (batch, frames * code_hop_size) float, in ±1; of each the first `lengths * code_hop_size` count.
         """
-        x = self.conv_pre(self.embed(hubert, speaker, pitch, style).transpose(1, 2))
+        clear = _Clear(lengths, hubert.shape[1])
+        x = self.conv_pre(clear(self.embed(hubert, speaker, pitch, style)))
         kernels = len(self.config.resblock_kernel_sizes)
         for i, up in enumerate(self.ups):
-            x = up(F.leaky_relu(x, SLOPE))
+            x = clear(up(F.leaky_relu(clear(x), SLOPE)))
             blocks = self.resblocks[i * kernels : (i + 1) * kernels]
-            total = blocks[0](x)
+            total = blocks[0](x, clear)
             for block in blocks[1:]:
-                total = total + block(x)
+                total = total + block(x, clear)
             x = total / kernels
-        wave: Tensor = torch.tanh(self.conv_post(F.leaky_relu(x, LAST_SLOPE)))
-        return wave[:, 0]
+        wave: Tensor = torch.tanh(self.conv_post(F.leaky_relu(clear(x), LAST_SLOPE)))
+        return wave[..., 0]
 
     def embed(
         self,
@@ -197,7 +201,7 @@ class HifiGan(nn.Module):
 
     def durations(self, hubert: Tensor) -> Tensor:
         """hubert: (batch, units) without repeats. Returns (batch, units) int64, frames, each at least 1."""
-        return torch.round(torch.exp(self.log_durations(hubert)) - 1).long().clamp(min=1)
+        return whole_frames(self.log_durations(hubert))
 
     @property
     def context(self) -> int:
@@ -216,6 +220,25 @@ class HifiGan(nn.Module):
         return int(reach + 3 / rate) + 1
 
 
+class _Clear:
+    """Sets to 0 what stands after the end of each row of a batch, at whatever rate: convolutions pad with zeros, so
+    the end of a sound is as it would be if nothing came after it."""
+
+    def __init__(self, lengths: Tensor | None, frames: int) -> None:
+        self._lengths, self._frames = lengths, frames
+        self._masks: dict[int, Tensor] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(batch, frames at any rate, channels) to the same."""
+        if self._lengths is None:
+            return x
+        rate = x.shape[1] // self._frames
+        if rate not in self._masks:
+            places = torch.arange(x.shape[1], device=x.device)
+            self._masks[rate] = (places < rate * self._lengths[:, None])[..., None].to(x.dtype)
+        return x * self._masks[rate]
+
+
 class ResBlock1(nn.Module):
     """Residual pairs of convolutions, the first of each pair dilated."""
 
@@ -224,9 +247,10 @@ class ResBlock1(nn.Module):
         self.convs1 = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
         self.convs2 = nn.ModuleList(_conv(channels, size, 1) for _ in dilations)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, clear: _Clear) -> Tensor:
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
-            x = x + plain(F.leaky_relu(dilated(F.leaky_relu(x, SLOPE)), SLOPE))
+            inner = clear(dilated(F.leaky_relu(x, SLOPE), "leaky_relu", SLOPE))
+            x = clear(plain(inner, add=x))
         return x
 
 
@@ -237,9 +261,9 @@ class ResBlock2(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, clear: _Clear) -> Tensor:
         for conv in self.convs:
-            x = x + conv(F.leaky_relu(x, SLOPE))
+            x = clear(conv(F.leaky_relu(x, SLOPE), add=x))
         return x
 
 
@@ -250,20 +274,25 @@ class DurationPredictor(nn.Module):
         super().__init__()
         hidden, size = config.var_pred_hidden_dim, config.var_pred_kernel_size
         self.conv1 = nn.Sequential(
-            nn.Conv1d(config.encoder_embed_dim, hidden, size, padding=size // 2), nn.ReLU()
+            Conv(config.encoder_embed_dim, hidden, size, padding=size // 2), nn.ReLU()
         )
         self.ln1 = nn.LayerNorm(hidden)
-        self.conv2 = nn.Sequential(nn.Conv1d(hidden, hidden, size, padding=size // 2), nn.ReLU())
+        self.conv2 = nn.Sequential(Conv(hidden, hidden, size, padding=size // 2), nn.ReLU())
         self.ln2 = nn.LayerNorm(hidden)
         self.dropout = nn.Dropout(config.var_pred_dropout)
         self.proj = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.dropout(self.ln1(self.conv1(x.transpose(1, 2)).transpose(1, 2)))
-        x = self.dropout(self.ln2(self.conv2(x.transpose(1, 2)).transpose(1, 2)))
+        x = self.dropout(self.ln1(self.conv1(x)))
+        x = self.dropout(self.ln2(self.conv2(x)))
         predicted: Tensor = self.proj(x)
         return predicted.squeeze(2)
 
 
-def _conv(channels: int, size: int, dilation: int) -> nn.Conv1d:
-    return nn.Conv1d(channels, channels, size, dilation=dilation, padding=dilation * (size // 2))
+def whole_frames(log_durations: Tensor) -> Tensor:
+    """ln(1 + frames) of any shape to frames, int64, at least 1."""
+    return torch.round(torch.exp(log_durations) - 1).long().clamp(min=1)
+
+
+def _conv(channels: int, size: int, dilation: int) -> Conv:
+    return Conv(channels, channels, size, dilation=dilation, padding=dilation * (size // 2))

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -130,13 +130,11 @@ class Hubert(nn.Module):
         """The fewest samples that give a frame."""
         return self.config.encoder.receptive_field
 
-    def normalize(self, waveform: Tensor) -> Tensor:
-        """(batch, samples) as the network wants it."""
-        return F.layer_norm(waveform, waveform.shape[-1:]) if self.task.normalize else waveform
-
-    def forward(self, waveform: Tensor) -> Tensor:
-        """(batch, samples) at 16 kHz, all of one length, to features (batch, frames, dim) at 25 Hz."""
-        features: Tensor = self.encoder(self.normalize(waveform))
+    def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
+        """waveforms: each (samples,) at 16 kHz. Returns features (frames, dim) at 25 Hz of each."""
+        if self.task.normalize:
+            waveforms = [F.layer_norm(waveform, waveform.shape) for waveform in waveforms]
+        features: list[Tensor] = self.encoder(waveforms)
         return features
 
 

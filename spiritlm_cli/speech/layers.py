@@ -43,13 +43,18 @@ class Conv(nn.Conv1d):
         if not _fuses(x):
             out = _as_sequence(F.conv2d(_as_image(x), weight, self.bias, stride, padding, dilation, groups))
             return _activated(out if add is None else out + add, activation, slope)
+        # Convolutions in groups are compiled for each length, which takes longer than they do: pad to a few lengths.
+        missing = _missing(x.shape[1]) if 1 < groups < self.in_channels else 0
+        image = _as_image(F.pad(x, (0, 0, 0, missing)) if missing else x)
         arguments = weight, self.bias, padding, stride, dilation, groups
-        if add is None:
-            run = torch.ops.mkldnn._convolution_pointwise
-            return _as_sequence(run(_as_image(x), *arguments, *_post_op(activation, slope)))
-        binary = torch.ops.mkldnn._convolution_pointwise.binary
-        out = binary(_as_image(x), _as_image(add), *arguments, "add", 1.0, None, [], None)
-        return _activated(_as_sequence(out), activation, slope)
+        if add is not None:
+            run = torch.ops.mkldnn._convolution_pointwise.binary
+            out = _as_sequence(run(image, _as_image(add), *arguments, "add", 1.0, None, [], None))
+            return _activated(out, activation, slope)
+        out = _as_sequence(
+            torch.ops.mkldnn._convolution_pointwise(image, *arguments, *_post_op(activation, slope))
+        )
+        return out[:, : out.shape[1] - missing]
 
 
 class ConvTranspose(nn.ConvTranspose1d):
@@ -57,10 +62,19 @@ class ConvTranspose(nn.ConvTranspose1d):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # torch's takes an output size too
         """(batch, frames, channels in) to (batch, frames out, channels out)."""
+        missing = _missing(x.shape[1]) if _fuses(x) else 0  # compiled for each length, as those in groups
+        image = _as_image(F.pad(x, (0, 0, 0, missing)) if missing else x)
         weight = self.weight[:, :, None]
-        return _as_sequence(
-            F.conv_transpose2d(_as_image(x), weight, self.bias, (1, *self.stride), (0, *self.padding))
+        out = _as_sequence(
+            F.conv_transpose2d(image, weight, self.bias, (1, *self.stride), (0, *self.padding))
         )
+        return out[:, : out.shape[1] - missing * self.stride[0]]
+
+
+def _missing(frames: int) -> int:
+    """How many zeros, which change nothing before them, make a length one of eight to the octave."""
+    step = max(8, 1 << max(frames.bit_length() - 4, 0))
+    return -frames % step
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation = "none") -> Tensor:
@@ -87,12 +101,13 @@ def apart(function: Callable[[Tensor], Tensor], clips: Sequence[Tensor]) -> list
 
 
 def _fuses(x: Tensor) -> bool:
-    """Whether oneDNN's own operators can take it: they know nothing of gradients, or of other devices."""
+    """Whether oneDNN's own operators can take it: they know nothing of gradients, autocast, or other devices."""
     return (
         _ONEDNN
         and x.is_cpu
         and x.dtype in _DTYPES
         and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
     )
 

@@ -4,12 +4,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spiritlm_cli.checkpoints.config import from_mapping
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.speech.layers import Linear
+from spiritlm_cli.tokens.units import IntArray
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,13 @@ class LinearQuantizer(nn.Module):
         self.config = config
         a, b, c, d = config.widths
         self.layers = nn.Sequential(
-            nn.Linear(a, b), nn.LeakyReLU(0.01), nn.Linear(b, c), nn.LeakyReLU(0.01), nn.Linear(c, d)
+            Linear(a, b), nn.LeakyReLU(0.01), Linear(b, c), nn.LeakyReLU(0.01), Linear(c, d)
         )
+
+    @property
+    def blank(self) -> int:
+        """The class that stands for no unit."""
+        return self.config.vocab_size
 
     @property
     def dim(self) -> int:
@@ -49,14 +57,15 @@ class LinearQuantizer(nn.Module):
         return out
 
     def forward(self, features: Tensor) -> Tensor:
-        """(frames, dim) to units (frames,) int64."""
-        return fill_blanks(self.logits(features).argmax(-1), self.config.vocab_size)
+        """(frames, dim) to classes (frames,) int64, the blank among them: see `fill_blanks`."""
+        return self.logits(features).argmax(-1)
 
 
 class KMeansQuantizer(nn.Module):
     """The nearest of some centres."""
 
     centers: Tensor
+    blank = None
 
     def __init__(self, centers: Tensor) -> None:
         """centers: (units, dim)."""
@@ -73,17 +82,17 @@ class KMeansQuantizer(nn.Module):
         return torch.cdist(features, self.centers, compute_mode="donot_use_mm_for_euclid_dist").argmin(-1)
 
 
-def fill_blanks(units: Tensor, blank: int) -> Tensor:
-    """Each blank becomes the nearest other unit to its left, from the end again where the start is blank.
+def fill_blanks(classes: IntArray, blank: int | None) -> IntArray:
+    """Each blank becomes the nearest other class to its left, from the end again where the start is blank.
 
-    units: (frames,) int64. Blanks alone stay as they are.
+    classes: (frames,) of a whole clip. Blanks alone stay as they are.
     """
-    frames = torch.arange(len(units), device=units.device)
-    spoken = units != blank
-    if not bool(spoken.any()):
-        return units
-    last = torch.where(spoken, frames, -1).cummax(0).values
-    return units[torch.where(last < 0, frames[spoken][-1], last)]
+    spoken = np.flatnonzero(classes != blank)
+    if not len(spoken):
+        return classes
+    # before the first, the place −1 is the last
+    filled: IntArray = classes[spoken[np.searchsorted(spoken, np.arange(len(classes)), side="right") - 1]]
+    return filled
 
 
 def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:

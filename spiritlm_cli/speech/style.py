@@ -1,5 +1,6 @@
 """Style units: a wav2vec 2.0 classifier of each second, with the tensor names that transformers gives it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from spiritlm_cli.checkpoints.config import from_mapping, read_json
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
+from spiritlm_cli.speech.layers import Linear
 from spiritlm_cli.speech.names import renamed
 from spiritlm_cli.speech.weight_norm import fold
 
@@ -104,8 +106,8 @@ class StyleEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = SpeechEncoder(config.encoder)
-        self.projector = nn.Linear(config.hidden_size, config.classifier_proj_size)
-        self.classifier = nn.Linear(config.classifier_proj_size, len(config.id2label))
+        self.projector = Linear(config.hidden_size, config.classifier_proj_size)
+        self.classifier = Linear(config.classifier_proj_size, len(config.id2label))
 
     @classmethod
     def load(cls, path: Path) -> "StyleEncoder":
@@ -116,21 +118,27 @@ class StyleEncoder(nn.Module):
         load_into(model, fold(read_tensors(path)), rename=lambda name: renamed(name, NAMES), ignore=_UNUSED)
         return model.eval().requires_grad_(False)
 
-    def logits(self, waveform: Tensor) -> Tensor:
-        """waveform: (batch, samples) at 16 kHz, all of one length. Returns (batch, seconds, styles).
+    def logits(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
+        """waveforms: each (samples,) at 16 kHz. Returns (seconds, styles) of each.
 
         The last second may be a part of one.
         """
-        centred = waveform - waveform.mean(1, keepdim=True)
-        variance = centred.square().mean(1, keepdim=True)
-        projected = self.projector(self.encoder(centred / torch.sqrt(variance + 1e-7)))
-        means = torch.stack([window.mean(1) for window in torch.split(projected, WINDOW, dim=1)], dim=1)
-        out: Tensor = self.classifier(means)
-        return out
+        encoded = self.encoder([_normalized(waveform) for waveform in waveforms])
+        frames = [len(clip) for clip in encoded]
+        projected = self.projector(torch.cat(encoded)).split(frames)
+        means = [torch.stack([second.mean(0) for second in clip.split(WINDOW)]) for clip in projected]
+        logits: Tensor = self.classifier(torch.cat(means))
+        return list(logits.split([len(clip) for clip in means]))
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """waveform: as for `logits`. Returns (batch, seconds) int64 units."""
-        return self.logits(waveform).argmax(2)
+    def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
+        """waveforms: as for `logits`. Returns units (seconds,) int64 of each."""
+        return [logits.argmax(1) for logits in self.logits(waveforms)]
+
+
+def _normalized(waveform: Tensor) -> Tensor:
+    """(samples,) with mean 0 and variance 1, as the feature extractor of facebook/wav2vec2-base does it."""
+    centred = waveform - waveform.mean()
+    return centred / torch.sqrt(centred.square().mean() + 1e-7)
 
 
 def release_names(model: StyleEncoder) -> dict[str, Tensor]:

@@ -1,26 +1,33 @@
 """Sound to units: HuBERT, pitch and style together."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from spiritlm_cli.audio.clip import FloatArray, Waveform
+from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import AudioError, CheckpointError
-from spiritlm_cli.speech.device import find_device
-from spiritlm_cli.speech.f0 import F0Tracker, Method, load_tracker
+from spiritlm_cli.speech.device import default_batch_seconds, find_device, find_dtype, to_device
+from spiritlm_cli.speech.f0 import F0Tracker, FcpeTracker, Method, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
-from spiritlm_cli.speech.quantizer import KMeansQuantizer, LinearQuantizer, load_quantizer, quantized_layer
+from spiritlm_cli.speech.quantizer import (
+    KMeansQuantizer,
+    LinearQuantizer,
+    fill_blanks,
+    load_quantizer,
+    quantized_layer,
+)
 from spiritlm_cli.speech.style import StyleEncoder
+from spiritlm_cli.speech.windows import RATE, SHORTEST, SHORTEST_SECONDS, WINDOW, WINDOW_SECONDS, cut
 from spiritlm_cli.tokens.units import IntArray, Units
 
-# Longer sounds are encoded in pieces, each by itself, as the release does.
-PIECE_SECONDS = 100
-# A last piece that is shorter is left out, and a sound that is shorter has no units.
-SHORTEST_SECONDS = 0.08
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +37,20 @@ class ProsodyEncoders:
     tracker: F0Tracker
     pitch: PitchVqVae
     style: StyleEncoder
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What the networks say of one window of so many samples; `SpeechTokenizer.join` makes units of it.
+
+    classes: (frames,) of the quantizer, blanks and all; f0: (frames,) Hz, 0 where there is no voice; style:
+    (seconds,) units. f0 and style are None where only phonetic units are asked for.
+    """
+
+    samples: int
+    classes: IntArray
+    f0: FloatArray | None = None
+    style: IntArray | None = None
 
 
 class SpeechTokenizer:
@@ -42,7 +63,8 @@ class SpeechTokenizer:
         prosody: ProsodyEncoders | None,
         device: torch.device,
     ) -> None:
-        self.hubert = hubert.to(device)
+        """hubert and prosody: on the device, and in what they compute with; the quantizer is moved there."""
+        self.hubert = hubert
         self.quantizer = quantizer.to(device)
         self.prosody = prosody
         self.device = device
@@ -55,13 +77,16 @@ class SpeechTokenizer:
         expressive: bool = True,
         f0: Method = "fcpe",
         device: str = "auto",
+        dtype: str = "float32",
     ) -> "SpeechTokenizer":
         """The tokenizer of a checkpoint: "nano", a folder, or a Hugging Face repository.
 
-        expressive: whether to give pitch and style units too; f0: how pitch is tracked.
+        expressive: whether to give pitch and style units too; f0: how pitch is tracked; dtype: what the encoders
+        compute with, float32, bfloat16 or float16 (others than float32 change some units).
         Raises CheckpointError.
         """
         checkpoint, place = find_checkpoint(model), find_device(device)
+        number = find_dtype(dtype, place)
         path = checkpoint.quantizer
         hubert = Hubert.load(checkpoint.hubert, quantized_layer(path))
         quantizer = load_quantizer(path)
@@ -69,35 +94,84 @@ class SpeechTokenizer:
             raise CheckpointError(
                 f"{path}: takes features of width {quantizer.dim}, but those of {checkpoint.hubert} are {dim} wide"
             )
-        prosody = _load_prosody(checkpoint, f0, place) if expressive else None
-        return cls(hubert, quantizer, prosody, place)
+        prosody = _load_prosody(checkpoint, f0, place, number) if expressive else None
+        return cls(hubert.to(place, number), quantizer, prosody, place)
 
-    @torch.inference_mode()
     def encode(self, waveform: Waveform) -> Units:
         """The units of a clip of any length from 80 ms.
 
-        waveform: at the tokenizer's rate, 16 kHz. Sounds over 100 s are encoded in pieces of 100 s.
+        waveform: at the tokenizer's rate, 16 kHz. Sounds over 100 s are encoded in windows of 100 s.
         Raises AudioError where it is too short, has another rate, or holds samples that are no numbers.
         """
-        samples = self._checked(waveform)
-        pieces = [
-            piece[None]
-            for piece in torch.split(torch.tensor(samples, device=self.device), PIECE_SECONDS * self.rate)
-            if len(piece) >= SHORTEST_SECONDS * self.rate
+        return self.encode_batch([waveform])[0]
+
+    def encode_batch(self, waveforms: Iterable[Waveform], batch_seconds: float | None = None) -> list[Units]:
+        """The units of clips of any lengths, of each what `encode` says of it alone.
+
+        batch_seconds: how much sound goes through the networks at a time (None: what the device has room for).
+        Raises AudioError as `encode`.
+        """
+        batches = self.hear_each(waveforms, lambda waveform: cut(self.checked(waveform)), batch_seconds)
+        return [self.join(list(heard)) for _, heard in batches]
+
+    def hear_each(
+        self,
+        items: Iterable[T],
+        windows: Callable[[T], Iterable[FloatArray]],
+        batch_seconds: float | None = None,
+        workers: int = 1,
+    ) -> Batches[T, FloatArray, Heard]:
+        """Items in order, each with an iterator over what is heard in its windows; see `Batches`.
+
+        windows: of an item, as `windows.cut` cuts them, read by `workers` threads beside the networks' work.
+        """
+        budget = default_batch_seconds(self.device) if batch_seconds is None else batch_seconds
+        return Batches(
+            items, windows, self.hear, size=lambda window: len(window) / RATE, budget=budget, workers=workers,
+            ahead=max(4 * budget, 2 * WINDOW_SECONDS),
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def hear(self, windows: Sequence[FloatArray]) -> list[Heard]:
+        """What is heard in each window: (samples,) at 16 kHz, from 80 ms to 100 s; see `windows.cut`."""
+        samples = [len(window) for window in windows]
+        on_device = to_device(np.concatenate(windows), self.device).split(samples)
+        # what is left at the end of a clip, under 80 ms, is for the F0 tracker alone
+        waveforms = [waveform[:WINDOW] for waveform in on_device]
+        features = self.hubert(waveforms)
+        frames = [len(clip) for clip in features]
+        classes = self.quantizer(torch.cat(features).float())
+        if self.prosody is None:
+            return [Heard(*parts) for parts in zip(samples, _split(classes, frames), strict=True)]
+        style = self.prosody.style(waveforms)
+        seconds = [len(units) for units in style]
+        tracker = self.prosody.tracker
+        f0 = tracker.hear(on_device) if isinstance(tracker, FcpeTracker) else tracker.voiced_f0(windows)
+        # all has been started on the device before the first answer is waited for
+        return [
+            Heard(*parts)
+            for parts in zip(
+                samples, _split(classes, frames), f0, _split(torch.cat(style), seconds), strict=True
+            )
         ]
-        features = torch.cat([self.hubert(piece)[0] for piece in pieces])
-        hubert = _array(self.quantizer(features))
+
+    @torch.inference_mode()
+    def join(self, heard: Sequence[Heard]) -> Units:
+        """The units of a clip from what was heard in its windows."""
+        hubert = fill_blanks(np.concatenate([part.classes for part in heard]), self.quantizer.blank)
         if self.prosody is None:
             return Units(hubert)
-        f0 = pitch_features(self.prosody.tracker(samples), self.prosody.pitch.config.relative)
-        pitch = self.prosody.pitch(f0[None].to(self.device))[0]
-        style = torch.cat([self.prosody.style(piece)[0] for piece in pieces])
-        return Units(hubert, _array(pitch), _array(style))
+        samples = sum(part.samples for part in heard)
+        track = self.prosody.tracker.join([part.f0 for part in heard if part.f0 is not None], samples)
+        features = pitch_features(track, self.prosody.pitch.config.relative)
+        pitch: IntArray = self.prosody.pitch(features[None])[0].numpy()
+        return Units(hubert, pitch, np.concatenate([part.style for part in heard if part.style is not None]))
 
-    def _checked(self, waveform: Waveform) -> FloatArray:
+    def checked(self, waveform: Waveform) -> FloatArray:
+        """The samples. Raises AudioError where `encode` would."""
         if waveform.rate != self.rate:
             raise AudioError(f"sound at {waveform.rate} Hz; the tokenizer takes {self.rate} Hz")
-        if waveform.seconds < SHORTEST_SECONDS:
+        if len(waveform.samples) < SHORTEST:
             raise AudioError(
                 f"too short: {int(1000 * waveform.seconds)} ms of sound; units need at least "
                 f"{1000 * SHORTEST_SECONDS:.0f} ms"
@@ -107,13 +181,14 @@ class SpeechTokenizer:
         return waveform.samples
 
 
-def _load_prosody(checkpoint: Checkpoint, f0: Method, device: torch.device) -> ProsodyEncoders:
+def _load_prosody(
+    checkpoint: Checkpoint, f0: Method, device: torch.device, dtype: torch.dtype
+) -> ProsodyEncoders:
+    style = StyleEncoder.load(checkpoint.style).to(device, dtype)
+    # the VQ-VAE stays on the CPU: it is small, and F0 is put together there
     pitch = PitchVqVae.load(checkpoint.pitch, checkpoint.pitch_config)
-    return ProsodyEncoders(
-        load_tracker(f0, device), pitch.to(device), StyleEncoder.load(checkpoint.style).to(device)
-    )
+    return ProsodyEncoders(load_tracker(f0, device), pitch, style)
 
 
-def _array(units: Tensor) -> IntArray:
-    array: IntArray = units.cpu().numpy()
-    return array
+def _split(units: Tensor, counts: Sequence[int]) -> list[IntArray]:
+    return np.split(units.cpu().numpy(), np.cumsum(counts)[:-1])

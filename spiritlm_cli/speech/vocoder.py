@@ -1,26 +1,31 @@
 """Units to sound."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence as TypingSequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import nn
 
-from spiritlm_cli.audio.clip import Waveform
+from spiritlm_cli.audio.clip import FloatArray, Waveform
+from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
-from spiritlm_cli.speech.device import find_device
-from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
+from spiritlm_cli.speech.device import default_batch_seconds, find_device, find_dtype, to_device
+from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig, whole_frames
 from spiritlm_cli.speech.weight_norm import fold
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 from spiritlm_cli.tokens.timeline import frame_units
 from spiritlm_cli.tokens.units import FrameUnits, IntArray, Kind, Unit
 
+T = TypeVar("T")
 Durations = Literal["auto", "predict", "keep"]
 
 # What the release speaks with where its configuration doesn't say: its third voice; in base its style
@@ -37,6 +42,22 @@ WINDOW = 500
 REPEATS = 0.1
 
 
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A stretch of a line as the network hears it, with what comes before and after it as far as it matters.
+
+    streams: (1, frames) of phonetic units, or (3, frames) of phonetic, pitch and style units, 25 a second; voice and
+    style: numbers, the style of a base vocoder. Of the sound, `kept` frames after the first `skipped` are the
+    stretch's.
+    """
+
+    streams: IntArray
+    voice: int
+    style: int
+    skipped: int
+    kept: int
+
+
 class Vocoder:
     """HiFi-GAN of a checkpoint, its voices and its styles."""
 
@@ -46,26 +67,37 @@ class Vocoder:
         speakers: tuple[str, ...] = (),
         styles: tuple[str, ...] = (),
         device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         """speakers: the voices' names, where there are several; styles: those of a base vocoder."""
         self.device = device or torch.device("cpu")
-        self.network = network.to(self.device).eval().requires_grad_(False)
+        # How long units last is decided on the CPU in float32, whatever the sound is made with.
+        self._timing = copy.deepcopy(nn.Sequential(network.dict, network.dur_predictor)).eval()
+        self.network = network.to(self.device, dtype).eval().requires_grad_(False)
         self.config = network.config
         self.speakers = speakers
         self.styles = styles
         self.rate = self.config.sampling_rate
 
     @classmethod
-    def load(cls, model: str | None = "nano", expressive: bool = True, device: str = "auto") -> "Vocoder":
+    def load(
+        cls,
+        model: str | None = "nano",
+        expressive: bool = True,
+        device: str = "auto",
+        dtype: str = "float32",
+    ) -> "Vocoder":
         """The vocoder of a checkpoint: "nano", a folder, or a Hugging Face repository.
 
-        Raises CheckpointError.
+        dtype: what the network computes with, float32, bfloat16 or float16. Raises CheckpointError.
         """
         checkpoint = find_checkpoint(model)
-        return cls.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), device)
+        return cls.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), device, dtype)
 
     @classmethod
-    def read(cls, folder: Path, generator: Path, device: str = "auto") -> "Vocoder":
+    def read(
+        cls, folder: Path, generator: Path, device: str = "auto", dtype: str = "float32"
+    ) -> "Vocoder":
         """The vocoder in the file `generator`, with `config.json`, `speakers.txt`, `styles.txt` in `folder`.
 
         Raises CheckpointError that names the file at fault.
@@ -76,7 +108,7 @@ class Vocoder:
         load_into(network, fold(read_tensors(generator)))
         speakers = _read_names(folder / "speakers.txt", config.num_speakers) if config.multispkr else ()
         styles = _read_names(folder / "styles.txt", config.num_styles) if config.multistyle else ()
-        return cls(network, speakers, styles, place)
+        return cls(network, speakers, styles, place, find_dtype(dtype, place))
 
     @property
     def default_speaker(self) -> int:
@@ -100,9 +132,22 @@ class Vocoder:
         style: int | str | None = None,
         durations: Durations = "auto",
     ) -> Waveform:
-        """All that is speech in a line, as one sound at 16 kHz; `stream` gives it in pieces and explains."""
-        pieces = [piece.samples for piece in self.stream(speech, speaker, style, durations)]
-        return Waveform(np.concatenate(pieces), self.rate)
+        """All that is speech in a line, as one sound at 16 kHz; `windows` explains the arguments and errors."""
+        return self.decode_batch([speech], speaker, style, durations)[0]
+
+    def decode_batch(
+        self,
+        speech: Iterable[Sequence | SpeechSpan],
+        speaker: int | str | None = None,
+        style: int | str | None = None,
+        durations: Durations = "auto",
+        batch_seconds: float | None = None,
+    ) -> list[Waveform]:
+        """The sounds of several lines, each what `decode` makes of it alone."""
+        batches = self.speak_each(
+            speech, lambda one: self.windows(one, speaker, style, durations), batch_seconds
+        )
+        return [Waveform(np.concatenate(list(parts)), self.rate) for _, parts in batches]
 
     def stream(
         self,
@@ -112,7 +157,35 @@ class Vocoder:
         durations: Durations = "auto",
         window: int = WINDOW,
     ) -> Iterator[Waveform]:
-        """The sound of a line in pieces of `window` frames of 40 ms, the same samples as all at once.
+        """The sound of a line in pieces of `window` frames of 40 ms, the same samples as all at once."""
+        for piece in self.windows(speech, speaker, style, durations, window):
+            yield Waveform(self.speak([piece])[0], self.rate)
+
+    def speak_each(
+        self,
+        items: Iterable[T],
+        windows: Callable[[T], Iterable[Window]],
+        batch_seconds: float | None = None,
+        workers: int = 1,
+    ) -> Batches[T, Window, FloatArray]:
+        """Items in order, each with an iterator over the sound of its windows, (samples,) each; see `Batches`."""
+        budget = default_batch_seconds(self.device) if batch_seconds is None else batch_seconds
+        seconds = self.config.code_hop_size / self.rate
+        return Batches(
+            items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, budget=budget,
+            workers=workers, ahead=max(4 * budget, 4 * WINDOW * seconds),
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def windows(
+        self,
+        speech: Sequence | SpeechSpan,
+        speaker: int | str | None = None,
+        style: int | str | None = None,
+        durations: Durations = "auto",
+        window: int = WINDOW,
+    ) -> list[Window]:
+        """A line as stretches of `window` frames of 40 ms, which `speak` makes the line's sound of, one after another.
 
         speaker: a voice's number or name. style: base: a style's number or name; expressive: the number of a
         style unit to speak in throughout, in place of the line's own. durations: "keep" makes each phonetic
@@ -125,8 +198,51 @@ class Vocoder:
         frames = self._checked([unit for span in spans for unit in span.units])
         if self.config.expressive and style is not None:
             frames = replace(frames, style=np.full_like(frames.hubert, chosen))
-        keep = durations == "keep" or (durations == "auto" and has_repeats(spans))
-        return self._pieces(frames, voice, chosen, keep, window)
+        streams = np.stack([ids for ids in (frames.hubert, frames.pitch, frames.style) if ids is not None])
+        if not self.config.expressive:
+            streams = streams[:1]
+        if durations == "predict" or (durations == "auto" and not has_repeats(spans)):
+            lasting = whole_frames(self._timing(torch.from_numpy(frames.hubert)[None])[0])
+            streams = streams.repeat(lasting.numpy(), axis=1)
+        margin = self.network.context
+        found = []
+        for start in range(0, streams.shape[1], window):
+            first = max(start - margin, 0)
+            seen = streams[:, first : start + window + margin]
+            found.append(Window(seen, voice, chosen, start - first, min(window, streams.shape[1] - start)))
+        return found
+
+    @torch.inference_mode()
+    def speak(self, windows: TypingSequence[Window]) -> list[FloatArray]:
+        """The sound of each window, (samples,) in ±1."""
+        if self.device.type == "cpu":
+            # A CPU is as quick with one at a time, and nothing has to be cleared behind the shorter ones.
+            made = [self._sound([window])[0] for window in windows]
+        else:
+            made = list(self._sound(windows))
+        hop = self.config.code_hop_size
+        return [
+            sound[window.skipped * hop :][: window.kept * hop]
+            for sound, window in zip(made, windows, strict=True)
+        ]
+
+    def _sound(self, windows: TypingSequence[Window]) -> NDArray[np.float32]:
+        """(batch, samples) of windows padded to the longest."""
+        lengths = [window.streams.shape[1] for window in windows]
+        padded = np.zeros((len(windows[0].streams), len(windows), max(lengths)), dtype=np.int64)
+        for row, window in enumerate(windows):
+            padded[:, row, : lengths[row]] = window.streams
+        ids = to_device(padded, self.device)
+        voice, style, counts = to_device(
+            np.array([[w.voice for w in windows], [w.style for w in windows], lengths]), self.device
+        )
+        real = counts if len(set(lengths)) > 1 else None
+        if self.config.expressive:
+            sound = self.network(ids[0], voice, ids[1], ids[2], lengths=real)
+        else:
+            sound = self.network(ids[0], voice, style=style, lengths=real)
+        samples: NDArray[np.float32] = sound.float().cpu().numpy()
+        return samples
 
     def find_speaker(self, speaker: int | str | None) -> int:
         """The number of a voice (None: the default). Raises SpiritLMError where there is no such voice."""
@@ -157,33 +273,6 @@ class Vocoder:
         if self.config.expressive and frames.pitch is None:
             raise TokenError("no pitch: the expressive vocoder needs [Pi…] units, the base vocoder does not")
         return frames
-
-    @torch.inference_mode()
-    def _pieces(
-        self, frames: FrameUnits, speaker: int, style: int, keep: bool, window: int
-    ) -> Iterator[Waveform]:
-        """speaker, style: numbers; the style is that of a base vocoder."""
-        hubert = self._tensor(frames.hubert)
-        lasting = torch.ones_like(hubert) if keep else self.network.durations(hubert[None])[0]
-        streams = [hubert.repeat_interleave(lasting)]
-        if self.config.expressive:
-            assert frames.pitch is not None
-            assert frames.style is not None
-            streams += [self._tensor(ids).repeat_interleave(lasting) for ids in (frames.pitch, frames.style)]
-        voice = torch.tensor([speaker], device=self.device)
-        margin, hop = self.network.context, self.config.code_hop_size
-        for start in range(0, len(streams[0]), window):
-            first = max(start - margin, 0)
-            seen = [stream[None, first : start + window + margin] for stream in streams]
-            if self.config.expressive:
-                sound = self.network(seen[0], voice, pitch=seen[1], style=seen[2])[0]
-            else:
-                sound = self.network(seen[0], voice, style=torch.tensor([style], device=self.device))[0]
-            sound = sound[(start - first) * hop :][: window * hop]
-            yield Waveform(sound.float().cpu().numpy(), self.rate)
-
-    def _tensor(self, ids: IntArray) -> Tensor:
-        return torch.from_numpy(ids).to(self.device)
 
 
 def has_repeats(spans: Iterable[SpeechSpan]) -> bool:

@@ -30,9 +30,10 @@ class Pretraining(nn.Module):
 
     def forward(self, waveform: Tensor, masked: Tensor, dropout: float) -> Tensor:
         """(batch, samples) and (batch, ≥ frames) bool to logits (batch, frames, units)."""
-        x = self.hubert.encoder.embed(waveform)
+        x = torch.stack(self.hubert.encoder.embed(waveform.unbind()))
         x = torch.where(masked[:, : x.shape[1], None], self.mask.to(x.dtype), x)
-        logits: Tensor = self.classifier(self.hubert.encoder.contextualize(x, dropout))
+        x = torch.stack(self.hubert.encoder.contextualize(x.unbind(), dropout))
+        logits: Tensor = self.classifier(x)
         return logits
 
 

@@ -48,8 +48,8 @@ def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
     device = find_device(options.device)
     hubert.to(device)
     with torch.inference_mode():
-        waveforms = (torch.from_numpy(r.waveform.samples)[None].to(device) for r in recordings)
-        features = np.concatenate([hubert(waveform)[0].cpu().numpy() for waveform in waveforms])
+        waveforms = (torch.from_numpy(r.waveform.samples).to(device) for r in recordings)
+        features = np.concatenate([hubert([waveform])[0].cpu().numpy() for waveform in waveforms])
     kmeans = cluster(features, options.units, options.seed)
     centers = torch.from_numpy(np.array(kmeans.centroids))
     write_tensors(path, {"cluster_centers": centers}, {"n_clusters": options.units})
@@ -81,7 +81,7 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
         batch = draw_batch(recordings, labels, options.batch, options.seconds, draw, stretch=0.1)
         waveform = augment(batch.waveform, draw) if number % 3 else batch.waveform
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-            features = hubert(waveform.to(device)).float()
+            features = torch.stack(hubert(waveform.to(device).unbind())).float()
         logits = model.logits(features)
         targets = batch.labels[:, : logits.shape[1]].to(device)
         per_frame = F.cross_entropy(logits.flatten(0, 1), targets.flatten())

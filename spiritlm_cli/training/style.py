@@ -109,7 +109,7 @@ def train(options: StyleOptions) -> None:
         # the level's course is style, so noise and rooms are mixed in to a quarter of the batches only
         waveform = batch.waveform if number % 4 else augment(batch.waveform, draw)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-            logits = model.logits(waveform.to(device)).float()
+            logits = torch.stack(model.logits(waveform.to(device).unbind())).float()
         targets = _majority(batch.labels, logits.shape[1]).to(device)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))

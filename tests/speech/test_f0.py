@@ -1,14 +1,10 @@
-"""Both trackers on tones, on silence, and in pieces; and torchfcpe beside any torchaudio."""
-
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Both trackers on tones, on silence, and in pieces."""
 
 import numpy as np
 import pytest
 
 from spiritlm_cli.speech import f0 as module
+from spiritlm_cli.speech import windows
 from spiritlm_cli.speech.f0 import F0Tracker, interpolate, load_tracker
 
 
@@ -68,7 +64,8 @@ def test_any_sound_has_finite_f0(tracker) -> None:
 def test_a_long_sound_is_tracked_in_pieces_of_the_same_length_in_all(tracker, monkeypatch) -> None:
     samples = voice(150, 1.25)
     whole = tracker(samples)
-    monkeypatch.setattr(module, "PIECE", 8000)
+    monkeypatch.setattr(windows, "WINDOW", 8000)
+    monkeypatch.setattr(module, "WINDOW", 8000)
     pieces = tracker(samples)
     assert len(pieces.f0) == len(whole.f0)
     np.testing.assert_allclose(np.median(pieces.f0), np.median(whole.f0), rtol=0.02)
@@ -76,7 +73,8 @@ def test_a_long_sound_is_tracked_in_pieces_of_the_same_length_in_all(tracker, mo
 
 @pytest.mark.parametrize("more", [1, 100, 1280, 1281])
 def test_a_short_end_after_the_last_piece(tracker, monkeypatch, more) -> None:
-    monkeypatch.setattr(module, "PIECE", 8000)
+    monkeypatch.setattr(windows, "WINDOW", 8000)
+    monkeypatch.setattr(module, "WINDOW", 8000)
     track = tracker(voice(150, 1)[: 8000 + more])
     assert abs(len(track.f0) - ((8000 + more) // 80 + 1)) <= 1
 
@@ -84,41 +82,3 @@ def test_a_short_end_after_the_last_piece(tracker, monkeypatch, more) -> None:
 def test_interpolation_is_level_at_the_ends() -> None:
     f0 = np.array([0, 0, 100, 0, 0, 160, 0], np.float32)
     assert interpolate(f0, f0 > 0).tolist() == [100, 100, 100, 120, 140, 160, 160]
-
-
-PROGRAM = """
-import json, os, sys
-import torch
-{before}
-from spiritlm_cli.speech.fcpe import load_fcpe
-network = load_fcpe("cpu")
-f0 = network(torch.sin(torch.arange(16000) * 0.06)[None, :, None], 16000)
-loaded = ["torchaudio" in sys.modules, "librosa" in sys.modules]
-print(json.dumps([*f0.shape, *loaded, os.environ.get("LRU_CACHE_CAPACITY")]))
-"""
-
-
-@pytest.mark.parametrize(
-    ("torchaudio", "before", "loaded"),
-    [
-        ("raise OSError('libc10_cuda.so: cannot open shared object file')", "", False),
-        ("", "import torchaudio.transforms", True),
-    ],
-)
-def test_fcpe_needs_no_torchaudio_and_leaves_one_in_its_place(
-    tmp_path: Path, torchaudio, before, loaded
-) -> None:
-    """A torchaudio that does not import, and one that is imported already; stdout stays clean in both."""
-    package = tmp_path / "torchaudio"
-    package.mkdir()
-    (package / "__init__.py").write_text(torchaudio)
-    (package / "transforms.py").write_text("class Resample: pass\n")
-    root = Path(__file__).parents[2]
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(before=before)],
-        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{root}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout == f"[1, 101, 1, {str(loaded).lower()}, false, null]\n"

@@ -9,6 +9,7 @@ import torch
 from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
 from spiritlm_cli.errors import AudioError, CheckpointError
+from spiritlm_cli.speech import f0, windows
 from spiritlm_cli.speech import tokenizer as module
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.timeline import merge_streams
@@ -151,7 +152,8 @@ def test_samples_that_are_no_numbers(tokenizer) -> None:
 def test_a_long_sound_is_encoded_in_pieces_and_a_short_end_is_left_out(tokenizer, clips, monkeypatch) -> None:
     second = clips["whole"].samples[:16000]
     once = tokenizer.encode(Waveform(second, 16000))
-    monkeypatch.setattr(module, "PIECE_SECONDS", 1)
+    for place in (module, windows, f0):
+        monkeypatch.setattr(place, "WINDOW", 16000)
     units = tokenizer.encode(Waveform(np.concatenate([second, second, second[:1000]]), 16000))
     assert units.hubert.tolist() == once.hubert.tolist() * 2
     assert units.style.tolist() == once.style.tolist() * 2
