@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.speech.layers import Conv, Linear, apart, linear
+from spiritlm_cli.speech.layers import Conv, Linear, apart, linear, padding_to_few
 
 # Frames that leave the convolutions at a time: enough to be quick, few enough that memory does not grow with a clip.
 _CHUNK = 100
@@ -126,7 +126,9 @@ class PositionalConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, frames, dim) to the same."""
-        out: Tensor = self.conv(x, "gelu")
+        # zeros behind the end are what the convolution pads with
+        padded = F.pad(x, (0, 0, 0, padding_to_few(x.shape[1])))
+        out: Tensor = self.conv(padded, "gelu")
         return out[:, : x.shape[1]]
 
 

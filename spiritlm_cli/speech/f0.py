@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from spiritlm_cli.audio.clip import FloatArray
 from spiritlm_cli.speech import fcpe
@@ -36,11 +36,13 @@ class F0Track:
 class F0Tracker(ABC):
     """Samples to F0.
 
-    hop: samples from frame to frame of `voiced_f0`; highest: Hz, the most that F0 can be.
+    hop: samples from frame to frame of `voiced_f0`; highest: Hz, the most that F0 can be; network: where there is
+    one.
     """
 
     hop: int
     highest: float = np.inf
+    network: nn.Module | None = None
 
     @abstractmethod
     def voiced_f0(self, windows: Sequence[FloatArray]) -> list[FloatArray]:

@@ -14,10 +14,14 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from spiritlm_cli.checkpoints.config import from_mapping, read_json
-from spiritlm_cli.speech.layers import Conv, ConvTranspose
+from spiritlm_cli.speech.layers import Conv, ConvTranspose, padding_to_few
 
 SLOPE = 0.1
 LAST_SLOPE = 0.01
+
+# Numbers (frames times channels) that leave a stage of the generator at once on a CPU, where there are at least
+# twice as many: a megabyte or two, so that a cache holds them.
+_WINDOW = 1 << 19
 
 # What HiFi-GAN configurations say about training, and the vocoder does not need to speak.
 _TRAINING_KEYS = (
@@ -162,16 +166,70 @@ class HifiGan(nn.Module):
         """
         clear = _Clear(lengths, hubert.shape[1])
         x = self.conv_pre(clear(self.embed(hubert, speaker, pitch, style)))
-        kernels = len(self.config.resblock_kernel_sizes)
-        for i, up in enumerate(self.ups):
-            x = clear(up(F.leaky_relu(clear(x), SLOPE)))
-            blocks = self.resblocks[i * kernels : (i + 1) * kernels]
-            total = blocks[0](x, clear)
-            for block in blocks[1:]:
-                total = total + block(x, clear)
-            x = total / kernels
-        wave: Tensor = torch.tanh(self.conv_post(F.leaky_relu(clear(x), LAST_SLOPE)))
+        for i in range(len(self.ups)):
+            x = self._stage(i, x, clear)
+        return self._last(clear(x))
+
+    def alone(
+        self,
+        hubert: Tensor,
+        speaker: Tensor | None = None,
+        pitch: Tensor | None = None,
+        style: Tensor | None = None,
+    ) -> Tensor:
+        """The same of one sound, for a CPU: in few lengths, and by windows where it is long.
+
+        The first stages hear it padded to one of few lengths, the others by windows: see `padding_to_few`.
+        """
+        frames = hubert.shape[1]
+        clear = _Clear(torch.tensor([frames]), frames + padding_to_few(frames))
+        embedded = self.embed(hubert, speaker, pitch, style)
+        x = self.conv_pre(F.pad(embedded, (0, 0, 0, padding_to_few(frames))))
+        rate = 1
+        for i, up in enumerate(self.config.upsample_rates):
+            rate *= up
+            if frames * rate * self.ups[i].out_channels < 2 * _WINDOW:
+                x = self._stage(i, x, clear)
+            else:
+                x = self._in_windows(i, x[:, : frames * rate // up])
+        return self._last(x[:, : frames * rate])
+
+    def _last(self, x: Tensor) -> Tensor:
+        """(batch, samples, channels) to (batch, samples) in ±1."""
+        wave: Tensor = torch.tanh(self.conv_post(F.leaky_relu(x, LAST_SLOPE)))
         return wave[..., 0]
+
+    def _stage(self, i: int, x: Tensor, clear: "_Clear") -> Tensor:
+        """(batch, frames, channels) to `upsample_rates[i]` times as many frames, of the next stage's channels."""
+        x = clear(self.ups[i](F.leaky_relu(clear(x), SLOPE)))
+        kernels = len(self.config.resblock_kernel_sizes)
+        blocks = self.resblocks[i * kernels : (i + 1) * kernels]
+        total = blocks[0](x, clear)
+        for block in blocks[1:]:
+            total = total + block(x, clear)
+        return total / kernels
+
+    def _in_windows(self, i: int, x: Tensor) -> Tensor:
+        """The same as `_stage`, by windows that overlap by what a frame hears of its neighbours.
+
+        A processor's caches hold a window from one convolution to the next, and the windows have four lengths in
+        all: the first convolution of a new length takes some milliseconds to be compiled.
+        """
+        rate, frames = self.config.upsample_rates[i], x.shape[1]
+        step = _WINDOW // self.ups[i].out_channels // rate // 4
+        # of what goes in: the reach of the blocks, and that of the transposed convolution
+        margin = -(-(self._block_reach + self.config.upsample_kernel_sizes[i]) // rate)
+        parts, start = [], 0
+        while start < frames:
+            first = max(start - margin, 0)
+            size = min(4 * step, -(-(frames - first) // step) * step)
+            first = max(min(first, frames - size), 0)
+            last = min(first + size, frames)
+            stop = last if last == frames else last - margin
+            made = self._stage(i, x[:, first:last], _Clear(None, last - first))
+            parts.append(made[:, (start - first) * rate : (stop - first) * rate])
+            start = stop
+        return torch.cat(parts, dim=1)
 
     def embed(
         self,
@@ -206,18 +264,23 @@ class HifiGan(nn.Module):
     @property
     def context(self) -> int:
         """How many frames to either side may change a frame's samples: half the receptive field, at most."""
-        kernels, dilations = self.config.resblock_kernel_sizes, self.config.resblock_dilation_sizes
-        repeats = 1 if self.config.resblock == "1" else 0
-        block = max(
-            sum((size // 2) * (dilation + repeats) for dilation in dilated)
-            for size, dilated in zip(kernels, dilations, strict=True)
-        )
         reach, rate = 3.0, 1
         for up, kernel in zip(self.config.upsample_rates, self.config.upsample_kernel_sizes, strict=True):
             reach += kernel / up / rate
             rate *= up
-            reach += block / rate
+            reach += self._block_reach / rate
         return int(reach + 3 / rate) + 1
+
+    @property
+    def _block_reach(self) -> int:
+        """How many of its own frames to either side a residual block hears, at most."""
+        repeats = 1 if self.config.resblock == "1" else 0
+        return max(
+            sum((size // 2) * (dilation + repeats) for dilation in dilations)
+            for size, dilations in zip(
+                self.config.resblock_kernel_sizes, self.config.resblock_dilation_sizes, strict=True
+            )
+        )
 
 
 class _Clear:
@@ -233,6 +296,9 @@ class _Clear:
         if self._lengths is None:
             return x
         rate = x.shape[1] // self._frames
+        if len(x) == 1 and x.is_cpu and not torch.is_grad_enabled():
+            x[:, rate * int(self._lengths) :] = 0
+            return x
         if rate not in self._masks:
             places = torch.arange(x.shape[1], device=x.device)
             self._masks[rate] = (places < rate * self._lengths[:, None])[..., None].to(x.dtype)

@@ -17,6 +17,8 @@ Activation = Literal["none", "relu", "gelu", "leaky_relu"]
 # The release's networks are float32; bfloat16 is a choice. oneDNN is in every build of torch for x86 and Arm.
 _DTYPES = (torch.float32, torch.bfloat16)
 _ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+# Frames that weights are put in order for; for others the order is the same, or is made anew.
+_TYPICAL = 256
 
 
 class Linear(nn.Linear):
@@ -37,24 +39,18 @@ class Conv(nn.Conv1d):
 
         slope: of leaky_relu. add: of the shape that comes out, added before the activation.
         """
-        shape = (0, *self.padding), (1, *self.stride), (1, *self.dilation), self.groups
-        padding, stride, dilation, groups = shape
-        weight = self.weight[:, :, None]
+        weight = self.weight if self.weight.is_mkldnn else self.weight[:, :, None]
+        padding, stride, dilation, groups = _geometry(self)
         if not _fuses(x):
             out = _as_sequence(F.conv2d(_as_image(x), weight, self.bias, stride, padding, dilation, groups))
             return _activated(out if add is None else out + add, activation, slope)
-        # Convolutions in groups are compiled for each length, which takes longer than they do: pad to a few lengths.
-        missing = _missing(x.shape[1]) if 1 < groups < self.in_channels else 0
-        image = _as_image(F.pad(x, (0, 0, 0, missing)) if missing else x)
         arguments = weight, self.bias, padding, stride, dilation, groups
         if add is not None:
-            run = torch.ops.mkldnn._convolution_pointwise.binary
-            out = _as_sequence(run(image, _as_image(add), *arguments, "add", 1.0, None, [], None))
-            return _activated(out, activation, slope)
-        out = _as_sequence(
-            torch.ops.mkldnn._convolution_pointwise(image, *arguments, *_post_op(activation, slope))
-        )
-        return out[:, : out.shape[1] - missing]
+            binary = torch.ops.mkldnn._convolution_pointwise.binary
+            out = binary(_as_image(x), _as_image(add), *arguments, "add", 1.0, None, [], None)
+            return _activated(_as_sequence(out), activation, slope)
+        run = torch.ops.mkldnn._convolution_pointwise
+        return _as_sequence(run(_as_image(x), *arguments, *_post_op(activation, slope)))
 
 
 class ConvTranspose(nn.ConvTranspose1d):
@@ -62,19 +58,42 @@ class ConvTranspose(nn.ConvTranspose1d):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # torch's takes an output size too
         """(batch, frames, channels in) to (batch, frames out, channels out)."""
-        missing = _missing(x.shape[1]) if _fuses(x) else 0  # compiled for each length, as those in groups
-        image = _as_image(F.pad(x, (0, 0, 0, missing)) if missing else x)
-        weight = self.weight[:, :, None]
-        out = _as_sequence(
-            F.conv_transpose2d(image, weight, self.bias, (1, *self.stride), (0, *self.padding))
-        )
-        return out[:, : out.shape[1] - missing * self.stride[0]]
+        weight, stride, padding = self.weight[:, :, None], (1, *self.stride), (0, *self.padding)
+        return _as_sequence(F.conv_transpose2d(_as_image(x), weight, self.bias, stride, padding))
 
 
-def _missing(frames: int) -> int:
-    """How many zeros, which change nothing before them, make a length one of eight to the octave."""
-    step = max(8, 1 << max(frames.bit_length() - 4, 0))
-    return -frames % step
+def _geometry(conv: Conv) -> tuple[list[int], list[int], list[int], int]:
+    """Padding, stride and dilation over the image that `_as_image` makes, and the groups."""
+    return [0, *map(int, conv.padding)], [1, *conv.stride], [1, *conv.dilation], conv.groups
+
+
+def padding_to_few(frames: int) -> int:
+    """How many frames make a length one of eight to the octave.
+
+    oneDNN compiles a convolution anew for each length, which can take longer than it runs.
+    """
+    return -frames % max(8, 1 << max(frames.bit_length() - 4, 0))
+
+
+def pack(network: nn.Module) -> None:
+    """Put the weights into oneDNN's own order, on a CPU, where it would put them at each call otherwise.
+
+    The network can only be computed with on this CPU from then on: not trained, moved or saved.
+    """
+    if not _ONEDNN:
+        return
+    for layer in network.modules():
+        if not isinstance(layer, Linear | Conv) or layer.weight.dtype not in _DTYPES or not layer.weight.is_cpu:
+            continue
+        if isinstance(layer, Linear):
+            packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight, _TYPICAL)
+        elif layer.in_channels == 1:
+            continue  # small, and what is known of it may be wanted apart from what it computes
+        else:
+            image = [1, layer.in_channels, 1, _TYPICAL * layer.stride[0] + layer.kernel_size[0]]
+            reorder = torch.ops.mkldnn._reorder_convolution_weight
+            packed = reorder(layer.weight[:, :, None], *_geometry(layer), image)
+        layer.weight = nn.Parameter(packed, requires_grad=False)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation = "none") -> Tensor:

@@ -15,6 +15,7 @@ from spiritlm_cli.errors import AudioError, CheckpointError
 from spiritlm_cli.speech.device import default_batch_seconds, find_device, find_dtype, to_device
 from spiritlm_cli.speech.f0 import F0Tracker, FcpeTracker, Method, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
+from spiritlm_cli.speech.layers import pack
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
 from spiritlm_cli.speech.quantizer import (
     KMeansQuantizer,
@@ -69,6 +70,9 @@ class SpeechTokenizer:
         self.prosody = prosody
         self.device = device
         self.rate = hubert.task.sample_rate
+        for network in (hubert, self.quantizer, prosody and prosody.style, prosody and prosody.tracker.network):
+            if network is not None:
+                pack(network)
 
     @classmethod
     def load(

@@ -20,6 +20,7 @@ from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.speech.device import default_batch_seconds, find_device, find_dtype, to_device
 from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig, whole_frames
+from spiritlm_cli.speech.layers import pack
 from spiritlm_cli.speech.weight_norm import fold
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 from spiritlm_cli.tokens.timeline import frame_units
@@ -74,6 +75,7 @@ class Vocoder:
         # How long units last is decided on the CPU in float32, whatever the sound is made with.
         self._timing = copy.deepcopy(nn.Sequential(network.dict, network.dur_predictor)).eval()
         self.network = network.to(self.device, dtype).eval().requires_grad_(False)
+        pack(self.network)
         self.config = network.config
         self.speakers = speakers
         self.styles = styles
@@ -236,11 +238,12 @@ class Vocoder:
         voice, style, counts = to_device(
             np.array([[w.voice for w in windows], [w.style for w in windows], lengths]), self.device
         )
-        real = counts if len(set(lengths)) > 1 else None
-        if self.config.expressive:
-            sound = self.network(ids[0], voice, ids[1], ids[2], lengths=real)
+        prosody = (ids[1], ids[2]) if self.config.expressive else (None, style)
+        if self.device.type == "cpu" and len(windows) == 1:
+            sound = self.network.alone(ids[0], voice, *prosody)
         else:
-            sound = self.network(ids[0], voice, style=style, lengths=real)
+            real = counts if len(set(lengths)) > 1 else None
+            sound = self.network(ids[0], voice, *prosody, lengths=real)
         samples: NDArray[np.float32] = sound.float().cpu().numpy()
         return samples
 
