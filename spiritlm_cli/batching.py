@@ -29,11 +29,12 @@ _OWN = 2
 class _Entry(Generic[Item, Piece, Result]):
     """An item on its way. results: by place, of the pieces that have been computed and not been given back.
 
-    read: its pieces so far; given: how many results have been given back; closed: whether all pieces are read, or
-    (error) reading them failed.
+    source: its pieces that have not been read; read: how many have; given: how many results have been given back;
+    closed: whether all pieces are read, or (error) reading them failed.
     """
 
     item: Item
+    source: Iterator[Piece] | None = None
     results: dict[int, Result] = field(default_factory=dict)
     sizes: deque[float] = field(default_factory=deque)
     read: int = 0
@@ -71,15 +72,15 @@ class Batches(Generic[Item, Piece, Result]):
         ahead: float | None = None,
         workers: int = 1,
     ) -> None:
-        """pieces: of an item, called in one of `workers` threads, and may be lazy. work: of a batch, called in the
-        thread that iterates. size: of a piece, seconds as a rule; a batch is of one piece, or of so many that their
+        """pieces: of an item, and may be lazy; called in one of `workers` threads, or where those are 0, because it
+        is no waiting but work, in the thread that iterates. work: of a batch, called in that thread. size: of a piece, seconds as a rule; a batch is of one piece, or of so many that their
         number times the longest is within `budget`. ahead: sizes in all that may be read or computed before their
         turn (None: four times the budget).
         """
         self._items, self._pieces, self._work, self._size = items, pieces, work, size
         self._budget = budget
         self._ahead = 4 * budget if ahead is None else ahead
-        self._workers = max(1, workers)
+        self._workers = workers
         self._changed = threading.Condition()
         self._entries: deque[_Entry[Item, Piece, Result]] = deque()
         self._waiting: list[_Waiting[Item, Piece, Result]] = []
@@ -89,7 +90,7 @@ class Batches(Generic[Item, Piece, Result]):
         self._failure: BaseException | None = None
 
     def __iter__(self) -> Iterator[tuple[Item, Iterator[Result]]]:
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="reader")
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="reader") if self._workers else None
         # A daemon, because nothing wakes a thread that waits for a line on stdin.
         threading.Thread(target=self._feed, args=(pool,), name="feeder", daemon=True).start()
         try:
@@ -103,11 +104,12 @@ class Batches(Generic[Item, Piece, Result]):
             with self._changed:
                 self._stopped = True
                 self._changed.notify_all()
-            pool.shutdown(wait=False, cancel_futures=True)
+            if pool:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     # What the threads do.
 
-    def _feed(self, pool: ThreadPoolExecutor) -> None:
+    def _feed(self, pool: ThreadPoolExecutor | None) -> None:
         """Take the items one after another, and have each read."""
         try:
             for item in self._items:
@@ -117,7 +119,8 @@ class Batches(Generic[Item, Piece, Result]):
                     if self._stopped:
                         return
                     self._entries.append(entry)
-                    pool.submit(self._read, entry)
+                    if pool:
+                        pool.submit(self._read, entry)
                     self._changed.notify_all()
         except BaseException as error:  # whatever it is, it is raised where the items are asked for
             self._failure = error
@@ -128,37 +131,36 @@ class Batches(Generic[Item, Piece, Result]):
 
     def _read(self, entry: _Entry[Item, Piece, Result]) -> None:
         """Read an item's pieces as fast as there is room for them."""
+        while not (self._stopped or entry.closed):
+            self._read_piece(entry)
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or entry.closed or self._room(entry))
+
+    def _read_piece(self, entry: _Entry[Item, Piece, Result]) -> None:
+        """Read one piece more, and put it with those that wait."""
         try:
-            for piece in self._pieces(entry.item):
-                if not self._add(entry, piece):
-                    return
+            if entry.source is None:
+                entry.source = iter(self._pieces(entry.item))
+            piece = next(entry.source)
+            waiting = _Waiting(entry, entry.read, piece, self._size(piece))
         except BaseException as error:
-            entry.error = error
+            with self._changed:
+                entry.error = None if isinstance(error, StopIteration) else error
+                entry.closed = True
+                self._changed.notify_all()
+            return
         with self._changed:
-            entry.closed = True
-            self._changed.notify_all()
-
-    def _add(self, entry: _Entry[Item, Piece, Result], piece: Piece) -> bool:
-        """Put a piece with those that wait, when there is room; False where nobody waits for it any more."""
-        size = self._size(piece)
-
-        def room() -> bool:
             if self._stopped or entry.closed:
-                return True
-            if self._held + size <= self._ahead:
-                return True
-            return entry is self._entries[0] and entry.read - entry.given < _OWN
-
-        with self._changed:
-            self._changed.wait_for(room)
-            if self._stopped or entry.closed:
-                return False
-            self._waiting.append(_Waiting(entry, entry.read, piece, size))
-            entry.sizes.append(size)
+                return
+            self._waiting.append(waiting)
+            entry.sizes.append(waiting.size)
             entry.read += 1
-            self._held += size
+            self._held += waiting.size
             self._changed.notify_all()
-        return True
+
+    def _room(self, entry: _Entry[Item, Piece, Result]) -> bool:
+        """Whether one piece more of it may be read."""
+        return self._held < self._ahead or (entry is self._entries[0] and entry.read - entry.given < _OWN)
 
     # What the thread does that iterates.
 
@@ -169,6 +171,8 @@ class Batches(Generic[Item, Piece, Result]):
 
     def _results(self, entry: _Entry[Item, Piece, Result]) -> Iterator[Result]:
         while True:
+            if not self._workers:
+                self._read_here()
             with self._changed:
                 self._changed.wait_for(
                     lambda: entry.given in entry.results or self._waiting or self._exhausted(entry)
@@ -194,6 +198,14 @@ class Batches(Generic[Item, Piece, Result]):
             raise entry.error
         if entry.error:
             raise RuntimeError(f"reading {entry.item} failed") from entry.error
+
+    def _read_here(self) -> None:
+        """Read in this thread what there is room for."""
+        with self._changed:
+            entries = list(self._entries)
+        for entry in entries:
+            while not entry.closed and self._room(entry):
+                self._read_piece(entry)
 
     def _exhausted(self, entry: _Entry[Item, Piece, Result]) -> bool:
         return entry.closed and entry.given == entry.read

@@ -27,3 +27,7 @@ class MissingPackageError(SpiritLMError):
 
 class AlignmentError(SpiritLMError):
     """Words that can't be placed in a sound: they don't fit, can't be pronounced, or have no usable times."""
+
+
+class ResumeError(SpiritLMError):
+    """What an earlier run has written doesn't fit the one that is to go on from it."""

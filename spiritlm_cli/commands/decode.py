@@ -2,14 +2,20 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from spiritlm_cli.commands import options
-from spiritlm_cli.commands.lines import Failures, LineWriter, one_line, read_input
-from spiritlm_cli.commands.sounds import Folder, OneFile
+from spiritlm_cli.commands.failures import Failures
+from spiritlm_cli.commands.lines import InputLine, one_line, read_input
+from spiritlm_cli.commands.output import LineWriter
+from spiritlm_cli.commands.progress import Progress
+from spiritlm_cli.commands.sounds import Folder, OneFile, Recording
 from spiritlm_cli.errors import TokenError
+
+if TYPE_CHECKING:
+    from spiritlm_cli.speech.vocoder import Window
 
 
 def decode(
@@ -28,6 +34,16 @@ def decode(
     format: Annotated[  # noqa: A002
         Literal["wav", "flac", "ogg"], typer.Option(help="Of the files in a folder.")
     ] = "wav",
+    sample_rate: Annotated[
+        int | None,
+        typer.Option(min=1000, max=384000, metavar="HZ", help="Resample to this.  [default: the model's]"),
+    ] = None,
+    bits: Annotated[
+        Literal["16", "float"], typer.Option(help="16-bit integers, or 32-bit floats (WAV).")
+    ] = "16",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave the files alone that are in the folder already.")
+    ] = False,
     speaker: Annotated[
         str | None, typer.Option(help="The voice, by name or number.  [default: the model's]")
     ] = None,
@@ -47,8 +63,11 @@ def decode(
     units: options.Units = "expressive",
     on_error: options.OnError = "fail",
     errors: options.ErrorsFile = None,
+    batch_seconds: options.BatchSeconds = None,
     model: options.Model = None,
     device: options.Device = "auto",
+    dtype: options.SpeechDtype = "float32",
+    compile: options.Compile = False,  # noqa: A002
 ) -> None:
     """Turn lines of tokens into sound.
 
@@ -58,27 +77,41 @@ def decode(
       spiritlm tokenize --ids folder/ | spiritlm decode -o sounds/ --format flac --speaker 1
       echo '[TEXT]Once upon a time' | spiritlm generate --to speech | spiritlm decode -o - > out.wav
     """
+    to_folder = output.endswith("/") or Path(output).is_dir()
+    if resume and not to_folder:
+        raise typer.BadParameter("goes on with a folder, -o FOLDER/", param_hint="--resume")
+    if bits == "float" and to_folder and format != "wav":
+        raise typer.BadParameter(f"{format} has no floats; --format wav has", param_hint="--bits")
+
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.speech.vocoder import Vocoder
 
-    to_folder = output.endswith("/") or Path(output).is_dir()
     # A wrong name is said now, not after all the work.
-    sounds = Folder(Path(output), f".{format}") if to_folder else OneFile(output, concat)
+    recording = Recording(sample_rate, bits == "float")
+    sounds: Folder | OneFile = (
+        OneFile(output, concat, recording)
+        if not to_folder
+        else Folder(Path(output), f".{format}", recording, resume)
+    )
     checkpoint = find_checkpoint(model)
-    vocoder = Vocoder.load(model, expressive=units == "expressive", device=device)
+    vocoder = Vocoder.load(model, units == "expressive", device, options.DTYPES[dtype], compile)
     # Looked up first: a voice that isn't there is nothing that a line could be blamed for.
     voice = vocoder.find_speaker(speaker)
     vocoder.find_style(style)
+
+    def windows(line: InputLine) -> "list[Window]":
+        return [] if sounds.has(line.name) else vocoder.windows(line.sequence, voice, style, durations)
+
     with ExitStack() as stack:
         failures = stack.enter_context(Failures(on_error, errors))
         texts = stack.enter_context(LineWriter(text_out)) if text_out else None
         stack.enter_context(sounds)
-        for line, _ in failures.each(
-            read_input(files or ["-"], checkpoint),
-            lambda line: sounds.write(
-                vocoder.decode(line.sequence, speaker=voice, style=style, durations=durations), line.name
-            ),
+        progress = stack.enter_context(Progress("lines"))
+        spoken = vocoder.speak_each(read_input(files or ["-"], checkpoint), windows, batch_seconds)
+        for line, written in failures.each_of(
+            spoken, lambda line, blocks: sounds.write(progress.counted(blocks), line.name)
         ):
+            progress.done(failed=not written)
             text = "" if isinstance(line.content, TokenError) else " ".join(line.content.text.split())
             if texts:
                 texts.write_value(line.id, text)

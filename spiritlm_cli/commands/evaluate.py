@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spiritlm_cli.commands import options
-from spiritlm_cli.commands.lines import Failures, LineWriter
+from spiritlm_cli.commands.failures import Failures
+from spiritlm_cli.commands.output import LineWriter
 
 if TYPE_CHECKING:
     from spiritlm_cli.evaluation.recognition import SpeechToText, TextToSpeech

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 import typer
 
 from spiritlm_cli.commands import options
-from spiritlm_cli.commands.lines import Failures, InputLine, LineWriter, copy_ids, read_input, read_prompt
+from spiritlm_cli.commands.failures import Failures
+from spiritlm_cli.commands.lines import InputLine, copy_ids, read_input, read_prompt
+from spiritlm_cli.commands.output import LineWriter
 
 
 def generate(

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from spiritlm_cli.commands import options
-from spiritlm_cli.commands.lines import Failures, LineWriter, copy_ids
+from spiritlm_cli.commands.failures import Failures
+from spiritlm_cli.commands.lines import copy_ids
+from spiritlm_cli.commands.output import LineWriter
 
 if TYPE_CHECKING:
     from spiritlm_cli.audio.clip import Clip

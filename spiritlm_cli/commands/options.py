@@ -28,6 +28,40 @@ Dtype = Annotated[
     Literal["float32", "bfloat16", "float16"] | None,
     typer.Option(help="Number format of the language model.  [default: float32 on a CPU, else bfloat16]"),
 ]
+SpeechDtype = Annotated[
+    Literal["float32", "bf16", "fp16"],
+    typer.Option(
+        help="What the speech networks compute with; others than float32 are quicker, and change some units."
+    ),
+]
+# torch's names of them
+DTYPES = {"float32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile", help="Let torch.compile work on the networks first: pays on a GPU, in long runs."
+    ),
+]
+BatchSeconds = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Sound that is computed at once; the answers are the same.  [default: what the device has room for]",
+    ),
+]
+Workers = Annotated[int, typer.Option(min=1, help="Threads that read files while the networks work.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where a run with the same -o and inputs was broken off.")
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Only the Ith of N equal parts of the inputs, counted from 0."),
+]
+FilesFrom = Annotated[
+    str | None, typer.Option(metavar="FILE|-", help="Read the names of the files here, one a line.")
+]
+Nul = Annotated[bool, typer.Option("-0", "--null", help="The names of --files-from end in NUL.")]
 Seed = Annotated[
     int | None,
     typer.Option(
@@ -52,7 +86,8 @@ Output = Annotated[
 Manifest = Annotated[
     str | None,
     typer.Option(
-        help="TSV with a header line or JSONL (or .gz of them): id, audio, start, end, text, speaker, words."
+        help="TSV with a header line, JSONL or Kaldi's wav.scp (or .gz of them): id, audio, start, end, text, "
+        "speaker, words."
     ),
 ]
 OnError = Annotated[
@@ -75,6 +110,25 @@ def word_range(text: str) -> tuple[int, int]:
     if not (colon and least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most)):
         raise typer.BadParameter(f"a range is written 10:30, least and most, not {text}")
     return int(least), int(most)
+
+
+def shard_of(text: str | None) -> tuple[int, int] | None:
+    """`2/8` as two numbers. Raises a usage error."""
+    if text is None:
+        return None
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
+        raise typer.BadParameter(
+            f"the first of 8 parts is 0/8, the last 7/8, not {text}", param_hint="--shard"
+        )
+    return int(part), int(parts)
+
+
+def resumable(path: Path | None) -> Path:
+    """The file that --resume goes on with. Raises a usage error where there can be none."""
+    if path is None or str(path) == "-" or (path.exists() and not path.is_file()):
+        raise typer.BadParameter("goes on with a file; name it with -o", param_hint="--resume")
+    return path
 
 
 def drawn_seed(seed: int | None) -> int:

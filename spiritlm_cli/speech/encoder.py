@@ -135,6 +135,8 @@ class PositionalConv(nn.Module):
 class EncoderLayer(nn.Module):
     """Post-norm transformer layer."""
 
+    compiled = ("_heads", "_feed")
+
     def __init__(self, dim: int, ffn_dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -152,8 +154,16 @@ class EncoderLayer(nn.Module):
 
         dropout: of both residual branches, for training.
         """
-        heads = [f(x).unflatten(-1, (self.heads, -1)) for f in (self.query, self.key, self.value)]
-        attended = self.out(attend(*heads, frames).flatten(1))
+        return self._feed(x, attend(*self._heads(x), frames), dropout)
+
+    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x: (all frames, dim). Returns query, key and value, each (all frames, heads, dim of a head)."""
+        query, key, value = (f(x).unflatten(-1, (self.heads, -1)) for f in (self.query, self.key, self.value))
+        return query, key, value
+
+    def _feed(self, x: Tensor, attended: Tensor, dropout: float) -> Tensor:
+        """attended: (all frames, heads, dim of a head). Returns what becomes of x."""
+        attended = self.out(attended.flatten(1))
         x = self.attention_norm(x + F.dropout(attended, dropout, dropout > 0))
         fed = self.outer(self.inner(x, "gelu"))
         out: Tensor = self.norm(x + F.dropout(fed, dropout, dropout > 0))
@@ -210,7 +220,11 @@ def attend(query: Tensor, key: Tensor, value: Tensor, frames: Sequence[int]) -> 
     if query.is_cpu:
         triples = zip(query.split(frames), key.split(frames), value.split(frames), strict=True)
         return torch.cat([attend(*triple, [len(triple[0])]) for triple in triples])
-    # One call for all: on a GPU a call costs more than the frames that pad the shorter clips.
+    return attend_padded(query, key, value, frames)
+
+
+def attend_padded(query: Tensor, key: Tensor, value: Tensor, frames: Sequence[int]) -> Tensor:
+    """`attend` in one call: on a GPU a call costs more than the frames that pad the shorter clips."""
     places, mask = _padding(tuple(frames), query.device)
     clips = (_padded(x, places, mask).transpose(1, 2) for x in (query, key, value))
     out = F.scaled_dot_product_attention(*clips, attn_mask=mask[:, None, None])

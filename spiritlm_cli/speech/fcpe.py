@@ -46,7 +46,11 @@ _NAMES = {
     "output_proj": "output",
 }
 # Tables, and the norms before attention, of which these weights have none.
-_UNUSED = ("cent_table", "gaussian_blurred_cent_mask", *(f"net.encoder_layers.{n}.norm." for n in range(LAYERS)))
+_UNUSED = (
+    "cent_table",
+    "gaussian_blurred_cent_mask",
+    *(f"net.encoder_layers.{n}.norm." for n in range(LAYERS)),
+)
 
 
 class ConvLayer(nn.Module):
@@ -86,7 +90,9 @@ class Fcpe(nn.Module):
         """The network with torchfcpe's weights. Raises CheckpointError where they are not there."""
         found = importlib.util.find_spec("torchfcpe")
         if found is None or found.origin is None:
-            raise CheckpointError("the package torchfcpe is missing, which has FCPE's weights; or use --f0 pyaapt")
+            raise CheckpointError(
+                "the package torchfcpe is missing, which has FCPE's weights; or use --f0 pyaapt"
+            )
         path = Path(found.origin).parent / "assets" / "fcpe_c_v001.pt"
         file = fold(read_tensors(path))
         pointwise = {name for name in file.tensors if name.endswith(("net.2.weight", "net.6.weight"))}

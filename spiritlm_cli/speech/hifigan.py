@@ -308,6 +308,8 @@ class _Clear:
 class ResBlock1(nn.Module):
     """Residual pairs of convolutions, the first of each pair dilated."""
 
+    compiled = ("forward",)
+
     def __init__(self, channels: int, size: int, dilations: list[int]) -> None:
         super().__init__()
         self.convs1 = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
@@ -322,6 +324,8 @@ class ResBlock1(nn.Module):
 
 class ResBlock2(nn.Module):
     """Residual dilated convolutions, the smaller kind."""
+
+    compiled = ("forward",)
 
     def __init__(self, channels: int, size: int, dilations: list[int]) -> None:
         super().__init__()
@@ -339,9 +343,7 @@ class DurationPredictor(nn.Module):
     def __init__(self, config: DurationConfig) -> None:
         super().__init__()
         hidden, size = config.var_pred_hidden_dim, config.var_pred_kernel_size
-        self.conv1 = nn.Sequential(
-            Conv(config.encoder_embed_dim, hidden, size, padding=size // 2), nn.ReLU()
-        )
+        self.conv1 = nn.Sequential(Conv(config.encoder_embed_dim, hidden, size, padding=size // 2), nn.ReLU())
         self.ln1 = nn.LayerNorm(hidden)
         self.conv2 = nn.Sequential(Conv(hidden, hidden, size, padding=size // 2), nn.ReLU())
         self.ln2 = nn.LayerNorm(hidden)

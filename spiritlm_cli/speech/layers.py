@@ -75,6 +75,13 @@ def padding_to_few(frames: int) -> int:
     return -frames % max(8, 1 << max(frames.bit_length() - 4, 0))
 
 
+def compile_parts(network: nn.Module) -> None:
+    """Have torch.compile work on what modules name in `compiled`: the methods that hold no choices in Python."""
+    for module in network.modules():
+        for name in getattr(module, "compiled", ()):
+            setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
+
+
 def pack(network: nn.Module) -> None:
     """Put the weights into oneDNN's own order, on a CPU, where it would put them at each call otherwise.
 
@@ -83,7 +90,11 @@ def pack(network: nn.Module) -> None:
     if not _ONEDNN:
         return
     for layer in network.modules():
-        if not isinstance(layer, Linear | Conv) or layer.weight.dtype not in _DTYPES or not layer.weight.is_cpu:
+        if (
+            not isinstance(layer, Linear | Conv)
+            or layer.weight.dtype not in _DTYPES
+            or not layer.weight.is_cpu
+        ):
             continue
         if isinstance(layer, Linear):
             packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight, _TYPICAL)

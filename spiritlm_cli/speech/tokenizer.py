@@ -1,21 +1,23 @@
 """Sound to units: HuBERT, pitch and style together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from spiritlm_cli.audio.clip import FloatArray, Waveform
+from spiritlm_cli.audio.clip import BadClip, Clip, FloatArray, Waveform
+from spiritlm_cli.audio.reading import Channel, read_windows
 from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import AudioError, CheckpointError
 from spiritlm_cli.speech.device import default_batch_seconds, find_device, find_dtype, to_device
 from spiritlm_cli.speech.f0 import F0Tracker, FcpeTracker, Method, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
-from spiritlm_cli.speech.layers import pack
+from spiritlm_cli.speech.layers import compile_parts, pack
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
 from spiritlm_cli.speech.quantizer import (
     KMeansQuantizer,
@@ -70,9 +72,6 @@ class SpeechTokenizer:
         self.prosody = prosody
         self.device = device
         self.rate = hubert.task.sample_rate
-        for network in (hubert, self.quantizer, prosody and prosody.style, prosody and prosody.tracker.network):
-            if network is not None:
-                pack(network)
 
     @classmethod
     def load(
@@ -82,11 +81,13 @@ class SpeechTokenizer:
         f0: Method = "fcpe",
         device: str = "auto",
         dtype: str = "float32",
+        compile: bool = False,  # noqa: A002
     ) -> "SpeechTokenizer":
         """The tokenizer of a checkpoint: "nano", a folder, or a Hugging Face repository.
 
         expressive: whether to give pitch and style units too; f0: how pitch is tracked; dtype: what the encoders
-        compute with, float32, bfloat16 or float16 (others than float32 change some units).
+        compute with, float32, bfloat16 or float16 (others than float32 change some units); compile: let
+        torch.compile work on them.
         Raises CheckpointError.
         """
         checkpoint, place = find_checkpoint(model), find_device(device)
@@ -99,7 +100,14 @@ class SpeechTokenizer:
                 f"{path}: takes features of width {quantizer.dim}, but those of {checkpoint.hubert} are {dim} wide"
             )
         prosody = _load_prosody(checkpoint, f0, place, number) if expressive else None
-        return cls(hubert.to(place, number), quantizer, prosody, place)
+        tokenizer = cls(hubert.to(place, number), quantizer, prosody, place)
+        networks: list[nn.Module | None] = [tokenizer.hubert, tokenizer.quantizer]
+        if prosody:
+            networks += [prosody.style, prosody.tracker.network]
+        for network in networks:
+            if network is not None:
+                (compile_parts if compile else pack)(network)
+        return tokenizer
 
     def encode(self, waveform: Waveform) -> Units:
         """The units of a clip of any length from 80 ms.
@@ -117,6 +125,36 @@ class SpeechTokenizer:
         """
         batches = self.hear_each(waveforms, lambda waveform: cut(self.checked(waveform)), batch_seconds)
         return [self.join(list(heard)) for _, heard in batches]
+
+    def encode_clips(
+        self,
+        clips: Iterable[Clip | BadClip],
+        *,
+        channel: Channel = "mix",
+        batch_seconds: float | None = None,
+        workers: int = 2,
+        stream: bool = False,
+    ) -> Iterator[tuple[Clip | BadClip, Iterator[Units]]]:
+        """Clips in order, each with an iterator over its units, which raises AudioError where it can't be used.
+
+        They are read by `workers` threads beside the networks' work, sounds over 100 s by windows.
+        stream: give the units of each window as soon as it is heard, as if it were a clip of its own (pitch is then
+        relative to its own mean, not the clip's); else the units of the whole, once.
+        """
+        windows = partial(self._read_windows, channel=channel)
+        for clip, heard in self.hear_each(clips, windows, batch_seconds, workers):
+            yield clip, (self.join([part]) for part in heard) if stream else self._whole(heard)
+
+    def _whole(self, heard: Iterator[Heard]) -> Iterator[Units]:
+        yield self.join(list(heard))
+
+    def _read_windows(self, clip: Clip | BadClip, channel: Channel) -> Iterator[FloatArray]:
+        if isinstance(clip, BadClip):
+            raise clip.error
+        for window in read_windows(
+            clip, rate=self.rate, channel=channel, seconds=WINDOW_SECONDS, shortest=SHORTEST_SECONDS
+        ):
+            yield self.checked(window)
 
     def hear_each(
         self,

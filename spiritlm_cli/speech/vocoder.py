@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from spiritlm_cli.audio.clip import FloatArray, Waveform
+from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.speech.device import default_batch_seconds, find_device, find_dtype, to_device
 from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig, whole_frames
-from spiritlm_cli.speech.layers import pack
+from spiritlm_cli.speech.layers import compile_parts, pack
 from spiritlm_cli.speech.weight_norm import fold
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 from spiritlm_cli.tokens.timeline import frame_units
@@ -75,7 +75,6 @@ class Vocoder:
         # How long units last is decided on the CPU in float32, whatever the sound is made with.
         self._timing = copy.deepcopy(nn.Sequential(network.dict, network.dur_predictor)).eval()
         self.network = network.to(self.device, dtype).eval().requires_grad_(False)
-        pack(self.network)
         self.config = network.config
         self.speakers = speakers
         self.styles = styles
@@ -88,18 +87,20 @@ class Vocoder:
         expressive: bool = True,
         device: str = "auto",
         dtype: str = "float32",
+        compile: bool = False,  # noqa: A002
     ) -> "Vocoder":
         """The vocoder of a checkpoint: "nano", a folder, or a Hugging Face repository.
 
-        dtype: what the network computes with, float32, bfloat16 or float16. Raises CheckpointError.
+        dtype: what the network computes with, float32, bfloat16 or float16; compile: let torch.compile work on it.
+        Raises CheckpointError.
         """
         checkpoint = find_checkpoint(model)
-        return cls.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), device, dtype)
+        vocoder = cls.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), device, dtype)
+        (compile_parts if compile else pack)(vocoder.network)
+        return vocoder
 
     @classmethod
-    def read(
-        cls, folder: Path, generator: Path, device: str = "auto", dtype: str = "float32"
-    ) -> "Vocoder":
+    def read(cls, folder: Path, generator: Path, device: str = "auto", dtype: str = "float32") -> "Vocoder":
         """The vocoder in the file `generator`, with `config.json`, `speakers.txt`, `styles.txt` in `folder`.
 
         Raises CheckpointError that names the file at fault.
@@ -149,7 +150,7 @@ class Vocoder:
         batches = self.speak_each(
             speech, lambda one: self.windows(one, speaker, style, durations), batch_seconds
         )
-        return [Waveform(np.concatenate(list(parts)), self.rate) for _, parts in batches]
+        return [Waveform(np.concatenate([part.samples for part in parts]), self.rate) for _, parts in batches]
 
     def stream(
         self,
@@ -161,21 +162,20 @@ class Vocoder:
     ) -> Iterator[Waveform]:
         """The sound of a line in pieces of `window` frames of 40 ms, the same samples as all at once."""
         for piece in self.windows(speech, speaker, style, durations, window):
-            yield Waveform(self.speak([piece])[0], self.rate)
+            yield self.speak([piece])[0]
 
     def speak_each(
         self,
         items: Iterable[T],
         windows: Callable[[T], Iterable[Window]],
         batch_seconds: float | None = None,
-        workers: int = 1,
-    ) -> Batches[T, Window, FloatArray]:
-        """Items in order, each with an iterator over the sound of its windows, (samples,) each; see `Batches`."""
+    ) -> Batches[T, Window, Waveform]:
+        """Items in order, each with an iterator over the sound of its windows; see `Batches`."""
         budget = default_batch_seconds(self.device) if batch_seconds is None else batch_seconds
         seconds = self.config.code_hop_size / self.rate
         return Batches(
             items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, budget=budget,
-            workers=workers, ahead=max(4 * budget, 4 * WINDOW * seconds),
+            workers=0, ahead=max(4 * budget, 4 * WINDOW * seconds),
         )  # fmt: skip
 
     @torch.inference_mode()
@@ -215,8 +215,8 @@ class Vocoder:
         return found
 
     @torch.inference_mode()
-    def speak(self, windows: TypingSequence[Window]) -> list[FloatArray]:
-        """The sound of each window, (samples,) in ±1."""
+    def speak(self, windows: TypingSequence[Window]) -> list[Waveform]:
+        """The sound of each window."""
         if self.device.type == "cpu":
             # A CPU is as quick with one at a time, and nothing has to be cleared behind the shorter ones.
             made = [self._sound([window])[0] for window in windows]
@@ -224,7 +224,7 @@ class Vocoder:
             made = list(self._sound(windows))
         hop = self.config.code_hop_size
         return [
-            sound[window.skipped * hop :][: window.kept * hop]
+            Waveform(sound[window.skipped * hop :][: window.kept * hop], self.rate)
             for sound, window in zip(made, windows, strict=True)
         ]
 

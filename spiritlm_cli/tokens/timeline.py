@@ -26,13 +26,7 @@ def timed_units(units: Units, keep_repeats: bool = False) -> TimedUnits:
     """
     found: list[Unit] = []
     times: list[NDArray[np.float64]] = []
-    for kind, ids, rate in (
-        (Kind.STYLE, units.style, units.rates.style),
-        (Kind.PITCH, units.pitch, units.rates.pitch),
-        (Kind.HUBERT, units.hubert, units.rates.hubert),
-    ):
-        if ids is None:
-            continue
+    for kind, ids, rate in _streams(units):
         kept = np.ones(len(ids), dtype=bool)
         if not keep_repeats and kind is not Kind.STYLE:
             kept[1:] = ids[1:] != ids[:-1]
@@ -46,6 +40,53 @@ def timed_units(units: Units, keep_repeats: bool = False) -> TimedUnits:
 def merge_streams(units: Units, keep_repeats: bool = False) -> SpeechSpan:
     """The streams as one speech span in time order (see `timed_units`)."""
     return SpeechSpan(timed_units(units, keep_repeats).units)
+
+
+class StreamMerger:
+    """`merge_streams` of a sound that is heard a stretch at a time: units come out as soon as none can come before."""
+
+    def __init__(self, keep_repeats: bool = False) -> None:
+        self._keep_repeats = keep_repeats
+        self._heard: dict[Kind, int] = {}
+        self._last: dict[Kind, int] = {}
+        self._rates: dict[Kind, float] = {}
+        self._waiting: list[tuple[float, Unit]] = []
+
+    def add(self, units: Units) -> list[Unit]:
+        """The streams of the next stretch. Returns the units that come before all of the one after it."""
+        for kind, ids, rate in _streams(units):
+            before = self._heard.get(kind, 0)
+            for place, number in enumerate(ids.tolist(), before):
+                if self._keep_repeats or kind is Kind.STYLE or number != self._last.get(kind):
+                    self._waiting.append((place / rate, Unit(kind, number)))
+                self._last[kind] = number
+            self._heard[kind], self._rates[kind] = before + len(ids), rate
+        self._waiting.sort(key=_time_order)
+        end = min(count / self._rates[kind] for kind, count in self._heard.items())
+        ready = [unit for seconds, unit in self._waiting if seconds < end]
+        self._waiting = self._waiting[len(ready) :]
+        return ready
+
+    def finish(self) -> list[Unit]:
+        """What is left when nothing comes any more."""
+        return [unit for _, unit in self._waiting]
+
+
+_ORDER = {Kind.STYLE: 0, Kind.PITCH: 1, Kind.HUBERT: 2}
+
+
+def _time_order(timed: tuple[float, Unit]) -> tuple[float, int]:
+    return timed[0], _ORDER[timed[1].kind]
+
+
+def _streams(units: Units) -> list[tuple[Kind, IntArray, float]]:
+    """The streams that there are, with their rates, in the order that they have at one time."""
+    streams = (
+        (Kind.STYLE, units.style, units.rates.style),
+        (Kind.PITCH, units.pitch, units.rates.pitch),
+        (Kind.HUBERT, units.hubert, units.rates.hubert),
+    )
+    return [(kind, ids, rate) for kind, ids, rate in streams if ids is not None]
 
 
 def restore_streams(span: SpeechSpan, rates: Rates | None = None) -> Units:

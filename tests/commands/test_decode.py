@@ -60,9 +60,12 @@ def test_voices_by_number_and_name(spiritlm, model, tmp_path, release_tree):
 def test_text_goes_to_stderr_or_a_file(spiritlm, model, tmp_path):
     lines = f"a\t[TEXT]Hello, [SPEECH]{SPEECH}[TEXT]world.\nb\t{SPEECH}\n"
     arguments = ("decode", *model, "-o", f"{tmp_path}/")
-    assert spiritlm(*arguments, stdin=lines).stderr == "a: Hello, world.\n"
+    told = spiritlm(*arguments, stdin=lines).stderr.splitlines()
+    assert told[0] == "a: Hello, world."
+    assert told[1].startswith("spiritlm: 2 lines, ")
+    assert len(told) == 2
     assert spiritlm(*arguments, "-q", stdin=lines).stderr == ""
-    assert spiritlm(*arguments, "--text-out", tmp_path / "text", stdin=lines).stderr == ""
+    assert "Hello" not in spiritlm(*arguments, "--text-out", tmp_path / "text", stdin=lines).stderr
     assert (tmp_path / "text").read_text() == "a\tHello, world.\nb\t\n"
 
 
@@ -119,7 +122,7 @@ def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
     )
     assert result.exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
-    assert result.stderr.splitlines() == [
+    assert result.stderr.splitlines()[:-1] == [
         "spiritlm: a: line 1: no speech to decode: no [Hu…] units; if a model ended at once, try another --seed",
         "spiritlm: b: line 4: b.wav is already written by another line of that id",
     ]

@@ -7,7 +7,9 @@ import pytest
 import typer
 
 from spiritlm_cli.checkpoints import Checkpoint
-from spiritlm_cli.commands.lines import Failures, InputLine, LineWriter, copy_ids, one_line, read_input
+from spiritlm_cli.commands.failures import Failures
+from spiritlm_cli.commands.lines import InputLine, copy_ids, one_line, read_input
+from spiritlm_cli.commands.output import LineWriter
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Line, Sequence

@@ -37,23 +37,23 @@ def test_what_is_harmless_stays(clip, name):
 
 def test_a_file_for_each_id(tmp_path):
     with Folder(tmp_path / "new", ".flac") as folder:
-        folder.write(TONE, "a")
-        folder.write(TONE, "b/c")
+        folder.write([TONE], "a")
+        folder.write([TONE], "b/c")
         with pytest.raises(AudioError, match=r"A\.flac is already written"):
-            folder.write(TONE, "A")
+            folder.write([TONE], "A")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.flac", "b%2Fc.flac"]
 
 
 def test_one_file_takes_one_sound_or_all(tmp_path):
     path = tmp_path / "out.wav"
     with OneFile(str(path), concat=False) as file:
-        file.write(TONE, "1")
+        file.write([TONE], "1")
         with pytest.raises(AudioError, match="--concat"):
-            file.write(TONE, "2")
+            file.write([TONE], "2")
     assert len(read_audio(path).samples) == 1600
     with OneFile(str(path), concat=True) as file:
-        file.write(TONE, "1")
-        file.write(TONE, "2")
+        file.write([TONE], "1")
+        file.write([TONE], "2")
     assert len(read_audio(path).samples) == 3200
 
 

@@ -1,0 +1,147 @@
+"""Order, bounds and errors of the scheduler, with work that says in which company a piece was."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spiritlm_cli.batching import Batches
+from spiritlm_cli.errors import AudioError
+
+SIZES = st.lists(st.lists(st.integers(1, 9), max_size=5), max_size=12)
+
+
+def pieces(item: list[int]) -> Iterator[int]:
+    yield from item
+
+
+def doubled(batch: list[int]) -> list[int]:
+    return [2 * piece for piece in batch]
+
+
+@given(
+    items=SIZES, budget=st.integers(0, 30), ahead=st.none() | st.integers(0, 60), workers=st.integers(0, 3)
+)
+@settings(deadline=None, max_examples=60)
+def test_results_are_in_order_whatever_the_batches(items, budget, ahead, workers) -> None:
+    batches = Batches(items, pieces, doubled, size=float, budget=budget, ahead=ahead, workers=workers)
+    found = [(item, list(results)) for item, results in batches]
+    assert found == [(item, doubled(item)) for item in items]
+
+
+@given(items=SIZES, budget=st.integers(0, 30))
+@settings(deadline=None, max_examples=60)
+def test_a_batch_is_within_its_budget_or_of_one_piece(items, budget) -> None:
+    seen: list[list[int]] = []
+
+    def work(batch: list[int]) -> list[int]:
+        seen.append(list(batch))
+        return batch
+
+    for _, results in Batches(items, pieces, work, size=float, budget=budget):
+        list(results)
+    assert sorted(piece for batch in seen for piece in batch) == sorted(
+        piece for item in items for piece in item
+    )
+    assert all(len(batch) == 1 or max(batch) * len(batch) <= budget for batch in seen)
+
+
+def test_neighbours_in_length_go_together() -> None:
+    seen: list[list[int]] = []
+    read = threading.Event()
+
+    def opened(item: int) -> list[int]:
+        if item == 3:
+            read.set()
+        return [item]
+
+    def work(batch: list[int]) -> list[int]:
+        read.wait(10)  # so that all have been read before the second batch is made
+        seen.append(sorted(batch))
+        return batch
+
+    items = [18, 9, 1, 8, 2, 9, 3]
+    assert [
+        next(results) for _, results in Batches(items, opened, work, size=float, budget=18, ahead=99)
+    ] == items
+    assert seen == [[18], [9, 9], [1, 2, 3], [8]]
+
+
+def test_an_error_is_raised_in_its_item_s_place() -> None:
+    def opened(item: int) -> Iterator[int]:
+        yield item
+        if item == 2:
+            raise AudioError("broken")
+        yield item
+
+    found = []
+    for item, results in Batches([1, 2, 3], opened, doubled, size=float, budget=4):
+        try:
+            found.append((item, list(results)))
+        except AudioError as error:
+            found.append((item, str(error)))
+    assert found == [(1, [2, 2]), (2, "broken"), (3, [6, 6])]
+
+
+def test_an_error_of_the_items_comes_after_those_before_it() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise AudioError("no more")
+
+    found = []
+    with pytest.raises(AudioError, match="no more"):
+        for _, results in Batches(items(), lambda item: [item], doubled, size=float, budget=4):
+            found += results
+    assert found == [2]
+
+
+def test_an_error_that_is_nobody_s_fault_is_not_taken_for_one() -> None:
+    def opened(item: int) -> list[int]:
+        raise KeyError(item)
+
+    with pytest.raises(RuntimeError, match="reading 1 failed"):
+        for _, results in Batches([1], opened, doubled, size=float, budget=4):
+            list(results)
+
+
+def test_what_is_not_asked_for_is_left() -> None:
+    found = []
+    for item, results in Batches([[1, 1, 1], [2, 2], [3]], pieces, doubled, size=float, budget=1):
+        found.append((item[0], next(results)))
+    assert found == [(1, 2), (2, 4), (3, 6)]
+
+
+def test_reading_stays_a_bounded_way_ahead() -> None:
+    read, most = 0, 0
+    given_back = 0
+
+    def opened(item: int) -> Iterator[int]:
+        nonlocal read, most
+        for _ in range(10):
+            read += 1
+            most = max(most, read - given_back)
+            yield 1
+
+    for _, results in Batches(range(20), opened, doubled, size=float, budget=4, ahead=8, workers=3):
+        for _ in results:
+            given_back += 1
+    assert read == given_back == 200
+    # what is held, and a piece or two that each reader has in its hands
+    assert most <= 8 + 2 * 3 + 1
+
+
+def test_it_can_be_left_in_the_middle() -> None:
+    def opened(item: int) -> Iterator[int]:
+        while True:
+            yield item
+
+    for _, results in Batches([1, 2], opened, doubled, size=float, budget=4):
+        assert next(results) == 2
+        break
+    deadline = 50
+    while any(thread.name.startswith("reader") for thread in threading.enumerate()) and deadline:
+        threading.Event().wait(0.1)
+        deadline -= 1
+    assert deadline, "a reader is still there"
