@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -73,9 +72,10 @@ class Batches(Generic[Item, Piece, Result]):
         workers: int = 1,
     ) -> None:
         """pieces: of an item, and may be lazy; called in one of `workers` threads, or where those are 0, because it
-        is no waiting but work, in the thread that iterates. work: of a batch, called in that thread. size: of a piece, seconds as a rule; a batch is of one piece, or of so many that their
-        number times the longest is within `budget`. ahead: sizes in all that may be read or computed before their
-        turn (None: four times the budget).
+        is no waiting but work, in the thread that iterates. work: of a batch, called in that thread. size: of a
+        piece, seconds as a rule; a batch is of one piece, or of so many that their number times the longest is
+        within `budget`. ahead: sizes in all that may be read or computed before their turn (None: four times the
+        budget).
         """
         self._items, self._pieces, self._work, self._size = items, pieces, work, size
         self._budget = budget
@@ -95,8 +95,7 @@ class Batches(Generic[Item, Piece, Result]):
         threading.Thread(target=self._feed, args=(pool,), name="feeder", daemon=True).start()
         try:
             while entry := self._next_entry():
-                with closing(self._results(entry)) as results:
-                    yield entry.item, results
+                yield entry.item, self._results(entry)
                 self._drop(entry)
             if self._failure:
                 raise self._failure

@@ -60,10 +60,7 @@ class Inputs:
 
         if "-" in (self.manifest, self.files_from):
             return None
-        if self.manifest is not None:
-            whole = count_clips(self.manifest)
-        else:
-            whole = sum(1 for _ in self._found())
+        whole = sum(1 for _ in self._found()) if self.manifest is None else count_clips(self.manifest)
         return whole if self.shard is None else len(_part(range(whole), *self.shard))
 
     def clips(self) -> "Iterator[Clip | BadClip]":

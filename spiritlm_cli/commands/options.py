@@ -138,9 +138,14 @@ def drawn_seed(seed: int | None) -> int:
     return seed
 
 
+def talks() -> bool:
+    """Whether people are told things: not with --quiet."""
+    return log.isEnabledFor(logging.WARNING)
+
+
 def tell(message: str) -> None:
     """Something for the person at the terminal, unless --quiet."""
-    if log.isEnabledFor(logging.WARNING):
+    if talks():
         typer.echo(message, err=True)
 
 

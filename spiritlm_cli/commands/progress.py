@@ -32,7 +32,7 @@ class Progress:
     @staticmethod
     def shown() -> bool:
         """Whether there will be a bar; so whether it is worth counting what there is beforehand."""
-        return sys.stderr.isatty() and options.log.isEnabledFor(options.logging.WARNING)
+        return sys.stderr.isatty() and options.talks()
 
     def __enter__(self) -> "Progress":
         self._begun = time.monotonic()

@@ -1,6 +1,5 @@
 """`spiritlm tokenize`: sound to token lines."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer

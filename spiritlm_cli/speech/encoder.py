@@ -66,6 +66,8 @@ class ConvFeatures(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.hop, self.receptive_field = config.hop, config.receptive_field
+        self.channels = config.conv[-1][0]
+        _, self.kernel, self.stride = config.conv[0]
         channels = [1, *(layer[0] for layer in config.conv)]
         self.convs = nn.ModuleList(
             Conv(channels[i], out, kernel, stride, bias=False)
@@ -79,7 +81,7 @@ class ConvFeatures(nn.Module):
         if torch.is_grad_enabled():
             return self._convolved(waveform, first)
         frames = (waveform.shape[1] - self.receptive_field) // self.hop + 1
-        out = waveform.new_empty(len(waveform), frames, self.convs[-1].out_channels)
+        out = waveform.new_empty(len(waveform), frames, self.channels)
         for i, clip in enumerate(waveform):
             for start in range(0, frames, _CHUNK):
                 stop = min(start + _CHUNK, frames)
@@ -93,13 +95,12 @@ class ConvFeatures(nn.Module):
         A convolution's mean and variance over a clip follow from those of what it sees: with the mean m and the
         covariance C of all stretches of the kernel's length, those of the channel with weight w are w·m and w·C·w.
         """
-        conv = self.convs[0]
         # Double, because C of a waveform is nearly singular, and w·C·w small against its entries.
-        seen = clip.double().unfold(0, conv.kernel_size[0], conv.stride[0])
+        seen = clip.double().unfold(0, self.kernel, self.stride)
         mean = seen.mean(0)
         centred = seen - mean
         covariance = centred.T @ centred / len(seen)
-        weight = conv.weight[:, 0].double()
+        weight = self.convs[0].get_parameter("weight")[:, 0].double()
         variance = ((weight @ covariance) * weight).sum(1)
         scale = self.norm.weight.double() / torch.sqrt(variance + self.norm.eps)
         bias = self.norm.bias.double() - (weight @ mean) * scale
@@ -107,9 +108,8 @@ class ConvFeatures(nn.Module):
 
     def _convolved(self, waveform: Tensor, first: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         """waveform: (batch, samples). first: of each clip, what `_first` says. Returns (batch, frames, channels)."""
-        conv = self.convs[0]
-        seen = waveform.unfold(1, conv.kernel_size[0], conv.stride[0])
-        x = torch.stack(
+        seen = waveform.unfold(1, self.kernel, self.stride)
+        x: Tensor = torch.stack(
             [linear(clip, weight, bias, "gelu") for clip, (weight, bias) in zip(seen, first, strict=True)]
         )
         for conv in self.convs[1:]:
@@ -149,7 +149,7 @@ class EncoderLayer(nn.Module):
         self.outer = Linear(ffn_dim, dim)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor, frames: Sequence[int], dropout: float = 0.0) -> Tensor:
+    def forward(self, x: Tensor, frames: list[int], dropout: float = 0.0) -> Tensor:
         """x: (all frames, dim), `frames` of each clip one after another. Returns the same.
 
         dropout: of both residual branches, for training.
@@ -192,7 +192,7 @@ class SpeechEncoder(nn.Module):
         features = apart(self.features, waveforms)
         frames = [len(clip) for clip in features]
         projected: Tensor = self.projection(self.feature_norm(torch.cat(features)))
-        return list(projected.split(frames))
+        return list(torch.split(projected, frames))
 
     def contextualize(self, clips: Sequence[Tensor], dropout: float = 0.0) -> list[Tensor]:
         """clips: each (frames, dim). Returns them through the transformer."""
@@ -201,7 +201,7 @@ class SpeechEncoder(nn.Module):
         x = F.dropout(self.norm(x), dropout, dropout > 0)
         for layer in self.layers:
             x = layer(x, frames, dropout)
-        return list(x.split(frames))
+        return list(torch.split(x, frames))
 
     def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
         """waveforms: each (samples,), at least `config.receptive_field`. Returns (frames, dim) of each."""
@@ -209,32 +209,32 @@ class SpeechEncoder(nn.Module):
         return self.contextualize(self.embed([waveform.to(dtype) for waveform in waveforms]))
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, frames: Sequence[int]) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, frames: list[int]) -> Tensor:
     """Softmax attention of each clip's frames to that clip's frames.
 
     query, key, value: (all frames, heads, dim), `frames` of each clip one after another. Returns the same shape.
     """
     if len(set(frames)) == 1:
-        clips = (x.unflatten(0, (len(frames), -1)).transpose(1, 2) for x in (query, key, value))
-        return F.scaled_dot_product_attention(*clips).transpose(1, 2).flatten(0, 1)
+        q, k, v = (x.view(len(frames), -1, *x.shape[1:]).transpose(1, 2) for x in (query, key, value))
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(0, 1)
     if query.is_cpu:
-        triples = zip(query.split(frames), key.split(frames), value.split(frames), strict=True)
-        return torch.cat([attend(*triple, [len(triple[0])]) for triple in triples])
+        triples = zip(*(torch.split(x, frames) for x in (query, key, value)), strict=True)
+        return torch.cat([attend(q, k, v, [len(q)]) for q, k, v in triples])
     return attend_padded(query, key, value, frames)
 
 
-def attend_padded(query: Tensor, key: Tensor, value: Tensor, frames: Sequence[int]) -> Tensor:
+def attend_padded(query: Tensor, key: Tensor, value: Tensor, frames: list[int]) -> Tensor:
     """`attend` in one call: on a GPU a call costs more than the frames that pad the shorter clips."""
     places, mask = _padding(tuple(frames), query.device)
-    clips = (_padded(x, places, mask).transpose(1, 2) for x in (query, key, value))
-    out = F.scaled_dot_product_attention(*clips, attn_mask=mask[:, None, None])
+    q, k, v = (_padded(x, places, mask).transpose(1, 2) for x in (query, key, value))
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None])
     return out.transpose(1, 2).flatten(0, 1)[places]
 
 
 def _padded(x: Tensor, places: Tensor, mask: Tensor) -> Tensor:
     """x: (all frames, …). Returns (clips, longest, …)."""
     rows = x.new_zeros(mask.numel(), *x.shape[1:]).index_copy(0, places, x)
-    return rows.unflatten(0, tuple(mask.shape))
+    return rows.view(*mask.shape, *x.shape[1:])
 
 
 @lru_cache(maxsize=4)

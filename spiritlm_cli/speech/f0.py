@@ -78,7 +78,7 @@ class FcpeTracker(F0Tracker):
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.network = fcpe.Fcpe.load().to(self.device)
+        self.network: fcpe.Fcpe = fcpe.Fcpe.load().to(self.device)
 
     @torch.inference_mode()
     def voiced_f0(self, windows: Sequence[FloatArray]) -> list[FloatArray]:

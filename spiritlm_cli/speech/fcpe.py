@@ -63,10 +63,11 @@ class ConvLayer(nn.Module):
         self.conv = Conv(2 * DIM, 2 * DIM, KERNEL, padding=KERNEL // 2, groups=2 * DIM)
         self.narrow = Linear(2 * DIM, DIM)
 
-    def forward(self, x: Tensor, frames: Sequence[int]) -> Tensor:
+    def forward(self, x: Tensor, frames: list[int]) -> Tensor:
         gated = F.glu(self.widen(self.norm(x)), -1)
-        mixed: Tensor = F.silu(torch.cat(apart(self.conv, gated.split(frames))))
-        return x + self.narrow(mixed)
+        mixed: Tensor = F.silu(torch.cat(apart(self.conv, torch.split(gated, frames))))
+        narrowed: Tensor = self.narrow(mixed)
+        return x + narrowed
 
 
 class Fcpe(nn.Module):
@@ -102,7 +103,8 @@ class Fcpe(nn.Module):
         load_into(model, file, rename=lambda name: renamed(name, _NAMES), ignore=_UNUSED)
         model.register_buffer("filters", torch.from_numpy(mel_filters()), persistent=False)
         model.register_buffer("window", torch.hann_window(FFT), persistent=False)
-        cents = torch.linspace(*(1200 * torch.log2(torch.tensor([LOWEST, HIGHEST]) / 10)).tolist(), BINS)
+        lowest, highest = (1200 * torch.log2(torch.tensor([LOWEST, HIGHEST]) / 10)).tolist()
+        cents = torch.linspace(lowest, highest, BINS)
         model.register_buffer("cents", cents, persistent=False)
         return model.eval().requires_grad_(False)
 
@@ -114,7 +116,7 @@ class Fcpe(nn.Module):
         x = torch.cat(clips)
         for layer in self.layers:
             x = layer(x, frames)
-        logits = self.output(self.norm(x)).split(frames)
+        logits = torch.split(self.output(self.norm(x)), frames)
         return [self._hertz(torch.sigmoid(clip), threshold) for clip in logits]
 
     def log_mel(self, waveform: Tensor) -> Tensor:
@@ -160,4 +162,5 @@ def mel_filters() -> NDArray[np.float32]:
     rising = (bins - hertz[:-2, None]) / (hertz[1:-1] - hertz[:-2])[:, None]
     falling = (hertz[2:, None] - bins) / (hertz[2:] - hertz[1:-1])[:, None]
     filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (hertz[2:] - hertz[:-2]))[:, None]
-    return filters.astype(np.float32)
+    found: NDArray[np.float32] = filters.astype(np.float32)
+    return found

@@ -135,7 +135,7 @@ class HifiGan(nn.Module):
         for i, (rate, kernel) in enumerate(
             zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True)
         ):
-            narrow = max(channels // 2 ** (i + 1), 1)
+            narrow = self._channels(i)
             wide = max(channels // 2**i, 1)
             self.ups.append(ConvTranspose(wide, narrow, kernel, rate, padding=(kernel - rate) // 2))
             for size, dilations in zip(
@@ -188,7 +188,7 @@ class HifiGan(nn.Module):
         rate = 1
         for i, up in enumerate(self.config.upsample_rates):
             rate *= up
-            if frames * rate * self.ups[i].out_channels < 2 * _WINDOW:
+            if frames * rate * self._channels(i) < 2 * _WINDOW:
                 x = self._stage(i, x, clear)
             else:
                 x = self._in_windows(i, x[:, : frames * rate // up])
@@ -204,7 +204,7 @@ class HifiGan(nn.Module):
         x = clear(self.ups[i](F.leaky_relu(clear(x), SLOPE)))
         kernels = len(self.config.resblock_kernel_sizes)
         blocks = self.resblocks[i * kernels : (i + 1) * kernels]
-        total = blocks[0](x, clear)
+        total: Tensor = blocks[0](x, clear)
         for block in blocks[1:]:
             total = total + block(x, clear)
         return total / kernels
@@ -216,7 +216,7 @@ class HifiGan(nn.Module):
         all: the first convolution of a new length takes some milliseconds to be compiled.
         """
         rate, frames = self.config.upsample_rates[i], x.shape[1]
-        step = _WINDOW // self.ups[i].out_channels // rate // 4
+        step = _WINDOW // self._channels(i) // rate // 4
         # of what goes in: the reach of the blocks, and that of the transposed convolution
         margin = -(-(self._block_reach + self.config.upsample_kernel_sizes[i]) // rate)
         parts, start = [], 0
@@ -230,6 +230,10 @@ class HifiGan(nn.Module):
             parts.append(made[:, (start - first) * rate : (stop - first) * rate])
             start = stop
         return torch.cat(parts, dim=1)
+
+    def _channels(self, i: int) -> int:
+        """Of what leaves a stage."""
+        return max(self.config.upsample_initial_channel >> (i + 1), 1)
 
     def embed(
         self,

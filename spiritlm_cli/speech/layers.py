@@ -16,7 +16,7 @@ Activation = Literal["none", "relu", "gelu", "leaky_relu"]
 
 # The release's networks are float32; bfloat16 is a choice. oneDNN is in every build of torch for x86 and Arm.
 _DTYPES = (torch.float32, torch.bfloat16)
-_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+_ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 # Frames that weights are put in order for; for others the order is the same, or is made anew.
 _TYPICAL = 256
 

@@ -125,10 +125,10 @@ class StyleEncoder(nn.Module):
         """
         encoded = self.encoder([_normalized(waveform) for waveform in waveforms])
         frames = [len(clip) for clip in encoded]
-        projected = self.projector(torch.cat(encoded)).split(frames)
-        means = [torch.stack([second.mean(0) for second in clip.split(WINDOW)]) for clip in projected]
+        projected = torch.split(self.projector(torch.cat(encoded)), frames)
+        means = [torch.stack([second.mean(0) for second in torch.split(clip, WINDOW)]) for clip in projected]
         logits: Tensor = self.classifier(torch.cat(means))
-        return list(logits.split([len(clip) for clip in means]))
+        return list(torch.split(logits, [len(clip) for clip in means]))
 
     def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
         """waveforms: as for `logits`. Returns units (seconds,) int64 of each."""

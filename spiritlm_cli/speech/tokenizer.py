@@ -177,7 +177,7 @@ class SpeechTokenizer:
     def hear(self, windows: Sequence[FloatArray]) -> list[Heard]:
         """What is heard in each window: (samples,) at 16 kHz, from 80 ms to 100 s; see `windows.cut`."""
         samples = [len(window) for window in windows]
-        on_device = to_device(np.concatenate(windows), self.device).split(samples)
+        on_device = torch.split(to_device(np.concatenate(windows), self.device), samples)
         # what is left at the end of a clip, under 80 ms, is for the F0 tracker alone
         waveforms = [waveform[:WINDOW] for waveform in on_device]
         features = self.hubert(waveforms)
