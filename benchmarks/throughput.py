@@ -22,31 +22,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from machine import matrix_peak, peak_memory, synchronize
 
-import spiritlm_cli
 from spiritlm_cli.audio.clip import FloatArray, Waveform
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.batching import Batches
-from spiritlm_cli.speech.device import default_batch_seconds, to_device
-from spiritlm_cli.speech.pitch import pitch_features
-from spiritlm_cli.speech.quantizer import fill_blanks
+from spiritlm_cli.evaluation.machine import matrix_peak, peak_memory, synchronize
+from spiritlm_cli.evaluation.speed import RECORDING
+from spiritlm_cli.evaluation.stages import Stage, tokenizer_stages
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import IntArray, Kind, Units
 
-BUNDLED = Path(spiritlm_cli.__file__).parent / "assets" / "7143-88743-0029.flac"
 RATE = 16000
 # Samples between clips: the bundled recording comes round again a little later.
 SHIFT = 4001
@@ -54,13 +49,10 @@ SHIFT = 4001
 STREAMS = ("hubert", "pitch", "style")
 SIDES = {"plain": ("plain",), "ours": ("alone", "batched"), "both": ("plain", "alone", "batched")}
 
-# What is done to some clips at once; gives a result for each.
-Stage = Callable[[list[Any]], list[Any]]
-
 
 def made_clips(count: int, folder: Path | None) -> list[FloatArray]:
     """`count` clips of 2 to 20 s at 16 kHz."""
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".flac", ".wav")) if folder else [BUNDLED]
+    files = sorted(p for p in folder.rglob("*") if p.suffix in (".flac", ".wav")) if folder else [RECORDING]
     if not files:
         sys.exit(f"{folder}: no .flac or .wav file in it")
     lengths = np.random.default_rng(0).integers(2 * RATE, 20 * RATE, count)
@@ -97,42 +89,8 @@ class Measured:
     memory: int
 
 
-def our_stages(tokenizer: SpeechTokenizer) -> dict[str, Stage]:
-    """The tokenizer's stages, each by itself: waveforms in, for `pitch` what `f0` gives.
-
-    This function alone knows what the tokenizer is made of.
-    """
-    prosody, device = tokenizer.prosody, tokenizer.device
-    assert prosody is not None
-
-    def hubert(waveforms: Sequence[FloatArray]) -> list[Any]:
-        features = tokenizer.hubert([to_device(waveform, device) for waveform in waveforms])
-        classes = tokenizer.quantizer(torch.cat(features)).cpu().numpy()
-        clips = np.split(classes, np.cumsum([len(clip) for clip in features])[:-1])
-        return [fill_blanks(clip, tokenizer.quantizer.blank) for clip in clips]
-
-    def f0(waveforms: Sequence[FloatArray]) -> list[Any]:
-        heard = zip(prosody.tracker.voiced_f0(waveforms), waveforms, strict=True)
-        tracks = [prosody.tracker.join([f0], len(waveform)) for f0, waveform in heard]
-        return [pitch_features(track, prosody.pitch.config.relative) for track in tracks]
-
-    def pitch(features: list[Any]) -> list[Any]:
-        return [prosody.pitch(clip[None])[0] for clip in features]
-
-    def style(waveforms: Sequence[FloatArray]) -> list[Any]:
-        return [units.cpu() for units in prosody.style([to_device(w, device) for w in waveforms])]
-
-    def packed(work: Callable[[Sequence[FloatArray]], list[Any]]) -> Stage:
-        """The work on batches of as much sound as `encode_batch` takes at once."""
-        pack = partial(Batches, pieces=lambda clip: [clip], work=work, size=lambda clip: len(clip) / RATE)
-        budget = default_batch_seconds(device)
-        return lambda clips: [one for _, results in pack(clips, budget=budget) for one in results]
-
-    return {"hubert": packed(hubert), "f0": packed(f0), "pitch": pitch, "style": packed(style)}
-
-
 def tokenize_stages(side: str, model: str, device: str) -> dict[str, Stage]:
-    """`our_stages` and `tokenize`, which is all of them; `plain` are only the former."""
+    """`tokenizer_stages` and `tokenize`, which is all of them; `plain` are only the former."""
     if side == "plain":
         from plain import PlainTokenizer
 
@@ -140,7 +98,9 @@ def tokenize_stages(side: str, model: str, device: str) -> dict[str, Stage]:
         return {name: one_by_one(getattr(plain, name)) for name in ("hubert", "f0", "pitch", "style")}
     tokenizer = SpeechTokenizer.load(model, device=device)
     encode = one_by_one(tokenizer.encode) if side == "alone" else tokenizer.encode_batch
-    return our_stages(tokenizer) | {"tokenize": lambda clips: encode([Waveform(c, RATE) for c in clips])}
+    return tokenizer_stages(tokenizer) | {
+        "tokenize": lambda clips: encode([Waveform(c, RATE) for c in clips])
+    }
 
 
 def decode_stages(side: str, model: str, device: str) -> dict[str, Stage]:
@@ -159,6 +119,7 @@ def decode_stages(side: str, model: str, device: str) -> dict[str, Stage]:
 def measure(part: str, side: str, arguments: argparse.Namespace) -> Measured:
     """One side on one part, in this process; what comes out of it goes to the folder of results."""
     model, device = str(arguments.model), arguments.device
+    place = torch.device(device)
     if part == "tokenize":
         clips: list[Any] = made_clips(arguments.clips, arguments.speech)
         stages = tokenize_stages(side, model, device)
@@ -172,10 +133,10 @@ def measure(part: str, side: str, arguments: argparse.Namespace) -> Measured:
         for name, stage in stages.items():
             inputs = results["f0"] if name == "pitch" else clips
             batches = [inputs] if side == "batched" else [[clip] for clip in inputs]
-            synchronize(device)
+            synchronize(place)
             begun = time.perf_counter()
             results[name] = list(chain.from_iterable(map(stage, batches)))
-            synchronize(device)
+            synchronize(place)
             seconds[name] = time.perf_counter() - begun
         return seconds
 
@@ -189,7 +150,7 @@ def measure(part: str, side: str, arguments: argparse.Namespace) -> Measured:
     kept = [name for name in (*STREAMS, "decode") if name in results]
     arrays = {f"{name} {i}": np.asarray(x) for name in kept for i, x in enumerate(results[name])}
     np.savez(arguments.results / f"{part}-{side}.npz", **arrays)
-    return Measured(seconds, peak_memory(device))
+    return Measured(seconds, peak_memory(place))
 
 
 def one_by_one(stage: Callable[[Any], Any]) -> Stage:
@@ -288,7 +249,7 @@ def main() -> None:
 
             arguments.model = Path(folder, "model")
             write_release_tree(arguments.model, size="full", part="speech")
-        peak = matrix_peak(arguments.device)
+        peak = matrix_peak(torch.device(arguments.device))
         place = torch.cuda.get_device_name() if arguments.device.startswith("cuda") else "CPU"
         print(
             f"torch {torch.__version__}, {place}, {torch.get_num_threads()} threads, {arguments.clips} clips"

@@ -8,7 +8,6 @@ how the batches fell out, which is as chance and the machine's speed have it.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -83,6 +82,7 @@ class Batches(Generic[Item, Piece, Result]):
         self._workers = workers
         self._changed = threading.Condition()
         self._entries: deque[_Entry[Item, Piece, Result]] = deque()
+        self._unread: deque[_Entry[Item, Piece, Result]] = deque()
         self._waiting: list[_Waiting[Item, Piece, Result]] = []
         self._held = 0.0
         self._ended = False
@@ -90,9 +90,11 @@ class Batches(Generic[Item, Piece, Result]):
         self._failure: BaseException | None = None
 
     def __iter__(self) -> Iterator[tuple[Item, Iterator[Result]]]:
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="reader") if self._workers else None
-        # A daemon, because nothing wakes a thread that waits for a line on stdin.
-        threading.Thread(target=self._feed, args=(pool,), name="feeder", daemon=True).start()
+        # Daemons, because nothing wakes a thread that waits for a line on stdin, and a program that ends with an
+        # error waits for none.
+        threading.Thread(target=self._feed, name="feeder", daemon=True).start()
+        for _ in range(self._workers):
+            threading.Thread(target=self._read, name="reader", daemon=True).start()
         try:
             while entry := self._next_entry():
                 yield entry.item, self._results(entry)
@@ -103,12 +105,10 @@ class Batches(Generic[Item, Piece, Result]):
             with self._changed:
                 self._stopped = True
                 self._changed.notify_all()
-            if pool:
-                pool.shutdown(wait=False, cancel_futures=True)
 
     # What the threads do.
 
-    def _feed(self, pool: ThreadPoolExecutor | None) -> None:
+    def _feed(self) -> None:
         """Take the items one after another, and have each read."""
         try:
             for item in self._items:
@@ -118,8 +118,7 @@ class Batches(Generic[Item, Piece, Result]):
                     if self._stopped:
                         return
                     self._entries.append(entry)
-                    if pool:
-                        pool.submit(self._read, entry)
+                    self._unread.append(entry)
                     self._changed.notify_all()
         except BaseException as error:  # whatever it is, it is raised where the items are asked for
             self._failure = error
@@ -128,12 +127,18 @@ class Batches(Generic[Item, Piece, Result]):
                 self._ended = True
                 self._changed.notify_all()
 
-    def _read(self, entry: _Entry[Item, Piece, Result]) -> None:
-        """Read an item's pieces as fast as there is room for them."""
-        while not (self._stopped or entry.closed):
-            self._read_piece(entry)
+    def _read(self) -> None:
+        """Read one item after another, each as fast as there is room for its pieces."""
+        while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or entry.closed or self._room(entry))
+                self._changed.wait_for(lambda: self._stopped or self._unread or self._ended)
+                if self._stopped or not self._unread:
+                    return
+                entry = self._unread.popleft()
+            while not (self._stopped or entry.closed):
+                self._read_piece(entry)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopped or entry.closed or self._room(entry))
 
     def _read_piece(self, entry: _Entry[Item, Piece, Result]) -> None:
         """Read one piece more, and put it with those that wait."""

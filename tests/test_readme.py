@@ -14,7 +14,7 @@ import soundfile
 from spiritlm_cli.checkpoints.layout import NANO
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/tokenize.md", "docs/generate.md", "docs/decode.md")
+PAGES = ("README.md", "docs/tokenize.md", "docs/generate.md", "docs/decode.md", "docs/bench.md")
 BLOCKS = [
     pytest.param(language, code, id=f"{page}-{number}")
     for page in PAGES

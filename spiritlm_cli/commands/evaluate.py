@@ -32,7 +32,6 @@ Recogniser = Annotated[
 Speaker = Annotated[str | None, typer.Option(help="The vocoder's voice.  [default: the model's]")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only this many clips, from the first.")]
 MaxNewTokens = Annotated[int, typer.Option(min=1, help="The most that the language model adds.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object in place of the table.")]
 Items = Annotated[Path | None, typer.Option(metavar="FILE", help="Write what each clip gave here, as JSONL.")]
 
 
@@ -57,7 +56,7 @@ def resynthesis(
         typer.Option(help="The voice; same: the clip's own where it has one.  [default: the model's]"),
     ] = None,
     limit: Limit = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
     items: Items = None,
     units: options.Units = "expressive",
     on_error: options.OnError = "fail",
@@ -86,7 +85,7 @@ def asr(
     manifest: Manifest,
     max_new_tokens: MaxNewTokens = 50,
     limit: Limit = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
     items: Items = None,
     units: options.Units = "expressive",
     on_error: options.OnError = "fail",
@@ -121,7 +120,7 @@ def tts(
     max_new_tokens: MaxNewTokens = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of what the language model draws.")] = 0,
     limit: Limit = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
     items: Items = None,
     units: options.Units = "expressive",
     on_error: options.OnError = "fail",

@@ -42,6 +42,7 @@ Compile = Annotated[
         "--compile", help="Let torch.compile work on the networks first: pays on a GPU, in long runs."
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object in place of the table.")]
 BatchSeconds = Annotated[
     float | None,
     typer.Option(
@@ -51,6 +52,13 @@ BatchSeconds = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Threads that read files while the networks work.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS|local",
+        help="Let the machines of a Ray cluster do it (`auto` finds that of this machine), or Ray's processes here.",
+    ),
+]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where a run with the same -o and inputs was broken off.")
 ]
@@ -141,6 +149,11 @@ def drawn_seed(seed: int | None) -> int:
 def talks() -> bool:
     """Whether people are told things: not with --quiet."""
     return log.isEnabledFor(logging.WARNING)
+
+
+def verbose() -> bool:
+    """Whether people are told all: with --verbose."""
+    return log.isEnabledFor(logging.INFO)
 
 
 def tell(message: str) -> None:

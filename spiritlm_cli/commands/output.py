@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
+from spiritlm_cli.commands import options
 from spiritlm_cli.errors import ResumeError
 
 if TYPE_CHECKING:
@@ -103,6 +105,13 @@ class LineWriter:
         if not self._ids:
             return None
         return id if id is not None else str(self._lines)
+
+
+@contextmanager
+def data_only() -> Iterator[None]:
+    """What libraries print meanwhile is not among the lines on stdout, but with -v on stderr, and else nowhere."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(sys.stderr if options.verbose() else nowhere):
+        yield
 
 
 def heading_of(checkpoint: "Checkpoint") -> str:

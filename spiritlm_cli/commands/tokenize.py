@@ -1,5 +1,6 @@
 """`spiritlm tokenize`: sound to token lines."""
 
+from contextlib import closing
 from typing import Annotated, Literal
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from spiritlm_cli.commands import options
 from spiritlm_cli.commands.clips import Inputs
 from spiritlm_cli.commands.failures import Failures
-from spiritlm_cli.commands.output import Finished, LineWriter, heading_of
+from spiritlm_cli.commands.output import Finished, LineWriter, data_only, heading_of
 from spiritlm_cli.commands.progress import Progress
 
 
@@ -45,6 +46,7 @@ def tokenize(
     device: options.Device = "auto",
     dtype: options.SpeechDtype = "float32",
     compile: options.Compile = False,  # noqa: A002
+    ray: options.Ray = None,
 ) -> None:
     """Turn sound into lines of tokens.
 
@@ -59,6 +61,8 @@ def tokenize(
     inputs = Inputs(audio or [], manifest, files_from, null, options.shard_of(shard))
     if format != "text" and (header or stream):
         raise typer.BadParameter("is for lines of tokens", param_hint="--header" if header else "--stream")
+    if ray and stream:
+        raise typer.BadParameter("can't be had with --stream", param_hint="--ray")
     if channel != "mix" and not channel.isdecimal():
         raise typer.BadParameter(f"mix or a channel's number from 0, not {channel}", param_hint="--channel")
     finished = Finished.of(options.resumable(output)) if resume else None
@@ -66,7 +70,7 @@ def tokenize(
 
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.commands.units import UnitWriter
-    from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+    from spiritlm_cli.distributed import Loading, encode_on_ray
 
     heading = heading_of(find_checkpoint(model)) if header and inputs.first else None
     clips = finished.after(inputs.clips(), heading) if finished else inputs.clips()
@@ -74,17 +78,22 @@ def tokenize(
     with (
         Failures(on_error, errors, before.failed) as failures,
         LineWriter(output, inputs.several if ids is None else ids, finished) as writer,
+        data_only(),
         Progress("clips", inputs.count() if Progress.shown() else None, before.lines) as progress,
     ):
         if heading and not before.size:
             writer.write_text(heading)
         lines = UnitWriter(writer, progress, keep_repeats, format == "jsonl", stream)
-        tokenizer = SpeechTokenizer.load(
-            model, units == "expressive", f0, device, options.DTYPES[dtype], compile
-        )
-        encoded = tokenizer.encode_clips(
-            clips, channel=selected, batch_seconds=batch_seconds, workers=workers, stream=stream
-        )
-        for clip, written in failures.each_of(encoded, lines.write):
-            if not written:
-                lines.write_nothing(clip)
+        loading = Loading(model, units == "expressive", f0, device, options.DTYPES[dtype], compile)
+        if ray:
+            encoded = encode_on_ray(
+                clips, ray, loading=loading, channel=selected, batch_seconds=batch_seconds, workers=workers
+            )
+        else:
+            encoded = loading.load().encode_clips(
+                clips, channel=selected, batch_seconds=batch_seconds, workers=workers, stream=stream
+            )
+        with closing(encoded):
+            for clip, written in failures.each_of(encoded, lines.write):
+                if not written:
+                    lines.write_nothing(clip)

@@ -5,7 +5,7 @@ Clips of any lengths go through it together without padding: where a frame is co
 layers and norms) the frames of all clips stand in one matrix. What becomes of a clip does not depend on the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.speech.layers import Conv, Linear, apart, linear, padding_to_few
+from spiritlm_cli.speech.layers import Conv, Linear, apart, linear, padding_to_few, spare
 
 # Frames that leave the convolutions at a time: enough to be quick, few enough that memory does not grow with a clip.
 _CHUNK = 100
+_STEP = 10
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ class ConvFeatures(nn.Module):
         frames = (waveform.shape[1] - self.receptive_field) // self.hop + 1
         out = waveform.new_empty(len(waveform), frames, self.channels)
         for i, clip in enumerate(waveform):
-            for start in range(0, frames, _CHUNK):
-                stop = min(start + _CHUNK, frames)
+            for start, stop in _chunks(frames):
                 seen = clip[start * self.hop : (stop - 1) * self.hop + self.receptive_field]
                 out[i, start:stop] = self._convolved(seen[None], first[i : i + 1])[0]
         return out
@@ -109,12 +109,26 @@ class ConvFeatures(nn.Module):
     def _convolved(self, waveform: Tensor, first: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         """waveform: (batch, samples). first: of each clip, what `_first` says. Returns (batch, frames, channels)."""
         seen = waveform.unfold(1, self.kernel, self.stride)
-        x: Tensor = torch.stack(
-            [linear(clip, weight, bias, "gelu") for clip, (weight, bias) in zip(seen, first, strict=True)]
-        )
+        rows = [
+            linear(clip, weight, bias, "gelu")[None] for clip, (weight, bias) in zip(seen, first, strict=True)
+        ]
+        x = rows[0] if len(rows) == 1 else torch.cat(rows)
         for conv in self.convs[1:]:
             x = conv(x, "gelu")
         return x
+
+
+def _chunks(frames: int) -> Iterator[tuple[int, int]]:
+    """Where chunks of so many frames start and stop; they may overlap, so that they are of few sizes: oneDNN keeps what
+    it compiles for each."""
+    stop = 0
+    while stop < frames:
+        size = min(_CHUNK, -(-(frames - stop) // _STEP) * _STEP)
+        if size > frames:
+            size = frames // _STEP * _STEP or frames
+        start = min(stop, frames - size)
+        stop = start + size
+        yield start, stop
 
 
 class PositionalConv(nn.Module):
@@ -164,9 +178,9 @@ class EncoderLayer(nn.Module):
     def _feed(self, x: Tensor, attended: Tensor, dropout: float) -> Tensor:
         """attended: (all frames, heads, dim of a head). Returns what becomes of x."""
         attended = self.out(attended.flatten(1))
-        x = self.attention_norm(x + F.dropout(attended, dropout, dropout > 0))
+        x = self.attention_norm(x + _dropped(attended, dropout))
         fed = self.outer(self.inner(x, "gelu"))
-        out: Tensor = self.norm(x + F.dropout(fed, dropout, dropout > 0))
+        out: Tensor = self.norm(x + _dropped(fed, dropout))
         return out
 
 
@@ -196,17 +210,23 @@ class SpeechEncoder(nn.Module):
 
     def contextualize(self, clips: Sequence[Tensor], dropout: float = 0.0) -> list[Tensor]:
         """clips: each (frames, dim). Returns them through the transformer."""
-        frames = [len(clip) for clip in clips]
-        x = torch.cat(tuple(clips)) + torch.cat(apart(self.position, clips))
-        x = F.dropout(self.norm(x), dropout, dropout > 0)
+        all_clips = [*clips, *spare(clips)]
+        frames = [len(clip) for clip in all_clips]
+        x = torch.cat(all_clips) + torch.cat(apart(self.position, all_clips))
+        x = _dropped(self.norm(x), dropout)
         for layer in self.layers:
             x = layer(x, frames, dropout)
-        return list(torch.split(x, frames))
+        return list(torch.split(x, frames))[: len(clips)]
 
     def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
         """waveforms: each (samples,), at least `config.receptive_field`. Returns (frames, dim) of each."""
         dtype = self.norm.weight.dtype
         return self.contextualize(self.embed([waveform.to(dtype) for waveform in waveforms]))
+
+
+def _dropped(x: Tensor, share: float) -> Tensor:
+    # asked here, as torch.compile can't ask for it in dropout's arguments
+    return F.dropout(x, share) if share else x
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, frames: list[int]) -> Tensor:

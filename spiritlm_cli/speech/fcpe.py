@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.speech.layers import Conv, Linear, apart
+from spiritlm_cli.speech.layers import Conv, Linear, apart, padding_to_few, spare
 from spiritlm_cli.speech.names import renamed
 from spiritlm_cli.speech.weight_norm import fold
 from spiritlm_cli.speech.windows import RATE
@@ -65,9 +65,15 @@ class ConvLayer(nn.Module):
 
     def forward(self, x: Tensor, frames: list[int]) -> Tensor:
         gated = F.glu(self.widen(self.norm(x)), -1)
-        mixed: Tensor = F.silu(torch.cat(apart(self.conv, torch.split(gated, frames))))
+        mixed: Tensor = F.silu(torch.cat(apart(self._mixed, torch.split(gated, frames))))
         narrowed: Tensor = self.narrow(mixed)
         return x + narrowed
+
+    def _mixed(self, x: Tensor) -> Tensor:
+        """(batch, frames, channels) to the same, by the convolution."""
+        frames = x.shape[1]
+        out: Tensor = self.conv(F.pad(x, (0, 0, 0, padding_to_few(frames))))
+        return out[:, :frames]
 
 
 class Fcpe(nn.Module):
@@ -112,12 +118,13 @@ class Fcpe(nn.Module):
         """waveforms: each (samples,) at 16 kHz. Returns (samples // 160 + 1,) Hz of each, 0 where the likeliest
         bin has a probability of `threshold` or less: no voice."""
         clips = apart(self._stem, [self.log_mel(waveform) for waveform in waveforms])
+        clips += spare(clips)
         frames = [len(clip) for clip in clips]
         x = torch.cat(clips)
         for layer in self.layers:
             x = layer(x, frames)
         logits = torch.split(self.output(self.norm(x)), frames)
-        return [self._hertz(torch.sigmoid(clip), threshold) for clip in logits]
+        return [self._hertz(torch.sigmoid(clip), threshold) for clip in logits[: len(waveforms)]]
 
     def log_mel(self, waveform: Tensor) -> Tensor:
         """(samples,) to (samples // 160 + 1, 128): the natural logarithm of magnitudes, at least 1e-5."""
@@ -133,12 +140,14 @@ class Fcpe(nn.Module):
 
     def _stem(self, mel: Tensor) -> Tensor:
         """(batch, frames, mels) to (batch, frames, dim); the norm is over a clip's time."""
-        x = self.first(mel).unflatten(2, (GROUPS, -1))
+        frames = mel.shape[1]
+        few = (0, 0, 0, padding_to_few(frames))  # zeros are what convolutions pad with
+        x = self.first(F.pad(mel, few))[:, :frames].unflatten(2, (GROUPS, -1))
         variance, mean = torch.var_mean(x, dim=(1, 3), keepdim=True, correction=0)
         x = ((x - mean) / torch.sqrt(variance + self.group_norm.eps)).flatten(2)
         x = F.leaky_relu(x * self.group_norm.weight + self.group_norm.bias)
-        out: Tensor = self.second(x)
-        return out
+        out: Tensor = self.second(F.pad(x, few))
+        return out[:, :frames]
 
     def _hertz(self, likely: Tensor, threshold: float) -> Tensor:
         """(frames, bins) to (frames,): the mean of the bins about the likeliest, weighted by their probability."""

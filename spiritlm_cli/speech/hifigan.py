@@ -182,7 +182,7 @@ class HifiGan(nn.Module):
         The first stages hear it padded to one of few lengths, the others by windows: see `padding_to_few`.
         """
         frames = hubert.shape[1]
-        clear = _Clear(torch.tensor([frames]), frames + padding_to_few(frames))
+        clear = _Clear(frames, frames + padding_to_few(frames))
         embedded = self.embed(hubert, speaker, pitch, style)
         x = self.conv_pre(F.pad(embedded, (0, 0, 0, padding_to_few(frames))))
         rate = 1
@@ -291,7 +291,8 @@ class _Clear:
     """Sets to 0 what stands after the end of each row of a batch, at whatever rate: convolutions pad with zeros, so
     the end of a sound is as it would be if nothing came after it."""
 
-    def __init__(self, lengths: Tensor | None, frames: int) -> None:
+    def __init__(self, lengths: Tensor | int | None, frames: int) -> None:
+        """lengths: (batch,) frames that are real, or of a single row their number (None: all); frames: of each row."""
         self._lengths, self._frames = lengths, frames
         self._masks: dict[int, Tensor] = {}
 
@@ -300,8 +301,8 @@ class _Clear:
         if self._lengths is None:
             return x
         rate = x.shape[1] // self._frames
-        if len(x) == 1 and x.is_cpu and not torch.is_grad_enabled():
-            x[:, rate * int(self._lengths) :] = 0
+        if isinstance(self._lengths, int):
+            x[:, rate * self._lengths :] = 0
             return x
         if rate not in self._masks:
             places = torch.arange(x.shape[1], device=x.device)

@@ -19,6 +19,8 @@ _DTYPES = (torch.float32, torch.bfloat16)
 _ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 # Frames that weights are put in order for; for others the order is the same, or is made anew.
 _TYPICAL = 256
+# More than the parts of any network times the forms in which each is called.
+_KINDS = 128
 
 
 class Linear(nn.Linear):
@@ -75,8 +77,19 @@ def padding_to_few(frames: int) -> int:
     return -frames % max(8, 1 << max(frames.bit_length() - 4, 0))
 
 
+def spare(clips: Sequence[Tensor]) -> list[Tensor]:
+    """A clip of zeros that makes the frames of all, each (frames, dim), one of few numbers, or none: it goes along, so
+    that no layer has to pad, where layers are compiled for a number of rows."""
+    missing = padding_to_few(sum(len(clip) for clip in clips)) if _fuses(clips[0]) else 0
+    return [clips[0].new_zeros(missing, clips[0].shape[1])] if missing else []
+
+
 def compile_parts(network: nn.Module) -> None:
     """Have torch.compile work on what modules name in `compiled`: the methods that hold no choices in Python."""
+    from torch._dynamo import config
+
+    # It gives up on a function at the ninth kind of arguments, and modules of a class share their methods.
+    config.recompile_limit = max(config.recompile_limit, _KINDS)
     for module in network.modules():
         for name in getattr(module, "compiled", ()):
             setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
@@ -112,12 +125,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activatio
     if not _fuses(x):
         return _activated(F.linear(x, weight, bias), activation, 0)
     rows = x.reshape(-1, x.shape[-1])
-    # oneDNN has a kernel of its own for a single row, which sums in another order.
-    alone = len(rows) == 1
-    rows = rows.expand(2, -1) if alone else rows
-    run = torch.ops.mkldnn._linear_pointwise
-    out: Tensor = run(rows.contiguous(), weight, bias, *_post_op(activation, 0))
-    return out[: 1 if alone else None].view(*x.shape[:-1], -1)
+    # To few numbers of rows: oneDNN keeps what it compiles for each, a megabyte or so. And to more than one, for
+    # which it has a kernel of its own that sums in another order.
+    missing = padding_to_few(len(rows))
+    padded = F.pad(rows, (0, 0, 0, missing)) if missing else rows.contiguous()
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(padded, weight, bias, *_post_op(activation, 0))
+    return out[: len(rows)].view(*x.shape[:-1], -1)
 
 
 def apart(function: Callable[[Tensor], Tensor], clips: Sequence[Tensor]) -> list[Tensor]:

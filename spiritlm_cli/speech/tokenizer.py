@@ -1,6 +1,6 @@
 """Sound to units: HuBERT, pitch and style together."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -14,7 +14,7 @@ from spiritlm_cli.audio.reading import Channel, read_windows
 from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import AudioError, CheckpointError
-from spiritlm_cli.speech.device import default_batch_seconds, find_device, find_dtype, to_device
+from spiritlm_cli.speech.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
 from spiritlm_cli.speech.f0 import F0Tracker, FcpeTracker, Method, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.layers import compile_parts, pack
@@ -72,6 +72,7 @@ class SpeechTokenizer:
         self.prosody = prosody
         self.device = device
         self.rate = hubert.task.sample_rate
+        self._trim = Trimmer()
 
     @classmethod
     def load(
@@ -134,7 +135,7 @@ class SpeechTokenizer:
         batch_seconds: float | None = None,
         workers: int = 2,
         stream: bool = False,
-    ) -> Iterator[tuple[Clip | BadClip, Iterator[Units]]]:
+    ) -> Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]:
         """Clips in order, each with an iterator over its units, which raises AudioError where it can't be used.
 
         They are read by `workers` threads beside the networks' work, sounds over 100 s by windows.
@@ -176,6 +177,7 @@ class SpeechTokenizer:
     @torch.inference_mode()
     def hear(self, windows: Sequence[FloatArray]) -> list[Heard]:
         """What is heard in each window: (samples,) at 16 kHz, from 80 ms to 100 s; see `windows.cut`."""
+        self._trim()
         samples = [len(window) for window in windows]
         on_device = torch.split(to_device(np.concatenate(windows), self.device), samples)
         # what is left at the end of a clip, under 80 ms, is for the F0 tracker alone

@@ -18,7 +18,7 @@ from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
-from spiritlm_cli.speech.device import default_batch_seconds, find_device, find_dtype, to_device
+from spiritlm_cli.speech.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
 from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig, whole_frames
 from spiritlm_cli.speech.layers import compile_parts, pack
 from spiritlm_cli.speech.weight_norm import fold
@@ -76,6 +76,7 @@ class Vocoder:
         self._timing = copy.deepcopy(nn.Sequential(network.dict, network.dur_predictor)).eval()
         self.network = network.to(self.device, dtype).eval().requires_grad_(False)
         self.config = network.config
+        self._trim = Trimmer()
         self.speakers = speakers
         self.styles = styles
         self.rate = self.config.sampling_rate
@@ -217,6 +218,7 @@ class Vocoder:
     @torch.inference_mode()
     def speak(self, windows: TypingSequence[Window]) -> list[Waveform]:
         """The sound of each window."""
+        self._trim()
         if self.device.type == "cpu":
             # A CPU is as quick with one at a time, and nothing has to be cleared behind the shorter ones.
             made = [self._sound([window])[0] for window in windows]

@@ -8,7 +8,7 @@ import pytest
 import spiritlm_cli
 
 SPIRITLM = [sys.executable, "-m", "spiritlm_cli.commands.main"]
-COMMANDS = ("tokenize", "interleave", "generate", "decode", "evaluate", "train")
+COMMANDS = ("tokenize", "interleave", "generate", "decode", "bench", "evaluate", "train")
 
 
 def test_version(spiritlm):
@@ -24,7 +24,9 @@ def test_each_command_has_help_with_examples(spiritlm, command):
     assert spiritlm(command, "--version").stdout.startswith("spiritlm ")
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "tokenize --help", "train hubert --help"])
+@pytest.mark.parametrize(
+    "arguments", ["--help", "--version", "tokenize --help", "bench --help", "train hubert --help"]
+)
 def test_help_imports_nothing_heavy(arguments):
     code = (
         "import sys\n"

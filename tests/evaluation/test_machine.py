@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import torch
+
+from spiritlm_cli.evaluation.machine import count_operations, matrix_peak, peak_memory, reset_peak_memory
+from spiritlm_cli.speech.encoder import attend
+from spiritlm_cli.speech.layers import Conv, ConvTranspose, Linear, pack
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@torch.inference_mode()
+def test_operations_are_counted_whichever_kernels_do_them(packed: bool) -> None:
+    linear, conv = Linear(12, 16), Conv(12, 24, 5, padding=2, groups=4)
+    if packed:
+        pack(torch.nn.ModuleList([linear, conv]))
+    x = torch.randn(2, 50, 12)
+    y, operations = count_operations(lambda: linear(x, "gelu"))
+    assert (tuple(y.shape), operations) == ((2, 50, 16), 2 * 100 * 12 * 16)
+    y, operations = count_operations(lambda: conv(x))
+    assert operations == 2 * 100 * 24 * (12 // 4) * 5
+    # a residual changes nothing
+    assert count_operations(lambda: conv(x, add=y))[1] == operations
+
+
+@torch.inference_mode()
+def test_operations_of_attention_and_transposed_convolution() -> None:
+    query = torch.randn(30, 2, 8)
+    # of each head a product for the scores, and one with the values
+    assert count_operations(lambda: attend(query, query, query, [30]))[1] == 2 * 2 * 2 * 30 * 30 * 8
+    up = ConvTranspose(6, 4, 8, stride=4, padding=2)
+    assert count_operations(lambda: up(torch.randn(1, 10, 6)))[1] == 2 * 10 * 6 * 4 * 8
+
+
+def test_peak_memory_is_of_what_was_held_since_the_reset() -> None:
+    reset_peak_memory(CPU)
+    before = peak_memory(CPU)
+    held = np.ones(20_000_000)
+    size = held.nbytes
+    assert peak_memory(CPU) - before > 0.9 * size
+    del held
+    assert peak_memory(CPU) - before > 0.9 * size
+
+
+def test_peak() -> None:
+    assert matrix_peak(CPU, tries=1) > 0
