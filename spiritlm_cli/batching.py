@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 _IN_FLIGHT = 1024
 # Pieces that the item whose turn it is may be ahead of its consumer, whatever the others hold.
 _OWN = 2
+# Seconds for which the end waits for each thread.
+_PATIENCE = 1.0
 
 
 @dataclass(eq=False)
@@ -92,9 +94,12 @@ class Batches(Generic[Item, Piece, Result]):
     def __iter__(self) -> Iterator[tuple[Item, Iterator[Result]]]:
         # Daemons, because nothing wakes a thread that waits for a line on stdin, and a program that ends with an
         # error waits for none.
-        threading.Thread(target=self._feed, name="feeder", daemon=True).start()
-        for _ in range(self._workers):
-            threading.Thread(target=self._read, name="reader", daemon=True).start()
+        threads = [threading.Thread(target=self._feed, name="feeder", daemon=True)]
+        threads += [
+            threading.Thread(target=self._read, name="reader", daemon=True) for _ in range(self._workers)
+        ]
+        for thread in threads:
+            thread.start()
         try:
             while entry := self._next_entry():
                 yield entry.item, self._results(entry)
@@ -105,6 +110,9 @@ class Batches(Generic[Item, Piece, Result]):
             with self._changed:
                 self._stopped = True
                 self._changed.notify_all()
+            for thread in threads:
+                # one that is cut down by the program's end in the midst of a library's work can take it along
+                thread.join(_PATIENCE)
 
     # What the threads do.
 
@@ -135,10 +143,13 @@ class Batches(Generic[Item, Piece, Result]):
                 if self._stopped or not self._unread:
                     return
                 entry = self._unread.popleft()
-            while not (self._stopped or entry.closed):
-                self._read_piece(entry)
-                with self._changed:
-                    self._changed.wait_for(lambda: self._stopped or entry.closed or self._room(entry))
+            self._read_all(entry)
+
+    def _read_all(self, entry: _Entry[Item, Piece, Result]) -> None:
+        while not (self._stopped or entry.closed):
+            self._read_piece(entry)
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or entry.closed or self._room(entry))
 
     def _read_piece(self, entry: _Entry[Item, Piece, Result]) -> None:
         """Read one piece more, and put it with those that wait."""

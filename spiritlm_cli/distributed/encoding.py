@@ -119,7 +119,7 @@ def _mapped(
 
     if not tables:
         return
-    tasks, rows = len(tables), sum(map(len, tables))
+    tasks, size, rows = len(tables), len(tables[0]), sum(map(len, tables))
     clips = ray.data.from_blocks(tables)
     tables.clear()
     clips.context.execution_options.preserve_order = True
@@ -132,7 +132,7 @@ def _mapped(
             job,
             ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote(),
         ],
-        batch_size=None,
+        batch_size=size,  # with GPUs, Ray Data wants to be told
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=min(crew.size, tasks)),
         num_cpus=crew.cpus,
@@ -143,7 +143,8 @@ def _mapped(
         for table in answers.iter_batches(batch_size=None, batch_format="pyarrow"):
             yield from _checked(table, places)
     except ray.exceptions.RayActorError as error:
-        raise SpiritLMError(f"Ray lost a worker for good: {error}") from error
+        # What it died of is the last line of its traceback.
+        raise SpiritLMError(f"a worker can't be started: {str(error).strip().splitlines()[-1]}") from error
     if next(places) != rows:
         raise RuntimeError("Ray gave fewer answers than there are clips")
 

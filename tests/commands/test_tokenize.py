@@ -98,3 +98,78 @@ def test_what_is_no_sound_is_said_in_a_line(spiritlm, model, tmp_path, name, mes
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"spiritlm: {tmp_path / name}: {message}")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def many(tmp_path, recording):
+    """A manifest of stretches, of which the third can't be used."""
+    rows = [f"c{i}\t{recording}\t{i / 100}\t{(i + 10) / 100}\n" for i in range(9)]
+    rows[2] = "c2\tnothing.wav\t\t\n"
+    path = tmp_path / "many.tsv"
+    path.write_text("id\taudio\tstart\tend\n" + "".join(rows))
+    return path
+
+
+@pytest.mark.parametrize("broken_off", [0, 1, 40, 150, 400])
+@pytest.mark.parametrize("header", [(), ("--header",)])
+def test_a_run_that_is_gone_on_with_writes_what_one_run_does(
+    spiritlm, model, many, tmp_path, broken_off, header
+):
+    arguments = ("tokenize", *model, "--units", "base", "--manifest", many, "--on-error", "skip", *header)
+    whole, out, bad = tmp_path / "whole", tmp_path / "out", tmp_path / "bad"
+    assert spiritlm(*arguments, "-o", whole, "--errors", tmp_path / "whole.bad").exit_code == 1
+    (tmp_path / "out.part").write_bytes(whole.read_bytes()[:broken_off])
+    bad.write_bytes((tmp_path / "whole.bad").read_bytes())
+    result = spiritlm(*arguments, "-o", out, "--resume", "--errors", bad)
+    assert result.exit_code == 1
+    assert out.read_bytes() == whole.read_bytes()
+    assert bad.read_bytes() == (tmp_path / "whole.bad").read_bytes()
+    assert not (tmp_path / "out.part").exists()
+    spiritlm(*arguments, "-o", out, "--resume")
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        ("x\t[SPEECH][Hu1]\n", "line 1 is of x, but the input there is c0 now"),
+        ("#spiritlm 1 model=a tokenizer=b\n", "begins with #"),
+    ],
+)
+def test_another_run_s_file_is_not_gone_on_with(spiritlm, model, many, tmp_path, there, message):
+    (tmp_path / "out.part").write_text(there)
+    result = spiritlm("tokenize", *model, "--manifest", many, "-o", tmp_path / "out", "--resume")
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert (tmp_path / "out.part").read_text().startswith(there)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4, 20])
+def test_shards_are_the_whole(spiritlm, model, many, parts):
+    arguments = ("tokenize", *model, "--units", "base", "--manifest", many, "--on-error", "skip", "--header")
+    shards = [spiritlm(*arguments, "--shard", f"{i}/{parts}").stdout for i in range(parts)]
+    assert "".join(shards) == spiritlm(*arguments).stdout
+
+
+@pytest.mark.parametrize("shard", ["1", "2/2", "-1/2", "a/b"])
+def test_no_such_shard(spiritlm, model, many, shard):
+    assert spiritlm("tokenize", *model, "--manifest", many, "--shard", shard).exit_code == 2
+
+
+def test_names_on_stdin(spiritlm, model, recording):
+    names = f"{recording}\0".encode()
+    arguments = ("tokenize", *model, "--units", "base")
+    found = spiritlm(*arguments, "--files-from", "-", "-0", stdin=names).stdout
+    assert found == spiritlm(*arguments, "--ids", recording).stdout
+    assert spiritlm(*arguments, "--files-from", "-", stdin=names.replace(b"\0", b"\n")).stdout == found
+
+
+def test_batches_change_nothing(spiritlm, model, many):
+    arguments = ("tokenize", *model, "--manifest", many, "--on-error", "skip")
+    alone = spiritlm(*arguments, "--batch-seconds", "0", "--workers", "1").stdout
+    assert spiritlm(*arguments, "--batch-seconds", "100", "--workers", "4").stdout == alone
+
+
+def test_what_is_streamed_of_a_short_sound_is_its_line(spiritlm, model, recording):
+    arguments = ("tokenize", *model, recording)
+    assert spiritlm(*arguments, "--stream").stdout == spiritlm(*arguments).stdout

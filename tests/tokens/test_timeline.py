@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
-from spiritlm_cli.tokens.timeline import frame_units, merge_streams, restore_streams, timed_units
+from spiritlm_cli.tokens.timeline import (
+    StreamMerger,
+    frame_units,
+    merge_streams,
+    restore_streams,
+    timed_units,
+)
 from spiritlm_cli.tokens.units import Kind, Unit, Units
 from spiritlm_cli.tokens.writer import format_sequence
 
@@ -131,3 +137,23 @@ def test_frames_without_some_streams() -> None:
     assert styled.pitch is None
     assert styled.style is not None
     assert styled.style.tolist() == [4]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=4),
+    keep=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_units_of_stretches_in_a_row_are_those_of_the_whole(lengths, keep, seed) -> None:
+    """Stretches of whole two seconds, as windows are."""
+    draw = np.random.default_rng(seed)
+    parts = [
+        Units(draw.integers(0, 3, 50 * n), draw.integers(0, 3, 25 * n), draw.integers(0, 3, 2 * n))
+        for n in lengths
+    ]
+    whole = Units(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("hubert", "pitch", "style"))
+    )
+    merger = StreamMerger(keep)
+    found = [unit for part in parts for unit in merger.add(part)] + merger.finish()
+    assert tuple(found) == merge_streams(whole, keep).units
