@@ -109,7 +109,7 @@ def test_a_worker_that_is_killed_is_made_up_for(command: list[str], folder: Path
     os.close(writer)
     writer = opened(pipe)
     os.set_blocking(writer, True)
-    with open(writer, "wb") as stream:
+    with os.fdopen(writer, "wb") as stream:
         stream.write(sound.read_bytes())
     found, said = process.communicate(timeout=300)
     assert (process.returncode, found) == (0, expected)
