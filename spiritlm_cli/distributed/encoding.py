@@ -140,7 +140,8 @@ def _mapped(
     )
     places = count()
     try:
-        for table in answers.iter_batches(batch_size=None, batch_format="pyarrow"):
+        # One that were fetched ahead would hold back the one before it.
+        for table in answers.iter_batches(prefetch_batches=0, batch_size=None, batch_format="pyarrow"):
             yield from _checked(table, places)
     except ray.exceptions.RayActorError as error:
         # What it died of is the last line of its traceback.

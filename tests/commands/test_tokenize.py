@@ -173,3 +173,9 @@ def test_batches_change_nothing(spiritlm, model, many):
 def test_what_is_streamed_of_a_short_sound_is_its_line(spiritlm, model, recording):
     arguments = ("tokenize", *model, recording)
     assert spiritlm(*arguments, "--stream").stdout == spiritlm(*arguments).stdout
+
+
+def test_a_cluster_gives_whole_clips(spiritlm, recording):
+    result = spiritlm("tokenize", recording, "--ray", "local", "--stream")
+    assert result.exit_code == 2
+    assert "--ray" in result.stderr

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -104,8 +105,7 @@ def test_a_worker_that_is_killed_is_made_up_for(command: list[str], folder: Path
     writer = opened(pipe)
     (worker,) = readers(pipe)
     os.kill(worker, signal.SIGKILL)
-    while readers(pipe):
-        time.sleep(0.05)
+    wait_for_end(worker)
     os.close(writer)
     writer = opened(pipe)
     os.set_blocking(writer, True)
@@ -124,6 +124,14 @@ def opened(pipe: Path, seconds: float = 120) -> int:
         except OSError:
             time.sleep(0.05)
     raise TimeoutError(pipe)
+
+
+def wait_for_end(process: int) -> None:
+    """Until then it holds its files, though they can't be seen any more."""
+    stat = Path(f"/proc/{process}/stat")
+    with suppress(OSError):
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.05)
 
 
 def readers(pipe: Path) -> set[int]:
