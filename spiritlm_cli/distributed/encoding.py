@@ -28,7 +28,7 @@ Encoded = Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]
 
 log = logging.getLogger("spiritlm_cli")
 
-# Clips of a task, which is what is done again where a worker is lost. The driver holds some 15 kB for each task.
+# Clips of a task, which is what is done again where a worker is lost. The driver holds some 25 kB for each task.
 _TASK = 64
 # Tasks for each worker, at the least, where there are clips for so many: then all end at about the same time.
 _TASKS = 4
