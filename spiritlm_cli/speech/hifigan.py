@@ -1,7 +1,7 @@
-"""HiFi-GAN on units: the network that turns units into sound, and the predictor of how long each unit lasts.
+"""HiFi-GAN on units: the network that turns units into sound, with the predictor of how long each unit lasts.
 
-Generator: Kong et al. 2020 (arXiv 2010.05646); from discrete units: Polyak et al. 2021 (arXiv 2104.00355);
-duration predictor: FastSpeech 2 (arXiv 2006.04558). Parameters are named as in the release's `generator.pt`.
+Generator: Kong et al. 2020 (arXiv 2010.05646); from discrete units: Polyak et al. 2021 (arXiv 2104.00355).
+Parameters are named as in the release's `generator.pt`.
 """
 
 import math
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from spiritlm_cli.checkpoints.config import from_mapping, read_json
+from spiritlm_cli.speech.durations import DurationConfig, DurationPredictor, whole_frames
 from spiritlm_cli.speech.layers import Conv, ConvTranspose, padding_to_few
 
 SLOPE = 0.1
@@ -29,16 +30,6 @@ _TRAINING_KEYS = (
     *("num_mels", "num_freq", "n_fft", "hop_size", "win_size", "fmin", "fmax", "fmax_for_loss"),
     *("num_workers", "dist_config", "dur_prediction_weight"),
 )
-
-
-@dataclass(frozen=True)
-class DurationConfig:
-    """Sizes of the duration predictor: two convolutions over the embeddings of the units."""
-
-    encoder_embed_dim: int
-    var_pred_hidden_dim: int
-    var_pred_kernel_size: int = 3
-    var_pred_dropout: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -340,31 +331,6 @@ class ResBlock2(nn.Module):
         for conv in self.convs:
             x = clear(conv(F.leaky_relu(x, SLOPE), add=x))
         return x
-
-
-class DurationPredictor(nn.Module):
-    """(batch, units, dim) embeddings to (batch, units) ln(1 + frames)."""
-
-    def __init__(self, config: DurationConfig) -> None:
-        super().__init__()
-        hidden, size = config.var_pred_hidden_dim, config.var_pred_kernel_size
-        self.conv1 = nn.Sequential(Conv(config.encoder_embed_dim, hidden, size, padding=size // 2), nn.ReLU())
-        self.ln1 = nn.LayerNorm(hidden)
-        self.conv2 = nn.Sequential(Conv(hidden, hidden, size, padding=size // 2), nn.ReLU())
-        self.ln2 = nn.LayerNorm(hidden)
-        self.dropout = nn.Dropout(config.var_pred_dropout)
-        self.proj = nn.Linear(hidden, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.dropout(self.ln1(self.conv1(x)))
-        x = self.dropout(self.ln2(self.conv2(x)))
-        predicted: Tensor = self.proj(x)
-        return predicted.squeeze(2)
-
-
-def whole_frames(log_durations: Tensor) -> Tensor:
-    """ln(1 + frames) of any shape to frames, int64, at least 1."""
-    return torch.round(torch.exp(log_durations) - 1).long().clamp(min=1)
 
 
 def _conv(channels: int, size: int, dilation: int) -> Conv:

@@ -19,7 +19,8 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.speech.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
-from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig, whole_frames
+from spiritlm_cli.speech.durations import whole_frames
+from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
 from spiritlm_cli.speech.layers import compile_parts, pack
 from spiritlm_cli.speech.weight_norm import fold
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan

@@ -14,7 +14,8 @@ from spiritlm_cli.checkpoints.config import from_mapping
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors, write_text
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.speech.device import find_device
-from spiritlm_cli.speech.hifigan import DurationConfig, HifiGan, HifiGanConfig
+from spiritlm_cli.speech.durations import DurationConfig
+from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
 from spiritlm_cli.speech.weight_norm import release_names
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units

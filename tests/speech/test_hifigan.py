@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from spiritlm_cli.checkpoints.files import TensorFile, load_into
-from spiritlm_cli.speech.hifigan import DurationConfig, HifiGan, HifiGanConfig
+from spiritlm_cli.speech.durations import DurationConfig
+from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
 from spiritlm_cli.speech.weight_norm import fold, release_names
 
 CONFIG = HifiGanConfig(
