@@ -1,6 +1,6 @@
 """What travels from files to models: waveforms, clips (a stretch of a file), and the words said in them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +25,26 @@ class Waveform:
 
 @dataclass(frozen=True)
 class Word:
-    """One word and when it is said, in seconds from the start of its clip."""
+    """One word and when it is said, in seconds from the start of its clip.
+
+    confidence: how well it fits the sound there, 0 to 1, where that is known.
+    """
 
     word: str
     start: float
     end: float
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """The words of a clip in order, with their times."""
+    """The words of a clip, in the order of time; none begins before the one before it ends.
+
+    `WordList` makes it so of words from elsewhere. notes: what was repaired for that, to be said to people.
+    """
 
     words: tuple[Word, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
-from spiritlm_cli.audio.clip import Alignment, Clip, Word
+from spiritlm_cli.audio.clip import Alignment, Clip
+from spiritlm_cli.audio.words import NOT_IN_TEXT, WordList
 from spiritlm_cli.errors import ManifestError
 
 # fmt: off
@@ -15,7 +16,6 @@ SUFFIXES = frozenset((
 ))
 # fmt: on
 NOT_IN_ID = re.compile(r"[\0\t\n\r\ud800-\udfff]")
-_NOT_IN_TEXT = re.compile(r"[\0\ud800-\udfff]")
 
 Fields = Mapping[str, object]
 
@@ -58,7 +58,7 @@ def _text(fields: Fields, name: str, where: str) -> str | None:
 def _said(fields: Fields, name: str, where: str) -> str | None:
     """A field as text that a token line can hold."""
     text = _text(fields, name, where)
-    if text and _NOT_IN_TEXT.search(text):
+    if text and NOT_IN_TEXT.search(text):
         raise ManifestError(f"{where}: {name} holds NUL or half a surrogate pair")
     return text
 
@@ -81,22 +81,24 @@ def _alignment(value: object, where: str) -> Alignment | None:
         return None
     if not isinstance(value, list):
         raise ManifestError(f"{where}: words is not a list")
-    words: list[Word] = []
+    words = WordList()
     for place, item in enumerate(value, 1):
         here = f"{where}: word {place}"
         if not isinstance(item, dict):
             raise ManifestError(f'{here} is not {{"word", "start", "end"}}')
-        word, start, end = (
-            _said(item, "word", here),
-            _seconds(item, "start", here),
-            _seconds(item, "end", here),
-        )
-        if word is None or start is None or end is None:
-            raise ManifestError(f'{here} lacks one of "word", "start", "end"')
-        if end < start:
-            raise ManifestError(f"{here}: ends ({end:g}) before it starts ({start:g})")
-        words.append(Word(word, start, end))
-    return Alignment(tuple(words))
+        word = _said(item, "word", here)
+        if word is None:
+            raise ManifestError(f'{here} lacks "word"')
+        start, end = _seconds(item, "start", here), _seconds(item, "end", here)
+        words.add(word, start, end, here, _confidence(item, here))
+    return words.finish()
+
+
+def _confidence(fields: Fields, where: str) -> float | None:
+    value = fields.get("confidence")
+    if value is None or (isinstance(value, int | float) and 0 <= value <= 1):
+        return value
+    raise ManifestError(f"{where}: confidence is not a number from 0 to 1: {str(value)[:40]!a}")
 
 
 def default_id(path: PurePath) -> str:
