@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spiritlm_cli.audio.clip import Alignment
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.interleaving.spans import Modality, Mode, SpanOptions, WordSpan, draw_spans
-from spiritlm_cli.interleaving.words import first_units, word_texts
+from spiritlm_cli.interleaving.words import first_units, said_words
 from spiritlm_cli.tokens.sequence import Line, Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams, timed_units
 from spiritlm_cli.tokens.units import Kind, Unit, Units
@@ -62,27 +62,27 @@ def interleave(
 def cut_spans(
     units: Units, text: str, alignment: Alignment, options: SpanOptions, rng: random.Random
 ) -> tuple[Cut, ...]:
-    """The spans of an utterance in turn, each with its part of the transcript (`word_texts`) and its seconds.
+    """The spans of an utterance in turn, each with its part of the transcript (`said_words`) and its seconds.
 
     A speech span has the units of its words (`first_units`), merged as in the whole clip, and starts with the
     style and the pitch that hold there. Where its words have no unit (too short, or nothing to say), they
     stay text. Raises AlignmentError where text and alignment don't have the same words.
     """
-    texts = word_texts(text, alignment)
-    bounds = first_units(units, alignment)
+    words = said_words(text, alignment)
+    bounds = first_units(units, words)
     timeline = Timeline(units)
     cuts = []
-    for words in draw_spans(len(texts), options, rng):
-        part = "".join(texts[words.first : words.stop])
+    for drawn in draw_spans(len(words), options, rng):
+        said = words[drawn.first : drawn.stop]
+        part = "".join(word.text for word in said)
         span: Span = TextSpan(part)
-        if words.modality is Modality.SPEECH:
-            speech = timeline.cut(int(bounds[words.first]), int(bounds[words.stop]), options.keep_repeats)
+        if drawn.modality is Modality.SPEECH:
+            speech = timeline.cut(int(bounds[drawn.first]), int(bounds[drawn.stop]), options.keep_repeats)
             if speech.units:
                 span = speech
             else:
-                words = WordSpan(Modality.TEXT, words.first, words.stop)
-        said = alignment.words[words.first : words.stop]
-        cuts.append(Cut(words, part, span, said[0].start, said[-1].end))
+                drawn = WordSpan(Modality.TEXT, drawn.first, drawn.stop)
+        cuts.append(Cut(drawn, part, span, said[0].start, said[-1].end))
     return tuple(cuts)
 
 

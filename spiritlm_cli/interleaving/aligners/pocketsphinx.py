@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import soxr
@@ -9,6 +10,7 @@ from pocketsphinx import Decoder
 
 from spiritlm_cli.audio.clip import Alignment, Waveform, Word
 from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.interleaving.aligners.confidence import badly_fitting, mean_confidence
 from spiritlm_cli.interleaving.aligners.letters import letters_to_phones
 from spiritlm_cli.interleaving.aligners.spoken import Ways, spoken
 
@@ -16,9 +18,14 @@ RATE = 16000
 FRAMES_PER_SECOND = 100
 # of the search, tried in turn: narrow is twice as fast and nearly always enough
 BEAMS = (1e-48, 1e-120)
-# mean log score of a frame, against the sound that fits it best. Measured: clips with their text -0.0008 to -0.0024,
-# in noise (10 dB) to -0.003; with another's text of like length -0.0025 to -0.007, nine in ten under this.
-WORST_FIT = -0.0035
+# A word's confidence is 1 / (1 + (badness / TYPICAL) ** STEEPNESS), badness being how far a frame of it is on average
+# from the sound that fits it best, in log score. The two numbers were fitted to tell 3,119 words of real and synthetic
+# speech from 236 others put in their places: of the right 95 % have more than 0.5, of the wrong 4 %.
+TYPICAL = 0.0026
+STEEPNESS = 5.0
+# The least mean confidence of a text that fits. Measured: clips with their own text have 0.8 to 1 (in noise of 10 dB
+# 0.28 at least), with another's of like length 0.28 at most.
+WORST_FIT = 0.3
 VOICELESS = {"P", "T", "K", "F", "TH"}
 HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
 
@@ -37,7 +44,7 @@ class PocketsphinxAligner:
 
     Numbers and abbreviations are spoken out (`spoken`), words that the dictionary lacks get their phones from
     their letters (`letters_to_phones`). A token with nothing to say, such as `--`, takes no time: it starts
-    and ends where the word before it ends, or, before the first word, where that starts.
+    and ends where the word before it ends, or, before the first word, where that starts; it has no confidence.
     """
 
     def __init__(self) -> None:
@@ -67,16 +74,13 @@ class PocketsphinxAligner:
                 raise AlignmentError("the text has no words to align")
             decoder.set_align_text(" ".join(expected))
             _decode(decoder, sound)
-            found = [
-                (segment.word, segment.start_frame, segment.end_frame + 1)
-                for segment in decoder.seg() or ()
-                if segment.word[0] not in "<[("
-            ]
+            found = [_Found.of(segment) for segment in decoder.seg() or () if segment.word[0] not in "<[("]
             # a pronunciation's number is behind the word: to(3)
-            if [word.split("(")[0] for word, _, _ in found] != expected or _fit(decoder) < WORST_FIT:
+            if [entry.name.split("(")[0] for entry in found] != expected:
                 continue
-            times = [(start / FRAMES_PER_SECOND, end / FRAMES_PER_SECOND) for _, start, end in found]
-            return _token_times(tokens, entries, times), _phones(decoder, sound) if phones else ()
+            words = _token_words(tokens, entries, found)
+            if mean_confidence(words) >= WORST_FIT:
+                return Alignment(words, badly_fitting(words)), _phones(decoder, sound) if phones else ()
         raise AlignmentError(
             f"the text does not fit the sound: {len(tokens)} words, {waveform.seconds:.1f} s"
         )
@@ -112,23 +116,37 @@ def _decode(decoder: Decoder, sound: bytes) -> None:
     decoder.end_utt()
 
 
-def _fit(decoder: Decoder) -> float:
-    """How well the words just found fit: 0 at best, see WORST_FIT."""
-    score = decoder.hyp().score
-    return math.log(score) / decoder.n_frames() if score > 0 else -math.inf
+@dataclass(frozen=True)
+class _Found:
+    """An entry of the dictionary as it was heard. frames: first, and the one after the last; score: log, 0 at best."""
+
+    name: str
+    frames: tuple[int, int]
+    score: float
+
+    @classmethod
+    def of(cls, segment: Any) -> "_Found":
+        score = math.log(segment.ascore) if segment.ascore > 0 else -math.inf
+        return cls(segment.word, (segment.start_frame, segment.end_frame + 1), score)
 
 
-def _token_times(tokens: list[str], entries: list[list[str]], times: list[tuple[float, float]]) -> Alignment:
+def _token_words(tokens: list[str], entries: list[list[str]], found: list[_Found]) -> tuple[Word, ...]:
     words: list[Word] = []
     place = 0
     for token, of_token in zip(tokens, entries, strict=True):
         if of_token:
-            start, end = times[place][0], times[place + len(of_token) - 1][1]
+            said = found[place : place + len(of_token)]
             place += len(of_token)
+            start, end = said[0].frames[0], said[-1].frames[1]
+            badness = -sum(entry.score for entry in said) / sum(
+                entry.frames[1] - entry.frames[0] for entry in said
+            )
+            confidence = round(1 / (1 + (badness / TYPICAL) ** STEEPNESS), 3)
+            words.append(Word(token, start / FRAMES_PER_SECOND, end / FRAMES_PER_SECOND, confidence))
         else:
-            start = end = words[-1].end if words else times[0][0]
-        words.append(Word(token, start, end))
-    return Alignment(tuple(words))
+            at = words[-1].end if words else found[0].frames[0] / FRAMES_PER_SECOND
+            words.append(Word(token, at, at))
+    return tuple(words)
 
 
 def _phones(decoder: Decoder, sound: bytes) -> tuple[Phone, ...]:
