@@ -1,5 +1,6 @@
 """From the fields of a manifest's row to its clip."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -45,6 +46,17 @@ def clip_from(folder: Path, fields: Fields, where: str) -> Clip:
     )
 
 
+def json_row(text: str, where: str) -> Fields:
+    """The fields of a row of JSONL. Raises ManifestError."""
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{where}: not JSON ({error})") from None
+    if not isinstance(fields, dict):
+        raise ManifestError(f"{where}: not a JSON object")
+    return fields
+
+
 def _text(fields: Fields, name: str, where: str) -> str | None:
     """A field as text; a whole number is taken as its digits, as ids and speakers often are numbers."""
     value = fields.get(name)
@@ -69,7 +81,7 @@ def _seconds(fields: Fields, name: str, where: str) -> float | None:
         return None
     try:
         seconds = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 <= seconds < math.inf:
         raise ManifestError(f"{where}: {name} is not a number of seconds: {str(value)[:40]!a}")
@@ -96,8 +108,10 @@ def _alignment(value: object, where: str) -> Alignment | None:
 
 def _confidence(fields: Fields, where: str) -> float | None:
     value = fields.get("confidence")
-    if value is None or (isinstance(value, int | float) and 0 <= value <= 1):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
     raise ManifestError(f"{where}: confidence is not a number from 0 to 1: {str(value)[:40]!a}")
 
 

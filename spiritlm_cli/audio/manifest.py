@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from spiritlm_cli.audio.clip import BadClip, Clip
-from spiritlm_cli.audio.fields import NOT_IN_ID, SUFFIXES, Fields, clip_from, default_id
+from spiritlm_cli.audio.fields import NOT_IN_ID, SUFFIXES, Fields, clip_from, default_id, json_row
 from spiritlm_cli.audio.kaldi import Segments, recording_row, segments_beside
 from spiritlm_cli.errors import AudioError, ManifestError
 
@@ -206,7 +206,7 @@ def _format(path: Path) -> tuple[Lines, Parse]:
     if suffix == ".scp":
         return rows, recording_row
     if suffix in (".jsonl", ".ndjson") or (suffix != ".tsv" and first and first[1].startswith("{")):
-        return rows, _json_row
+        return rows, json_row
     if not first:
         raise ManifestError(f"{name}: empty; its first line should name the columns")
     columns = first[1].split("\t")
@@ -226,14 +226,4 @@ def _table_row(columns: list[str], text: str, where: str) -> Fields:
             fields["words"] = json.loads(str(words))
         except (ValueError, RecursionError):
             raise ManifestError(f"{where}: words is not JSON") from None
-    return fields
-
-
-def _json_row(text: str, where: str) -> Fields:
-    try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{where}: not JSON ({error})") from None
-    if not isinstance(fields, dict):
-        raise ManifestError(f"{where}: not a JSON object")
     return fields

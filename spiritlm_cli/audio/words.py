@@ -99,7 +99,8 @@ class WordList:
         """Put the words that have no times between the last that has and `end`."""
         start = self._words[-1].end if self._words else 0.0
         shares = list(accumulate((len(untimed.word) for untimed in self._untimed), initial=0))
-        edges = [start + (end - start) * share / shares[-1] for share in shares]
+        # the last as it is given, not a rounding step after it
+        edges = [*(min(start + (end - start) * share / shares[-1], end) for share in shares[:-1]), end]
         for untimed, times in zip(self._untimed, pairwise(edges), strict=True):
             self._note(untimed.where, "a word had no times, and got those of the gap that it stands in")
             self._words.append(Word(untimed.word, *times, untimed.confidence))

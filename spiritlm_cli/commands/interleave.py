@@ -1,27 +1,60 @@
 """`spiritlm interleave`: sound and its words to lines in which speech and text take turns."""
 
+import os
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from spiritlm_cli.commands import options
+from spiritlm_cli.commands.clips import Inputs
 from spiritlm_cli.commands.failures import Failures
-from spiritlm_cli.commands.lines import copy_ids
-from spiritlm_cli.commands.output import LineWriter
+from spiritlm_cli.commands.lines import copy_ids, read_input
+from spiritlm_cli.commands.output import Finished, LineWriter, data_only, heading_of
+from spiritlm_cli.commands.progress import Progress
+from spiritlm_cli.commands.explain import show_spans
+
+HERTZ = 25
+PROCESSES = int(os.environ.get("PROCS", "0"))
 
 if TYPE_CHECKING:
-    from spiritlm_cli.audio.clip import Clip
+    from spiritlm_cli.interleaving.interleave import Utterance
     from spiritlm_cli.tokens.sequence import Line
 
 
 def interleave(
-    manifest: Annotated[
-        Path,
+    audio: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="AUDIO", help="Files and folders; the text of x.wav is in x.txt or x.lab."),
+    ] = None,
+    manifest: options.Manifest = None,
+    files_from: options.FilesFrom = None,
+    null: options.Nul = False,
+    shard: options.Shard = None,
+    tokens: Annotated[
+        str | None,
         typer.Option(
-            help="TSV with a header line or JSONL: id, audio, text, and words where they are known."
+            metavar="FILE|-",
+            help="Units that `tokenize --keep-repeats` made, in place of sound. With --manifest, of its clips in order.",
         ),
-    ],
+    ] = None,
+    alignments: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|FILE",
+            help="Word times by id: a folder of TextGrid or Whisper's or WhisperX's JSON, a CTM, or rows of `align`.",
+        ),
+    ] = None,
+    aligner: Annotated[
+        str,
+        typer.Option(
+            "--align",
+            metavar="pocketsphinx|FOLDER|none",
+            help="What finds word times where there are none: pocketsphinx (US English), or a CTC model's folder.",
+        ),
+    ] = "pocketsphinx",
     mode: Annotated[
         Literal["interleave", "speech", "text", "asr", "tts"],
         typer.Option(help="Turns; one kind alone; or all of it in both: speech then text, text then speech."),
@@ -33,49 +66,108 @@ def interleave(
         bool, typer.Option("--keep-repeats", help="Leave runs of equal units in.")
     ] = False,
     seed: options.Seed = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show on stderr how each line was cut: seconds, words, units.")
+    ] = False,
     units: options.Units = "expressive",
     header: options.HeaderLine = False,
     output: options.Output = None,
+    resume: options.Resume = False,
     ids: options.Ids = None,
     on_error: options.OnError = "fail",
     errors: options.ErrorsFile = None,
+    batch_seconds: options.BatchSeconds = None,
+    workers: options.Workers = 2,
     model: options.Model = None,
     device: options.Device = "auto",
 ) -> None:
     """Make lines that go from speech to text and back.
 
-    The language model is trained on them. Where the manifest has no word times they are found by pocketsphinx
-    (US English).
+    The language model is trained on them. Where there are no word times they are found by pocketsphinx (US English).
 
     \b
     Examples:
       spiritlm interleave --manifest clips.tsv --seed 1 -o lines.txt
       spiritlm interleave --manifest clips.tsv --copies 4 --text-words 2:6 --speech-words 2:6
-      spiritlm interleave --manifest clips.tsv --mode asr
+      spiritlm interleave corpus/ --alignments textgrids/ --explain
+      spiritlm interleave --tokens units.txt --alignments aligned.jsonl --mode asr
     """
     text_range, speech_range = options.word_range(text_words), options.word_range(speech_words)
+    inputs = None
+    if tokens is None or audio or manifest or files_from:
+        inputs = Inputs(audio or [], manifest, files_from, null, options.shard_of(shard))
+    if tokens and (resume or shard):
+        raise typer.BadParameter(
+            "is for sound, not for --tokens", param_hint="--resume" if resume else "--shard"
+        )
+    if resume and seed is None:
+        raise typer.BadParameter("needs the --seed that the run began with", param_hint="--resume")
+    if explain and mode != "interleave":
+        raise typer.BadParameter("is for --mode interleave", param_hint="--explain")
+    finished = Finished.of(options.resumable(output), copies) if resume else None
 
-    from spiritlm_cli.audio.manifest import scan_manifest
+    from spiritlm_cli.audio.transcripts import with_text
     from spiritlm_cli.checkpoints import find_checkpoint
-    from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
-    from spiritlm_cli.interleaving.clips import read_utterance
-    from spiritlm_cli.interleaving.interleave import draw_lines
+    from spiritlm_cli.commands.utterances import from_units
+    from spiritlm_cli.interleaving.aligning import AlignerPool
+    from spiritlm_cli.interleaving.clips import WordTimes, read_utterances
+    from spiritlm_cli.interleaving.files import AlignmentFiles
+    from spiritlm_cli.interleaving.interleave import cut_spans, draw_lines, line_rng
     from spiritlm_cli.interleaving.spans import Mode, SpanOptions
     from spiritlm_cli.speech.tokenizer import SpeechTokenizer
     from spiritlm_cli.tokens.sequence import Line, Sequence
 
     seed = options.drawn_seed(seed)
     spans = SpanOptions(Mode(mode), text_range, speech_range, keep_repeats)
-    tokenizer = SpeechTokenizer.load(model, expressive=units == "expressive", device=device)
-    aligner = PocketsphinxAligner() if mode == "interleave" else None
+    several = copies > 1 or inputs is None or inputs.several
+    checkpoint = find_checkpoint(model)
+    heading = heading_of(checkpoint) if header and (inputs is None or inputs.first) else None
+    clips = with_text(inputs.clips()) if inputs else None
+    before = finished or Finished.nothing()
+    if clips and finished:
+        clips = finished.after(clips, heading)
 
-    def drawn(clip: "Clip") -> "list[Line]":
-        utterance = read_utterance(clip, tokenizer, aligner)
-        return list(draw_lines([utterance], spans, seed=seed, copies=copies))
+    def draw(item: Any, make: "Callable[[], Utterance]") -> "list[Line]":
+        utterance = make()
+        for note in utterance.alignment.notes if utterance.alignment else ():
+            options.log.warning("%s: %s", utterance.id, note)
+        lines = list(draw_lines([utterance], spans, seed=seed, copies=copies))
+        for copy, line in enumerate(lines if explain else ()):
+            assert utterance.alignment
+            rng = line_rng(seed, utterance.id, copy=copy)
+            show_spans(
+                line.id or "", cut_spans(utterance.units, utterance.text, utterance.alignment, spans, rng)
+            )
+        progress.heard(len(utterance.units.hubert) / HERTZ)
+        return lines
 
-    with Failures(on_error, errors) as failures, LineWriter(output, ids) as writer:
-        if header:
-            writer.write_header(find_checkpoint(model))
-        for clip, lines in failures.each(scan_manifest(manifest), drawn):
-            for line in lines or [Line(Sequence(), name) for name in copy_ids(clip.id, copies)]:
+    with ExitStack() as stack:
+        failures = stack.enter_context(Failures(on_error, errors, before.failed))
+        writer = stack.enter_context(LineWriter(output, several if ids is None else ids, finished))
+        stack.enter_context(data_only())
+        progress = stack.enter_context(Progress("clips", None, before.clips))
+        pool = None
+        if mode == "interleave" and aligner != "none" and not alignments and not tokens:
+            pool = stack.enter_context(AlignerPool(aligner, device, PROCESSES))
+        files = stack.enter_context(AlignmentFiles.open(alignments)) if alignments else None
+        times = WordTimes(files, pool)
+        if heading and not before.size:
+            writer.write_text(heading)
+        pairs: Any
+        if tokens:
+            pairs = from_units(read_input([tokens], checkpoint, None if header else writer), clips, times)
+        else:
+            tokenizer = None
+            if mode != "text":
+                tokenizer = SpeechTokenizer.load(model, units == "expressive", device=device)
+            pairs = stack.enter_context(
+                closing(
+                    read_utterances(
+                        clips or (), tokenizer, times, batch_seconds=batch_seconds, workers=workers
+                    )
+                )
+            )
+        for item, lines in failures.each_of(pairs, draw):
+            for line in lines or [Line(Sequence(), name) for name in copy_ids(item.id, copies)]:
                 writer.write(line)
+            progress.done(failed=lines is None)

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from spiritlm_cli.commands import options
+from spiritlm_cli.commands.align import align
 from spiritlm_cli.commands.bench import bench
 from spiritlm_cli.commands.decode import decode
 from spiritlm_cli.commands.evaluate import evaluate
@@ -82,7 +83,7 @@ def spiritlm() -> None:
     """
 
 
-for _command in (tokenize, interleave, generate, decode, bench):
+for _command in (tokenize, align, interleave, generate, decode, bench):
     app.command(cls=options.Command)(_command)
 app.add_typer(evaluate)
 app.add_typer(train)

@@ -108,6 +108,14 @@ ErrorsFile = Annotated[
     Path | None,
     typer.Option("--errors", metavar="FILE", help="With skip, also write `id<TAB>reason` lines here."),
 ]
+Aligner = Annotated[
+    str,
+    typer.Option(
+        metavar="pocketsphinx|FOLDER",
+        help="What finds word times: pocketsphinx (US English), or a CTC model of the wav2vec2 kind, in its Hugging Face "
+        "folder.",
+    ),
+]
 
 Words = Annotated[str, typer.Option(metavar="N:M", help="Words in a span, least and most.")]
 

@@ -12,14 +12,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from spiritlm_cli.commands import options
+from spiritlm_cli.commands.lines import copy_ids
 from spiritlm_cli.errors import ResumeError
 
 if TYPE_CHECKING:
     from spiritlm_cli.audio.clip import BadClip, Clip
     from spiritlm_cli.checkpoints import Checkpoint
+    from spiritlm_cli.commands.lines import InputLine
     from spiritlm_cli.tokens.sequence import Line
 
-C = TypeVar("C", bound="Clip | BadClip")
+C = TypeVar("C", bound="Clip | BadClip | InputLine")
 
 
 class LineWriter:
@@ -125,14 +127,16 @@ def heading_of(checkpoint: "Checkpoint") -> str:
 @dataclass(frozen=True)
 class Finished:
     """What of a file's lines is whole. path: where it lies; size: bytes of the whole lines; heading: the first, if
-    it is a header; lines: how many others; failed: how many of them have nothing after their id.
+    it is a header; clips: of how many clips the others are; failed: how many of those have nothing after their id;
+    copies: lines that each clip has.
     """
 
     path: Path
     size: int
     heading: str | None
-    lines: int
+    clips: int
     failed: int
+    copies: int = 1
 
     @classmethod
     def nothing(cls) -> "Finished":
@@ -140,11 +144,13 @@ class Finished:
         return cls(Path(), 0, None, 0, 0)
 
     @classmethod
-    def of(cls, output: Path) -> "Finished":
-        """What a run that was to write `output` has finished; a last line that was cut off does not count."""
+    def of(cls, output: Path, copies: int = 1) -> "Finished":
+        """What a run that was to write `output` has finished; a last line that was cut off does not count, nor does a
+        clip of which not all copies are there.
+        """
         output = output.resolve()
         path = part_of(output) if part_of(output).exists() else output
-        size = lines = failed = 0
+        whole = size = lines = failed = 0
         heading = None
         if path.exists():
             with path.open("rb") as file:
@@ -154,10 +160,13 @@ class Finished:
                     size += len(line)
                     if not lines and line.startswith(b"#spiritlm "):
                         heading = line.decode(errors="replace").rstrip("\n")
+                        whole = size
                         continue
                     lines += 1
-                    failed += _is_empty(line)
-        return cls(path, size, heading, lines, failed)
+                    if lines % copies == 0:
+                        whole = size
+                        failed += _is_empty(line)
+        return cls(path, whole, heading, lines // copies, failed, copies)
 
     def after(self, clips: Iterable[C], heading: str | None = None) -> Iterator[C]:
         """The clips that have no line yet. heading: what the file should begin with.
@@ -171,15 +180,17 @@ class Finished:
                 "go on with the same model and --header, or write to another file"
             )
         # opened now, for it may soon have another name
-        return self._after(iter(clips), self.path.open("rb") if self.lines else None)
+        return self._after(iter(clips), self.path.open("rb") if self.clips else None)
 
     def _after(self, clips: Iterator[C], file: BinaryIO | None) -> Iterator[C]:
         if file:
             with file:
-                whole = islice(file, bool(self.heading), self.lines + bool(self.heading))
-                for number, line in enumerate(whole, 1):
+                first = bool(self.heading)
+                for number in range(1, self.clips * self.copies + 1, self.copies):
+                    line = next(islice(file, first, None))
+                    first = self.copies - 1  # the others of a clip are passed over
                     clip, found = next(clips, None), _id_of(line)
-                    if clip is None or found not in (None, clip.id):
+                    if clip is None or found not in (None, copy_ids(clip.id or "", self.copies)[0]):
                         wanted = f"the input there is {clip.id} now" if clip else "there are no more inputs"
                         raise ResumeError(
                             f"{self.path}: line {number} is of {found or 'no id'}, but {wanted}; "
@@ -194,9 +205,9 @@ def part_of(path: Path) -> Path:
 
 
 def _is_empty(line: bytes) -> bool:
-    """Whether a line of tokens, or an object of streams, says nothing of its clip."""
+    """Whether a line of tokens, or an object of streams or of words, says nothing of its clip."""
     if line.startswith(b"{"):
-        return b'"hubert"' not in line
+        return b'"hubert"' not in line and b'"words"' not in line
     return not line.rpartition(b"\t")[2].strip()
 
 

@@ -1,6 +1,5 @@
 """Where decoded sound goes: one file, a file for each id in a folder, or stdout."""
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -9,25 +8,13 @@ from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote
 
+from spiritlm_cli.audio.naming import file_name
 from spiritlm_cli.errors import AudioError
 
 if TYPE_CHECKING:
     from spiritlm_cli.audio.clip import Waveform
     from spiritlm_cli.audio.writing import SoundWriter
-
-# Kept as they are in a file's name: letters and digits of any script, and what is harmless on every system.
-_UNSAFE = re.compile(r"[^\w .,+=@#()-]|^[. ]|[. ]$")
-
-
-def file_name(id: str) -> str:  # noqa: A002
-    """A file name for an id, without suffix; it has no path in it, and no two ids have the same.
-
-    What is unsafe is percent-encoded, as is the percent sign.
-    """
-    return _UNSAFE.sub(lambda found: "%2E" if found[0] == "." else quote(found[0], safe=""), id)
-
 
 @dataclass(frozen=True)
 class Recording:

@@ -79,7 +79,7 @@ def tokenize(
         Failures(on_error, errors, before.failed) as failures,
         LineWriter(output, inputs.several if ids is None else ids, finished) as writer,
         data_only(),
-        Progress("clips", inputs.count() if Progress.shown() else None, before.lines) as progress,
+        Progress("clips", inputs.count() if Progress.shown() else None, before.clips) as progress,
     ):
         if heading and not before.size:
             writer.write_text(heading)

@@ -112,6 +112,6 @@ def test_what_comes_out_is_in_the_order_of_time(found: list[Times], end: float) 
     alignment = listed(*words, end=end)
     assert len(alignment.words) == len(words)
     assert all(word.start <= word.end for word in alignment.words)
-    assert all(left.end <= right.start + 1e-9 for left, right in pairwise(alignment.words))
+    assert all(left.end <= right.start for left, right in pairwise(alignment.words))
     last = max((word.end for word in alignment.words), default=0.0)
     assert within(alignment, last) == alignment

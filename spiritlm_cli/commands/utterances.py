@@ -1,0 +1,41 @@
+"""Where `interleave` has its utterances from: sound, or stored units, each with its words and their times."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import repeat, zip_longest
+from typing import TYPE_CHECKING
+
+from spiritlm_cli.commands.lines import InputLine
+from spiritlm_cli.errors import TokenError
+
+if TYPE_CHECKING:
+    from spiritlm_cli.audio.clip import BadClip, Clip
+    from spiritlm_cli.interleaving.clips import WordTimes
+    from spiritlm_cli.interleaving.interleave import Utterance
+
+
+def from_units(
+    lines: "Iterator[InputLine]", clips: "Iterator[Clip | BadClip] | None", times: "WordTimes"
+) -> "Iterator[tuple[InputLine, Callable[[], Utterance]]]":
+    """Each token line, with what gives its utterance; that raises SpiritLMError where the line can't be used.
+
+    clips: those of the manifest that the lines were made from, in the same order; None where there is no manifest.
+    Raises TokenError where a line's id is not that of the clip in its place.
+    """
+    for line, clip in zip_longest(lines, clips) if clips is not None else zip(lines, repeat(None)):
+        if line is None:
+            raise TokenError(f"the units end where the manifest has {clip.id}; it is for as many lines as clips")
+        if clips is not None and (clip is None or line.id not in (None, clip.id)):
+            there = f"has {clip.id} there" if clip else "ends before it"
+            raise TokenError(line.reason(TokenError(f"is of {line.name}, but the manifest {there}")))
+        yield line, partial(_stored, line, clip, times)
+
+
+def _stored(line: InputLine, clip: "Clip | BadClip | None", times: "WordTimes") -> "Utterance":
+    from spiritlm_cli.audio.clip import BadClip, Clip
+    from spiritlm_cli.interleaving.clips import stored_units, utterance_of
+
+    if isinstance(clip, BadClip):
+        raise clip.error
+    clip = clip or Clip(line.name, line.source)
+    return utterance_of(clip.id, stored_units(line.sequence), *times.ask(clip)())

@@ -1,0 +1,131 @@
+"""Many clips through an aligner, in processes beside this one, answers in order."""
+
+import functools
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+
+from spiritlm_cli.audio.clip import Alignment, BadClip, Clip
+from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.interleaving.aligners import Aligner
+
+POCKETSPHINX = "pocketsphinx"
+# Clips that each process has been given, beside the one that it is at.
+_AHEAD = 4
+
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The words of a clip, and how many seconds of sound it has."""
+
+    alignment: Alignment
+    seconds: float
+
+
+Answer = Callable[[], Aligned]
+
+
+def load_aligner(engine: str = POCKETSPHINX, device: str = "auto") -> Aligner:
+    """`pocketsphinx`, or the folder (or Hugging Face name) of a CTC model of the wav2vec2 kind.
+
+    Raises CheckpointError for a folder that holds none.
+    """
+    if engine == POCKETSPHINX:
+        from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
+
+        return PocketsphinxAligner()
+    from spiritlm_cli.interleaving.aligners.ctc import CtcAligner
+
+    return CtcAligner.load(engine, device)
+
+
+def align_clip(clip: Clip, aligner: Aligner) -> Aligned:
+    """Read a clip and align its text. Raises AudioError, and AlignmentError where it has no text or another's."""
+    if not (clip.text and clip.text.strip()):
+        raise AlignmentError(
+            f"{clip.id}: no text; give a manifest with a field text, or put it beside the sound, as NAME.txt"
+        )
+    waveform = read_clip(clip)
+    return Aligned(aligner.align(waveform, clip.text), waveform.seconds)
+
+
+class AlignerPool:
+    """An aligner for clips that are asked for ahead of time: pocketsphinx in `workers` processes, others in this one.
+
+    workers: 0 for none, all in this one. Reading and pocketsphinx hold one core each; a CTC model uses all by itself.
+    """
+
+    def __init__(self, engine: str = POCKETSPHINX, device: str = "auto", workers: int = 0) -> None:
+        """Raises CheckpointError as `load_aligner`."""
+        self.ahead = _AHEAD * workers
+        self._here: Aligner | None = None
+        self._pool: ProcessPoolExecutor | None = None
+        if engine == POCKETSPHINX and workers:
+            # not forked: torch's threads, where there are any, would not be in the copy
+            self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
+        else:
+            self._here = load_aligner(engine, device)
+
+    def __enter__(self) -> "AlignerPool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool:
+            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+
+    def submit(self, clip: Clip) -> Answer:
+        """Have a clip aligned. The answer raises what `align_clip` does."""
+        # standard input is this process's own
+        if self._pool and clip.source != "-":
+            future: Future[Aligned] = self._pool.submit(_align, clip)
+            return future.result
+        return lambda: align_clip(clip, self._here or _pocketsphinx())
+
+    def align_each(
+        self, clips: Iterable[Clip | BadClip]
+    ) -> Generator[tuple[Clip | BadClip, Answer], None, None]:
+        """The clips in order, each with its answer, some of them asked for ahead. That of a BadClip raises its error."""
+        waiting: deque[tuple[Clip | BadClip, Answer]] = deque()
+        for clip in clips:
+            waiting.append((clip, _raiser(clip) if isinstance(clip, BadClip) else self.submit(clip)))
+            if len(waiting) > self.ahead:
+                yield waiting.popleft()
+        yield from waiting
+
+
+def _raiser(clip: BadClip) -> Answer:
+    def answer() -> Aligned:
+        raise clip.error
+
+    return answer
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# What the processes do.
+
+
+def _begin() -> None:
+    # Ctrl-C goes to all; the one that was asked says so
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _align(clip: Clip) -> Aligned:
+    return align_clip(clip, _pocketsphinx())
+
+
+@functools.cache
+def _pocketsphinx() -> Aligner:
+    return load_aligner()
