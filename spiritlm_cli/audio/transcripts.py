@@ -11,20 +11,23 @@ from spiritlm_cli.errors import ManifestError
 SUFFIXES = (".txt", ".lab")
 
 
-def with_text(clips: Iterable[Clip | BadClip]) -> Iterator[Clip | BadClip]:
-    """The clips; those that are whole files and come without text get that of the file beside them, where there is one.
+def with_text(clips: Iterable[Clip | BadClip], text: str | None = None) -> Iterator[Clip | BadClip]:
+    """The clips, with `text`, where it is given. Else those that are whole files and come without text get that of the
+    file beside them, where there is one.
 
     A file's spaces and line ends before and after its text don't count. One that can't be read as UTF-8 text makes its
     clip a BadClip.
     """
     for clip in clips:
-        if isinstance(clip, BadClip) or clip.text is not None or clip.source == "-":
+        if isinstance(clip, BadClip) or (text is None and (clip.text is not None or clip.source == "-")):
             yield clip
             continue
         try:
-            yield dataclasses.replace(clip, text=_beside(Path(clip.source)))
+            said = _beside(Path(clip.source)) if text is None else text
         except ManifestError as error:
             yield BadClip(clip.id, clip.source, error)
+        else:
+            yield dataclasses.replace(clip, text=said)
 
 
 def _beside(sound: Path) -> str | None:

@@ -1,7 +1,6 @@
 """`spiritlm align`: sound and what is said in it to word times."""
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +9,13 @@ import typer
 from spiritlm_cli.commands import options
 from spiritlm_cli.commands.alignments import Format, chosen_format, open_writer
 from spiritlm_cli.commands.clips import Inputs
+from spiritlm_cli.commands.explain import tell_notes
 from spiritlm_cli.commands.failures import Failures
 from spiritlm_cli.commands.output import Finished
 from spiritlm_cli.commands.progress import Progress
 
 if TYPE_CHECKING:
-    from spiritlm_cli.audio.clip import Clip
+    from spiritlm_cli.audio.clip import BadClip
     from spiritlm_cli.interleaving.aligning import Answer
 
 
@@ -68,10 +68,11 @@ def align(
     finished = Finished.of(options.resumable(Path(output) if output else None)) if goes_on else None
     writer = open_writer(chosen, output, resume, finished)
 
+    from spiritlm_cli.audio.clip import Clip
     from spiritlm_cli.audio.transcripts import with_text
     from spiritlm_cli.interleaving.aligning import AlignerPool, cores
 
-    clips = with_text(inputs.clips()) if text is None else (replace(clip, text=text) for clip in inputs.clips())
+    clips = with_text(inputs.clips(), text)
     before = finished or Finished.nothing()
     if finished:
         clips = finished.after(clips)
@@ -83,10 +84,10 @@ def align(
         closing(pool.align_each(clip for clip in clips if not writer.has(clip))) as answers,
     ):
 
-        def write(clip: "Clip", answer: "Answer") -> bool:
+        def write(clip: "Clip | BadClip", answer: "Answer") -> bool:
             aligned = answer()
-            for note in aligned.alignment.notes:
-                options.log.warning("%s: %s", clip.id, note)
+            tell_notes(clip.id, aligned.alignment)
+            assert isinstance(clip, Clip)  # the answer of others is an error
             writer.write(clip, aligned)
             progress.heard(aligned.seconds)
             return True

@@ -193,7 +193,9 @@ class OneFile:
     def write(self, clip: "Clip", aligned: "Aligned") -> None:
         """Raises AlignmentError for a second clip."""
         if self._written:
-            raise AlignmentError(f"a second clip for one {self._format} file; use -o FOLDER/ for a file an id")
+            raise AlignmentError(
+                f"a second clip for one {self._format} file; use -o FOLDER/ for a file an id"
+            )
         self._written = True
         _write_file(self._path, clip, aligned, self._format)
 

@@ -1,16 +1,33 @@
-"""How a clip was cut into spans, as a table for people."""
+"""What people are told of words and spans, on stderr: repairs, doubts, and how a clip was cut."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from spiritlm_cli.commands.lines import one_line
+from spiritlm_cli.commands import options
+from spiritlm_cli.commands.lines import copy_ids, one_line
 
 if TYPE_CHECKING:
-    from spiritlm_cli.interleaving.interleave import Cut
+    from spiritlm_cli.audio.clip import Alignment
+    from spiritlm_cli.interleaving.interleave import Cut, Utterance
+    from spiritlm_cli.interleaving.spans import SpanOptions
 
 
-def show_spans(name: str, cuts: "Iterable[Cut]") -> None:
-    """On stderr: of each span its kind, its seconds, its words and its units."""
+def tell_notes(clip_id: str, alignment: "Alignment | None") -> None:
+    """What was repaired in its words, and whether they are in doubt."""
+    for note in alignment.notes if alignment else ():
+        options.log.warning("%s", one_line(f"{clip_id}: {note}"))
+
+
+def show_spans(utterance: "Utterance", spans: "SpanOptions", seed: int, copies: int) -> None:
+    """A table of each line that `draw_lines` draws: of each span its kind, its seconds, its words and its units."""
+    from spiritlm_cli.interleaving.interleave import cut_spans, line_rng
+
+    assert utterance.alignment  # or no line was drawn
+    for copy, name in enumerate(copy_ids(utterance.id, copies)):
+        rng = line_rng(seed, utterance.id, copy=copy)
+        _show(name, cut_spans(utterance.units, utterance.text, utterance.alignment, spans, rng))
+
+
+def _show(name: str, cuts: "tuple[Cut, ...]") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,7 +1,6 @@
 """`spiritlm interleave`: sound and its words to lines in which speech and text take turns."""
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,16 +9,14 @@ import typer
 
 from spiritlm_cli.commands import options
 from spiritlm_cli.commands.clips import Inputs
+from spiritlm_cli.commands.explain import show_spans, tell_notes
 from spiritlm_cli.commands.failures import Failures
-from spiritlm_cli.commands.lines import copy_ids, read_input
+from spiritlm_cli.commands.lines import InputLine, copy_ids, read_input
 from spiritlm_cli.commands.output import Finished, LineWriter, data_only, heading_of
 from spiritlm_cli.commands.progress import Progress
-from spiritlm_cli.commands.explain import show_spans
-
-HERTZ = 25
-PROCESSES = int(os.environ.get("PROCS", "0"))
 
 if TYPE_CHECKING:
+    from spiritlm_cli.audio.clip import BadClip, Clip
     from spiritlm_cli.interleaving.interleave import Utterance
     from spiritlm_cli.tokens.sequence import Line
 
@@ -37,7 +34,7 @@ def interleave(
         str | None,
         typer.Option(
             metavar="FILE|-",
-            help="Units that `tokenize --keep-repeats` made, in place of sound. With --manifest, of its clips in order.",
+            help="Lines of `tokenize --keep-repeats`, in place of sound; with --manifest, of its clips in order.",
         ),
     ] = None,
     alignments: Annotated[
@@ -109,65 +106,62 @@ def interleave(
     from spiritlm_cli.audio.transcripts import with_text
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.commands.utterances import from_units
-    from spiritlm_cli.interleaving.aligning import AlignerPool
+    from spiritlm_cli.interleaving.aligning import AlignerPool, cores
     from spiritlm_cli.interleaving.clips import WordTimes, read_utterances
     from spiritlm_cli.interleaving.files import AlignmentFiles
-    from spiritlm_cli.interleaving.interleave import cut_spans, draw_lines, line_rng
+    from spiritlm_cli.interleaving.interleave import draw_lines
     from spiritlm_cli.interleaving.spans import Mode, SpanOptions
     from spiritlm_cli.speech.tokenizer import SpeechTokenizer
     from spiritlm_cli.tokens.sequence import Line, Sequence
 
     seed = options.drawn_seed(seed)
     spans = SpanOptions(Mode(mode), text_range, speech_range, keep_repeats)
-    several = copies > 1 or inputs is None or inputs.several
     checkpoint = find_checkpoint(model)
     heading = heading_of(checkpoint) if header and (inputs is None or inputs.first) else None
     clips = with_text(inputs.clips()) if inputs else None
     before = finished or Finished.nothing()
     if clips and finished:
         clips = finished.after(clips, heading)
+    own_ids = inputs is None or inputs.several or copies > 1
 
-    def draw(item: Any, make: "Callable[[], Utterance]") -> "list[Line]":
+    def draw(item: "Clip | BadClip | InputLine", make: "Callable[[], Utterance]") -> "list[Line]":
         utterance = make()
-        for note in utterance.alignment.notes if utterance.alignment else ():
-            options.log.warning("%s: %s", utterance.id, note)
+        tell_notes(utterance.id, utterance.alignment)
         lines = list(draw_lines([utterance], spans, seed=seed, copies=copies))
-        for copy, line in enumerate(lines if explain else ()):
-            assert utterance.alignment
-            rng = line_rng(seed, utterance.id, copy=copy)
-            show_spans(
-                line.id or "", cut_spans(utterance.units, utterance.text, utterance.alignment, spans, rng)
-            )
-        progress.heard(len(utterance.units.hubert) / HERTZ)
-        return lines
+        if explain:
+            show_spans(utterance, spans, seed, copies)
+        progress.heard(utterance.seconds)
+        return lines if item.id is not None or copies > 1 else [Line(lines[0].sequence)]
 
     with ExitStack() as stack:
         failures = stack.enter_context(Failures(on_error, errors, before.failed))
-        writer = stack.enter_context(LineWriter(output, several if ids is None else ids, finished))
+        writer = stack.enter_context(LineWriter(output, own_ids if ids is None and inputs else ids, finished))
         stack.enter_context(data_only())
-        progress = stack.enter_context(Progress("clips", None, before.clips))
-        pool = None
-        if mode == "interleave" and aligner != "none" and not alignments and not tokens:
-            pool = stack.enter_context(AlignerPool(aligner, device, PROCESSES))
+        total = inputs.count() if inputs and Progress.shown() else None
+        progress = stack.enter_context(Progress("clips", total, before.clips))
         files = stack.enter_context(AlignmentFiles.open(alignments)) if alignments else None
+        pool = None
+        if mode == "interleave" and aligner != "none" and not (files or tokens):
+            # half the cores, as the networks, where they are not on a GPU, have all of them
+            pool = stack.enter_context(AlignerPool(aligner, device, max(1, cores() // 2)))
         times = WordTimes(files, pool)
         if heading and not before.size:
             writer.write_text(heading)
-        pairs: Any
+        found: Iterator[tuple[Any, Callable[[], Utterance]]]
         if tokens:
-            pairs = from_units(read_input([tokens], checkpoint, None if header else writer), clips, times)
+            found = from_units(read_input([tokens], checkpoint, None if header else writer), clips, times)
         else:
-            tokenizer = None
-            if mode != "text":
-                tokenizer = SpeechTokenizer.load(model, units == "expressive", device=device)
-            pairs = stack.enter_context(
-                closing(
-                    read_utterances(
-                        clips or (), tokenizer, times, batch_seconds=batch_seconds, workers=workers
-                    )
-                )
+            needs_sound = mode != "text"
+            tokenizer = (
+                SpeechTokenizer.load(model, units == "expressive", device=device) if needs_sound else None
             )
-        for item, lines in failures.each_of(pairs, draw):
-            for line in lines or [Line(Sequence(), name) for name in copy_ids(item.id, copies)]:
+            read = read_utterances(
+                clips or (), tokenizer, times, batch_seconds=batch_seconds, workers=workers
+            )
+            found = stack.enter_context(closing(read))
+        for item, lines in failures.each_of(found, draw):
+            if lines is None:
+                lines = [Line(Sequence(), name) for name in copy_ids(item.id or item.name, copies)]
+            for line in lines:
                 writer.write(line)
-            progress.done(failed=lines is None)
+            progress.done(failed=not lines[0].sequence.spans)

@@ -112,8 +112,7 @@ Aligner = Annotated[
     str,
     typer.Option(
         metavar="pocketsphinx|FOLDER",
-        help="What finds word times: pocketsphinx (US English), or a CTC model of the wav2vec2 kind, in its Hugging Face "
-        "folder.",
+        help="What finds word times: pocketsphinx (US English), or a wav2vec2 CTC model's Hugging Face folder.",
     ),
 ]
 

@@ -185,7 +185,7 @@ class Finished:
     def _after(self, clips: Iterator[C], file: BinaryIO | None) -> Iterator[C]:
         if file:
             with file:
-                first = bool(self.heading)
+                first = int(bool(self.heading))
                 for number in range(1, self.clips * self.copies + 1, self.copies):
                     line = next(islice(file, first, None))
                     first = self.copies - 1  # the others of a clip are passed over

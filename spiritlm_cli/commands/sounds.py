@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spiritlm_cli.audio.clip import Waveform
     from spiritlm_cli.audio.writing import SoundWriter
 
+
 @dataclass(frozen=True)
 class Recording:
     """How sound is written. rate: samples a second (None: as it is made); floats: 32 bits, not 16."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import repeat, zip_longest
 from typing import TYPE_CHECKING
 
 from spiritlm_cli.commands.lines import InputLine
@@ -22,13 +21,16 @@ def from_units(
     clips: those of the manifest that the lines were made from, in the same order; None where there is no manifest.
     Raises TokenError where a line's id is not that of the clip in its place.
     """
-    for line, clip in zip_longest(lines, clips) if clips is not None else zip(lines, repeat(None)):
-        if line is None:
-            raise TokenError(f"the units end where the manifest has {clip.id}; it is for as many lines as clips")
-        if clips is not None and (clip is None or line.id not in (None, clip.id)):
+    for line in lines:
+        clip = next(clips, None) if clips else None
+        if clips and (clip is None or line.id not in (None, clip.id)):
             there = f"has {clip.id} there" if clip else "ends before it"
             raise TokenError(line.reason(TokenError(f"is of {line.name}, but the manifest {there}")))
         yield line, partial(_stored, line, clip, times)
+    if clips and (left := next(clips, None)):
+        raise TokenError(
+            f"the units end where the manifest has {left.id}; it must have as many clips as they lines"
+        )
 
 
 def _stored(line: InputLine, clip: "Clip | BadClip | None", times: "WordTimes") -> "Utterance":

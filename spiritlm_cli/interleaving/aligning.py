@@ -20,7 +20,6 @@ POCKETSPHINX = "pocketsphinx"
 _AHEAD = 4
 
 
-
 @dataclass(frozen=True)
 class Aligned:
     """The words of a clip, and how many seconds of sound it has."""
@@ -93,7 +92,7 @@ class AlignerPool:
     def align_each(
         self, clips: Iterable[Clip | BadClip]
     ) -> Generator[tuple[Clip | BadClip, Answer], None, None]:
-        """The clips in order, each with its answer, some of them asked for ahead. That of a BadClip raises its error."""
+        """The clips in order, each with its answer, some asked for ahead. That of a BadClip raises its error."""
         waiting: deque[tuple[Clip | BadClip, Answer]] = deque()
         for clip in clips:
             waiting.append((clip, _raiser(clip) if isinstance(clip, BadClip) else self.submit(clip)))

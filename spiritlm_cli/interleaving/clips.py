@@ -116,8 +116,8 @@ def read_utterances(
 ) -> Generator[tuple[Clip | BadClip, Callable[[], Utterance]], None, None]:
     """Clips in order, each with what gives its utterance: tokenized in batches, words asked for meanwhile.
 
-    tokenizer: None for utterances of text alone, without units. What gives an utterance raises AudioError, ManifestError
-    and AlignmentError where the clip can't be used.
+    tokenizer: None for utterances of text alone, without units. What gives an utterance raises AudioError,
+    ManifestError and AlignmentError where the clip can't be used.
     """
     asked: deque[_Asked] = deque()
 
@@ -162,5 +162,7 @@ def stored_units(sequence: Sequence) -> Units:
         or (frames >= _NEVER_UNMERGED and not (units.hubert[1:] == units.hubert[:-1]).any())
     )
     if merged:
-        raise TokenError("runs of equal units are merged in it; make it with `spiritlm tokenize --keep-repeats`")
+        raise TokenError(
+            "runs of equal units are merged in it; make it with `spiritlm tokenize --keep-repeats`"
+        )
     return units

@@ -22,6 +22,11 @@ class Utterance:
     text: str
     alignment: Alignment | None = None
 
+    @property
+    def seconds(self) -> float:
+        """How long its units sound."""
+        return len(self.units.hubert) / round(self.units.rates.hubert, 1)
+
 
 @dataclass(frozen=True)
 class Cut:
