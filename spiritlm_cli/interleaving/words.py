@@ -46,12 +46,12 @@ def said_words(text: str, alignment: Alignment) -> tuple[Said, ...]:
 
 def _matched(text: str, alignment: Alignment) -> Iterator[tuple[int, int, int]]:
     """Where in `text` each word begins, and its first and last word of the alignment."""
-    words = [_letters(word.word) for word in alignment.words]
+    words = [letters_of(word.word) for word in alignment.words]
     place = 0  # of the next word of the alignment
     start = first = 0
     written = spoken = ""  # letters since the last place where both had a word's end
     for token in re.finditer(r"\S+", text):
-        letters = _letters(token[0])
+        letters = letters_of(token[0])
         if not written:
             if not letters:
                 if place < len(words) and not words[place]:
@@ -83,7 +83,7 @@ def _difference(token: str, first: int, place: int, alignment: Alignment) -> str
     return f"the text has {token!r} where the alignment has {found!r} (word {first + 1})"
 
 
-def _letters(word: str) -> str:
+def letters_of(word: str) -> str:
     """The letters and digits, by which words are compared."""
     plain = unicodedata.normalize("NFKD", word).casefold()
     return "".join(letter for letter in plain if letter.isalnum())
