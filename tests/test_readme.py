@@ -14,14 +14,24 @@ import soundfile
 from spiritlm_cli.checkpoints.layout import NANO
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/tokenize.md", "docs/generate.md", "docs/decode.md", "docs/bench.md")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("tokenize", "align", "generate", "decode", "bench")))
+# pages whose snippets are one after another of one session
+WALKS = ("docs/interleave.md",)
+
+
+def snippets(page: str, *languages: str) -> list[tuple[str, str]]:
+    """The languages and texts of its blocks of code."""
+    pattern = rf"^```({'|'.join(languages)})\n(.*?)^```$"
+    return re.findall(pattern, (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
 BLOCKS = [
     pytest.param(language, code, id=f"{page}-{number}")
     for page in PAGES
-    for number, (language, code) in enumerate(
-        re.findall(r"^```(sh|python)\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
-    )
+    for number, (language, code) in enumerate(snippets(page, "sh", "python"))
 ]
+BLOCKS += [pytest.param("sh", "".join(code for _, code in snippets(page, "sh")), id=page) for page in WALKS]
+BLOCKS += [pytest.param(*found, id=f"{page}-python") for page in WALKS for found in snippets(page, "python")]
 
 pytestmark = pytest.mark.skipif(
     not (NANO / "spiritlm_model").is_dir(), reason="nano's weights are not in this checkout"
