@@ -131,7 +131,7 @@ def interleave(
         if explain:
             show_spans(utterance, spans, seed, copies)
         progress.heard(utterance.seconds)
-        return lines if item.id is not None or copies > 1 else [Line(lines[0].sequence)]
+        return lines
 
     with ExitStack() as stack:
         failures = stack.enter_context(Failures(on_error, errors, before.failed))
@@ -160,8 +160,8 @@ def interleave(
             )
             found = stack.enter_context(closing(read))
         for item, lines in failures.each_of(found, draw):
-            if lines is None:
-                lines = [Line(Sequence(), name) for name in copy_ids(item.id or item.name, copies)]
-            for line in lines:
-                writer.write(line)
-            progress.done(failed=not lines[0].sequence.spans)
+            name = item.name if isinstance(item, InputLine) else item.id
+            for line in lines or [Line(Sequence(), id) for id in copy_ids(name, copies)]:  # noqa: A001
+                # a token line that came without an id goes on without one
+                writer.write(Line(line.sequence, None) if item.id is None and copies == 1 else line)
+            progress.done(failed=lines is None)

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.audio.manifest import read_manifest
-from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors, write_text
 from spiritlm_cli.errors import AlignmentError, ManifestError
-from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
+from spiritlm_cli.interleaving.aligning import AlignerPool, cores
+from spiritlm_cli.interleaving.clips import WordTimes, utterance_of
 from spiritlm_cli.interleaving.interleave import Utterance, interleave
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
 from spiritlm_cli.language.network import new_network
@@ -43,18 +43,17 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
     A clip whose text doesn't fit its sound is named on stderr and left out.
     """
     known = read_units(units)
-    aligner = PocketsphinxAligner()
     utterances = []
-    for clip in read_manifest(manifest):
-        if clip.id not in known or not clip.text:
-            continue
-        try:
-            alignment = clip.alignment or aligner.align(read_clip(clip), clip.text)
-        except AlignmentError as error:
-            print(f"{clip.id}: left out: {error}", file=sys.stderr)
-            continue
-        utterance = Utterance(clip.id, known[clip.id], clip.text, alignment)
-        utterances.append((clip.speaker or "", utterance))
+    with AlignerPool(workers=cores()) as pool:
+        times = WordTimes(pool=pool)
+        clips = [clip for clip in read_manifest(manifest) if clip.id in known and clip.text]
+        for clip, answer in [(clip, times.ask(clip)) for clip in clips]:
+            try:
+                utterance = utterance_of(clip.id, known[clip.id], *answer())
+            except AlignmentError as error:
+                print(f"{clip.id}: left out: {error}", file=sys.stderr)
+            else:
+                utterances.append((clip.speaker or "", utterance))
     return utterances
 
 

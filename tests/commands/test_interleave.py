@@ -95,13 +95,18 @@ def test_stored_units_in_place_of_sound(spiritlm, model, corpus, tmp_path):
     assert piped.stdout == found.stdout
     # one clip, whose line has no id
     one = units.read_text().splitlines()[1].split("\t")[1] + "\n"
-    spiritlm("align", corpus, "--format", "textgrid", "-o", f"{tmp_path}/grids/")
-    (tmp_path / "b.TextGrid").write_text((tmp_path / "aligned.jsonl").read_text())
     single = tmp_path / "one.jsonl"
     single.write_text(json.dumps({**json.loads(aligned.read_text().splitlines()[0]), "id": "1"}) + "\n")
     alone = spiritlm("interleave", *model, *SHORT, "--tokens", "-", "--alignments", single, stdin=one)
     assert alone.exit_code == 0, alone.stderr
     assert "\t" not in alone.stdout
+    # its line stays empty where it can't be used
+    bad = spiritlm(
+        "interleave", *model, *SHORT, "--tokens", "-", "--alignments", single, "--on-error", "skip",
+        stdin="[SPEECH][Hu01]\n" + one,
+    )  # fmt: skip
+    assert (bad.exit_code, bad.stdout) == (1, "\n" * 2)
+    assert "2: there is no alignment of that id" in bad.stderr
 
 
 def test_units_that_can_not_be_used_cost_their_line(spiritlm, model, corpus, tmp_path):

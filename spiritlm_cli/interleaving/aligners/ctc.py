@@ -28,8 +28,10 @@ with broken_torchaudio_hidden():
 # what the network hears at once, and what it hears beside that on each side
 WINDOW_SECONDS = 30.0
 CONTEXT_SECONDS = 2.0
-# what the path loses against the best of all labels in each frame, for each letter, as a log probability
-WORST_FIT = -2.0
+# What the path loses against the best of all labels in each frame, as a log probability for each letter. Measured with
+# a small model of four synthetic voices: on other voices 199 of 200 clips with their text are above it, and 1 of 200
+# with another's text of like length; of recordings of readers, which it never heard the like of, 54 and 1 of 60.
+WORST_FIT = -5.0
 
 # words, each the labels of its letters; and the ways to say one thing, of which one is said
 Spelling = list[list[int]]
@@ -110,8 +112,9 @@ class CtcAligner:
     """When each word of a known text is said, by a network that writes down letters as it hears them.
 
     A model trained by CTC says a letter in one frame or two, anywhere in its sound, and blank in the rest. So a word,
-    which is from its first letter to its last, tends to begin late and to end early; that is left as it is, since how
-    much depends on the model. What isn't English is spelt as written, save numbers, which are spoken in English.
+    which is from its first letter to its last, tends to begin late and to end early: by a frame (20 ms) each against
+    pocketsphinx, with a small model. That is left as it is, since how much depends on the model. What isn't English is
+    spelt as written, save numbers, which are spoken in English.
     """
 
     def __init__(self, network: Any, extractor: Any, vocabulary: Vocabulary) -> None:
