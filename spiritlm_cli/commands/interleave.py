@@ -106,11 +106,11 @@ def interleave(
     from spiritlm_cli.audio.transcripts import with_text
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.commands.utterances import from_units
-    from spiritlm_cli.interleaving.aligning import AlignerPool, cores
-    from spiritlm_cli.interleaving.clips import WordTimes, read_utterances
-    from spiritlm_cli.interleaving.files import AlignmentFiles
+    from spiritlm_cli.interleaving.aligning import cores
+    from spiritlm_cli.interleaving.clips import read_utterances
     from spiritlm_cli.interleaving.interleave import draw_lines
     from spiritlm_cli.interleaving.spans import Mode, SpanOptions
+    from spiritlm_cli.interleaving.times import WordTimes
     from spiritlm_cli.speech.tokenizer import SpeechTokenizer
     from spiritlm_cli.tokens.sequence import Line, Sequence
 
@@ -139,22 +139,18 @@ def interleave(
         stack.enter_context(data_only())
         total = inputs.count() if inputs and Progress.shown() else None
         progress = stack.enter_context(Progress("clips", total, before.clips))
-        files = stack.enter_context(AlignmentFiles.open(alignments)) if alignments else None
-        pool = None
-        if mode == "interleave" and aligner != "none" and not (files or tokens):
-            # half the cores, as the networks, where they are not on a GPU, have all of them
-            pool = stack.enter_context(AlignerPool(aligner, device, max(1, cores() // 2)))
-        times = WordTimes(files, pool)
+        # half the cores for them, as the networks, where they are not on a GPU, have all
+        engine = aligner if mode == "interleave" and aligner != "none" else None
+        times = stack.enter_context(WordTimes(alignments, engine, device, max(1, cores() // 2)))
         if heading and not before.size:
             writer.write_text(heading)
         found: Iterator[tuple[Any, Callable[[], Utterance]]]
         if tokens:
             found = from_units(read_input([tokens], checkpoint, None if header else writer), clips, times)
         else:
-            needs_sound = mode != "text"
-            tokenizer = (
-                SpeechTokenizer.load(model, units == "expressive", device=device) if needs_sound else None
-            )
+            tokenizer = None
+            if mode != "text":
+                tokenizer = SpeechTokenizer.load(model, units == "expressive", device=device)
             read = read_utterances(
                 clips or (), tokenizer, times, batch_seconds=batch_seconds, workers=workers
             )

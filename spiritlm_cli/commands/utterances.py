@@ -9,8 +9,8 @@ from spiritlm_cli.errors import TokenError
 
 if TYPE_CHECKING:
     from spiritlm_cli.audio.clip import BadClip, Clip
-    from spiritlm_cli.interleaving.clips import WordTimes
     from spiritlm_cli.interleaving.interleave import Utterance
+    from spiritlm_cli.interleaving.times import WordTimes
 
 
 def from_units(

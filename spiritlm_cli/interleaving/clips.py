@@ -11,11 +11,10 @@ import numpy as np
 from spiritlm_cli.audio.clip import Alignment, BadClip, Clip, Waveform
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.audio.words import within
-from spiritlm_cli.errors import AlignmentError, TokenError
+from spiritlm_cli.errors import TokenError
 from spiritlm_cli.interleaving.aligners import Aligner
-from spiritlm_cli.interleaving.aligning import AlignerPool
-from spiritlm_cli.interleaving.files import AlignmentFiles
 from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.interleaving.times import Asked, WordTimes
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import restore_streams
 from spiritlm_cli.tokens.units import Units
@@ -25,9 +24,6 @@ _LEFT_OVER = 0.1
 # Units without one that repeats: by then a line was written with its runs merged.
 _NEVER_UNMERGED = 50
 _NO_UNITS = Units(np.zeros(0, dtype=np.int64))
-
-# waits for the text and the word times of a clip
-_Asked = Callable[[], tuple[str | None, Alignment | None]]
 
 
 class Encoder(Protocol):
@@ -75,37 +71,6 @@ def text_of(text: str | None, alignment: Alignment | None) -> str:
     return " ".join(word.word for word in alignment.words) if alignment else ""
 
 
-class WordTimes:
-    """Where the words of a clip and their times come from: alignment files, else the clip, else an aligner."""
-
-    def __init__(self, files: AlignmentFiles | None = None, pool: AlignerPool | None = None) -> None:
-        self._files = files
-        self._pool = pool
-
-    def ask(self, clip: Clip | BadClip) -> _Asked:
-        """Ask for text and word times of a clip, which may take a while; the answer waits for them.
-
-        The clip's own text goes before a file's. It raises ManifestError, AudioError and AlignmentError.
-        """
-        if isinstance(clip, BadClip):
-            return lambda: (None, None)
-        own = clip.text, clip.alignment
-        if self._files is None:
-            if clip.alignment or not (self._pool and clip.text):
-                return lambda: own
-            answer = self._pool.submit(clip)
-            return lambda: (clip.text, answer().alignment)
-        files = self._files
-
-        def find() -> tuple[str | None, Alignment | None]:
-            found = files.find(clip.id)
-            if found is None:
-                raise AlignmentError(f"{clip.id}: there is no alignment of that id in {files.path}")
-            return found.text if clip.text is None else clip.text, found.alignment
-
-        return find
-
-
 def read_utterances(
     clips: Iterable[Clip | BadClip],
     tokenizer: ClipEncoder | None,
@@ -119,7 +84,7 @@ def read_utterances(
     tokenizer: None for utterances of text alone, without units. What gives an utterance raises AudioError,
     ManifestError and AlignmentError where the clip can't be used.
     """
-    asked: deque[_Asked] = deque()
+    asked: deque[Asked] = deque()
 
     def asking() -> Iterator[Clip | BadClip]:
         for clip in clips:
@@ -136,7 +101,7 @@ def read_utterances(
                 yield clip, partial(_utterance, clip, parts, asked.popleft())
 
 
-def _utterance(clip: Clip | BadClip, parts: Iterator[Units] | None, asked: _Asked) -> Utterance:
+def _utterance(clip: Clip | BadClip, parts: Iterator[Units] | None, asked: Asked) -> Utterance:
     if isinstance(clip, BadClip):
         raise clip.error
     if parts is None:

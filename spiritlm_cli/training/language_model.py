@@ -15,10 +15,11 @@ from torch import Tensor
 from spiritlm_cli.audio.manifest import read_manifest
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors, write_text
 from spiritlm_cli.errors import AlignmentError, ManifestError
-from spiritlm_cli.interleaving.aligning import AlignerPool, cores
-from spiritlm_cli.interleaving.clips import WordTimes, utterance_of
+from spiritlm_cli.interleaving.aligning import POCKETSPHINX, cores
+from spiritlm_cli.interleaving.clips import utterance_of
 from spiritlm_cli.interleaving.interleave import Utterance, interleave
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
+from spiritlm_cli.interleaving.times import WordTimes
 from spiritlm_cli.language.network import new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.speech.device import find_device
@@ -44,8 +45,7 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
     """
     known = read_units(units)
     utterances = []
-    with AlignerPool(workers=cores()) as pool:
-        times = WordTimes(pool=pool)
+    with WordTimes(aligner=POCKETSPHINX, workers=cores()) as times:
         clips = [clip for clip in read_manifest(manifest) if clip.id in known and clip.text]
         for clip, answer in [(clip, times.ask(clip)) for clip in clips]:
             try:

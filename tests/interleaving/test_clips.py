@@ -8,16 +8,15 @@ from spiritlm_cli.audio.clip import Alignment, BadClip, Clip, Waveform, Word
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
-from spiritlm_cli.interleaving.aligning import AlignerPool
+from spiritlm_cli.interleaving.aligning import POCKETSPHINX
 from spiritlm_cli.interleaving.clips import (
-    WordTimes,
     read_utterance,
     read_utterances,
     stored_units,
     utterance_of,
 )
-from spiritlm_cli.interleaving.files import AlignmentFiles
 from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.interleaving.times import WordTimes
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
@@ -113,8 +112,8 @@ def test_many_clips_with_an_aligner(clip: Clip, tokenizer: Published, aligner: P
         Clip("wordless", clip.source),
         Clip("other", clip.source, end=3.0, text="it was the best of times"),
     ]
-    with AlignerPool() as pool:
-        one, two, bad, gone, wordless, other = outcomes(clips, tokenizer, WordTimes(pool=pool))
+    with WordTimes(aligner=POCKETSPHINX) as times:
+        one, two, bad, gone, wordless, other = outcomes(clips, tokenizer, times)
     assert alignment_of(one) == aligner.align(read_clip(clip), TEXT)
     assert alignment_of(two) == TIMES
     assert bad == "ManifestError: line 3: no audio"
@@ -126,8 +125,8 @@ def test_many_clips_with_an_aligner(clip: Clip, tokenizer: Published, aligner: P
 def test_alignment_files_go_before_all(clip: Clip, tokenizer: Published, tmp_path: Path) -> None:
     (tmp_path / "two.ctm").write_text("rec 1 0.32 0.03 a\nrec 1 0.35 0.28 strip\n")
     clips: list[Clip | BadClip] = [clip, Clip("two", clip.source, alignment=Alignment((Word("b", 0, 1),)))]
-    with AlignmentFiles.open(tmp_path) as files:
-        one, two = outcomes(clips, tokenizer, WordTimes(files))
+    with WordTimes(tmp_path) as times:
+        one, two = outcomes(clips, tokenizer, times)
     assert one == f"AlignmentError: one: there is no alignment of that id in {tmp_path}"
     assert isinstance(two, Utterance)
     assert (two.text, two.alignment) == ("a strip", TIMES)

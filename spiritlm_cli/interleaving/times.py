@@ -1,0 +1,69 @@
+"""Where the words of clips and their times come from."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from spiritlm_cli.audio.clip import Alignment, BadClip, Clip
+from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.interleaving.aligning import AlignerPool
+from spiritlm_cli.interleaving.files import AlignmentFiles
+
+# waits for the text and the word times of a clip
+Asked = Callable[[], tuple[str | None, Alignment | None]]
+
+
+class WordTimes:
+    """Text and word times of clips: from alignment files, else from the clip itself, else from an aligner."""
+
+    def __init__(
+        self,
+        alignments: Path | str | None = None,
+        aligner: str | None = None,
+        device: str = "auto",
+        workers: int = 0,
+    ) -> None:
+        """alignments: see `AlignmentFiles`; aligner, device, workers: see `AlignerPool`, which there is only from when
+        it is needed; None for no aligner.
+
+        Raises ManifestError where there are no such files.
+        """
+        self._files = None if alignments is None else AlignmentFiles.open(alignments)
+        self._aligner, self._device, self._workers = aligner, device, workers
+        self._pool: AlignerPool | None = None
+
+    def __enter__(self) -> "WordTimes":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._files:
+            self._files.close()
+        if self._pool:
+            self._pool.__exit__(kind, error, trace)
+
+    def ask(self, clip: Clip | BadClip) -> Asked:
+        """Ask for text and word times of a clip, which may take a while; the answer waits for them.
+
+        Both are None where they are not known. The clip's own text goes before a file's. The answer raises
+        ManifestError, AudioError and AlignmentError; asking raises CheckpointError, for an aligner that isn't there.
+        """
+        if isinstance(clip, BadClip):
+            return lambda: (None, None)
+        if self._files:
+            files = self._files
+            return lambda: _find(clip, files)
+        if clip.alignment or not clip.text or self._aligner is None:
+            return lambda: (clip.text, clip.alignment)
+        if self._pool is None:
+            self._pool = AlignerPool(self._aligner, self._device, self._workers)
+        answer = self._pool.submit(clip)
+        return lambda: (clip.text, answer().alignment)
+
+
+def _find(clip: Clip, files: AlignmentFiles) -> tuple[str | None, Alignment]:
+    found = files.find(clip.id)
+    if found is None:
+        raise AlignmentError(f"{clip.id}: there is no alignment of that id in {files.path}")
+    return found.text if clip.text is None else clip.text, found.alignment
