@@ -1,24 +1,30 @@
 """The language model: continuations and likelihoods of sequences."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.allowed import To, allowed_tokens
 from spiritlm_cli.language.network import DynamicCache, LlamaForCausalLM, load_network
+from spiritlm_cli.language.packed import last_hidden, log_probabilities
 from spiritlm_cli.language.sampling import Sampling, line_generator, next_token
 from spiritlm_cli.language.vocabulary import Modality, Vocabulary, last_modality
 from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.tokens.sequence import Sequence
 
+T = TypeVar("T")
+
 _DEFAULT = Sampling()
+# Tokens that are scored at once: enough rows for a matrix product to be quick.
+_TOKENS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ class Score:
 
     log_likelihood: float
     tokens: int
+
+    @property
+    def mean(self) -> float:
+        """For one token; 0 where there are none."""
+        return self.log_likelihood / self.tokens if self.tokens else 0.0
 
 
 class LanguageModel:
@@ -114,15 +125,47 @@ class LanguageModel:
         """
         return self.score_ids(self.vocabulary.encode(sequence))
 
-    @torch.inference_mode()
+    def score_each(
+        self, items: Iterable[T], sequence: Callable[[T], Sequence]
+    ) -> Generator[tuple[T, Callable[[], Score]], None, None]:
+        """Items in order, each with what gives the score of its sequence: the same, to the last bit on a CPU, as alone.
+
+        That raises what `sequence` and `score` raise. Sequences go through the network together, without padding.
+        """
+        batches = Batches(
+            items,
+            lambda item: [self._checked(self.vocabulary.encode(sequence(item)))],
+            self._score_batch,
+            size=len,
+            budget=_TOKENS_AT_ONCE,
+            workers=0,
+        )
+        for item, scores in batches:
+            yield item, partial(next, scores)
+
     def score_ids(self, ids: list[int]) -> Score:
         """How likely each of `ids` is after those before it; the first is given. Raises TokenError."""
+        return self._score_batch([self._checked(ids)])[0]
+
+    def _checked(self, ids: list[int]) -> list[int]:
         if len(ids) > self.context:
             raise TokenError(f"the sequence has {len(ids)} tokens; the model's context is {self.context}")
-        tokens = torch.tensor(ids, device=self._device)
-        logits = self.network(input_ids=tokens[None], use_cache=False).logits[0, :-1].float()
-        losses = F.cross_entropy(logits, tokens[1:], reduction="none")
-        return Score(-losses.double().sum().item(), len(ids) - 1)
+        return ids
+
+    @torch.inference_mode()
+    def _score_batch(self, batch: Collection[list[int]]) -> list[Score]:
+        sequences = [torch.tensor(ids, device=self._device) for ids in batch]
+        hidden = last_hidden(self.network, sequences)
+        found = log_probabilities(
+            self.network,
+            torch.cat([states[:-1] for states in hidden]),
+            torch.cat([tokens[1:] for tokens in sequences]),
+        ).double()
+        counts = [len(ids) - 1 for ids in batch]
+        return [
+            Score(part.sum().item(), count)
+            for part, count in zip(torch.split(found, counts), counts, strict=True)
+        ]
 
     @torch.inference_mode()
     def continue_ids(

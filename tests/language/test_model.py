@@ -185,3 +185,44 @@ def test_a_tokenizer_of_another_model_is_refused(folder: Path, release_tree: Pat
 def test_a_device_that_is_not_there_is_said(folder: Path) -> None:
     with pytest.raises(SpiritLMError, match="device nonsense"):
         LanguageModel.read(folder, "nonsense")
+
+
+def test_scores_do_not_depend_on_what_is_scored_beside(model: LanguageModel) -> None:
+    lines = [
+        TEXT, SPEECH, Sequence(), parse_sequence("[TEXT]a"), parse_sequence("[SPEECH][Hu3][TEXT]the mat [SPEECH][Hu7]"),
+        Sequence((SpeechSpan(SPEECH.speech[0].units * 200),)), *[TEXT] * 5,
+    ]  # fmt: skip
+    alone = [model.score(line) for line in lines]
+    for order in (lines, lines[::-1], lines[2:7]):
+        found = list(model.score_each(order, lambda line: line))
+        assert [line for line, _ in found] == list(order)
+        assert [score() for _, score in model.score_each(order, lambda line: line)] == [
+            alone[lines.index(line)] for line in order
+        ]
+
+
+def test_a_sequence_that_can_not_be_scored_costs_itself_alone(model: LanguageModel) -> None:
+    lines = ["[TEXT]the cat", "[SPEECH][Hu501]", "[SPEECH]" + "[Hu1]" * 5000, "[Hu01]", "[TEXT]the cat"]
+    found = []
+    for line, score in model.score_each(lines, parse_sequence):
+        try:
+            found.append((line, score().tokens))
+        except TokenError as error:
+            found.append((line, str(error)))
+    assert [line for line, _ in found] == lines
+    counts = [tokens for _, tokens in found]
+    assert counts[0] == counts[4] == model.score(parse_sequence(lines[0])).tokens
+    assert "[Hu0] to [Hu500]" in str(counts[1])
+    assert "context" in str(counts[2])
+    assert "not a unit" in str(counts[3])
+
+
+def test_scores_are_those_of_transformers(model: LanguageModel) -> None:
+    for line in (TEXT, SPEECH, parse_sequence("[SPEECH][Hu3][TEXT]the mat [SPEECH][Hu7]")):
+        ids = torch.tensor([model.vocabulary.encode(line)])
+        with torch.inference_mode():
+            logits = model.network(input_ids=ids).logits[0, :-1]
+        expected = logits.log_softmax(-1).gather(1, ids[0, 1:, None]).sum().item()
+        score = model.score(line)
+        assert score.log_likelihood == pytest.approx(expected, abs=1e-4)
+        assert score.mean == score.log_likelihood / score.tokens
