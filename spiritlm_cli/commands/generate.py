@@ -8,6 +8,7 @@ from spiritlm_cli.commands import options
 from spiritlm_cli.commands.failures import Failures
 from spiritlm_cli.commands.lines import InputLine, copy_ids, read_input, read_prompt
 from spiritlm_cli.commands.output import LineWriter
+from spiritlm_cli.commands.scores import score_lines, shown_score
 
 
 def generate(
@@ -37,8 +38,16 @@ def generate(
     ] = False,
     score: Annotated[
         bool,
-        typer.Option("--score", help="Instead, write `log-likelihood<TAB>number of tokens` of each line."),
+        typer.Option(
+            "--score", help="Instead, write `log-likelihood<TAB>number of tokens<TAB>mean` of each line."
+        ),
     ] = False,
+    given: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="With --score: lines that those read follow, and that are not counted."
+        ),
+    ] = None,
     seed: options.Seed = None,
     units: options.Units = "expressive",
     output: options.Output = None,
@@ -60,6 +69,8 @@ def generate(
     """
     if prompt is not None and files:
         raise typer.BadParameter("give files or --prompt, not both", param_hint="FILE")
+    if given and not score:
+        raise typer.BadParameter("is for --score", param_hint="--given")
 
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.language.model import LanguageModel
@@ -82,9 +93,11 @@ def generate(
         repeat = None if score else writer
         lines = read_prompt(prompt) if prompt is not None else read_input(files or ["-"], checkpoint, repeat)
         if score:
-            for line, likelihood in failures.each(lines, lambda line: lm.score(line.sequence)):
-                value = f"{likelihood.log_likelihood:.6f}\t{likelihood.tokens}" if likelihood else ""
-                writer.write_value(line.id, value)
+            contexts = read_input([given], checkpoint) if given else None
+            for line, likelihood in failures.each_of(
+                score_lines(lm, lines, contexts), lambda _, found: found()
+            ):
+                writer.write_value(line.id, shown_score(likelihood))
             return
         for line, continuations in failures.each(lines, continued):
             found = continuations or [Sequence()] * num_samples

@@ -41,7 +41,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Score:
-    """How likely a sequence is: the sum of natural logarithms over its `tokens`, which are all but `<s>`."""
+    """How likely a sequence is: the sum of natural logarithms over its `tokens`, which are all that was not given."""
 
     log_likelihood: float
     tokens: int
@@ -50,6 +50,14 @@ class Score:
     def mean(self) -> float:
         """For one token; 0 where there are none."""
         return self.log_likelihood / self.tokens if self.tokens else 0.0
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Tokens, of which the first `given` are not scored; `<s>` at least."""
+
+    ids: list[int]
+    given: int
 
 
 class LanguageModel:
@@ -118,25 +126,29 @@ class LanguageModel:
             added.append(token)
         return Generation(self.vocabulary.decode(added), tuple(added), finished=False)
 
-    def score(self, sequence: Sequence) -> Score:
-        """How likely a sequence is.
+    def score(self, sequence: Sequence, given: Sequence | None = None) -> Score:
+        """How likely a sequence is; with `given`, how likely it is to follow that, of which nothing is counted.
 
         Raises TokenError for a unit that the model doesn't have, or more tokens than its context holds.
         """
-        return self.score_ids(self.vocabulary.encode(sequence))
+        return self._score_batch([self._scored(sequence, given)])[0]
 
     def score_each(
-        self, items: Iterable[T], sequence: Callable[[T], Sequence]
+        self,
+        items: Iterable[T],
+        sequence: Callable[[T], Sequence],
+        given: Callable[[T], Sequence | None] | None = None,
     ) -> Generator[tuple[T, Callable[[], Score]], None, None]:
         """Items in order, each with what gives the score of its sequence: the same, to the last bit on a CPU, as alone.
 
-        That raises what `sequence` and `score` raise. Sequences go through the network together, without padding.
+        That raises what `sequence`, `given` and `score` raise. Sequences go through the network together, without
+        padding.
         """
         batches = Batches(
             items,
-            lambda item: [self._checked(self.vocabulary.encode(sequence(item)))],
+            lambda item: [self._scored(sequence(item), given(item) if given else None)],
             self._score_batch,
-            size=len,
+            size=lambda scored: len(scored.ids),
             budget=_TOKENS_AT_ONCE,
             workers=0,
         )
@@ -145,23 +157,29 @@ class LanguageModel:
 
     def score_ids(self, ids: list[int]) -> Score:
         """How likely each of `ids` is after those before it; the first is given. Raises TokenError."""
-        return self._score_batch([self._checked(ids)])[0]
+        return self._score_batch([self._checked(_Scored(ids, 1))])[0]
 
-    def _checked(self, ids: list[int]) -> list[int]:
-        if len(ids) > self.context:
-            raise TokenError(f"the sequence has {len(ids)} tokens; the model's context is {self.context}")
-        return ids
+    def _scored(self, sequence: Sequence, given: Sequence | None) -> "_Scored":
+        before, after = self.vocabulary.encode_after(given or Sequence(), sequence)
+        return self._checked(_Scored([*before, *after], len(before)))
+
+    def _checked(self, scored: "_Scored") -> "_Scored":
+        if len(scored.ids) > self.context:
+            raise TokenError(
+                f"the sequence has {len(scored.ids)} tokens; the model's context is {self.context}"
+            )
+        return scored
 
     @torch.inference_mode()
-    def _score_batch(self, batch: Collection[list[int]]) -> list[Score]:
-        sequences = [torch.tensor(ids, device=self._device) for ids in batch]
+    def _score_batch(self, batch: Collection["_Scored"]) -> list[Score]:
+        sequences = [torch.tensor(scored.ids, device=self._device) for scored in batch]
         hidden = last_hidden(self.network, sequences)
         found = log_probabilities(
             self.network,
-            torch.cat([states[:-1] for states in hidden]),
-            torch.cat([tokens[1:] for tokens in sequences]),
+            torch.cat([states[one.given - 1 : -1] for one, states in zip(batch, hidden, strict=True)]),
+            torch.cat([tokens[one.given :] for one, tokens in zip(batch, sequences, strict=True)]),
         ).double()
-        counts = [len(ids) - 1 for ids in batch]
+        counts = [len(scored.ids) - scored.given for scored in batch]
         return [
             Score(part.sum().item(), count)
             for part, count in zip(torch.split(found, counts), counts, strict=True)

@@ -97,6 +97,16 @@ class Vocabulary:
             ids.append(self.markers[then])
         return ids
 
+    def encode_after(self, given: Sequence, sequence: Sequence) -> tuple[list[int], list[int]]:
+        """The tokens of `given`, and those of a sequence that goes on from it; text is not joined across the two.
+
+        Where it begins with the kind that `given` ends in, it has no marker there. Raises TokenError as `encode`.
+        """
+        ids = self.encode(sequence)[1:]
+        if sequence.spans and last_modality(given) == last_modality(Sequence(sequence.spans[:1])):
+            ids = ids[1:]
+        return self.encode(given), ids
+
     def encode_text(self, text: str) -> list[int]:
         """Verbatim text alone; whatever it spells, it gives no marker, unit or end."""
         ids: list[int] = []

@@ -61,6 +61,35 @@ def test_scores(spiritlm, model):
     assert float(plain[0]) < 0
 
 
+def test_scores_of_what_follows_something_given(spiritlm, model, tmp_path):
+    (tmp_path / "given.txt").write_text("[TEXT]the cat\n[TEXT]a dog\n")
+    lines = "a\t[SPEECH][Hu1][Hu2]\nb\t[SPEECH][Hu1][Hu2]\n"
+    arguments = ("generate", *model, "--score", "--given", tmp_path / "given.txt")
+    result = spiritlm(*arguments, stdin=lines)
+    assert result.exit_code == 0, result.stderr
+    one, other = (line.split("\t") for line in result.stdout.splitlines())
+    assert (one[0], one[2], other[0]) == ("a", "3", "b")
+    assert one[1] != other[1]
+    assert float(one[3]) == pytest.approx(float(one[1]) / 3, abs=1e-5)
+    for count, reason in ((1, "has more lines"), (3, "--given end before it")):
+        result = spiritlm(*arguments, stdin="[SPEECH][Hu1]\n" * count)
+        assert result.exit_code == 1
+        assert reason in result.stderr
+    assert spiritlm("generate", *model, "--given", "x.txt", stdin=lines).exit_code == 2
+
+
+def test_a_bad_line_among_many_costs_its_score(spiritlm, model):
+    lines = [f"{n}\t[SPEECH]{'[Hu5]' * (n % 7 + 1)}" for n in range(40)]
+    lines[7], lines[23] = "7\t[Hu501]", "23\t[Hu01]"
+    result = spiritlm("generate", *model, "--score", "--on-error", "skip", stdin="\n".join(lines) + "\n")
+    assert result.exit_code == 1
+    found = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [line[0] for line in found] == [str(n) for n in range(40)]
+    assert [n for n, line in enumerate(found) if line[1:] == [""]] == [7, 23]
+    alone = spiritlm("generate", *model, "--score", stdin=lines[11] + "\n").stdout
+    assert alone.splitlines()[0].split("\t") == found[11]
+
+
 def test_scores_have_no_header(spiritlm, model, release_tree):
     header = f"#spiritlm 1 model=x tokenizer={find_checkpoint(str(release_tree)).fingerprint()}\n"
     result = spiritlm("generate", *model, "--score", stdin=f"{header}[Hu1][Hu2]\n")

@@ -226,3 +226,25 @@ def test_scores_are_those_of_transformers(model: LanguageModel) -> None:
         score = model.score(line)
         assert score.log_likelihood == pytest.approx(expected, abs=1e-4)
         assert score.mean == score.log_likelihood / score.tokens
+
+
+def test_what_is_given_is_not_counted(model: LanguageModel) -> None:
+    whole = parse_sequence("[TEXT]the cat [SPEECH][Hu3][Hu7][Hu200]")
+    given, rest = Sequence(whole.spans[:1]), Sequence(whole.spans[1:])
+    after = model.score(rest, given)
+    assert after.tokens == 4  # the marker and three units
+    assert after.log_likelihood == pytest.approx(
+        model.score(whole).log_likelihood - model.score(given).log_likelihood, abs=1e-4
+    )
+    # units that go on from units have no marker
+    units = parse_sequence("[SPEECH][Hu3]"), parse_sequence("[SPEECH][Hu7][Hu200]")
+    assert model.score(units[1], units[0]).tokens == 2
+    both = model.score(parse_sequence("[SPEECH][Hu3][Hu7][Hu200]"))
+    assert both.log_likelihood == pytest.approx(
+        model.score(units[0]).log_likelihood + model.score(units[1], units[0]).log_likelihood, abs=1e-4
+    )
+    assert model.score(Sequence(), whole).tokens == 0
+    found = [
+        score() for _, score in model.score_each([1, 2], lambda _: rest, lambda n: given if n == 1 else None)
+    ]
+    assert found == [after, model.score(rest)]
