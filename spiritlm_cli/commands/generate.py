@@ -1,6 +1,7 @@
 """`spiritlm generate`: token lines to their continuations, or to how likely they are."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,6 +10,9 @@ from spiritlm_cli.commands.failures import Failures
 from spiritlm_cli.commands.lines import InputLine, copy_ids, read_input, read_prompt
 from spiritlm_cli.commands.output import LineWriter
 from spiritlm_cli.commands.scores import score_lines, shown_score
+
+if TYPE_CHECKING:
+    from spiritlm_cli.language.model import Generation
 
 
 def generate(
@@ -48,6 +52,9 @@ def generate(
             metavar="FILE", help="With --score: lines that those read follow, and that are not counted."
         ),
     ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Continuations that go on together; the answers are the same.")
+    ] = 16,
     seed: options.Seed = None,
     units: options.Units = "expressive",
     output: options.Output = None,
@@ -82,11 +89,9 @@ def generate(
     checkpoint = find_checkpoint(model)
     lm = LanguageModel.load(model, expressive=units == "expressive", device=device, dtype=dtype)
 
-    def continued(line: InputLine) -> list[Sequence]:
+    def continued(line: InputLine, generations: "Iterator[Generation]") -> list[Sequence]:
         start = line.sequence.spans if echo else ()
-        # Random numbers go by the line's name, so that a line's answer doesn't depend on those around it.
-        found = (lm.generate(line.sequence, to, sampling, f"{line.name}#{k}") for k in range(num_samples))
-        return [Sequence.of((*start, *generation.sequence.spans)) for generation in found]
+        return [Sequence.of((*start, *generation.sequence.spans)) for generation in generations]
 
     with Failures(on_error, errors) as failures, LineWriter(output, ids) as writer:
         # A header is repeated before tokens; scores are none.
@@ -99,7 +104,11 @@ def generate(
             ):
                 writer.write_value(line.id, shown_score(likelihood))
             return
-        for line, continuations in failures.each(lines, continued):
+        # Random numbers go by the line's name, so that a line's answer doesn't depend on those around it.
+        generated = lm.generate_each(
+            lines, lambda line: line.sequence, to, sampling, lambda line: line.name, num_samples, batch_size
+        )
+        for line, continuations in failures.each_of(generated, continued):
             found = continuations or [Sequence()] * num_samples
             if num_samples == 1:
                 writer.write(Line(found[0], line.id))

@@ -13,8 +13,8 @@ from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.allowed import To, allowed_tokens
-from spiritlm_cli.language.network import DynamicCache, LlamaForCausalLM, load_network
-from spiritlm_cli.language.packed import last_hidden, log_probabilities
+from spiritlm_cli.language.network import LlamaForCausalLM, load_network
+from spiritlm_cli.language.packed import KeyValues, PackedLlama
 from spiritlm_cli.language.sampling import Sampling, line_generator, next_token
 from spiritlm_cli.language.vocabulary import Modality, Vocabulary, last_modality
 from spiritlm_cli.speech.device import find_device
@@ -60,16 +60,29 @@ class _Scored:
     given: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """A prompt to be continued. allowed: (logits,) bool; limit: the most tokens that are added."""
+
+    ids: list[int]
+    allowed: Tensor
+    limit: int
+    generator: torch.Generator
+
+
 class LanguageModel:
     """A LLaMA over text and units, with its vocabulary."""
 
     def __init__(self, network: LlamaForCausalLM, vocabulary: Vocabulary) -> None:
-        """Raises CheckpointError where the vocabulary has more ids than the network."""
+        """network: its weights are taken over, and it can't be used any more.
+
+        Raises CheckpointError where the vocabulary has more ids than the network.
+        """
         if vocabulary.size > network.config.vocab_size:
             raise CheckpointError(
                 f"the tokenizer has {vocabulary.size} ids and the language model {network.config.vocab_size}"
             )
-        self.network = network.eval()
+        self.network = PackedLlama(network.eval())
         self.vocabulary = vocabulary
         self._allowed: dict[str, Tensor] = {}
 
@@ -117,14 +130,37 @@ class LanguageModel:
         Raises TokenError for a unit that the model doesn't have, a prompt that fills the context, or an empty
         one with "same".
         """
-        kind = self._target(prompt, to)
-        ids = self.vocabulary.encode(prompt, None if kind == "any" else kind)
-        added: list[int] = []
-        for token in self.continue_ids(ids, kind, sampling, key):
-            if token == self.vocabulary.end:
-                return Generation(self.vocabulary.decode(added), tuple(added), finished=True)
-            added.append(token)
-        return Generation(self.vocabulary.decode(added), tuple(added), finished=False)
+        return self._continue_batch([self._row(prompt, to, sampling, key)], sampling)[0]
+
+    def generate_each(
+        self,
+        items: Iterable[T],
+        prompt: Callable[[T], Sequence],
+        to: To = "same",
+        sampling: Sampling = _DEFAULT,
+        key: Callable[[T], str] = lambda _: "",
+        samples: int = 1,
+        batch_size: int = 16,
+    ) -> Generator[tuple[T, Iterator[Generation]], None, None]:
+        """Items in order, each with the continuations of its prompt: the same, on a CPU, as alone.
+
+        What gives them raises what `prompt` and `generate` raise. key: of the item; that of its sample k is `key#k`.
+        batch_size: how many go on together.
+        """
+        yield from Batches(
+            items,
+            lambda item: self._samples(prompt(item), to, sampling, key(item), samples),
+            partial(self._continue_batch, sampling=sampling),
+            size=lambda _: 1.0,
+            budget=batch_size,
+            workers=0,
+        )
+
+    def _samples(
+        self, prompt: Sequence, to: To, sampling: Sampling, key: str, samples: int
+    ) -> Iterator["_Row"]:
+        for sample in range(samples):
+            yield self._row(prompt, to, sampling, f"{key}#{sample}")
 
     def score(self, sequence: Sequence, given: Sequence | None = None) -> Score:
         """How likely a sequence is; with `given`, how likely it is to follow that, of which nothing is counted.
@@ -173,9 +209,8 @@ class LanguageModel:
     @torch.inference_mode()
     def _score_batch(self, batch: Collection["_Scored"]) -> list[Score]:
         sequences = [torch.tensor(scored.ids, device=self._device) for scored in batch]
-        hidden = last_hidden(self.network, sequences)
-        found = log_probabilities(
-            self.network,
+        hidden = self.network.last_hidden(sequences)
+        found = self.network.log_probabilities(
             torch.cat([states[one.given - 1 : -1] for one, states in zip(batch, hidden, strict=True)]),
             torch.cat([tokens[one.given :] for one, tokens in zip(batch, sequences, strict=True)]),
         ).double()
@@ -185,33 +220,83 @@ class LanguageModel:
             for part, count in zip(torch.split(found, counts), counts, strict=True)
         ]
 
-    @torch.inference_mode()
     def continue_ids(
         self, prompt: list[int], to: Modality | Literal["any"], sampling: Sampling, key: str = ""
     ) -> Iterator[int]:
         """The tokens after a prompt's as they are drawn, the end token too; otherwise as `generate`."""
-        room = self.context - len(prompt)
+        row = self._row_of(prompt, to, sampling, key)
+        for ((_, token),) in self._steps([row], sampling):
+            yield token
+
+    def _row(self, prompt: Sequence, to: To, sampling: Sampling, key: str) -> "_Row":
+        kind = self._target(prompt, to)
+        return self._row_of(
+            self.vocabulary.encode(prompt, None if kind == "any" else kind), kind, sampling, key
+        )
+
+    def _row_of(
+        self, ids: list[int], kind: Modality | Literal["any"], sampling: Sampling, key: str
+    ) -> "_Row":
+        room = self.context - len(ids)
         if room < 1:
             raise TokenError(
-                f"the prompt has {len(prompt)} tokens; with what is to follow, "
+                f"the prompt has {len(ids)} tokens; with what is to follow, "
                 f"it must fit into the model's context of {self.context}"
             )
         limit = min(sampling.max_new_tokens, room)
-        generator = line_generator(sampling.seed, key)
-        cache = DynamicCache(config=self.network.config)
-        seen = torch.tensor(prompt)
-        read = seen
-        for _ in range(limit):
-            output = self.network(
-                input_ids=read[None].to(self._device), past_key_values=cache, use_cache=True, logits_to_keep=1
-            )
-            logits = output.logits[0, -1].float().cpu()
-            token = next_token(logits, self._allowed_tokens(to), seen, sampling, generator)
-            yield token
-            if token == self.vocabulary.end:
-                return
-            read = torch.tensor([token])
-            seen = torch.cat((seen, read))
+        return _Row(ids, self._allowed_tokens(kind), limit, line_generator(sampling.seed, key))
+
+    def _continue_batch(self, rows: Collection["_Row"], sampling: Sampling) -> list[Generation]:
+        rows = list(rows)
+        added: list[list[int]] = [[] for _ in rows]
+        for drawn in self._steps(rows, sampling):
+            for place, token in drawn:
+                added[place].append(token)
+        generations = []
+        for tokens in added:
+            finished = tokens[-1] == self.vocabulary.end
+            ids = tokens[:-1] if finished else tokens
+            generations.append(Generation(self.vocabulary.decode(ids), tuple(ids), finished))
+        return generations
+
+    @torch.inference_mode()
+    def _steps(self, rows: list["_Row"], sampling: Sampling) -> Iterator[list[tuple[int, int]]]:
+        """Of each step the places of the rows that go on, and the token that each gets; the end token is the last."""
+        past = [self.network.new_memory() for _ in rows]
+        tokens = [list(row.ids) for row in rows]
+        going = list(range(len(rows)))
+        hidden = self._read(tokens, past)
+        while going:
+            logits = self.network.next_logits(hidden).cpu()
+            drawn = []
+            for place, of_one in zip(going, logits, strict=True):
+                row = rows[place]
+                before = torch.tensor(tokens[place] if sampling.repetition_penalty != 1 else [])
+                drawn.append((place, next_token(of_one, row.allowed, before, sampling, row.generator)))
+                tokens[place].append(drawn[-1][1])
+            yield drawn
+            going = [
+                place
+                for place, token in drawn
+                if token != self.vocabulary.end
+                and len(tokens[place]) - len(rows[place].ids) < rows[place].limit
+            ]
+            if going:
+                latest = [torch.tensor(tokens[place][-1:], device=self._device) for place in going]
+                hidden = self.network.last_hidden(latest, [past[place] for place in going])
+
+    def _read(self, prompts: list[list[int]], past: list[KeyValues]) -> list[Tensor]:
+        """Prompts into memory, some at a time. Returns of each what `last_hidden` says of its last token."""
+        hidden: list[Tensor] = []
+        while len(hidden) < len(prompts):
+            first = stop = len(hidden)
+            while stop < len(prompts) and (
+                stop == first or sum(map(len, prompts[first : stop + 1])) <= _TOKENS_AT_ONCE
+            ):
+                stop += 1
+            some = [torch.tensor(ids, device=self._device) for ids in prompts[first:stop]]
+            hidden += [states[-1:] for states in self.network.last_hidden(some, past[first:stop])]
+        return hidden
 
     def _target(self, prompt: Sequence, to: To) -> Modality | Literal["any"]:
         if to != "same":
@@ -228,8 +313,7 @@ class LanguageModel:
 
     @property
     def _device(self) -> torch.device:
-        device: torch.device = self.network.device
-        return device
+        return self.network.device
 
 
 def _find_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:

@@ -1,73 +1,197 @@
-"""Many token sequences through a LLaMA at once, without padding.
+"""A LLaMA for inference: many token sequences at once, without padding.
 
 Where a token is computed from nothing but itself (norms, all linear layers) the tokens of all sequences stand in one
 matrix; attention sees one sequence at a time. What becomes of a sequence does not depend on the others: on a CPU to the
 last bit, as oneDNN's rows don't depend on their neighbours.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spiritlm_cli.language.network import LlamaForCausalLM
-from spiritlm_cli.speech.layers import linear
+from spiritlm_cli.speech.layers import linear, packed_weight, padding_to_few
 
 
-def last_hidden(network: LlamaForCausalLM, sequences: Sequence[Tensor]) -> list[Tensor]:
-    """What goes into the head, for each token of each sequence.
+class KeyValues:
+    """What attention has seen of one sequence: keys and values of each layer, in memory that grows by doubling."""
 
-    sequences: each (tokens,) int64, on the network's device. Returns for each (tokens, hidden size).
-    """
-    lengths = [len(tokens) for tokens in sequences]
-    x: Tensor = network.model.embed_tokens(torch.cat(list(sequences)))
-    positions = torch.cat([torch.arange(length, device=x.device) for length in lengths])
-    cos, sin = (turn[0, :, None] for turn in network.model.rotary_emb(x[None], positions[None]))
-    for layer in network.model.layers:
-        x = x + _attended(layer.self_attn, layer.input_layernorm(x), cos, sin, lengths)
-        x = x + _fed(layer.mlp, layer.post_attention_layernorm(x))
-    return list(torch.split(network.model.norm(x), lengths))
+    def __init__(self, layers: int) -> None:
+        self.length = 0
+        self._layers: list[Tensor | None] = [None] * layers
 
+    def add(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Add those of new tokens, each (heads, tokens, dim). Returns all, of the old and the new tokens.
 
-def log_probabilities(network: LlamaForCausalLM, hidden: Tensor, targets: Tensor, rows: int = 256) -> Tensor:
-    """Natural logarithms of the probability of one token after each position.
-
-    hidden: (tokens, hidden size), of `last_hidden`; targets: (tokens,) int64. Returns (tokens,) float32. The logits,
-    which are many numbers a token, are computed for `rows` tokens at a time.
-    """
-    found = [hidden.new_zeros(0, dtype=torch.float32)]
-    pieces = zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True) if len(hidden) else ()
-    for some, wanted in pieces:
-        logits = linear(some, network.lm_head.weight, network.lm_head.bias).float()
-        found.append(-F.cross_entropy(logits, wanted, reduction="none"))
-    return torch.cat(found)
+        `length` is that before them until all layers have been added to.
+        """
+        stop = self.length + key.shape[1]
+        held = self._layers[layer]
+        if held is None or held.shape[2] < stop:
+            grown = key.new_empty(2, key.shape[0], max(64, 2 * stop), key.shape[2])
+            if held is not None:
+                grown[:, :, : self.length] = held[:, :, : self.length]
+            self._layers[layer] = held = grown
+        keys, values = held.narrow(2, 0, stop).unbind()
+        keys[:, self.length :] = key
+        values[:, self.length :] = value
+        return keys, values
 
 
-def _attended(attention: Any, x: Tensor, cos: Tensor, sin: Tensor, lengths: list[int]) -> Tensor:
-    """x: (all tokens, hidden size). cos, sin: (all tokens, 1, dim of a head)."""
-    query, key, value = (
-        linear(x, part.weight, part.bias).view(len(x), -1, attention.head_dim)
-        for part in (attention.q_proj, attention.k_proj, attention.v_proj)
-    )
-    turned = _turned(query, cos, sin), _turned(key, cos, sin), value
-    seen = []
-    for of_one in zip(*(torch.split(stream, lengths) for stream in turned), strict=True):
-        q, k, v = (stream.transpose(0, 1)[None] for stream in of_one)
-        gqa = query.shape[1] != key.shape[1]
-        out = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=attention.scaling, enable_gqa=gqa)
-        seen.append(out[0].transpose(0, 1))
-    return linear(torch.cat(seen).flatten(1), attention.o_proj.weight, attention.o_proj.bias)
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    """weight: (features out, features in), in oneDNN's order where that is used; bias: (features out,)."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    @classmethod
+    def of(cls, *parts: nn.Linear) -> "_Linear":
+        """Layers that see the same, as one; their own weights are given up, so that nothing is held twice."""
+        biases: list[Tensor] = [part.bias for part in parts if part.bias is not None]
+        with torch.no_grad():
+            weight = (
+                torch.cat([part.weight for part in parts]) if len(parts) > 1 else parts[0].weight.detach()
+            )
+            for part in parts:
+                part.weight = nn.Parameter(part.weight.new_empty(0, device="meta"), requires_grad=False)
+            return cls(packed_weight(weight), torch.cat(biases) if biases else None)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
 
 
-def _turned(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary position embedding (Su et al. 2021), of the two halves of each head: (tokens, heads, dim)."""
-    first, second = heads.chunk(2, dim=-1)
-    return heads * cos + torch.cat((-second, first), dim=-1) * sin
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    attention_norm: Tensor
+    query_key_value: _Linear
+    out: _Linear
+    feed_norm: Tensor
+    gate_up: _Linear
+    down: _Linear
 
 
-def _fed(mlp: Any, x: Tensor) -> Tensor:
-    gate = mlp.act_fn(linear(x, mlp.gate_proj.weight, mlp.gate_proj.bias))
-    up = linear(x, mlp.up_proj.weight, mlp.up_proj.bias)
-    return linear(gate * up, mlp.down_proj.weight, mlp.down_proj.bias)
+class PackedLlama:
+    """Takes over a network's weights: the network itself can't be used any more."""
+
+    def __init__(self, network: LlamaForCausalLM) -> None:
+        config = network.config
+        self.config = config
+        self.device: torch.device = network.device
+        self.dtype: torch.dtype = network.dtype
+        self._embedding = network.model.embed_tokens.weight.detach()
+        attention = network.model.layers[0].self_attn
+        self._heads = config.num_attention_heads, config.num_key_value_heads
+        self._dim, self._scale = attention.head_dim, attention.scaling
+        self._activation: Callable[[Tensor], Tensor] = network.model.layers[0].mlp.act_fn
+        self._epsilon: float = config.rms_norm_eps
+        self._layers = [
+            _Layer(
+                layer.input_layernorm.weight.detach(),
+                _Linear.of(layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
+                _Linear.of(layer.self_attn.o_proj),
+                layer.post_attention_layernorm.weight.detach(),
+                _Linear.of(layer.mlp.gate_proj, layer.mlp.up_proj),
+                _Linear.of(layer.mlp.down_proj),
+            )
+            for layer in network.model.layers
+        ]
+        self._norm = network.model.norm.weight.detach()
+        self._head = _Linear.of(network.lm_head)
+        self._cos, self._sin = self._turns(network)
+
+    def new_memory(self) -> KeyValues:
+        """Of a sequence of which nothing has been seen."""
+        return KeyValues(len(self._layers))
+
+    def last_hidden(
+        self, sequences: Sequence[Tensor], seen: Sequence[KeyValues] | None = None
+    ) -> list[Tensor]:
+        """What goes into the head, for each token of each sequence.
+
+        sequences: each (tokens,) int64, on the device. seen: of each what came before, to be added to; then only one
+        token can be new, or nothing can have come before. Returns for each (tokens, hidden size).
+        """
+        lengths = [len(tokens) for tokens in sequences]
+        starts = [past.length for past in seen] if seen else [0] * len(lengths)
+        spare = padding_to_few(sum(lengths)) if self.device.type == "cpu" else 0
+        # tokens that fill up, so that no layer has to; nobody looks at them
+        tokens = F.pad(torch.cat(list(sequences)), (0, spare))
+        places = [torch.arange(at, at + length) for at, length in zip(starts, lengths, strict=True)]
+        positions = F.pad(torch.cat(places), (0, spare)).to(self.device)
+        turns = self._cos[positions], self._sin[positions]
+        x = F.embedding(tokens, self._embedding)
+        for number, layer in enumerate(self._layers):
+            attended = self._attended(
+                number, layer, self._normed(x, layer.attention_norm), turns, lengths, seen
+            )
+            x = x + attended
+            gate, up = layer.gate_up(self._normed(x, layer.feed_norm)).chunk(2, dim=-1)
+            x = x + layer.down(self._activation(gate) * up)
+        for past, length in zip(seen or (), lengths, strict=bool(seen)):
+            past.length += length
+        return list(torch.split(self._normed(x, self._norm), [*lengths, spare]))[: len(lengths)]
+
+    def next_logits(self, hidden: Sequence[Tensor]) -> Tensor:
+        """Of what follows each sequence's last token: (sequences, vocabulary) float32."""
+        return self._head(torch.stack([states[-1] for states in hidden])).float()
+
+    def log_probabilities(self, hidden: Tensor, targets: Tensor, rows: int = 256) -> Tensor:
+        """Natural logarithms of the probability of one token after each position.
+
+        hidden: (tokens, hidden size), of `last_hidden`; targets: (tokens,) int64. Returns (tokens,) float32. The
+        logits, which are many numbers a token, are computed for `rows` tokens at a time.
+        """
+        found = [hidden.new_zeros(0, dtype=torch.float32)]
+        pieces = (
+            zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True) if len(hidden) else ()
+        )
+        for some, wanted in pieces:
+            found.append(-F.cross_entropy(self._head(some).float(), wanted, reduction="none"))
+        return torch.cat(found)
+
+    def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.rms_norm(x, weight.shape, weight, self._epsilon)
+
+    def _attended(
+        self,
+        number: int,
+        layer: _Layer,
+        x: Tensor,
+        turns: tuple[Tensor, Tensor],
+        lengths: list[int],
+        seen: Sequence[KeyValues] | None,
+    ) -> Tensor:
+        """Each sequence's attention, by itself; a single query sees all keys. x: (all tokens, hidden size), which comes
+        out too."""
+        queries, keys = self._heads
+        heads = layer.query_key_value(x).view(len(x), queries + 2 * keys, self._dim)
+        turned, value = torch.split(heads, [queries + keys, keys], dim=1)
+        cos, sin = turns
+        # rotary position embedding (Su et al. 2021): the halves of a head change places, one with its sign turned
+        turned = torch.addcmul(turned * cos, turned.roll(self._dim // 2, -1), sin)
+        out = x.new_empty(len(x), queries, self._dim)
+        at = 0
+        for place, length in enumerate(lengths):
+            q, k = torch.split(turned[at : at + length].transpose(0, 1), [queries, keys])
+            v = value[at : at + length].transpose(0, 1)
+            if seen:
+                k, v = seen[place].add(number, k, v)
+            one = F.scaled_dot_product_attention(
+                q[None], k[None], v[None], is_causal=length > 1, scale=self._scale, enable_gqa=queries != keys
+            )
+            out[at : at + length] = one[0].transpose(0, 1)
+            at += length
+        out[at:] = 0
+        return layer.out(out.flatten(1))
+
+    def _turns(self, network: LlamaForCausalLM) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of every position, each (context, 1, dim of a head); sines of first halves are negative."""
+        positions = torch.arange(self.config.max_position_embeddings, device=self.device)
+        cos, sin = network.model.rotary_emb(self._embedding[:1], positions[None])
+        sign = torch.ones_like(sin[0])
+        sign[:, : self._dim // 2] = -1
+        return cos[0, :, None], (sin[0] * sign)[:, None]

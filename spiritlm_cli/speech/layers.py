@@ -110,7 +110,7 @@ def pack(network: nn.Module) -> None:
         ):
             continue
         if isinstance(layer, Linear):
-            packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight, _TYPICAL)
+            packed = packed_weight(layer.weight)
         elif layer.in_channels == 1:
             continue  # small, and what is known of it may be wanted apart from what it computes
         else:
@@ -118,6 +118,14 @@ def pack(network: nn.Module) -> None:
             reorder = torch.ops.mkldnn._reorder_convolution_weight
             packed = reorder(layer.weight[:, :, None], *_geometry(layer), image)
         layer.weight = nn.Parameter(packed, requires_grad=False)
+
+
+def packed_weight(weight: Tensor) -> Tensor:
+    """A linear layer's weight, (features out, features in), in oneDNN's own order where `linear` uses that."""
+    if not (_ONEDNN and weight.is_cpu and weight.dtype in _DTYPES):
+        return weight
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _TYPICAL)
+    return packed
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation = "none") -> Tensor:

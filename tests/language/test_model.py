@@ -10,6 +10,7 @@ from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.language.allowed import allowed_tokens
 from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.network import load_network
 from spiritlm_cli.language.sampling import Sampling, line_generator, next_token
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
@@ -61,7 +62,10 @@ def test_after_every_published_token_the_next_is_the_published(
         allowed = allowed_tokens(model.vocabulary, case["output"], logits_size)
         ids = case["prompt_ids"] + case["greedy_ids"]
         with torch.inference_mode():
-            logits = model.network(input_ids=torch.tensor([ids])).logits[0, len(case["prompt_ids"]) - 1 : -1]
+            (hidden,) = model.network.last_hidden([torch.tensor(ids[:-1])])
+            logits = model.network.next_logits(
+                [hidden[:place] for place in range(len(case["prompt_ids"]), len(ids))]
+            )
         for token_logits, token in zip(logits, case["greedy_ids"], strict=True):
             if token < model.vocabulary.size:
                 assert (
@@ -148,7 +152,7 @@ def test_safetensors_shards_and_dtype(folder: Path) -> None:
     write_tensors(folder / "model.safetensors", tensors)
     assert LanguageModel.read(folder, "cpu").score(TEXT) == whole
     half = LanguageModel.read(folder, "cpu", "bfloat16")
-    assert half.network.lm_head.weight.dtype == torch.bfloat16
+    assert half.network.dtype == torch.bfloat16
     assert torch.get_default_dtype() == torch.float32
     assert half.score(TEXT).log_likelihood == pytest.approx(whole.log_likelihood, rel=0.02)
     assert half.generate(TEXT, "speech", GREEDY).sequence.speech
@@ -217,11 +221,13 @@ def test_a_sequence_that_can_not_be_scored_costs_itself_alone(model: LanguageMod
     assert "not a unit" in str(counts[3])
 
 
-def test_scores_are_those_of_transformers(model: LanguageModel) -> None:
+def test_scores_are_those_of_transformers(model: LanguageModel, release_tree: Path) -> None:
+    folder = release_tree / "spiritlm_model" / "spirit-lm-expressive-7b"
+    network = load_network(folder, torch.device("cpu"), torch.float32)
     for line in (TEXT, SPEECH, parse_sequence("[SPEECH][Hu3][TEXT]the mat [SPEECH][Hu7]")):
         ids = torch.tensor([model.vocabulary.encode(line)])
         with torch.inference_mode():
-            logits = model.network(input_ids=ids).logits[0, :-1]
+            logits = network(input_ids=ids).logits[0, :-1]
         expected = logits.log_softmax(-1).gather(1, ids[0, 1:, None]).sum().item()
         score = model.score(line)
         assert score.log_likelihood == pytest.approx(expected, abs=1e-4)
@@ -248,3 +254,44 @@ def test_what_is_given_is_not_counted(model: LanguageModel) -> None:
         score() for _, score in model.score_each([1, 2], lambda _: rest, lambda n: given if n == 1 else None)
     ]
     assert found == [after, model.score(rest)]
+
+
+PROMPTS = [
+    TEXT, SPEECH, parse_sequence("[TEXT]a"), parse_sequence("[SPEECH][Hu3][TEXT]the mat [SPEECH][Hu7]"),
+    Sequence((SpeechSpan(SPEECH.speech[0].units * 60),)), *(parse_sequence(f"[TEXT]{'so ' * n}") for n in range(1, 12)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("to", ["same", "any", "text"])
+@pytest.mark.parametrize("batch_size", [1, 5, 16])
+def test_a_continuation_is_the_same_in_any_batch(model: LanguageModel, to: str, batch_size: int) -> None:
+    drawn = Sampling(max_new_tokens=25, temperature=2.0, repetition_penalty=1.2, seed=4)
+    for sampling in (GREEDY, drawn):
+        found = model.generate_each(
+            enumerate(PROMPTS),
+            lambda item: item[1],
+            to,
+            sampling,
+            lambda item: str(item[0]),
+            samples=2,
+            batch_size=batch_size,
+        )
+        for (place, prompt), generation in found:
+            assert list(generation) == [
+                model.generate(prompt, to, sampling, f"{place}#{sample}")
+                for sample in (0, 1)  # type: ignore[arg-type]
+            ]
+
+
+def test_a_prompt_that_can_not_be_continued_costs_itself_alone(model: LanguageModel) -> None:
+    lines = ["[TEXT]the cat", "[SPEECH][Hu501]", "", "[SPEECH]" + "[Hu1]" * 5000, "[TEXT]the cat"]
+    found: list[object] = []
+    for _, generation in model.generate_each(lines, parse_sequence, "same", GREEDY):
+        try:
+            found.append(next(generation))
+        except TokenError as error:
+            found.append(str(error))
+    assert found[0] == found[4] == model.generate(parse_sequence(lines[0]), "same", GREEDY)
+    assert "[Hu0] to [Hu500]" in str(found[1])
+    assert "prompt is empty" in str(found[2])
+    assert "context" in str(found[3])
