@@ -258,15 +258,14 @@ def test_what_is_given_is_not_counted(model: LanguageModel) -> None:
 
 PROMPTS = [
     TEXT, SPEECH, parse_sequence("[TEXT]a"), parse_sequence("[SPEECH][Hu3][TEXT]the mat [SPEECH][Hu7]"),
-    Sequence((SpeechSpan(SPEECH.speech[0].units * 60),)), *(parse_sequence(f"[TEXT]{'so ' * n}") for n in range(1, 12)),
+    Sequence((SpeechSpan(SPEECH.speech[0].units * 60),)), *(parse_sequence(f"[TEXT]{'so ' * n}") for n in range(1, 4)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("to", ["same", "any", "text"])
-@pytest.mark.parametrize("batch_size", [1, 5, 16])
+@pytest.mark.parametrize(("to", "batch_size"), [("same", 16), ("any", 3), ("text", 1)])
 def test_a_continuation_is_the_same_in_any_batch(model: LanguageModel, to: str, batch_size: int) -> None:
-    drawn = Sampling(max_new_tokens=25, temperature=2.0, repetition_penalty=1.2, seed=4)
-    for sampling in (GREEDY, drawn):
+    drawn = Sampling(max_new_tokens=12, temperature=2.0, repetition_penalty=1.2, seed=4)
+    for sampling in (Sampling(greedy=True, max_new_tokens=12), drawn):
         found = model.generate_each(
             enumerate(PROMPTS),
             lambda item: item[1],
