@@ -4,7 +4,6 @@ import codecs
 import gzip
 import json
 import os
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -18,6 +17,7 @@ from spiritlm_cli.audio.clip import BadClip, Clip
 from spiritlm_cli.audio.fields import NOT_IN_ID, SUFFIXES, Fields, clip_from, default_id, json_row
 from spiritlm_cli.audio.kaldi import Segments, recording_row, segments_beside
 from spiritlm_cli.errors import AudioError, ManifestError
+from spiritlm_cli.standard_input import standard_input
 
 Lines = Iterable[tuple[int, str]]
 # From a line, and where it stands, to its fields.
@@ -192,7 +192,7 @@ def _lines(path: Path) -> Lines:
 
 def _open(path: Path) -> "nullcontext[BinaryIO] | gzip.GzipFile | BinaryIO":
     if str(path) == "-":
-        return nullcontext(sys.stdin.buffer)
+        return nullcontext(standard_input())
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 

@@ -3,7 +3,6 @@
 import io
 import math
 import shutil
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from spiritlm_cli.audio.clip import Clip, FloatArray, Waveform
 from spiritlm_cli.audio.containers import to_wav, why_cut_off, why_unreadable
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.errors import AudioError
+from spiritlm_cli.standard_input import standard_input
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -125,7 +125,7 @@ def _open(source: Path | str | BinaryIO, name: str, stack: ExitStack) -> io.File
     if not isinstance(source, (str, Path)):
         return _spooled(source, name, stack)
     if source == "-":
-        return _spooled(sys.stdin.buffer, name, stack)
+        return _spooled(standard_input(), name, stack)
     try:
         # Unbuffered, because the decoder moves the same descriptor.
         file = stack.enter_context(io.FileIO(source))

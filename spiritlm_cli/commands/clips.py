@@ -1,6 +1,5 @@
 """Which clips a command is to take: named, listed or in a manifest, all or a part of them."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from spiritlm_cli.audio.clip import BadClip, Clip
+    from spiritlm_cli.standard_input import standard_input
+from spiritlm_cli.audio.clip import BadClip, Clip
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Inputs:
         if self.files_from is None:
             return find_clips(self.named)
         if self.files_from == "-":
-            return find_clips(read_names(sys.stdin.buffer, self.nul))
+            return find_clips(read_names(standard_input(), self.nul))
         return self._listed(Path(self.files_from))
 
     def _listed(self, path: Path) -> "Iterator[Clip]":

@@ -1,6 +1,5 @@
 """Token lines in, from files and stdin, one after another."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spiritlm_cli.errors import SpiritLMError, TokenError
+from spiritlm_cli.standard_input import standard_input
 
 if TYPE_CHECKING:
     from spiritlm_cli.checkpoints import Checkpoint
@@ -68,7 +68,7 @@ def read_input(
     headed = False
     place = 0
     for path in paths:
-        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as stream:
+        with nullcontext(standard_input()) if path == "-" else Path(path).open("rb") as stream:
             for number, line in enumerate(read_lines(stream), 1):
                 if isinstance(line, Header):
                     _check(line, checkpoint, "stdin" if path == "-" else path)
