@@ -96,7 +96,7 @@ def measure(
         allowed_tokens(vocabulary, "text" if place % 2 == 0 else "speech", size) for place in range(count)
     ]
     # one each to warm up
-    by_transformers(network, encoded[:1], masks, vocabulary.end, 5)
+    by_transformers(network, encoded[:1], masks[:1], vocabulary.end, 5)
     theirs, plain = by_transformers(network, encoded, masks, vocabulary.end, new_tokens)
     print(f"{name}: {parameters / 1e6:.0f} M parameters, {count} prompts, {new_tokens} tokens each at most")
     print(f"  transformers, one at a time: {plain:.1f} tokens/s")

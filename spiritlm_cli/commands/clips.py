@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from spiritlm_cli.standard_input import standard_input
+
 if TYPE_CHECKING:
-    from spiritlm_cli.standard_input import standard_input
-from spiritlm_cli.audio.clip import BadClip, Clip
+    from spiritlm_cli.audio.clip import BadClip, Clip
 
 
 @dataclass(frozen=True)
