@@ -66,7 +66,11 @@ def align(
     chosen = chosen_format(format, output)
     goes_on = resume and chosen == "jsonl"
     finished = Finished.of(options.resumable(Path(output) if output else None)) if goes_on else None
-    writer = open_writer(chosen, output, resume, finished)
+    writer = open_writer(chosen, output, resume, finished, inputs.several)
+    if audio == ["-"] and chosen == "jsonl":
+        raise typer.BadParameter(
+            "rows of a manifest name files; for sound on stdin give --format ctm", param_hint="--format"
+        )
 
     from spiritlm_cli.audio.clip import Clip
     from spiritlm_cli.audio.transcripts import with_text

@@ -56,8 +56,12 @@ def open_writer(
     output: str | None,
     resume: bool,
     finished: Finished | None,
+    several: bool,
 ) -> AlignmentWriter:
-    """The writer of a format. Raises a usage error where it can't be written to `output`, or gone on with."""
+    """The writer of a format. Raises a usage error where it can't be written to `output`, or gone on with.
+
+    several: whether there may be more than one clip.
+    """
     path = None if output is None else Path(output)
     many = format in ("jsonl", "ctm")
     if many and output and is_folder(output):
@@ -70,6 +74,8 @@ def open_writer(
         return CtmFile(path)
     if path and output and is_folder(output):
         return FileEach(path, format, resume)
+    if several:
+        raise typer.BadParameter(f"{format} is of one clip a file; give -o FOLDER/", param_hint="--format")
     return OneFile(path, format)
 
 
@@ -152,8 +158,15 @@ class FileEach:
         pass
 
     def has(self, clip: "Clip | BadClip") -> bool:
-        """Whether its file is there already."""
-        return self._resume and self._path(clip).is_file()
+        """Whether its file is there already; of a second clip of that id it is not."""
+        from spiritlm_cli.audio.clip import BadClip
+
+        path = self._path(clip)
+        name = path.name.casefold()
+        if not self._resume or isinstance(clip, BadClip) or name in self._written or not path.is_file():
+            return False
+        self._written.add(name)
+        return True
 
     def write(self, clip: "Clip", aligned: "Aligned") -> None:
         """Raises AlignmentError for an id that was there before, even if only in capitals."""

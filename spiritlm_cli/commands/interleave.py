@@ -93,7 +93,7 @@ def interleave(
     inputs = None
     if tokens is None or audio or manifest or files_from:
         inputs = Inputs(audio or [], manifest, files_from, null, options.shard_of(shard))
-    if tokens and (resume or shard):
+    if tokens is not None and (resume or shard):
         raise typer.BadParameter(
             "is for sound, not for --tokens", param_hint="--resume" if resume else "--shard"
         )
@@ -141,11 +141,12 @@ def interleave(
         progress = stack.enter_context(Progress("clips", total, before.clips))
         # half the cores for them, as the networks, where they are not on a GPU, have all
         engine = aligner if mode == "interleave" and aligner != "none" else None
-        times = stack.enter_context(WordTimes(alignments, engine, device, max(1, cores() // 2)))
+        files = None if mode == "speech" else alignments
+        times = stack.enter_context(WordTimes(files, engine, device, max(1, cores() // 2)))
         if heading and not before.size:
             writer.write_text(heading)
         found: Iterator[tuple[Any, Callable[[], Utterance]]]
-        if tokens:
+        if tokens is not None:
             found = from_units(read_input([tokens], checkpoint, None if header else writer), clips, times)
         else:
             tokenizer = None

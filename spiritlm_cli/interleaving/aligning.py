@@ -2,16 +2,20 @@
 
 import functools
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
-from collections import deque
+import threading
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 
 from spiritlm_cli.audio.clip import Alignment, BadClip, Clip
 from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.batching import Batches
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.interleaving.aligners import Aligner
 
@@ -32,7 +36,7 @@ Answer = Callable[[], Aligned]
 
 
 def load_aligner(engine: str = POCKETSPHINX, device: str = "auto") -> Aligner:
-    """`pocketsphinx`, or the folder (or Hugging Face name) of a CTC model of the wav2vec2 kind.
+    """`pocketsphinx`, or the folder of a CTC model of the wav2vec2 kind.
 
     Raises CheckpointError for a folder that holds none.
     """
@@ -47,7 +51,9 @@ def load_aligner(engine: str = POCKETSPHINX, device: str = "auto") -> Aligner:
 
 def align_clip(clip: Clip, aligner: Aligner) -> Aligned:
     """Read a clip and align its text. Raises AudioError, and AlignmentError where it has no text or another's."""
-    if not (clip.text and clip.text.strip()):
+    if clip.text is not None and not clip.text.strip():
+        raise AlignmentError(f"{clip.id}: its text is empty")
+    if not clip.text:
         raise AlignmentError(
             f"{clip.id}: no text; give a manifest with a field text, or put it beside the sound, as NAME.txt"
         )
@@ -79,33 +85,43 @@ class AlignerPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._pool:
+            # gone once the pool is shut down; nobody waits for what they are at
+            processes = list((getattr(self._pool, "_processes", None) or {}).values())
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
+            for process in processes if kind else ():
+                process.terminate()
 
     def submit(self, clip: Clip) -> Answer:
         """Have a clip aligned. The answer raises what `align_clip` does."""
         # standard input is this process's own
         if self._pool and clip.source != "-":
-            future: Future[Aligned] = self._pool.submit(_align, clip)
-            return future.result
+            with suppress(BrokenExecutor):
+                future: Future[Aligned] = self._pool.submit(_align, clip)
+                return lambda: self._wait(future, clip)
         return lambda: align_clip(clip, self._here or _pocketsphinx())
+
+    def _wait(self, future: "Future[Aligned]", clip: Clip) -> Aligned:
+        try:
+            return future.result()
+        except BrokenExecutor:
+            # somebody ended a process, and with it all; what they had not done is done here
+            return align_clip(clip, _pocketsphinx())
 
     def align_each(
         self, clips: Iterable[Clip | BadClip]
     ) -> Generator[tuple[Clip | BadClip, Answer], None, None]:
         """The clips in order, each with its answer, some asked for ahead. That of a BadClip raises its error."""
-        waiting: deque[tuple[Clip | BadClip, Answer]] = deque()
-        for clip in clips:
-            waiting.append((clip, _raiser(clip) if isinstance(clip, BadClip) else self.submit(clip)))
-            if len(waiting) > self.ahead:
-                yield waiting.popleft()
-        yield from waiting
+        answers = Batches(
+            clips, self._asked, lambda waiting: [answer() for answer in waiting],
+            size=lambda _: 1.0, budget=1.0, ahead=max(1.0, self.ahead), workers=1,
+        )  # fmt: skip
+        for clip, results in answers:
+            yield clip, partial(next, results)
 
-
-def _raiser(clip: BadClip) -> Answer:
-    def answer() -> Aligned:
-        raise clip.error
-
-    return answer
+    def _asked(self, clip: Clip | BadClip) -> list[Answer]:
+        if isinstance(clip, BadClip):
+            raise clip.error
+        return [self.submit(clip)]
 
 
 def cores() -> int:
@@ -119,6 +135,14 @@ def cores() -> int:
 def _begin() -> None:
     # Ctrl-C goes to all; the one that was asked says so
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # a process that is killed tells nobody
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _align(clip: Clip) -> Aligned:

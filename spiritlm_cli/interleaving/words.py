@@ -30,7 +30,7 @@ def said_words(text: str, alignment: Alignment) -> tuple[Said, ...]:
 
     Both are compared by their letters and digits, without case and accents, so `Well,` is `well`, `to-day` is `to day`,
     and `can not` is `cannot`. Spaces before the first word go with it. A token of the text with no letter or digit,
-    such as a dash, goes with the word before it unless the alignment lists it.
+    such as a dash, goes with the word before it, whether or not the alignment lists it.
     Raises AlignmentError where the two don't have the same letters.
     """
     starts: list[int] = []
@@ -54,9 +54,6 @@ def _matched(text: str, alignment: Alignment) -> Iterator[tuple[int, int, int]]:
         letters = letters_of(token[0])
         if not written:
             if not letters:
-                if place < len(words) and not words[place]:
-                    yield token.start(), place, place
-                    place += 1
                 continue
             while place < len(words) and not words[place]:
                 place += 1

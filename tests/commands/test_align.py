@@ -130,6 +130,8 @@ def test_doubts_are_said(spiritlm, pair, tmp_path):
         (("a.wav", "--format", "ctm", "--resume", "-o", "x.ctm"), "goes on with JSONL"),
         (("a.wav", "--resume"), "name it with -o"),
         (("a.wav", "--format", "ctm", "-o", "folder/"), "one file, not into a folder"),
+        (("a.wav", "b.wav", "-o", "x.TextGrid"), "of one clip a file"),
+        (("-", "--text", "hello"), "give --format ctm"),
     ],
 )
 def test_usage(spiritlm, arguments, reason):
@@ -146,8 +148,36 @@ def test_faults_are_named(spiritlm, pair, tmp_path):
     result = spiritlm("align", pair, "--text", "hello", "--aligner", tmp_path)
     assert result.exit_code == 1
     assert "config.json" in result.stderr
-    result = spiritlm("align", "-", "--text", TEXT, stdin=pair.read_bytes())
-    assert result.exit_code == 1
-    assert "standard input can't be named in a manifest" in result.stderr
-    many = spiritlm("align", pair, pair.rename(tmp_path / "b.flac"), "--format", "textgrid", "-q")
-    assert many.exit_code == 1
+    assert "its text is empty" in spiritlm("align", pair, "--text", " ").stderr
+
+
+def test_two_clips_of_one_name_are_an_error_in_a_resumed_run_too(spiritlm, manifest, tmp_path):
+    rows = [json.loads(row) for row in manifest.read_text().splitlines()]
+    manifest.write_text("".join(json.dumps({**rows[0], "id": name}) + "\n" for name in ("a", "A", "words")))
+    arguments = (
+        "align",
+        "--manifest",
+        manifest,
+        "--on-error",
+        "skip",
+        "-o",
+        f"{tmp_path}/grids/",
+        "--resume",
+    )
+    for _ in range(2):
+        result = spiritlm(*arguments)
+        assert result.exit_code == 1
+        assert "already written by another clip" in result.stderr
+
+
+def test_the_rows_that_failed_are_counted_again_whatever_they_are_called(spiritlm, manifest, tmp_path):
+    rows = [json.loads(row) for row in manifest.read_text().splitlines()]
+    manifest.write_text("".join(json.dumps({**rows[2], "id": name}) + "\n" for name in ("words", "b")))
+    output, errors = tmp_path / "x.jsonl", tmp_path / "errors.tsv"
+    arguments = ("align", "--manifest", manifest, "--on-error", "skip", "-o", output, "--errors", errors)
+    spiritlm(*arguments)
+    first = errors.read_text()
+    assert first.count("\n") == 2
+    output.rename(tmp_path / "x.jsonl.part")
+    assert spiritlm(*arguments, "--resume").exit_code == 1
+    assert errors.read_text() == first

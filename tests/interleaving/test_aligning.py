@@ -1,7 +1,15 @@
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from spiritlm_cli.audio.clip import BadClip, Clip
 from spiritlm_cli.errors import AlignmentError, AudioError, CheckpointError, ManifestError, SpiritLMError
@@ -46,7 +54,7 @@ def test_answers_are_in_order_and_faults_cost_their_clip(
 
 
 def test_what_has_no_text_or_no_sound(recording_file: Path, aligner: PocketsphinxAligner) -> None:
-    with pytest.raises(AlignmentError, match="no text"):
+    with pytest.raises(AlignmentError, match="its text is empty"):
         align_clip(Clip("a", recording_file, text="  "), aligner)
     with pytest.raises(AudioError, match="no such file"):
         align_clip(Clip("a", "nowhere.wav", text="hello"), aligner)
@@ -57,3 +65,72 @@ def test_engines(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no config\.json"):
         AlignerPool(str(tmp_path))
     assert cores() >= 1
+
+
+def test_a_process_that_is_ended_loses_nothing(recording_file: Path, aligner: PocketsphinxAligner) -> None:
+    clips = [Clip(str(n), recording_file, end=3.0, text=TEXT) for n in range(12)]
+    expected = align_clip(clips[0], aligner)
+    with AlignerPool(workers=2) as pool:
+        answers = pool.align_each(clips)
+        found = [next(answers)[1]()]
+        for process in multiprocessing.active_children():
+            process.kill()
+        found += [answer() for _, answer in answers]
+    assert found == [expected] * 12
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_running(recording_file: Path, tmp_path: Path, how: signal.Signals) -> None:
+    sound, rate = soundfile.read(recording_file, stop=48000)
+    soundfile.write(tmp_path / "a.wav", sound, rate)
+    rows = f"{tmp_path}/a.wav\t0\t3\t{TEXT}\n"
+    manifest = "id\taudio\tstart\tend\ttext\n" + "".join(f"{n}\t{rows}" for n in range(500))
+    (tmp_path / "clips.tsv").write_text(manifest)
+    command = [
+        sys.executable,
+        "-m",
+        "spiritlm_cli.commands.main",
+        "align",
+        "--manifest",
+        tmp_path / "clips.tsv",
+    ]
+    command += ["--workers", "2", "--format", "ctm"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(how)
+    assert process.wait(60) == {signal.SIGINT: 130}.get(how, -how)
+    # of its session none is left
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail("processes are left")
+
+
+def test_lines_come_while_the_input_is_still_open(recording_file: Path) -> None:
+    row = f"{recording_file}\t0\t3\t{TEXT}\n"
+    command = [
+        sys.executable,
+        "-m",
+        "spiritlm_cli.commands.main",
+        "align",
+        "--manifest",
+        "-",
+        "--workers",
+        "2",
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"id\taudio\tstart\tend\ttext\na\t{row}b\t{row}".encode())
+    process.stdin.flush()
+    assert [json.loads(process.stdout.readline())["id"] for _ in range(2)] == ["a", "b"]
+    process.stdin.close()
+    assert process.wait(60) == 0

@@ -12,6 +12,7 @@ from spiritlm_cli.audio.clip import Alignment, Waveform, Word
 from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.interleaving.interleave import Timeline, Utterance, cut_spans, draw_lines, interleave
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
+from spiritlm_cli.interleaving.words import said_words
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams
@@ -62,7 +63,7 @@ def test_text_and_the_words_under_speech_are_the_transcript(utterance: Utterance
     assert "".join(cut.text for cut in cuts) == utterance.text
     assert all(cut.span == TextSpan(cut.text) for cut in cuts if isinstance(cut.span, TextSpan))
     assert [place for cut in cuts for place in range(cut.words.first, cut.words.stop)] == list(
-        range(len(aligned(utterance).words))
+        range(len(said_words(utterance.text, aligned(utterance))))
     )
 
 
@@ -70,7 +71,7 @@ def test_text_and_the_words_under_speech_are_the_transcript(utterance: Utterance
 def test_speech_spans_hold_the_units_of_their_time(utterance: Utterance, seed: int) -> None:
     options = dataclasses.replace(SHORT, keep_repeats=True)
     cuts = cut_spans(utterance.units, utterance.text, aligned(utterance), options, random.Random(seed))
-    words = aligned(utterance).words
+    words = said_words(utterance.text, aligned(utterance))
     last = len(words)
     for cut in cuts:
         # a span's sound ends where the next begins
@@ -143,15 +144,28 @@ def test_the_paper_s_form() -> None:
 
 
 def test_words_without_a_unit_stay_text() -> None:
-    alignment = Alignment((Word("a", 0.0, 0.5), Word("--", 0.5, 0.5), Word("b", 0.5, 1.0)))
+    alignment = Alignment((Word("a", 0.0, 0.5), Word("h", 0.5, 0.5), Word("b", 0.5, 1.0)))
     units = Units(hubert=np.arange(25))
     options = SpanOptions(text_words=(1, 1), speech_words=(1, 1))
     found = {
-        format_sequence(interleave(units, "a -- b", alignment, options, random.Random(seed)))
+        format_sequence(interleave(units, "a h b", alignment, options, random.Random(seed)))
         for seed in range(20)
     }
-    assert "[TEXT]a -- b" in found
-    assert all("--" in line for line in found if line.startswith("[TEXT]"))
+    assert "[TEXT]a h b" in found
+    assert all("h" in line for line in found if line.startswith("[TEXT]"))
+
+
+def test_a_dash_goes_with_the_word_before_it_and_so_does_its_pause() -> None:
+    units = Units(hubert=np.arange(25))
+    options = SpanOptions(text_words=(1, 1), speech_words=(1, 1))
+    listed = Alignment((Word("x", 0.0, 0.3), Word("--", 0.3, 0.3), Word("y", 0.7, 1.0)))
+    for alignment in (listed, Alignment((listed.words[0], listed.words[2]))):
+        found = {
+            format_sequence(interleave(units, "x -- y", alignment, options, random.Random(seed)))
+            for seed in range(20)
+        }
+        first, second = ("".join(f"[Hu{n}]" for n in part) for part in (range(17), range(17, 25)))
+        assert found == {f"[SPEECH]{first}[TEXT]y", f"[TEXT]x -- [SPEECH]{second}"}
 
 
 def test_the_other_modes() -> None:

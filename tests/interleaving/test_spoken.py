@@ -66,3 +66,7 @@ def test_numbers() -> None:
     assert cardinal(10**15)[:2] == ("one", "zero")
     assert ordinal(("one", "hundred")) == ("one", "hundredth")
     assert [roman_value(numeral) for numeral in ("IV", "IX", "XLII", "CXC")] == [4, 9, 42, 190]
+
+
+def test_numbers_of_any_length_are_said() -> None:
+    assert number_ways("1" * 5000) == (("one",) * 5000,)

@@ -21,17 +21,17 @@ def texts(text: str, alignment: Alignment) -> tuple[str, ...]:
     return tuple(word.text for word in said_words(text, alignment))
 
 
-@given(st.text(st.sampled_from("ab c\n-.'é"), min_size=1).filter(str.strip))
+@given(st.text(st.sampled_from("ab c\n-.'é"), min_size=1).filter(lambda text: any(map(str.isalnum, text))))
 def test_the_parts_are_the_transcript(text: str) -> None:
     parts = texts(text, untimed(text))
     assert "".join(parts) == text
-    assert [part.strip() for part in parts] == text.split()
+    assert len(parts) == sum(any(map(str.isalnum, token)) for token in text.split())
 
 
 def test_words_in_another_spelling() -> None:
     text = '  "Well," -- said  Tom…\n'
     assert texts(text, untimed("well said TOM")) == ('  "Well," -- ', "said  ", "Tom…\n")
-    assert texts(text, untimed('"Well," -- said Tom')) == ('  "Well," ', "-- ", "said  ", "Tom…\n")
+    assert texts(text, untimed('"Well," -- said Tom')) == ('  "Well," -- ', "said  ", "Tom…\n")
 
 
 @pytest.mark.parametrize(

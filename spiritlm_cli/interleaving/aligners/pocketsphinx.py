@@ -26,6 +26,8 @@ STEEPNESS = 5.0
 # The least mean confidence of a text that fits. Measured: clips with their own text have 0.8 to 1 (in noise of 10 dB
 # 0.28 at least), with another's of like length 0.28 at most.
 WORST_FIT = 0.3
+# clips after which a decoder is made anew: it keeps each word that was added to its dictionary
+FORGET = 2000
 VOICELESS = {"P", "T", "K", "F", "TH"}
 HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
 
@@ -49,6 +51,7 @@ class PocketsphinxAligner:
 
     def __init__(self) -> None:
         self._decoders: dict[float, Decoder] = {}
+        self._aligned = 0
 
     def align(self, waveform: Waveform, text: str) -> Alignment:
         """One Word for each whitespace-separated token of `text`, in order, spelt as there; times in seconds.
@@ -65,6 +68,9 @@ class PocketsphinxAligner:
     def _align(self, waveform: Waveform, text: str, phones: bool) -> tuple[Alignment, tuple[Phone, ...]]:
         tokens = text.split()
         sound = _pcm(waveform)
+        self._aligned += 1
+        if self._aligned % FORGET == 0:
+            self._decoders.clear()
         for beam in BEAMS:
             decoder = self._decoder(beam)
             # the dictionary's entries that each token is made of

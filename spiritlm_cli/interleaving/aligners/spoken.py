@@ -76,6 +76,8 @@ SYMBOLS = {
     "°": "degrees",
     "§": "section",
 }
+# digits of a number that is said as one; those of a longer one are said one by one
+LONGEST = 15
 CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros"}
 # letters that have no decomposition into a base letter and a mark
 LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th"})
@@ -135,7 +137,10 @@ def number_ways(digits: str, decimals: str = "", ending: str = "") -> Ways:
 
     digits may have thousands separators; decimals: "" or ".5"; ending: "", st, nd, rd, th, or s as in 1990s.
     """
-    value = int(digits.replace(",", ""))
+    plain = digits.replace(",", "")
+    if len(plain) > LONGEST:
+        return (tuple(ONES[int(digit)] for digit in plain),)
+    value = int(plain)
     ways = [cardinal(value), cardinal(value, joint=("and",))]
     if re.fullmatch(r"1[1-9]\d\d|20\d\d", digits):
         ways.insert(0, year(value))

@@ -10,6 +10,7 @@ from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.interleaving.files.blocks import came_before
 from spiritlm_cli.interleaving.files.labels import is_silence, is_word
 
+_NO_WORDS = frozenset(("non-lex", "misc", "noscore"))
 _ALTERNATIVES = frozenset(("<ALT_BEGIN>", "<ALT>", "<ALT_END>"))
 
 
@@ -22,7 +23,8 @@ def recording_of(text: str) -> str | None:
 def read_ctm(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[str, Alignment]]:
     """Each recording of a CTM and its words. lines: numbered; name: the file's, for errors.
 
-    A line may have a sixth column, the confidence. Labels for silence are passed over.
+    A line may have a sixth column, the confidence (or NA), and NIST's type and speaker after it. Labels for silence are
+    passed over, and so is what is no word by its type.
     Raises ManifestError, with file and line, for a line that isn't so, for a recording that comes in several
     places or channels, and for alternatives (<ALT_BEGIN>); and for what `WordList` refuses.
     """
@@ -76,11 +78,14 @@ def format_ctm(clip_id: str, alignment: Alignment) -> str:
 def _add(words: WordList, columns: list[str], where: str) -> None:
     if len(columns) > 4 and columns[4] in _ALTERNATIVES:
         raise ManifestError(f"{where}: alternatives ({columns[4]}), of which it isn't known which was said")
-    if len(columns) not in (5, 6):
+    if not 5 <= len(columns) <= 8:
         raise ManifestError(f"{where}: not 'recording channel start duration word [confidence]'")
     _, _, start, duration, word, *rest = columns
+    # NIST's seventh column is the type, the eighth the speaker
+    if len(rest) > 1 and rest[1] in _NO_WORDS:
+        return
     begin, length = _number(start, "start", where), _number(duration, "duration", where)
-    confidence = float(_number(rest[0], "confidence", where)) if rest else None
+    confidence = float(_number(rest[0], "confidence", where)) if rest and rest[0] != "NA" else None
     if confidence is not None and not 0 <= confidence <= 1:
         raise ManifestError(f"{where}: confidence is not a number from 0 to 1: {rest[0]!r}")
     if not is_silence(word, where):

@@ -44,7 +44,7 @@ def test_a_block_costs_itself() -> None:
 
 REFUSED = [
     ("a 1 0 1", "line 1: not 'recording channel start duration word [confidence]'"),
-    ("a 1 0 1 one 0.5 lex", "line 1: not 'recording channel start duration word [confidence]'"),
+    ("a 1 0 1 one 0.5 lex speaker more", "line 1: not 'recording channel start duration word [confidence]'"),
     ("a 1 soon 1 one", "line 1: start is not a number: 'soon'"),
     ("a 1 0 nan one", "line 1: duration is not a number: 'nan'"),
     ("a 1 0 1 one high", "line 1: confidence is not a number: 'high'"),
@@ -125,3 +125,10 @@ def test_rounding_makes_no_overlaps(edges: list[float]) -> None:
         for word, before in zip(found.words, alignment.words, strict=True):
             assert word.start == round(before.start, 3)
             assert word.end == round(before.end, 3)
+
+
+def test_types_and_missing_confidence() -> None:
+    lines = ["a 1 0.0 0.5 one NA lex NA", "a 1 0.5 0.2 um 0.5 non-lex NA", "a 1 0.7 0.3 two 0.9 lex robin"]
+    ((name, alignment),) = read_ctm(enumerate(lines, 1), "x.ctm")
+    assert name == "a"
+    assert alignment == Alignment((Word("one", 0.0, 0.5), Word("two", 0.7, 1.0, 0.9)))
