@@ -15,7 +15,8 @@ from spiritlm_cli.commands.failures import Failures
 from spiritlm_cli.commands.output import LineWriter
 
 if TYPE_CHECKING:
-    from spiritlm_cli.evaluation.pairs import Entry, PairTask, PublishedAccuracy
+    from spiritlm_cli.evaluation.pair_report import PublishedAccuracy
+    from spiritlm_cli.evaluation.pairs import Entry, PairTask
     from spiritlm_cli.evaluation.recognition import SpeechToText, TextToSpeech
     from spiritlm_cli.evaluation.resynthesis import Resynthesis
     from spiritlm_cli.evaluation.zerospeech import Benchmark
@@ -185,7 +186,8 @@ def pairs(
     Example:
       spiritlm evaluate pairs pairs.tsv --items items.jsonl
     """
-    from spiritlm_cli.evaluation.pairs import PairTask, read_pairs
+    from spiritlm_cli.evaluation.pair_files import read_pairs
+    from spiritlm_cli.evaluation.pairs import PairTask
 
     entries = list(islice(read_pairs(path), limit))
     task = PairTask.load(model, expressive=units == "expressive", device=device, dtype=dtype)
@@ -326,7 +328,8 @@ def _compare(
     from rich.console import Console
     from rich.progress import track
 
-    from spiritlm_cli.evaluation.pairs import Comparison, Lone, PairReport, Scored
+    from spiritlm_cli.evaluation.pair_report import PairReport
+    from spiritlm_cli.evaluation.pairs import Comparison, Lone, Scored
 
     on_terminal = Console(stderr=True)
     scores: dict[str, LineWriter] = {}

@@ -13,6 +13,8 @@ from typing import Literal
 from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.audio.words import NOT_IN_TEXT
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.pair_files import table_rows
+from spiritlm_cli.evaluation.pair_report import PublishedAccuracy
 from spiritlm_cli.evaluation.pairs import (
     BadPair,
     Candidate,
@@ -20,8 +22,6 @@ from spiritlm_cli.evaluation.pairs import (
     Group,
     Lone,
     Pair,
-    PublishedAccuracy,
-    table_rows,
 )
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 

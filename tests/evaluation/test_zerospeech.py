@@ -7,7 +7,8 @@ import soundfile
 from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import AudioError, ManifestError
-from spiritlm_cli.evaluation.pairs import BadPair, Entry, Group, Lone, Pair, PairReport, PairTask
+from spiritlm_cli.evaluation.pair_report import PairReport
+from spiritlm_cli.evaluation.pairs import BadPair, Entry, Group, Lone, Pair, PairTask
 from spiritlm_cli.evaluation.zerospeech import find_parts, read_parts
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
