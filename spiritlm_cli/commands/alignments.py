@@ -79,15 +79,13 @@ def open_writer(
     return OneFile(path, format)
 
 
-class Rows:
-    """A manifest: an object for each clip, which also has its sound, its text and its words."""
+class _Lines:
+    """Lines in one file, or on stdout."""
 
-    def __init__(self, path: Path | None, finished: Finished | None) -> None:
+    def __init__(self, path: Path | None, finished: Finished | None = None) -> None:
         self._lines = LineWriter(path, finished=finished)
-        # what paths in it are relative to: where the manifest lies, or, of one on stdout, where it is read from stdin
-        self._folder = Path() if path is None or str(path) == "-" else path.parent
 
-    def __enter__(self) -> "Rows":
+    def __enter__(self) -> "_Lines":
         self._lines.__enter__()
         return self
 
@@ -95,8 +93,17 @@ class Rows:
         self._lines.__exit__(*raised)  # type: ignore[arg-type]
 
     def has(self, clip: "Clip | BadClip") -> bool:
-        """`Finished` has those."""
+        """Whether an earlier run has written it: those are in `Finished`, and are not asked for."""
         return False
+
+
+class Rows(_Lines):
+    """A manifest: an object for each clip, which also has its sound, its text and its words."""
+
+    def __init__(self, path: Path | None, finished: Finished | None) -> None:
+        super().__init__(path, finished)
+        # what paths in it are relative to: where the manifest lies, or, of one on stdout, where it is read from stdin
+        self._folder = Path() if path is None or str(path) == "-" else path.parent
 
     def write(self, clip: "Clip", aligned: "Aligned") -> None:
         """One row."""
@@ -115,22 +122,8 @@ class Rows:
             self._lines.write_text(json.dumps({"id": clip.id}, ensure_ascii=False))
 
 
-class CtmFile:
+class CtmFile(_Lines):
     """A line for each word; a clip that could not be aligned has none."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._lines = LineWriter(path)
-
-    def __enter__(self) -> "CtmFile":
-        self._lines.__enter__()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._lines.__exit__(*raised)  # type: ignore[arg-type]
-
-    def has(self, clip: "Clip | BadClip") -> bool:
-        """Never."""
-        return False
 
     def write(self, clip: "Clip", aligned: "Aligned") -> None:
         """The lines of a clip."""
