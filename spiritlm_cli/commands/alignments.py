@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import typer
 
@@ -85,7 +85,7 @@ class _Lines:
     def __init__(self, path: Path | None, finished: Finished | None = None) -> None:
         self._lines = LineWriter(path, finished=finished)
 
-    def __enter__(self) -> "_Lines":
+    def __enter__(self) -> Any:
         self._lines.__enter__()
         return self
 
