@@ -23,14 +23,14 @@ class WordTimes:
         device: str = "auto",
         workers: int = 0,
     ) -> None:
-        """alignments: see `AlignmentFiles`; aligner, device, workers: see `AlignerPool`, which there is only from when
-        it is needed; None for no aligner.
+        """alignments: see `AlignmentFiles`; with them no aligner is used. aligner, device, workers: see `AlignerPool`;
+        None for no aligner.
 
-        Raises ManifestError where there are no such files.
+        Raises ManifestError where there are no such files, CheckpointError where there is no such aligner.
         """
         self._files = None if alignments is None else AlignmentFiles.open(alignments)
-        self._aligner, self._device, self._workers = aligner, device, workers
-        self._pool: AlignerPool | None = None
+        # now, not when it is first needed: then it would be loaded in whatever thread asks
+        self._pool = AlignerPool(aligner, device, workers) if aligner and not self._files else None
 
     def __enter__(self) -> "WordTimes":
         return self
@@ -47,17 +47,15 @@ class WordTimes:
         """Ask for text and word times of a clip, which may take a while; the answer waits for them.
 
         Both are None where they are not known. The clip's own text goes before a file's. The answer raises
-        ManifestError, AudioError and AlignmentError; asking raises CheckpointError, for an aligner that isn't there.
+        ManifestError, AudioError and AlignmentError.
         """
         if isinstance(clip, BadClip):
             return lambda: (None, None)
         if self._files:
             files = self._files
             return lambda: _find(clip, files)
-        if clip.alignment or not clip.text or self._aligner is None:
+        if clip.alignment or not clip.text or self._pool is None:
             return lambda: (clip.text, clip.alignment)
-        if self._pool is None:
-            self._pool = AlignerPool(self._aligner, self._device, self._workers)
         answer = self._pool.submit(clip)
         return lambda: (clip.text, answer().alignment)
 
