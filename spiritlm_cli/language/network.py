@@ -13,11 +13,10 @@ from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.torchaudio_guard import broken_torchaudio_hidden
 
 with broken_torchaudio_hidden():
-    from transformers.cache_utils import DynamicCache
     from transformers.models.llama.configuration_llama import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaRotaryEmbedding
 
-__all__ = ["DynamicCache", "LlamaForCausalLM", "load_network", "new_network"]
+__all__ = ["LlamaForCausalLM", "load_network", "new_network"]
 
 # Where one of these is missing, transformers would take that of LLaMA 7B.
 _REQUIRED = (
