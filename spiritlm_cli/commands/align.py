@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 
 def align(
-    audio: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="AUDIO", help="Files and folders; the text of x.wav is in x.txt or x.lab."),
-    ] = None,
+    audio: options.SpokenText = None,
     manifest: options.Manifest = None,
     files_from: options.FilesFrom = None,
     null: options.Nul = False,

@@ -108,6 +108,10 @@ ErrorsFile = Annotated[
     Path | None,
     typer.Option("--errors", metavar="FILE", help="With skip, also write `id<TAB>reason` lines here."),
 ]
+SpokenText = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="AUDIO", help="Files and folders; the text of x.wav is in x.txt or x.lab."),
+]
 Aligner = Annotated[
     str,
     typer.Option(

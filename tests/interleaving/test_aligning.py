@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,17 +100,13 @@ def test_nothing_is_left_running(recording_file: Path, tmp_path: Path, how: sign
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(how)
-    assert process.wait(60) == {signal.SIGINT: 130}.get(how, -how)
-    # of its session none is left
-    for _ in range(100):
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            break
-        time.sleep(0.1)
-    else:
+    try:
+        # the pipes end with the last process that holds them
+        process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail("processes are left")
+        raise
+    assert process.returncode == {signal.SIGINT: 130}.get(how, -how)
 
 
 def test_lines_come_while_the_input_is_still_open(recording_file: Path) -> None:
