@@ -170,9 +170,11 @@ def main() -> None:
     )
     for reason in reasons:
         print(f"  {reason}")
-    _, refused, _, _ = align_all(with_wrong_text(clips))
+    taken, refused, _, _ = align_all(with_wrong_text(clips))
+    flagged = sum(bool(alignment.notes) for alignment in taken.values())
     print(
-        f"with another clip's text: {len(refused)} of {len(clips)} refused ({100 * len(refused) / len(clips):.1f} %)"
+        f"with another clip's text: {len(refused)} of {len(clips)} refused "
+        f"({100 * len(refused) / len(clips):.1f} %), and {flagged} flagged"
     )
 
     aligned = [clip for clip in clips if clip.id in found]
