@@ -1,7 +1,7 @@
 """Interleaved sequences of units and the text that they say."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from spiritlm_cli.audio.clip import Alignment
@@ -145,6 +145,19 @@ def draw_lines(
             rng = line_rng(seed, utterance.id, epoch=epoch, copy=copy)
             sequence = interleave(utterance.units, utterance.text, utterance.alignment, options, rng)
             yield Line(sequence, f"{utterance.id}#{copy}" if copies > 1 else utterance.id)
+
+
+def draw_without_end(
+    utterances: Collection[Utterance], options: SpanOptions, rng: random.Random
+) -> Iterator[Sequence]:
+    """Sequences of utterances taken at random, each drawn anew: what training learns from.
+
+    Raises AlignmentError as `interleave` does.
+    """
+    choices = list(utterances)
+    while True:
+        utterance = rng.choice(choices)
+        yield interleave(utterance.units, utterance.text, utterance.alignment, options, rng)
 
 
 def line_rng(seed: int, utterance_id: str, *, epoch: int = 0, copy: int = 0) -> random.Random:

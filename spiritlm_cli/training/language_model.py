@@ -17,7 +17,7 @@ from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensor
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.interleaving.aligning import POCKETSPHINX, cores
 from spiritlm_cli.interleaving.clips import utterance_of
-from spiritlm_cli.interleaving.interleave import Utterance, interleave
+from spiritlm_cli.interleaving.interleave import Utterance, draw_without_end
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
 from spiritlm_cli.interleaving.times import WordTimes
 from spiritlm_cli.language.network import new_network
@@ -68,12 +68,11 @@ def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], li
         texts += [u.text for _, u in utterances]
         plain = SpanOptions()
 
-        def drawn(mode: Mode) -> Draw:
-            def draw(rng: random.Random) -> Sequence:
-                _, u = rng.choice(utterances)
-                return interleave(u.units, u.text, u.alignment, replace(plain, mode=mode), rng)
+        spoken = [utterance for _, utterance in utterances]
 
-            return draw
+        def drawn(mode: Mode) -> Draw:
+            spans = replace(plain, mode=mode)
+            return lambda rng: next(draw_without_end(spoken, spans, rng))
 
         found += [(SHARES[mode], drawn(mode)) for mode in (Mode.INTERLEAVE, Mode.ASR, Mode.TTS)]
         found.append((SHARES[Mode.SPEECH], _run_on(utterances)))

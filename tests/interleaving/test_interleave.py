@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from spiritlm_cli.audio.clip import Alignment, Waveform, Word
 from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
-from spiritlm_cli.interleaving.interleave import Timeline, Utterance, cut_spans, draw_lines, interleave
+from spiritlm_cli.interleaving.interleave import (
+    Timeline,
+    Utterance,
+    cut_spans,
+    draw_lines,
+    draw_without_end,
+    interleave,
+)
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
 from spiritlm_cli.interleaving.words import said_words
 from spiritlm_cli.tokens.reader import parse_sequence
@@ -121,6 +128,28 @@ def test_the_same_seed_gives_the_same_line(utterance: Utterance, seed: int) -> N
     lines = [list(draw_lines([utterance], SHORT, seed=seed)) for _ in range(2)]
     assert lines[0] == lines[1]
     assert parse_sequence(format_sequence(lines[0][0].sequence)) == lines[0][0].sequence
+
+
+@given(utterances(), seeds)
+def test_spans_keep_to_their_ranges_where_every_word_can_be_heard(utterance: Utterance, seed: int) -> None:
+    cuts = cut_spans(utterance.units, utterance.text, aligned(utterance), SHORT, random.Random(seed))
+    spans = interleave(utterance.units, utterance.text, utterance.alignment, SHORT, random.Random(seed)).spans
+    # a span of speech in which nothing is heard stays text, and is one with the text around it
+    heard = all(left.words.modality is not right.words.modality for left, right in pairwise(cuts))
+    assert (len(spans) == len(cuts)) == heard
+    assert all(
+        cut.words.stop - cut.words.first <= SHORT.words(cut.words.modality)[1] for cut in cuts if heard
+    )
+
+
+def test_training_draws_without_end(real: Utterance) -> None:
+    others = [real, dataclasses.replace(real, id="other", text=TEXT.upper())]
+    drawn = draw_without_end(others, SpanOptions(), random.Random(3))
+    found = [next(drawn) for _ in range(60)]
+    assert len(set(found)) > 20
+    assert {sequence.text.isupper() for sequence in found if sequence.text} == {True, False}
+    again = draw_without_end(others, SpanOptions(), random.Random(3))
+    assert [next(again) for _ in range(60)] == found
 
 
 def test_the_paper_s_form() -> None:
