@@ -39,6 +39,13 @@ def first_way(token: str) -> str:
         ("50%", "fifty percent"),
         ("3B", "three b"),
         ("R&B", "r and b"),
+        ("AT&T,", "a t and t"),
+        ("$1", "one dollar"),
+        ("£2.5", "two point five pounds"),
+        ("½", "half"),
+        ("1/2", "half"),
+        ("2½", "two half"),
+        ("1/2/2003", "one two two thousand three"),
         ("--", ""),
         ("…", ""),
     ],
@@ -55,6 +62,15 @@ def test_what_can_be_said_in_several_ways_is_one_part() -> None:
         ("one", "thousand", "eight", "hundred", "and", "thirty", "two"),
     }
     assert ("zero", "zero", "seven") in number_ways("007")
+    assert {
+        ("five", "dollars", "and", "fifty", "cents"),
+        ("five", "fifty"),
+        ("five", "point", "five", "zero"),
+    } <= set(spoken("$5.50")[0])
+    assert spoken("$5")[0][-1] == ("five",)  # of $5 million
+    assert ("and", "a", "half") in spoken("2½")[1]
+    assert spoken("No.") == [(("no",), ("number",))]
+    assert spoken("no") == [(("no",),)]
     assert spoken("XII") == [(("xii",), ("x", "i", "i"), ("twelve",), ("twelfth",))]
 
 

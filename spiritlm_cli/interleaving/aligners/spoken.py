@@ -51,6 +51,7 @@ ABBREVIATIONS: dict[str, Ways] = {
 }
 # those that are words, or something else, without the full stop
 DOTTED: dict[str, Ways] = {
+    "no": (("no",), ("number",)),
     "st": (("saint",), ("street",)),
     "gen": (("general",),),
     "gov": (("governor",),),
@@ -78,18 +79,30 @@ SYMBOLS = {
 }
 # digits of a number that is said as one; those of a longer one are said one by one
 LONGEST = 15
-CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros"}
+# one of it, several, and a hundredth
+CURRENCIES = {
+    "$": ("dollar", "dollars", "cents"),
+    "£": ("pound", "pounds", "pence"),
+    "€": ("euro", "euros", "cents"),
+}
+FRACTIONS = {
+    "1/2": (("half",), ("a", "half"), ("one", "half"), ("and", "a", "half")),
+    "1/4": (("a", "quarter"), ("one", "quarter"), ("and", "a", "quarter"), ("one", "fourth")),
+    "3/4": (("three", "quarters"), ("and", "three", "quarters"), ("three", "fourths")),
+}
 # letters that have no decomposition into a base letter and a mark
 LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th"})
 QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 
 PIECE = re.compile(
+    r"(?<![\d/])(?P<fraction>1/2|[13]/4)(?![\d/])|"
     r"(?P<currency>[$£€])?(?P<number>\d+(?:,\d{3})+|\d+)(?P<decimals>\.\d+)?(?P<ending>st|nd|rd|th|'?s)?(?![^\W\d_])"
     r"|(?P<digits>\d)"  # of a mixture such as 3B, each by itself
     r"|(?P<word>'?[^\W\d_]+(?:'[^\W\d_]+)*'?)"
     rf"|(?P<symbol>[{re.escape(''.join(SYMBOLS))}])"
 )
 INITIALS = re.compile(r"(?:[a-z]\.)+[a-z]?(?:'s)?")
+SPELT = re.compile(r"[A-Z]{1,3}(?:&[A-Z]{1,3})+")  # AT&T
 ROMAN = re.compile(r"(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 
 
@@ -99,7 +112,9 @@ def spoken(token: str) -> list[Ways]:
     `Mr.` gives mister; `twenty-five` twenty, five; `1832` one part with the ways eighteen thirty-two and one
     thousand eight hundred (and) thirty-two; `--` nothing, an empty list.
     """
-    plain = unicodedata.normalize("NFKD", token.translate(QUOTES))
+    # 2½ would become 21⁄2
+    apart = re.sub(r"(?<=\d)(?=[½¼¾])", " ", token)
+    plain = unicodedata.normalize("NFKD", apart.translate(QUOTES)).replace("\N{FRACTION SLASH}", "/")
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     cased = plain.strip("\"“”«»()[]{}<>.,;:!?…-–—*_'")
     core = cased.lower().translate(LETTERS)
@@ -110,6 +125,8 @@ def spoken(token: str) -> list[Ways]:
         return [DOTTED[core]]
     if dotted and len(core) > 1 and INITIALS.fullmatch(core):
         return [((letter,),) for letter in re.findall(r"[a-z](?:'s)?", core)]
+    if SPELT.fullmatch(cased):
+        return [((SYMBOLS.get(letter, letter.lower()),),) for letter in cased]
     if len(cased) > 1 and ROMAN.fullmatch(cased):
         number = roman_value(cased)
         return [((core,), tuple(core), cardinal(number), ordinal(cardinal(number)))]
@@ -120,11 +137,12 @@ def spoken(token: str) -> list[Ways]:
 
 def piece_parts(piece: re.Match[str]) -> list[Ways]:
     """The parts of one match of `PIECE`."""
+    if piece["fraction"]:
+        return [FRACTIONS[piece["fraction"]]]
+    if piece["currency"]:
+        return [money_ways(piece["currency"], piece["number"], piece["decimals"] or "")]
     if piece["number"]:
-        parts = [number_ways(piece["number"], piece["decimals"] or "", piece["ending"] or "")]
-        if piece["currency"]:
-            parts.append(((CURRENCIES[piece["currency"]],),))
-        return parts
+        return [number_ways(piece["number"], piece["decimals"] or "", piece["ending"] or "")]
     if piece["digits"]:
         return [((ONES[int(piece["digits"])],),)]
     if piece["symbol"]:
@@ -153,6 +171,19 @@ def number_ways(digits: str, decimals: str = "", ending: str = "") -> Ways:
     elif ending:
         ways = [(*way[:-1], plural(way[-1])) for way in ways]
     return tuple(dict.fromkeys(ways))
+
+
+def money_ways(currency: str, digits: str, decimals: str = "") -> Ways:
+    """The ways to say a sum of money; one is the bare number, as of $5 in $5 million. decimals: "" or ".50"."""
+    one, several, hundredths = CURRENCIES[currency]
+    name = one if digits == "1" else several
+    whole = number_ways(digits)
+    ways = [(*way, name) for way in number_ways(digits, decimals)]
+    if len(decimals) == 3:
+        small = cardinal(int(decimals[1:]))
+        for way in whole:
+            ways += [(*way, name, *small), (*way, *small), (*way, name, "and", *small, hundredths)]
+    return tuple(dict.fromkeys([*ways, *number_ways(digits, decimals)]))
 
 
 def cardinal(value: int, joint: tuple[str, ...] = ()) -> tuple[str, ...]:
