@@ -111,21 +111,22 @@ class WordList:
         self._notes[what] = (first, count + 1)
 
 
-def within(alignment: Alignment, seconds: float) -> Alignment:
+def within(alignment: Alignment, seconds: float, slack: float = _ROUNDING) -> Alignment:
     """The alignment, of a sound of so many seconds: a word that goes on past its end is cut off there.
 
+    slack: seconds by which the sound's end may not be known well; nothing is said of words that go on no longer.
     Raises AlignmentError where a word begins after the end: then the two are of different recordings, or parts.
     """
     words = list(alignment.words)
     notes = list(alignment.notes)
     for place, word in enumerate(words):
-        if word.start > seconds + _ROUNDING:
+        if word.start > seconds + slack:
             raise AlignmentError(
                 f"word {place + 1}, {word.word!r}, begins at {word.start:.2f} s, but the sound ends at "
                 f"{seconds:.2f} s"
             )
         if word.end > seconds:
-            if word.end > seconds + _ROUNDING:
+            if word.end > seconds + slack:
                 notes.append(
                     f"word {place + 1}, {word.word!r}, ended at {word.end:.2f} s; it ends now with the sound, at "
                     f"{seconds:.2f} s"

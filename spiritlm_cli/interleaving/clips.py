@@ -60,7 +60,8 @@ def utterance_of(clip_id: str, units: Units, text: str | None, alignment: Alignm
     Raises AlignmentError where the words are of a longer sound than the units.
     """
     if alignment:
-        alignment = within(alignment, len(units.hubert) / round(units.rates.hubert, 1) + _LEFT_OVER)
+        seconds = len(units.hubert) / round(units.rates.hubert, 1)
+        alignment = within(alignment, seconds, slack=_LEFT_OVER)
     return Utterance(clip_id, units, text_of(text, alignment), alignment)
 
 

@@ -59,7 +59,7 @@ def _matched(text: str, alignment: Alignment) -> Iterator[tuple[int, int, int]]:
                 place += 1
             start, first = token.start(), place
         written += letters
-        while len(spoken) < len(written) and place < len(words):
+        while len(spoken) < len(written) and written.startswith(spoken) and place < len(words):
             spoken += words[place]
             place += 1
         if not (spoken.startswith(written) or written.startswith(spoken)) or len(spoken) < len(written):

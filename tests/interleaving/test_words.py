@@ -58,6 +58,8 @@ def test_words_divided_in_another_way(
     ("text", "words", "reason"),
     [
         ("the cat", "the dog", r"'cat' where the alignment has 'dog' \(word 2\)"),
+        ("the cat", "a big dog", r"'the' where the alignment has 'a' \(word 1\)"),
+        ("I cannot", "I can go", r"'cannot' where the alignment has 'can go' \(word 2\)"),
         ("the cat sat", "the cat", "'sat' where the alignment is at its end"),
         ("the cat", "the cat sat", "ends where the alignment has 'sat'"),
         ("", "", "no words"),
