@@ -45,7 +45,7 @@ class _Entry(Generic[Item, Piece, Result]):
 
 @dataclass(eq=False)
 class _Waiting(Generic[Item, Piece, Result]):
-    """A piece that has been read and not been computed."""
+    """A piece that has been read and not been computed, or not to its end."""
 
     entry: _Entry[Item, Piece, Result]
     place: int
@@ -65,7 +65,7 @@ class Batches(Generic[Item, Piece, Result]):
         self,
         items: Iterable[Item],
         pieces: Callable[[Item], Iterable[Piece]],
-        work: Callable[[Sequence[Piece]], Sequence[Result]],
+        work: Callable[[Sequence[Piece]], Sequence[Result | None]],
         *,
         size: Callable[[Piece], float],
         budget: float,
@@ -73,10 +73,11 @@ class Batches(Generic[Item, Piece, Result]):
         workers: int = 1,
     ) -> None:
         """pieces: of an item, and may be lazy; called in one of `workers` threads, or where those are 0, because it
-        is no waiting but work, in the thread that iterates. work: of a batch, called in that thread. size: of a
-        piece, seconds as a rule; a batch is of one piece, or of so many that their number times the longest is
-        within `budget`. ahead: sizes in all that may be read or computed before their turn (None: four times the
-        budget).
+        is no waiting but work, in the thread that iterates. work: of a batch, called in that thread; where it gives
+        None for a piece, that is not finished, and in the next batch too, with others in the finished ones' places.
+        size: of a piece, seconds as a rule; a batch is of one piece, or of so many that their number times the
+        longest is within `budget`. ahead: sizes in all that may be read or computed before their turn (None: four
+        times the budget).
         """
         self._items, self._pieces, self._work, self._size = items, pieces, work, size
         self._budget = budget
@@ -86,6 +87,7 @@ class Batches(Generic[Item, Piece, Result]):
         self._entries: deque[_Entry[Item, Piece, Result]] = deque()
         self._unread: deque[_Entry[Item, Piece, Result]] = deque()
         self._waiting: list[_Waiting[Item, Piece, Result]] = []
+        self._begun: list[_Waiting[Item, Piece, Result]] = []
         self._held = 0.0
         self._ended = False
         self._stopped = False
@@ -190,7 +192,9 @@ class Batches(Generic[Item, Piece, Result]):
                 self._read_here()
             with self._changed:
                 self._changed.wait_for(
-                    lambda: entry.given in entry.results or self._waiting or self._exhausted(entry)
+                    lambda: (
+                        entry.given in entry.results or self._begun or self._waiting or self._exhausted(entry)
+                    )
                 )
                 if entry.given in entry.results:
                     result = entry.results.pop(entry.given)
@@ -207,8 +211,12 @@ class Batches(Generic[Item, Piece, Result]):
                 continue
             results = self._work([waiting.piece for waiting in batch])
             with self._changed:
-                for waiting, result in zip(batch, results, strict=True):
-                    waiting.entry.results[waiting.place] = result
+                self._begun = []
+                for waiting, found in zip(batch, results, strict=True):
+                    if found is None:
+                        self._begun.append(waiting)
+                    else:
+                        waiting.entry.results[waiting.place] = found
         if isinstance(entry.error, SpiritLMError):
             raise entry.error
         if entry.error:
@@ -226,11 +234,15 @@ class Batches(Generic[Item, Piece, Result]):
         return entry.closed and entry.given == entry.read
 
     def _take_batch(self) -> list[_Waiting[Item, Piece, Result]]:
-        """The piece that has waited longest of those whose item comes first, and those next to it in length."""
-        order = {id(entry): place for place, entry in enumerate(self._entries)}
-        first = min(self._waiting, key=lambda waiting: (order[id(waiting.entry)], waiting.place))
+        """The pieces that are not finished; or else the one that has waited longest of those whose item comes first.
+        With them those next to it in length, where there is room."""
+        batch = list(self._begun)
+        if not batch:
+            order = {id(entry): place for place, entry in enumerate(self._entries)}
+            batch.append(min(self._waiting, key=lambda waiting: (order[id(waiting.entry)], waiting.place)))
+        first = batch[0]
         rest = sorted((w for w in self._waiting if w is not first), key=lambda w: abs(w.size - first.size))
-        batch, longest = [first], first.size
+        longest = max(waiting.size for waiting in batch)
         for waiting in rest:
             longest = max(longest, waiting.size)
             if longest * (len(batch) + 1) > self._budget:
@@ -246,5 +258,6 @@ class Batches(Generic[Item, Piece, Result]):
             entry.closed = True
             self._held -= sum(entry.sizes)
             self._waiting = [waiting for waiting in self._waiting if waiting.entry is not entry]
+            self._begun = [waiting for waiting in self._begun if waiting.entry is not entry]
             self._entries.popleft()
             self._changed.notify_all()

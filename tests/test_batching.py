@@ -145,3 +145,55 @@ def test_it_can_be_left_in_the_middle() -> None:
         threading.Event().wait(0.1)
         deadline -= 1
     assert deadline, "a reader is still there"
+
+
+class Steps:
+    """A piece that takes so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.left = steps, steps
+
+
+@given(items=SIZES, budget=st.integers(1, 5))
+@settings(deadline=None, max_examples=60)
+def test_what_is_not_finished_goes_on_and_others_take_the_finished_ones_places(items, budget) -> None:
+    batches: list[list[Steps]] = []
+    unfinished: set[Steps] = set()
+
+    def step(batch: list[Steps]) -> list[int | None]:
+        assert unfinished <= {*batch}, "what has begun has its place"
+        batches.append(list(batch))
+        for piece in batch:
+            piece.left -= 1
+        unfinished.clear()
+        unfinished.update(piece for piece in batch if piece.left)
+        return [None if piece.left else piece.steps for piece in batch]
+
+    work = Batches(
+        items, lambda item: map(Steps, item), step, size=lambda _: 1.0, budget=budget, ahead=100, workers=0
+    )
+    assert [(item, list(results)) for item, results in work] == [(item, item) for item in items]
+    assert all(len(batch) <= budget for batch in batches)
+    assert sum(map(len, batches)) == sum(map(sum, items)), "nothing is done twice, or after its end"
+
+
+def test_a_long_piece_does_not_hold_up_the_others() -> None:
+    order: list[int] = []
+    read = threading.Event()
+
+    def opened(item: int) -> list[Steps]:
+        if item == 7:
+            read.set()
+        return [Steps(item)]
+
+    def step(batch: list[Steps]) -> list[int | None]:
+        assert read.wait(5), "all are there before the first step is taken"
+        for piece in batch:
+            piece.left -= 1
+        order.extend(piece.steps for piece in batch if not piece.left)
+        return [None if piece.left else piece.steps for piece in batch]
+
+    items = [50, 1, 2, 3, 4, 5, 6, 7]
+    work = Batches(items, opened, step, size=lambda _: 1.0, budget=2, ahead=100, workers=1)
+    assert [(item, *results) for item, results in work] == [(item, item) for item in items]
+    assert order == [1, 2, 3, 4, 5, 6, 7, 50]

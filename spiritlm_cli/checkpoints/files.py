@@ -40,8 +40,12 @@ def read_tensors(path: Path) -> TensorFile:
     Raises CheckpointError where the file is missing, cut off, or holds anything but tensors and plain values.
     """
     if path.suffix == ".safetensors":
-        return _read(path, _read_safetensors)
-    content = read_pickle(path)
+        return read_with(path, _read_safetensors)
+    return tensors_of(path, read_pickle(path))
+
+
+def tensors_of(path: Path, content: dict[str, Any]) -> TensorFile:
+    """What a pickle at `path` was found to hold, as tensors and what stands beside them."""
     state, config = content, {}
     for key in _STATE_KEYS:
         if isinstance(content.get(key), dict):
@@ -54,9 +58,18 @@ def read_tensors(path: Path) -> TensorFile:
     return TensorFile(path, tensors, config | {name: v for name, v in state.items() if name not in tensors})
 
 
-def read_pickle(path: Path) -> dict[str, Any]:
-    """What `torch.save` wrote: a dictionary of tensors and plain values. Raises CheckpointError, as `read_tensors`."""
-    return _read(path, _read_pickle)
+def read_pickle(path: Path, mapped: bool = False) -> dict[str, Any]:
+    """What `torch.save` wrote: a dictionary of tensors and plain values. Raises CheckpointError, as `read_tensors`.
+
+    mapped: leave the tensors in the file, of which what is used comes into memory; they are not to be written to.
+    """
+    return read_with(path, lambda path: _read_pickle(path, mapped and is_zip(path)))
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a pickle is of the kind that can stay in its file: torch has written zips since 1.6, of 2020."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\3\4"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any] | None = None) -> None:
@@ -110,27 +123,40 @@ def load_into(
     file's names that are not wanted. Raises CheckpointError that names file and tensors, with the shapes expected.
     """
     wanted = module.state_dict()
+    shapes = {name: tuple(tensor.shape) for name, tensor in file.tensors.items()}
+    names = match_names(wanted, file.path, shapes, rename, ignore)
+    given = {target: file.tensors[name].to(wanted[target].dtype) for target, name in names.items()}
+    module.load_state_dict(given, assign=any(tensor.is_meta for tensor in wanted.values()))
+
+
+def match_names(
+    wanted: Mapping[str, Tensor],
+    path: Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    rename: Callable[[str], str | None],
+    ignore: Iterable[str] = (),
+) -> dict[str, str]:
+    """For each tensor of a module its name in a file, which holds tensors of these shapes; otherwise as `load_into`."""
     prefixes = tuple(ignore)
     faults: list[str] = []
-    given: dict[str, Tensor] = {}
-    for name, tensor in file.tensors.items():
+    given: dict[str, str] = {}
+    for name, shape in shapes.items():
         target = None if prefixes and name.startswith(prefixes) else rename(name)
         if target is None:
             continue
         if target not in wanted:
             faults.append(f"unexpected tensor {name}")
-        elif tensor.shape != wanted[target].shape:
-            faults.append(f"{name} is {tuple(tensor.shape)}, expected {tuple(wanted[target].shape)}")
+        elif shape != wanted[target].shape:
+            faults.append(f"{name} is {shape}, expected {tuple(wanted[target].shape)}")
         elif target in given:
             faults.append(f"{name} is there under two names")
         else:
-            given[target] = tensor
+            given[target] = name
     faults += [f"missing tensor {name}" for name in wanted if name not in given]
     if faults:
         more = f" and {len(faults) - 4} more" if len(faults) > 4 else ""
-        raise CheckpointError(f"{file.path}: {'; '.join(faults[:4])}{more}")
-    given = {name: tensor.to(wanted[name].dtype) for name, tensor in given.items()}
-    module.load_state_dict(given, assign=any(tensor.is_meta for tensor in wanted.values()))
+        raise CheckpointError(f"{path}: {'; '.join(faults[:4])}{more}")
+    return given
 
 
 class _NoDraws(TorchFunctionMode):
@@ -143,7 +169,8 @@ class _NoDraws(TorchFunctionMode):
         return args[0] if func is Tensor.normal_ else func(*args, **(kwargs or {}))
 
 
-def _read(path: Path, read: Callable[[Path], T]) -> T:
+def read_with(path: Path, read: Callable[[Path], T]) -> T:
+    """What `read` makes of a file of weights. Raises CheckpointError where it is missing, or `read` raises anything."""
     if not path.is_file():
         raise CheckpointError(f"{path}: missing")
     try:
@@ -160,11 +187,11 @@ def _read_safetensors(path: Path) -> TensorFile:
         return TensorFile(path, {name: file.get_tensor(name) for name in file.keys()}, config)  # noqa: SIM118
 
 
-def _read_pickle(path: Path) -> dict[str, Any]:
+def _read_pickle(path: Path, mapped: bool) -> dict[str, Any]:
     with warnings.catch_warnings():
         # of pickle protocols that there are not, in files that are no pickles
         warnings.simplefilter("ignore")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: expected named tensors, found {type(content).__name__}")
     return content

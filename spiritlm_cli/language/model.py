@@ -1,6 +1,7 @@
 """The language model: continuations and likelihoods of sequences."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,31 +13,26 @@ from torch import Tensor
 from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.language.allowed import To, allowed_tokens
+from spiritlm_cli.language.continuation import Continuation, Generation
+from spiritlm_cli.language.grammar import Grammar, To
 from spiritlm_cli.language.network import LlamaForCausalLM, load_network
-from spiritlm_cli.language.packed import KeyValues, PackedLlama
-from spiritlm_cli.language.sampling import Sampling, line_generator, next_token
-from spiritlm_cli.language.vocabulary import Modality, Vocabulary, last_modality
-from spiritlm_cli.speech.device import find_device
-from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.language.packed import PackedLlama
+from spiritlm_cli.language.placement import DeviceMap, find_devices
+from spiritlm_cli.language.sampling import Sampling, line_generator, next_tokens
+from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.speech.durations import SpeechClock, Timing
+from spiritlm_cli.speech.vocoder import Vocoder
+from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span, SpeechSpan
+from spiritlm_cli.tokens.units import Kind
+
+__all__ = ["Generation", "LanguageModel", "Overflow", "Score"]
 
 T = TypeVar("T")
+Overflow = Literal["refuse", "cut"]
 
 _DEFAULT = Sampling()
 # Tokens that are scored at once: enough rows for a matrix product to be quick.
 _TOKENS_AT_ONCE = 2048
-
-
-@dataclass(frozen=True)
-class Generation:
-    """A continuation, without its prompt.
-
-    ids: its tokens, without the end. finished: whether the model ended it, and not the limit.
-    """
-
-    sequence: Sequence
-    ids: tuple[int, ...]
-    finished: bool
 
 
 @dataclass(frozen=True)
@@ -60,21 +56,14 @@ class _Scored:
     given: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """A prompt to be continued. allowed: (logits,) bool; limit: the most tokens that are added."""
-
-    ids: list[int]
-    allowed: Tensor
-    limit: int
-    generator: torch.Generator
-
-
 class LanguageModel:
     """A LLaMA over text and units, with its vocabulary."""
 
-    def __init__(self, network: LlamaForCausalLM, vocabulary: Vocabulary) -> None:
-        """network: its weights are taken over, and it can't be used any more.
+    def __init__(
+        self, network: LlamaForCausalLM, vocabulary: Vocabulary, timing: Callable[[], Timing] | None = None
+    ) -> None:
+        """network: its weights are taken over, and it can't be used any more. timing: gives the checkpoint's, where
+        seconds of speech matter.
 
         Raises CheckpointError where the vocabulary has more ids than the network.
         """
@@ -84,7 +73,9 @@ class LanguageModel:
             )
         self.network = PackedLlama(network.eval())
         self.vocabulary = vocabulary
-        self._allowed: dict[str, Tensor] = {}
+        self.grammar = Grammar(vocabulary, network.config.vocab_size)
+        self._load_timing = timing
+        self._timing: Timing | None = None
 
     @classmethod
     def load(
@@ -93,16 +84,30 @@ class LanguageModel:
         expressive: bool = True,
         device: str = "auto",
         dtype: str | torch.dtype | None = None,
+        device_map: DeviceMap | None = None,
     ) -> "LanguageModel":
         """The language model of a checkpoint: "nano", a folder, or a Hugging Face repository.
 
-        dtype: None is float32 on a CPU and bfloat16 elsewhere. Raises CheckpointError.
+        dtype: None is float32 on a CPU and bfloat16 elsewhere. device_map: "auto" spreads the layers over all CUDA
+        devices. Raises CheckpointError.
         """
-        return cls.read(find_checkpoint(model).language_model(expressive), device, dtype)
+        checkpoint = find_checkpoint(model)
+
+        def timing() -> Timing:
+            return Vocoder.read(
+                checkpoint.vocoder(expressive), checkpoint.generator(expressive), "cpu"
+            ).timing
+
+        return cls.read(checkpoint.language_model(expressive), device, dtype, timing, device_map)
 
     @classmethod
     def read(
-        cls, folder: Path, device: str = "auto", dtype: str | torch.dtype | None = None
+        cls,
+        folder: Path,
+        device: str = "auto",
+        dtype: str | torch.dtype | None = None,
+        timing: Callable[[], Timing] | None = None,
+        device_map: DeviceMap | None = None,
     ) -> "LanguageModel":
         """The language model in a Hugging Face folder.
 
@@ -110,8 +115,8 @@ class LanguageModel:
         `pytorch_model.bin`, whole or sharded. Raises CheckpointError that names the file.
         """
         vocabulary = Vocabulary.load(folder / "tokenizer.model")
-        place = find_device(device)
-        return cls(load_network(folder, place, _find_dtype(dtype, place)), vocabulary)
+        places = find_devices(device, device_map)
+        return cls(load_network(folder, places, _find_dtype(dtype, places[0])), vocabulary, timing)
 
     @property
     def context(self) -> int:
@@ -120,47 +125,71 @@ class LanguageModel:
         return context
 
     def generate(
-        self, prompt: Sequence, to: To = "same", sampling: Sampling = _DEFAULT, key: str = ""
+        self,
+        prompt: Sequence | Line,
+        to: To = "same",
+        sampling: Sampling = _DEFAULT,
+        key: str = "",
+        overflow: Overflow = "refuse",
     ) -> Generation:
         """Continue a prompt.
 
+        prompt: a line may end in a bare marker, which opens the span that is to be filled.
         to: what the continuation is made of: "speech", "text", "any", or "same" as the prompt ends in. In the
         kind that the prompt ends in, its last span goes on; the other kind opens a new span.
         key: sets this line's random numbers apart from those of other lines with the same seed.
-        Raises TokenError for a unit that the model doesn't have, a prompt that fills the context, or an empty
+        overflow: what becomes of a prompt that, with one token more, is longer than the context: "refuse" it, or "cut"
+        off as much of its beginning as makes room for `sampling.max_new_tokens`, or for half the context if that is
+        less.
+        Raises TokenError for a unit that the model doesn't have, a prompt that is too long, or an empty
         one with "same".
         """
-        return self._continue_batch([self._row(prompt, to, sampling, key)], sampling)[0]
+        continuation = self.begin(prompt, to, sampling, key, overflow)
+        while (found := continuation.result()) is None:
+            self._advance([continuation])
+        return found
+
+    def grow(self, continuation: Continuation) -> Iterator[Span]:
+        """Go on with what `begin` gave until it is over.
+
+        Gives what is added in pieces, each as soon as nothing can take it back: units one by one. `Sequence.of` makes
+        one sequence of them, that which `generate` gives.
+        """
+        given = 0
+        while True:
+            yield from continuation.spans[given:]
+            given = len(continuation.spans)
+            if continuation.reason:
+                return
+            self._advance([continuation])
 
     def generate_each(
         self,
         items: Iterable[T],
-        prompt: Callable[[T], Sequence],
+        prompt: Callable[[T], Sequence | Line],
         to: To = "same",
         sampling: Sampling = _DEFAULT,
         key: Callable[[T], str] = lambda _: "",
         samples: int = 1,
         batch_size: int = 16,
+        overflow: Overflow = "refuse",
     ) -> Generator[tuple[T, Iterator[Generation]], None, None]:
         """Items in order, each with the continuations of its prompt: the same, on a CPU, as alone.
 
         What gives them raises what `prompt` and `generate` raise. key: of the item; that of its sample k is `key#k`.
-        batch_size: how many go on together.
+        batch_size: how many go on together; where one is over another begins.
         """
         yield from Batches(
             items,
-            lambda item: self._samples(prompt(item), to, sampling, key(item), samples),
-            partial(self._continue_batch, sampling=sampling),
+            lambda item: (
+                self.begin(prompt(item), to, sampling, f"{key(item)}#{sample}", overflow)
+                for sample in range(samples)
+            ),
+            self._advance,
             size=lambda _: 1.0,
             budget=batch_size,
             workers=0,
         )
-
-    def _samples(
-        self, prompt: Sequence, to: To, sampling: Sampling, key: str, samples: int
-    ) -> Iterator["_Row"]:
-        for sample in range(samples):
-            yield self._row(prompt, to, sampling, f"{key}#{sample}")
 
     def score(self, sequence: Sequence, given: Sequence | None = None) -> Score:
         """How likely a sequence is; with `given`, how likely it is to follow that, of which nothing is counted.
@@ -220,96 +249,105 @@ class LanguageModel:
             for part, count in zip(torch.split(found, counts), counts, strict=True)
         ]
 
-    def continue_ids(
-        self, prompt: list[int], to: Modality | Literal["any"], sampling: Sampling, key: str = ""
-    ) -> Iterator[int]:
-        """The tokens after a prompt's as they are drawn, the end token too; otherwise as `generate`."""
-        row = self._row_of(prompt, to, sampling, key)
-        for ((_, token),) in self._steps([row], sampling):
-            yield token
-
-    def _row(self, prompt: Sequence, to: To, sampling: Sampling, key: str) -> "_Row":
-        kind = self._target(prompt, to)
-        return self._row_of(
-            self.vocabulary.encode(prompt, None if kind == "any" else kind), kind, sampling, key
-        )
-
-    def _row_of(
-        self, ids: list[int], kind: Modality | Literal["any"], sampling: Sampling, key: str
-    ) -> "_Row":
-        room = self.context - len(ids)
-        if room < 1:
-            raise TokenError(
-                f"the prompt has {len(ids)} tokens; with what is to follow, "
-                f"it must fit into the model's context of {self.context}"
-            )
-        limit = min(sampling.max_new_tokens, room)
-        return _Row(ids, self._allowed_tokens(kind), limit, line_generator(sampling.seed, key))
-
-    def _continue_batch(self, rows: Collection["_Row"], sampling: Sampling) -> list[Generation]:
-        rows = list(rows)
-        added: list[list[int]] = [[] for _ in rows]
-        for drawn in self._steps(rows, sampling):
-            for place, token in drawn:
-                added[place].append(token)
-        generations = []
-        for tokens in added:
-            finished = tokens[-1] == self.vocabulary.end
-            ids = tokens[:-1] if finished else tokens
-            generations.append(Generation(self.vocabulary.decode(ids), tuple(ids), finished))
-        return generations
-
-    @torch.inference_mode()
-    def _steps(self, rows: list["_Row"], sampling: Sampling) -> Iterator[list[tuple[int, int]]]:
-        """Of each step the places of the rows that go on, and the token that each gets; the end token is the last."""
-        past = [self.network.new_memory() for _ in rows]
-        tokens = [list(row.ids) for row in rows]
-        going = list(range(len(rows)))
-        hidden = self._read(tokens, past)
-        while going:
-            logits = self.network.next_logits(hidden).cpu()
-            drawn = []
-            for place, of_one in zip(going, logits, strict=True):
-                row = rows[place]
-                before = torch.tensor(tokens[place] if sampling.repetition_penalty != 1 else [])
-                drawn.append((place, next_token(of_one, row.allowed, before, sampling, row.generator)))
-                tokens[place].append(drawn[-1][1])
-            yield drawn
-            going = [
-                place
-                for place, token in drawn
-                if token != self.vocabulary.end
-                and len(tokens[place]) - len(rows[place].ids) < rows[place].limit
-            ]
-            if going:
-                latest = [torch.tensor(tokens[place][-1:], device=self._device) for place in going]
-                hidden = self.network.last_hidden(latest, [past[place] for place in going])
-
-    def _read(self, prompts: list[list[int]], past: list[KeyValues]) -> list[Tensor]:
-        """Prompts into memory, some at a time. Returns of each what `last_hidden` says of its last token."""
-        hidden: list[Tensor] = []
-        while len(hidden) < len(prompts):
-            first = stop = len(hidden)
-            while stop < len(prompts) and (
-                stop == first or sum(map(len, prompts[first : stop + 1])) <= _TOKENS_AT_ONCE
-            ):
-                stop += 1
-            some = [torch.tensor(ids, device=self._device) for ids in prompts[first:stop]]
-            hidden += [states[-1:] for states in self.network.last_hidden(some, past[first:stop])]
-        return hidden
-
-    def _target(self, prompt: Sequence, to: To) -> Modality | Literal["any"]:
-        if to != "same":
-            return to
-        kind = last_modality(prompt)
+    def begin(
+        self,
+        prompt: Sequence | Line,
+        to: To = "same",
+        sampling: Sampling = _DEFAULT,
+        key: str = "",
+        overflow: Overflow = "refuse",
+    ) -> Continuation:
+        """A prompt to which nothing has been added yet; arguments and errors are those of `generate`."""
+        line = prompt if isinstance(prompt, Line) else Line(prompt)
+        last = line.opens or line.sequence.ends_in
+        kind = last if to == "same" else to
         if kind is None:
             raise TokenError("the prompt is empty, so what is to follow must be said: text, speech or any")
-        return kind
+        # a marker that the prompt ends in stays only where what it opens may follow
+        ids = self.vocabulary.encode(line.sequence, line.opens if kind == "any" else kind)
+        spoken = line.sequence.spans[-1:] if last == "speech" else ()
+        before = [
+            unit.id
+            for span in spoken
+            if isinstance(span, SpeechSpan)
+            for unit in span.units
+            if unit.kind is Kind.HUBERT
+        ]
+        return self.begin_ids(ids, kind, sampling, key, overflow, before)
 
-    def _allowed_tokens(self, to: Modality | Literal["any"]) -> Tensor:
-        if to not in self._allowed:
-            self._allowed[to] = allowed_tokens(self.vocabulary, to, self.network.config.vocab_size)
-        return self._allowed[to]
+    def begin_ids(
+        self,
+        ids: list[int],
+        to: Modality | Literal["any"],
+        sampling: Sampling,
+        key: str = "",
+        overflow: Overflow = "refuse",
+        before: TypingSequence[int] = (),
+    ) -> Continuation:
+        """The same of a prompt's tokens, which begin with `<s>`.
+
+        before: the phonetic units that it ends in; how long the next ones last depends on them too.
+        """
+        whole = len(ids)
+        if whole >= self.context:
+            if overflow == "refuse":
+                raise TokenError(
+                    f"the prompt has {whole} tokens; with what is to follow, "
+                    f"it must fit into the model's context of {self.context}"
+                )
+            ids = self.vocabulary.last_tokens(
+                ids, self.context - min(sampling.max_new_tokens, self.context // 2)
+            )
+        limit = min(sampling.max_new_tokens, self.context - len(ids))
+        state = self.grammar.start(to, *self.vocabulary.last_span(ids))
+        return Continuation(
+            ids, to, state, limit, sampling, line_generator(sampling.seed, key), self.vocabulary, self.grammar,
+            SpeechClock(self._find_timing(), before) if sampling.timed else None, cut=whole - len(ids),
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def _advance(self, rows: TypingSequence[Continuation]) -> list[Generation | None]:
+        """One token more for each; of those that are over then, what has become of them."""
+        new = [row for row in rows if row.memory is None]
+        old = [row for row in rows if row.memory is not None]
+        hidden = dict(zip(map(id, new), self._read(new), strict=True))
+        if old:
+            latest = [torch.tensor(row.tokens[-1:], device=self._device) for row in old]
+            memories = [row.memory for row in old if row.memory]
+            hidden.update(zip(map(id, old), self.network.last_hidden(latest, memories), strict=True))
+        logits = self.network.next_logits([hidden[id(row)] for row in rows])
+        allowed = torch.stack([row.allowed for row in rows]).to(logits.device)
+        seen, generators = [row.tokens for row in rows], [row.generator for row in rows]
+        for row, token in zip(
+            rows, next_tokens(logits, allowed, seen, rows[0].sampling, generators), strict=True
+        ):
+            row.take(token)
+        return [row.result() for row in rows]
+
+    def _read(self, rows: list[Continuation]) -> list[Tensor]:
+        """Prompts into memory, some at a time. Returns of each what `last_hidden` says of its last token."""
+        hidden: list[Tensor] = []
+        while len(hidden) < len(rows):
+            first = stop = len(hidden)
+            while stop < len(rows) and (
+                stop == first or sum(len(row.tokens) for row in rows[first : stop + 1]) <= _TOKENS_AT_ONCE
+            ):
+                stop += 1
+            memories = [self.network.new_memory() for _ in rows[first:stop]]
+            prompts = [torch.tensor(row.tokens, device=self._device) for row in rows[first:stop]]
+            hidden += [states[-1:] for states in self.network.last_hidden(prompts, memories)]
+            for row, memory in zip(rows[first:stop], memories, strict=True):
+                row.memory = memory
+        return hidden
+
+    def _find_timing(self) -> Timing:
+        if self._timing is None:
+            if self._load_timing is None:
+                raise CheckpointError(
+                    "seconds of speech are known to a checkpoint's vocoder, and there is none"
+                )
+            self._timing = self._load_timing()
+        return self._timing
 
     @property
     def _device(self) -> torch.device:

@@ -1,15 +1,15 @@
 """The language model's network: transformers' LLaMA, new or read from a Hugging Face folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from spiritlm_cli.checkpoints.config import read_json
-from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors, unset
-from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.checkpoints.files import unset
+from spiritlm_cli.checkpoints.stored import StoredTensor, list_tensors, load_stored, weight_files
+from spiritlm_cli.language.placement import place_layers, placer
 from spiritlm_cli.torchaudio_guard import broken_torchaudio_hidden
 
 with broken_torchaudio_hidden():
@@ -33,28 +33,40 @@ def new_network(**config: Any) -> LlamaForCausalLM:
     return LlamaForCausalLM(_read_config(config))
 
 
-def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> LlamaForCausalLM:
+def load_network(
+    folder: Path, device: torch.device | Sequence[torch.device], dtype: torch.dtype
+) -> LlamaForCausalLM:
     """The network in a Hugging Face folder: `config.json`, and the weights in `model.safetensors` or
     `pytorch_model.bin`, whole or sharded.
 
-    Raises CheckpointError that names the file, and what in it is unknown, missing or of another shape.
+    Each tensor goes straight to its device; the network is never in memory twice. device: of several, each gets layers
+    in proportion to its free memory, the first the embedding too, the last the norm and the head; then only
+    `PackedLlama` can compute with it. Raises CheckpointError that names the file, and what in it is unknown, missing or
+    of another shape; SpiritLMError where several devices have too little memory.
     """
     path = folder / "config.json"
     values = read_json(path)
-    network = unset(lambda: LlamaForCausalLM(_read_config(values)), path)
-    file = _read_weights(folder)
-    if network.config.tie_word_embeddings and "model.embed_tokens.weight" in file.tensors:
+    network = unset(lambda: LlamaForCausalLM(_read_config(values)), path).to(dtype)
+    named, stored = _list_weights(folder)
+    if network.config.tie_word_embeddings and "model.embed_tokens.weight" in stored:
         # the head is the embedding, and may be stored or not
-        tensors = file.tensors | {"lm_head.weight": file.tensors["model.embed_tokens.weight"]}
-        file = TensorFile(file.path, tensors)
+        stored["lm_head.weight"] = stored["model.embed_tokens.weight"]
+    devices = [device] if isinstance(device, torch.device) else device
+    body = network.model
+    layers = place_layers(body.layers, [body.embed_tokens], [body.norm, network.lm_head], devices)
     # rotary_emb.inv_freq: computed from the configuration, yet stored by old versions of transformers
-    load_into(
-        network.to(dtype), file, rename=lambda name: None if name.endswith("rotary_emb.inv_freq") else name
+    load_stored(
+        network,
+        named,
+        stored,
+        place=placer(layers, devices),
+        rename=lambda name: None if name.endswith("rotary_emb.inv_freq") else name,
     )
-    network.tie_weights()
+    if devices[0] == devices[-1]:
+        network.tie_weights()
     # no weights of it are in the file; its frequencies stay float32
-    network.model.rotary_emb = LlamaRotaryEmbedding(network.config)
-    return network.to(device).eval()
+    body.rotary_emb = LlamaRotaryEmbedding(network.config).to(devices[0])
+    return network.eval()
 
 
 def _read_config(values: Mapping[str, Any]) -> LlamaConfig:
@@ -71,18 +83,10 @@ def _read_config(values: Mapping[str, Any]) -> LlamaConfig:
     return config
 
 
-def _read_weights(folder: Path) -> TensorFile:
-    """The tensors of `model.safetensors` or `pytorch_model.bin`, or of the shards that their index names."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        if (folder / name).is_file():
-            return read_tensors(folder / name)
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            shards = read_json(index).get("weight_map")
-            if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
-                raise CheckpointError(f"{index}: has no weight_map from tensors to files")
-            tensors: dict[str, Tensor] = {}
-            for shard in sorted(set(shards.values())):
-                tensors |= read_tensors(folder / Path(shard).name).tensors
-            return TensorFile(index, tensors)
-    raise CheckpointError(f"{folder / 'model.safetensors'}: missing (or pytorch_model.bin)")
+def _list_weights(folder: Path) -> tuple[Path, dict[str, StoredTensor]]:
+    """What names the weights of a folder, and the tensors of all its files."""
+    named, files = weight_files(folder)
+    stored: dict[str, StoredTensor] = {}
+    for file in files:
+        stored |= list_tensors(file)
+    return named, stored

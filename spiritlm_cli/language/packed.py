@@ -3,6 +3,8 @@
 Where a token is computed from nothing but itself (norms, all linear layers) the tokens of all sequences stand in one
 matrix; attention sees one sequence at a time. What becomes of a sequence does not depend on the others: on a CPU to the
 last bit, as oneDNN's rows don't depend on their neighbours.
+
+Layers can lie on several devices: each computes where its weights are, and what goes through them moves along.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +19,8 @@ from spiritlm_cli.speech.layers import linear, packed_weight, padding_to_few
 
 
 class KeyValues:
-    """What attention has seen of one sequence: keys and values of each layer, in memory that grows by doubling."""
+    """What attention has seen of one sequence: keys and values of each layer, in memory that grows by doubling, where
+    the layer is."""
 
     def __init__(self, layers: int) -> None:
         self.length = 0
@@ -73,16 +76,23 @@ class _Layer:
     gate_up: _Linear
     down: _Linear
 
+    @property
+    def device(self) -> torch.device:
+        return self.attention_norm.device
+
 
 class PackedLlama:
-    """Takes over a network's weights: the network itself can't be used any more."""
+    """Takes over a network's weights, where they are: the network itself can't be used any more.
+
+    device: where sequences go in; what comes out of `last_hidden` is where the head is.
+    """
 
     def __init__(self, network: LlamaForCausalLM) -> None:
         config = network.config
         self.config = config
-        self.device: torch.device = network.device
         self.dtype: torch.dtype = network.dtype
         self._embedding = network.model.embed_tokens.weight.detach()
+        self.device: torch.device = self._embedding.device
         attention = network.model.layers[0].self_attn
         self._heads = config.num_attention_heads, config.num_key_value_heads
         self._dim, self._scale = attention.head_dim, attention.scaling
@@ -101,7 +111,7 @@ class PackedLlama:
         ]
         self._norm = network.model.norm.weight.detach()
         self._head = _Linear.of(network.lm_head)
-        self._cos, self._sin = self._turns(network)
+        self._turns = self._find_turns(network)
 
     def new_memory(self) -> KeyValues:
         """Of a sequence of which nothing has been seen."""
@@ -112,7 +122,7 @@ class PackedLlama:
     ) -> list[Tensor]:
         """What goes into the head, for each token of each sequence.
 
-        sequences: each (tokens,) int64, on the device. seen: of each what came before, to be added to; then only one
+        sequences: each (tokens,) int64, on `device`. seen: of each what came before, to be added to; then only one
         token can be new, or nothing can have come before. Returns for each (tokens, hidden size).
         """
         lengths = [len(tokens) for tokens in sequences]
@@ -121,18 +131,19 @@ class PackedLlama:
         # tokens that fill up, so that no layer has to; nobody looks at them
         tokens = F.pad(torch.cat(list(sequences)), (0, spare))
         places = [torch.arange(at, at + length) for at, length in zip(starts, lengths, strict=True)]
-        positions = F.pad(torch.cat(places), (0, spare)).to(self.device)
-        turns = self._cos[positions], self._sin[positions]
+        positions = F.pad(torch.cat(places), (0, spare))
+        turns = {device: self._turns_at(positions, device) for device in self._turns}
         x = F.embedding(tokens, self._embedding)
         for number, layer in enumerate(self._layers):
-            attended = self._attended(
-                number, layer, self._normed(x, layer.attention_norm), turns, lengths, seen
-            )
+            x = x.to(layer.device)
+            normed = self._normed(x, layer.attention_norm)
+            attended = self._attended(number, layer, normed, turns[layer.device], lengths, seen)
             x = x + attended
             gate, up = layer.gate_up(self._normed(x, layer.feed_norm)).chunk(2, dim=-1)
             x = x + layer.down(self._activation(gate) * up)
         for past, length in zip(seen or (), lengths, strict=bool(seen)):
             past.length += length
+        x = x.to(self._norm.device)
         return list(torch.split(self._normed(x, self._norm), [*lengths, spare]))[: len(lengths)]
 
     def next_logits(self, hidden: Sequence[Tensor]) -> Tensor:
@@ -147,7 +158,9 @@ class PackedLlama:
         """
         found = [hidden.new_zeros(0, dtype=torch.float32)]
         pieces = (
-            zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True) if len(hidden) else ()
+            zip(torch.split(hidden, rows), torch.split(targets.to(hidden.device), rows), strict=True)
+            if len(hidden)
+            else ()
         )
         for some, wanted in pieces:
             found.append(-F.cross_entropy(self._head(some).float(), wanted, reduction="none"))
@@ -188,10 +201,20 @@ class PackedLlama:
         out[at:] = 0
         return layer.out(out.flatten(1))
 
-    def _turns(self, network: LlamaForCausalLM) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of every position, each (context, 1, dim of a head); sines of first halves are negative."""
+    def _turns_at(self, positions: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of some positions, (tokens,) int64: each (tokens, 1, dim of a head), on the device."""
+        cos, sin = self._turns[device]
+        at = positions.to(device)
+        return cos[at], sin[at]
+
+    def _find_turns(self, network: LlamaForCausalLM) -> dict[torch.device, tuple[Tensor, Tensor]]:
+        """For each device with layers the cosines and sines of every position, each (context, 1, dim of a head); sines
+        of first halves are negative."""
         positions = torch.arange(self.config.max_position_embeddings, device=self.device)
         cos, sin = network.model.rotary_emb(self._embedding[:1], positions[None])
         sign = torch.ones_like(sin[0])
         sign[:, : self._dim // 2] = -1
-        return cos[0, :, None], (sin[0] * sign)[:, None]
+        cos, sin = cos[0, :, None], (sin[0] * sign)[:, None]
+        return {
+            device: (cos.to(device), sin.to(device)) for device in {layer.device for layer in self._layers}
+        }

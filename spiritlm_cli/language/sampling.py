@@ -1,21 +1,29 @@
 """How the next token is drawn."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+# Tokens that are put in order first, in the hope that they reach top_p: to sort a whole vocabulary takes longer.
+_HEAD = 256
+
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a continuation is drawn.
+    """How a continuation is drawn, and what ends it beside the model.
 
     temperature: divides the logits. top_p: draw from the likeliest tokens that together reach this
-    probability. top_k: draw from this many of the likeliest; 0 is all. repetition_penalty: logits of tokens
+    probability. top_k: draw from this many of the likeliest; 0 is all. min_p: draw from tokens at least this many
+    times as likely as the likeliest (arXiv 2407.01082). repetition_penalty: logits of tokens
     seen before are divided by it where positive and multiplied where negative (as transformers does, after
-    CTRL, arXiv 1909.05858); 1 is none. greedy: take the likeliest, draw nothing. max_new_tokens: the most
-    that are added. seed: the same gives the same.
+    CTRL, arXiv 1909.05858); 1 is none. greedy: take the likeliest, draw nothing. seed: the same gives the same.
+
+    max_new_tokens: the most that are added. stop: where its text comes to one of these, the continuation ends before
+    it. sentence: it ends after a sentence of text. max_seconds: the most speech that is added; min_seconds: before so
+    much, the model can't end it (None: any).
 
     Raises ValueError that names the field that is out of its range.
     """
@@ -27,6 +35,11 @@ class Sampling:
     greedy: bool = False
     max_new_tokens: int = 200
     seed: int = 0
+    min_p: float = 0.0
+    stop: tuple[str, ...] = ()
+    sentence: bool = False
+    max_seconds: float | None = None
+    min_seconds: float | None = None
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
@@ -35,12 +48,27 @@ class Sampling:
             )
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+        if not 0 <= self.min_p <= 1:
+            raise ValueError(f"min_p must be from 0 to 1, not {self.min_p}")
         if self.top_k < 0:
             raise ValueError(f"top_k must be 0 (all) or more, not {self.top_k}")
         if not self.repetition_penalty > 0:
             raise ValueError(f"repetition_penalty must be above 0, not {self.repetition_penalty}")
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be 1 or more, not {self.max_new_tokens}")
+        if not all(self.stop):
+            raise ValueError("stop can't be an empty text")
+        for name in ("max_seconds", "min_seconds"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds < float("inf"):
+                raise ValueError(f"{name} must be above 0, not {seconds}")
+        if self.timed and (self.min_seconds or 0) > (self.max_seconds or float("inf")):
+            raise ValueError(f"min_seconds, {self.min_seconds}, is more than max_seconds, {self.max_seconds}")
+
+    @property
+    def timed(self) -> bool:
+        """Whether it matters how long speech is."""
+        return self.max_seconds is not None or self.min_seconds is not None
 
 
 def line_generator(seed: int, key: str) -> torch.Generator:
@@ -49,26 +77,69 @@ def line_generator(seed: int, key: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest, "big"))
 
 
-def next_token(
-    logits: Tensor, allowed: Tensor, seen: Tensor, sampling: Sampling, generator: torch.Generator
-) -> int:
-    """Draw one token.
+def next_tokens(
+    logits: Tensor,
+    allowed: Tensor,
+    seen: Sequence[Sequence[int]],
+    sampling: Sampling,
+    generators: Sequence[torch.Generator],
+) -> list[int]:
+    """Draw one token for each row; what is drawn does not depend on the other rows.
 
-    logits: (vocabulary,) float32 on the CPU. allowed: (vocabulary,) bool, at least one True.
-    seen: (tokens,) int64, the ids before it.
+    logits: (rows, vocabulary) float32. allowed: (rows, vocabulary) bool, on the same device, at least one True in
+    each. seen: the ids before it, of each row; they matter to the repetition penalty alone. generators: one a row,
+    on the CPU; each gives one number, or none where sampling is greedy.
     """
     if sampling.repetition_penalty != 1:
-        penalised = logits[seen]
-        factor = torch.where(penalised > 0, 1 / sampling.repetition_penalty, sampling.repetition_penalty)
-        logits = logits.index_put((seen,), penalised * factor)
+        logits = torch.stack(
+            [_penalised(row, ids, sampling.repetition_penalty) for row, ids in zip(logits, seen, strict=True)]
+        )
     logits = logits.masked_fill(~allowed, -torch.inf)
     if sampling.greedy:
-        return int(logits.argmax())
-    probabilities, ids = (logits / sampling.temperature).softmax(-1).sort(descending=True, stable=True)
+        tokens = logits.argmax(-1)
+    else:
+        drawn = torch.stack([torch.rand((), generator=generator) for generator in generators])
+        probabilities = (logits / sampling.temperature).softmax(-1)
+        tokens = _drawn(probabilities, drawn.to(logits.device), sampling)
+    return list(tokens.tolist())
+
+
+def _drawn(probabilities: Tensor, drawn: Tensor, sampling: Sampling) -> Tensor:
+    """(rows,) tokens. probabilities: (rows, vocabulary); drawn: (rows,) numbers from 0 to 1, below 1."""
+    if not sampling.top_k and sampling.top_p == 1 and not sampling.min_p:
+        # all of them, in any order
+        return _places(probabilities, torch.ones_like(probabilities, dtype=torch.bool), drawn)
+    head, ids = probabilities.topk(min(sampling.top_k or _HEAD, probabilities.shape[1]))
+    kept = _kept(head, sampling)
+    tokens = ids.gather(-1, _places(head, kept, drawn)[:, None])[:, 0]
+    if not sampling.top_k and head.shape[1] < probabilities.shape[1]:
+        for place in kept[:, -1].nonzero()[:, 0].tolist():
+            # those that follow may have to be kept too
+            head, ids = probabilities[place : place + 1].sort(descending=True, stable=True)
+            tokens[place] = ids[0, _places(head, _kept(head, sampling), drawn[place : place + 1])]
+    return tokens
+
+
+def _kept(head: Tensor, sampling: Sampling) -> Tensor:
+    """Which tokens may be drawn, (rows, tokens) bool: the first ones, at least one. head: probabilities, the largest
+    first."""
     if sampling.top_k:
-        probabilities = probabilities[: sampling.top_k] / probabilities[: sampling.top_k].sum()
-    reached = probabilities.cumsum(-1)
+        head = head / head.sum(-1, keepdim=True)
     # kept as long as those before fall short of top_p, so the likeliest always is
-    kept = int((reached - probabilities < sampling.top_p).sum())
-    threshold = torch.rand((), generator=generator) * reached[kept - 1]
-    return int(ids[torch.searchsorted(reached[:kept], threshold, right=True).clamp(max=kept - 1)])
+    short = head.cumsum(-1) - head < sampling.top_p
+    return short & (head >= sampling.min_p * head[:, :1]) if sampling.min_p else short
+
+
+def _places(probabilities: Tensor, kept: Tensor, drawn: Tensor) -> Tensor:
+    """The place of a token in each row, (rows,). probabilities and kept: (rows, tokens); drawn: (rows,), below 1."""
+    reached = (probabilities * kept).cumsum(-1)
+    whole = reached[:, -1:]
+    # below the whole even when rounded: so a token is found, and one that has a probability
+    threshold = torch.minimum(drawn[:, None] * whole, whole.nextafter(-whole))
+    return torch.searchsorted(reached, threshold, right=True)[:, 0]
+
+
+def _penalised(logits: Tensor, seen: Sequence[int], penalty: float) -> Tensor:
+    ids = torch.tensor(seen, dtype=torch.int64, device=logits.device)
+    found = logits[ids]
+    return logits.index_put((ids,), found * torch.where(found > 0, 1 / penalty, penalty))

@@ -3,14 +3,12 @@
 import itertools
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as TypingSequence
 from pathlib import Path
-from typing import Literal
 
 from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.sequence import Modality, Sequence, SpeechSpan, TextSpan, modality
 from spiritlm_cli.tokens.units import Kind, Unit
-
-Modality = Literal["text", "speech"]
 
 _UNIT = re.compile(r"\[(Hu|Pi|St)(0|[1-9][0-9]*)\]")
 _MARKERS: dict[Modality, str] = {"text": "[Text]", "speech": "[Speech]"}
@@ -93,7 +91,7 @@ class Vocabulary:
             else:
                 ids.append(self.markers["speech"])
                 ids += [self._unit_id(unit) for unit in span.units]
-        if then and then != last_modality(sequence):
+        if then and then != sequence.ends_in:
             ids.append(self.markers[then])
         return ids
 
@@ -103,7 +101,7 @@ class Vocabulary:
         Where it begins with the kind that `given` ends in, it has no marker there. Raises TokenError as `encode`.
         """
         ids = self.encode(sequence)[1:]
-        if sequence.spans and last_modality(given) == last_modality(Sequence(sequence.spans[:1])):
+        if sequence.spans and given.ends_in == modality(sequence.spans[0]):
             ids = ids[1:]
         return self.encode(given), ids
 
@@ -128,12 +126,28 @@ class Vocabulary:
         """
         spans: list[TextSpan | SpeechSpan] = []
         content = (token for token in ids if self.modality(token))
-        for modality, group in itertools.groupby(content, self.modality):
-            if modality == "speech":
-                spans.append(SpeechSpan(tuple(self._units[token] for token in group)))
+        for kind, group in itertools.groupby(content, self.modality):
+            if kind == "speech":
+                spans.append(SpeechSpan(tuple(map(self.unit, group))))
             else:
-                spans.append(TextSpan(b"".join(map(self._text_bytes, group)).decode(errors="replace")))
+                spans.append(TextSpan(b"".join(map(self.text_bytes, group)).decode(errors="replace")))
         return Sequence.of(spans)
+
+    def last_span(self, ids: TypingSequence[int]) -> tuple[Modality | None, bool]:
+        """Of what kind the last span of a prompt's tokens is (None: there is none), and whether it is empty as yet."""
+        last = ids[-1]
+        for kind, marker in self.markers.items():
+            if last == marker:
+                return kind, True
+        return self.modality(last), False
+
+    def last_tokens(self, ids: TypingSequence[int], count: int) -> list[int]:
+        """`<s>` and the last of a prompt's tokens, with the marker of the span that is cut: at most `count`."""
+        kept = list(ids[len(ids) - count + 1 :])
+        if kind := self.modality(kept[0]):
+            # a marker in place of the first, unless the next is one
+            kept = kept[1:] if kept[1] in self.markers.values() else [self.markers[kind], *kept[1:]]
+        return [self.start, *kept]
 
     def modality(self, token: int) -> Modality | None:
         """What an id is content of; None for markers, `<s>`, `</s>` and others without content.
@@ -148,7 +162,12 @@ class Vocabulary:
             raise TokenError(f"token id {token} is outside the model's vocabulary, 0 to {self.size - 1}")
         return None
 
-    def _text_bytes(self, token: int) -> bytes:
+    def unit(self, token: int) -> Unit:
+        """The unit that an id stands for. Raises KeyError for an id of anything else."""
+        return self._units[token]
+
+    def text_bytes(self, token: int) -> bytes:
+        """UTF-8 of a text id, perhaps only a part of a character."""
         return self._bytes.get(token) or self._pieces[token].replace(_SPACE, " ").encode()
 
     def _unit_id(self, unit: Unit) -> int:
@@ -159,13 +178,6 @@ class Vocabulary:
             known = f"[{name}0] to [{name}{count - 1}]" if count else f"no {name} units"
             raise TokenError(f"{unit}: the model has {known}")
         return token
-
-
-def last_modality(sequence: Sequence) -> Modality | None:
-    """What a sequence ends in; None where it is empty."""
-    if not sequence.spans:
-        return None
-    return "text" if isinstance(sequence.spans[-1], TextSpan) else "speech"
 
 
 def _check_units(ids: Mapping[Unit, int], counts: Mapping[Kind, int], source: str | Path) -> None:

@@ -11,7 +11,6 @@ from typing import Literal, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.batching import Batches
@@ -19,7 +18,7 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.speech.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
-from spiritlm_cli.speech.durations import whole_frames
+from spiritlm_cli.speech.durations import Timing
 from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
 from spiritlm_cli.speech.layers import compile_parts, pack
 from spiritlm_cli.speech.weight_norm import fold
@@ -73,8 +72,8 @@ class Vocoder:
     ) -> None:
         """speakers: the voices' names, where there are several; styles: those of a base vocoder."""
         self.device = device or torch.device("cpu")
-        # How long units last is decided on the CPU in float32, whatever the sound is made with.
-        self._timing = copy.deepcopy(nn.Sequential(network.dict, network.dur_predictor)).eval()
+        frame = network.config.code_hop_size / network.config.sampling_rate
+        self.timing = Timing(copy.deepcopy(network.dict), copy.deepcopy(network.dur_predictor), frame)
         self.network = network.to(self.device, dtype).eval().requires_grad_(False)
         self.config = network.config
         self._trim = Trimmer()
@@ -174,7 +173,7 @@ class Vocoder:
     ) -> Batches[T, Window, Waveform]:
         """Items in order, each with an iterator over the sound of its windows; see `Batches`."""
         budget = default_batch_seconds(self.device) if batch_seconds is None else batch_seconds
-        seconds = self.config.code_hop_size / self.rate
+        seconds = self.timing.frame
         return Batches(
             items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, budget=budget,
             workers=0, ahead=max(4 * budget, 4 * WINDOW * seconds),
@@ -206,8 +205,7 @@ class Vocoder:
         if not self.config.expressive:
             streams = streams[:1]
         if durations == "predict" or (durations == "auto" and not has_repeats(spans)):
-            lasting = whole_frames(self._timing(torch.from_numpy(frames.hubert)[None])[0])
-            streams = streams.repeat(lasting.numpy(), axis=1)
+            streams = streams.repeat(self.timing.frames(torch.from_numpy(frames.hubert)).numpy(), axis=1)
         margin = self.network.context
         found = []
         for start in range(0, streams.shape[1], window):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.tokens.sequence import Header, Line, Sequence, Span, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.sequence import Header, Line, Modality, Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 
 # Markers carry nothing of their own: a unit is speech and anything else is text, with or without them.
@@ -49,21 +49,39 @@ def parse_sequence(text: str, line: int = 1, column: int = 1) -> Sequence:
 
     Raises TokenError with line, column and the offending token.
     """
+    return _parse(text, line, column).sequence
+
+
+def _parse(text: str, line: int, column: int, name: str | None = None) -> Line:
+    """`text`, which starts in that line and column, as a line with the id `name`."""
     if "\0" in text:
         raise _error(line, column + text.index("\0"), "a NUL character")
     spans: list[Span] = []
+    # the marker in force, whether or not it was written; and how many spans stood before one that repeated it
+    current: Modality | None = None
+    repeated: int | None = None
+    opened = False
     position = 0
     for match in _TOKEN.finditer(text):
         start = match.start()
         if start > position:
             spans.append(TextSpan(text[position:start]))
+            current = "text"
         position = match.end()
         token = match[0]
+        opened = False
         match match.lastgroup:
             case "units":
                 spans.append(SpeechSpan(tuple(map(_UNITS.__getitem__, token[1:-1].split("][")))))
+                current = "speech"
             case "escape":
                 spans.append(TextSpan(_ESCAPED[token]))
+                current = "text"
+            case "marker":
+                kind: Modality = "text" if token in ("[TEXT]", "[Text]") else "speech"
+                if kind == current:
+                    repeated = len(spans)
+                current, opened = kind, True
             case "bad":
                 raise _error(
                     line,
@@ -73,7 +91,10 @@ def parse_sequence(text: str, line: int = 1, column: int = 1) -> Sequence:
                 )
     if position < len(text):
         spans.append(TextSpan(text[position:]))
-    return Sequence.of(spans)
+        opened = False
+    sequence = Sequence.of(spans)
+    prompt = None if repeated is None else Sequence.of(spans[:repeated])
+    return Line(sequence, name, current if opened and current != sequence.ends_in else None, prompt)
 
 
 def parse_line(text: str, line: int = 1) -> Line:
@@ -84,12 +105,12 @@ def parse_line(text: str, line: int = 1) -> Line:
     text = text.removesuffix("\n").removesuffix("\r")
     line_id, tab, rest = text.partition("\t")
     if not tab:
-        return Line(parse_sequence(text, line))
+        return _parse(text, line, 1)
     if not line_id:
         raise _error(line, 1, "nothing before the tab, where the id should be")
     if found := _NOT_IN_ID.search(line_id):
         raise _error(line, found.start() + 1, f"{found[0]!a} in an id")
-    return Line(parse_sequence(rest, line, len(line_id) + 2), line_id)
+    return _parse(rest, line, len(line_id) + 2, line_id)
 
 
 def read_lines(stream: Iterable[bytes]) -> Iterator[Header | Line | BadLine]:

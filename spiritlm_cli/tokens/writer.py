@@ -3,7 +3,7 @@
 import re
 
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.tokens.sequence import Header, Line, Sequence, TextSpan
+from spiritlm_cli.tokens.sequence import Header, Line, Modality, Sequence, TextSpan, modality
 from spiritlm_cli.tokens.units import Unit
 
 _SPECIAL = re.compile(r"[\\\[\n\t\r\0\ud800-\udfff]")
@@ -29,6 +29,9 @@ class _Spellings(dict[Unit, str]):
 _SPELLINGS = _Spellings()
 
 
+_MARKERS: dict[Modality, str] = {"text": "[TEXT]", "speech": "[SPEECH]"}
+
+
 def format_sequence(sequence: Sequence) -> str:
     """A sequence as text; `parse_sequence` gives the same sequence back.
 
@@ -36,23 +39,37 @@ def format_sequence(sequence: Sequence) -> str:
     """
     parts: list[str] = []
     for span in sequence.spans:
+        parts.append(_MARKERS[modality(span)])
         if isinstance(span, TextSpan):
-            parts.append("[TEXT]")
             parts.append(_SPECIAL.sub(_escape, span.text))
         else:
-            parts.append("[SPEECH]")
             parts.extend(map(_SPELLINGS.__getitem__, span.units))
     return "".join(parts)
 
 
 def format_line(line: Line) -> str:
-    """A line, without its line end. Raises TokenError for an id or a sequence that the format can't hold."""
-    sequence = format_sequence(line.sequence)
+    """A line, without its line end. Raises TokenError for an id or a sequence that the format can't hold.
+
+    Where it has a prompt, the marker is repeated after that, unless a last span of the other kind shows where it ends.
+    """
+    sequence = format_sequence(line.sequence) if line.prompt is None else _format_continued(line.prompt, line)
     if line.id is None:
         return sequence
     if not line.id or _NOT_IN_ID.search(line.id):
         raise TokenError(f"an id can't be empty or hold tab, line end, NUL or broken UTF-8: {line.id!a}")
     return f"{line.id}\t{sequence}"
+
+
+def _format_continued(prompt: Sequence, line: Line) -> str:
+    rest = line.sequence.after(prompt)
+    kinds = [modality(span) for span in rest.spans]
+    kind = prompt.ends_in or (kinds[0] if kinds else None)
+    repeated = ""
+    if kind and (len(kinds) != 1 or kinds[0] == prompt.ends_in):
+        # the marker stands twice, counted with those that the prompt's end and the rest have themselves
+        there = bool(prompt.spans) + (kinds[:1] == [kind])
+        repeated = _MARKERS[kind] * (2 - there)
+    return format_sequence(prompt) + repeated + format_sequence(rest)
 
 
 def format_header(header: Header) -> str:

@@ -42,6 +42,26 @@ def test_lines_with_ids(case: dict[str, object]) -> None:
     assert plain(line.sequence) == case["spans"]
 
 
+@pytest.mark.parametrize(
+    ("text", "opens", "prompt"),
+    [
+        ("[TEXT]a [SPEECH]", "speech", None),
+        ("[SPEECH][Hu1][Text]", "text", None),
+        ("[SPEECH]", "speech", None),
+        ("[TEXT]a[TEXT]", None, Sequence((TextSpan("a"),))),
+        ("[TEXT]a", None, None),
+        ("a[TEXT]b", None, Sequence((TextSpan("a"),))),
+        ("[Hu1][SPEECH][Hu2][TEXT]b", None, Sequence((hubert(1),))),
+        ("[TEXT]a[SPEECH][TEXT]", None, None),
+        ("[TEXT]a[SPEECH]b", None, None),
+        ("", None, None),
+    ],
+)
+def test_bare_and_repeated_markers(text: str, opens: str | None, prompt: Sequence | None) -> None:
+    line = parse_line(text)
+    assert (line.opens, line.prompt) == (opens, prompt)
+
+
 @pytest.mark.parametrize("text", CASES["errors"])
 def test_broken_units_are_named(text: str) -> None:
     bad = text[text.rindex("[") :]

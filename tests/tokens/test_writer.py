@@ -36,6 +36,33 @@ def test_lines_are_read_back_from_a_stream(lines: list[Line]) -> None:
     assert list(read_lines(stream)) == lines
 
 
+@given(sequences, sequences, st.none() | ids)
+def test_where_a_continuation_begins_is_read_back(prompt: Sequence, rest: Sequence, name: str | None) -> None:
+    whole = Sequence.of((*prompt.spans, *rest.spans))
+    written = format_line(Line(whole, name, prompt=prompt))
+    line = parse_line(written)
+    assert line == Line(whole, name)
+    assert line.split() == (prompt, rest)
+
+
+def test_a_marker_is_repeated_only_where_the_last_span_does_not_tell() -> None:
+    hello, units = TextSpan("hello"), SpeechSpan((Unit(Kind.HUBERT, 3),))
+    more = SpeechSpan((Unit(Kind.HUBERT, 4),))
+    written = {
+        "[TEXT]hello[SPEECH][Hu3]": ([hello], [units]),
+        "[SPEECH][Hu3][SPEECH][Hu4]": ([units], [more]),
+        "[TEXT]hello[TEXT]": ([hello], []),
+        "[TEXT]hello[TEXT][SPEECH][Hu3][TEXT]hello": ([hello], [units, hello]),
+        "[TEXT][TEXT]hello[SPEECH][Hu3]": ([], [hello, units]),
+        "[SPEECH][Hu3]": ([], [units]),
+    }
+    for spelled, (prompt, rest) in written.items():
+        line = Line(Sequence.of((*prompt, *rest)), prompt=Sequence(tuple(prompt)))
+        assert format_line(line) == spelled
+    with pytest.raises(ValueError, match="does not begin"):
+        format_line(Line(Sequence((hello,)), prompt=Sequence((units,))))
+
+
 @given(sequences)
 def test_one_form_for_each_sequence(sequence: Sequence) -> None:
     written = format_sequence(sequence)
