@@ -112,7 +112,7 @@ def decode(
             spoken, lambda line, blocks: sounds.write(progress.counted(blocks), line.name)
         ):
             progress.done(failed=not written)
-            text = "" if isinstance(line.content, TokenError) else " ".join(line.content.text.split())
+            text = "" if isinstance(line.content, TokenError) else " ".join(line.sequence.text.split())
             if texts:
                 texts.write_value(line.id, text)
             elif text:

@@ -12,7 +12,7 @@ from spiritlm_cli.standard_input import standard_input
 if TYPE_CHECKING:
     from spiritlm_cli.checkpoints import Checkpoint
     from spiritlm_cli.commands.output import LineWriter
-    from spiritlm_cli.tokens.sequence import Header, Sequence
+    from spiritlm_cli.tokens.sequence import Header, Line, Sequence
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class InputLine:
     """A line as it was read.
 
     source: the file's name as it was given; number: the line's place in it, from 1; place: that among all
-    sequences read, headers not counted, from 1; content: its sequence, or why it has none.
+    sequences read, headers not counted, from 1; content: the line, or why it is none.
     """
 
     source: str
     number: int
     place: int
     id: str | None
-    content: "Sequence | TokenError"
+    content: "Line | TokenError"
 
     @property
     def name(self) -> str:
@@ -35,11 +35,16 @@ class InputLine:
         return str(self.place) if self.id is None else self.id
 
     @property
-    def sequence(self) -> "Sequence":
-        """Raises TokenError where the line was not well formed."""
+    def line(self) -> "Line":
+        """Raises TokenError where it was not well formed."""
         if isinstance(self.content, TokenError):
             raise self.content
         return self.content
+
+    @property
+    def sequence(self) -> "Sequence":
+        """Raises TokenError where the line was not well formed."""
+        return self.line.sequence
 
     def reason(self, error: SpiritLMError) -> str:
         """What is wrong with it, with the file's name (where it isn't stdin) and the line's number."""
@@ -77,7 +82,7 @@ def read_input(
                     headed = True
                 else:
                     place += 1
-                    content = line.error if isinstance(line, BadLine) else line.sequence
+                    content = line.error if isinstance(line, BadLine) else line
                     yield InputLine(path, number, place, line.id, content)
 
 
@@ -90,7 +95,7 @@ def read_prompt(text: str) -> Iterator[InputLine]:
     except TokenError as error:
         yield InputLine("--prompt", 1, 1, None, error)
     else:
-        yield InputLine("--prompt", 1, 1, line.id, line.sequence)
+        yield InputLine("--prompt", 1, 1, line.id, line)
 
 
 def _check(header: "Header", checkpoint: "Checkpoint", source: str) -> None:
