@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from spiritlm_cli.checkpoints.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
 NANO = Path(__file__).parent.parent / "assets" / "nano"
+# What `spiritlm models convert` leaves in a folder that it made.
+RECORD = "converted.json"
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,42 @@ class Checkpoint:
         return self._folder(self.root / "spiritlm_model" / name, "language model", expressive)
 
     def fingerprint(self) -> str:
-        """Twelve hex digits of what decides the units: two checkpoints that agree in them speak the same tokens."""
-        digest = hashlib.sha256()
-        for path in (self.hubert, self.quantizer, self.pitch, self.style):
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-        return digest.hexdigest()[:12]
+        """Twelve hex digits of what decides the units: two checkpoints that agree in them speak the same tokens.
+
+        They are of the files' bytes; of files that were converted, of those that they were made from.
+        """
+        paths = self.tokenizer_files
+        return self._recorded_fingerprint(paths) or file_hash(*paths)[:12]
+
+    @property
+    def tokenizer_files(self) -> tuple[Path, ...]:
+        """The weights that decide the units."""
+        return self.hubert, self.quantizer, self.pitch, self.style
+
+    def _recorded_fingerprint(self, paths: tuple[Path, ...]) -> str | None:
+        """The fingerprint before conversion, as long as all four files are to the last byte those that it gave."""
+        record = self.root / RECORD
+        tokenizer = read_json(record).get("tokenizer") if record.is_file() else None
+        if not isinstance(tokenizer, dict) or not isinstance(tokenizer.get("fingerprint"), str):
+            return None
+        hashes = {path.relative_to(self.root).as_posix(): file_hash(path) for path in paths}
+        return tokenizer["fingerprint"] if tokenizer.get("sha256") == hashes else None
 
     def _folder(self, folder: Path, what: str, expressive: bool) -> Path:
         if not folder.is_dir():
             units = "expressive" if expressive else "base"
             raise CheckpointError(f"{folder}: missing; {self.name} has no {what} for {units} units")
         return folder
+
+
+def file_hash(*paths: Path) -> str:
+    """The SHA-256 of what is in files, one after another, in hex digits."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def find_checkpoint(model: str | None = None) -> Checkpoint:

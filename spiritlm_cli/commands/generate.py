@@ -1,18 +1,15 @@
 """`spiritlm generate`: token lines to their continuations, or to how likely they are."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from spiritlm_cli.commands import options
+from spiritlm_cli.commands.continuations import Continuing
 from spiritlm_cli.commands.failures import Failures
-from spiritlm_cli.commands.lines import InputLine, copy_ids, read_input, read_prompt
+from spiritlm_cli.commands.lines import read_input, read_prompt
 from spiritlm_cli.commands.output import LineWriter
-from spiritlm_cli.commands.scores import score_lines, shown_score
-
-if TYPE_CHECKING:
-    from spiritlm_cli.language.model import Generation
+from spiritlm_cli.commands.scores import write_scores
 
 
 def generate(
@@ -21,24 +18,65 @@ def generate(
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="The prompt, as a token line.")] = None,
     to: Annotated[
-        Literal["same", "any", "speech", "text"],
-        typer.Option(help="What comes out; same: what the prompt ends in."),
-    ] = "same",
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="The most that is added.")] = 200,
+        Literal["same", "any", "speech", "text"] | None,
+        typer.Option(help="What comes out; same: what the prompt ends in.  [default: same]"),
+    ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="The most that is added.  [default: 200, or the task's]")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(min=0.04, help="The most speech that is added, as decode has it.")
+    ] = None,
+    min_seconds: Annotated[
+        float | None, typer.Option(min=0.04, help="Before so much speech, the model can't end.")
+    ] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="End before this text; may be given again.")
+    ] = None,
+    sentence: Annotated[bool, typer.Option("--sentence", help="End after a sentence of text.")] = False,
     temperature: Annotated[float, typer.Option(min=1e-6, help="Lower is more probable.")] = 0.9,
     top_p: Annotated[
         float, typer.Option(min=1e-6, max=1.0, help="Draw from this much of the probability.")
     ] = 0.95,
     top_k: Annotated[int, typer.Option(min=0, help="Draw from this many tokens; 0: all.")] = 0,
+    min_p: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Draw from tokens at least so likely beside the likeliest."),
+    ] = 0.0,
     repetition_penalty: Annotated[
         float, typer.Option(min=1e-6, help="Above 1 discourages repetition.")
     ] = 1.0,
     greedy: Annotated[
-        bool, typer.Option("--greedy", help="Take the most probable token; nothing is drawn.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--greedy/--draw", help="Take the most probable token, or draw.  [default: draw, or the task's]"
+        ),
+    ] = None,
     num_samples: Annotated[int, typer.Option(min=1, help="Continuations of each prompt: id#0, id#1, …")] = 1,
     echo: Annotated[
         bool, typer.Option("--echo", help="Write the prompt too, before what was added.")
+    ] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Write tokens as they are made, one line after another.")
+    ] = False,
+    overflow: Annotated[
+        Literal["refuse", "cut"],
+        typer.Option(help="A prompt longer than the context is an error, or loses its beginning."),
+    ] = "refuse",
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="asr|tts|intent|continue|FILE", help="Prompts in this form; a template may be your own."
+        ),
+    ] = None,
+    examples: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With --task: token lines that are solved examples.")
+    ] = None,
+    shots: Annotated[
+        int | None, typer.Option(min=0, help="Examples in a prompt, the first ones.  [default: the task's]")
+    ] = None,
+    shuffle: Annotated[
+        bool, typer.Option("--shuffle", help="Draw the examples anew for each line, by --seed.")
     ] = False,
     score: Annotated[
         bool,
@@ -63,6 +101,7 @@ def generate(
     errors: options.ErrorsFile = None,
     model: options.Model = None,
     device: options.Device = "auto",
+    device_map: options.DeviceMap = None,
     dtype: options.Dtype = None,
 ) -> None:
     """Continue lines of tokens.
@@ -71,47 +110,57 @@ def generate(
     Examples:
       spiritlm tokenize in.wav | spiritlm generate --to text
       spiritlm generate --prompt '[TEXT]The old man walked to the sea.' --to speech --seed 1
-      printf 'a\\t[TEXT]Once upon a time\\n' | spiritlm generate --num-samples 3 --echo
+      spiritlm generate --prompt '[TEXT]Once upon a time' --to speech --stream | spiritlm decode -o - > out.wav
+      spiritlm tokenize in.wav | spiritlm generate --task asr --shots 0
       spiritlm tokenize in.wav | spiritlm generate --score
     """
-    if prompt is not None and files:
-        raise typer.BadParameter("give files or --prompt, not both", param_hint="FILE")
-    if given and not score:
-        raise typer.BadParameter("is for --score", param_hint="--given")
+    for wrong, message, name in (
+        (prompt is not None and files, "give files or --prompt, not both", "FILE"),
+        (given and not score, "is for --score", "--given"),
+        (score and (stream or task or echo), "can't be had with --stream, --task or --echo", "--score"),
+        ((examples or shots or shuffle) and not task, "is for --task", "--examples, --shots, --shuffle"),
+        (task and shots != 0 and not examples, "needs --examples FILE (or --shots 0)", "--task"),
+        (task and to, "is for the task to say", "--to"),
+        (to == "text" and min_seconds, "is of speech, and --to text gives none", "--min-seconds"),
+    ):
+        if wrong:
+            raise typer.BadParameter(message, param_hint=name)
 
     from spiritlm_cli.checkpoints import find_checkpoint
+    from spiritlm_cli.commands.shots import load_shots
     from spiritlm_cli.language.model import LanguageModel
+    from spiritlm_cli.language.prompt import Prompt
     from spiritlm_cli.language.sampling import Sampling
-    from spiritlm_cli.tokens.sequence import Line, Sequence
 
     seed = options.drawn_seed(seed)
-    sampling = Sampling(temperature, top_p, top_k, repetition_penalty, greedy, max_new_tokens, seed)
+    try:
+        sampling = Sampling(
+            temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition_penalty=repetition_penalty,
+            greedy=bool(greedy), seed=seed, max_new_tokens=max_new_tokens or 200, max_seconds=max_seconds,
+            min_seconds=min_seconds, stop=tuple(stop or ()), sentence=sentence,
+        )  # fmt: skip
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     checkpoint = find_checkpoint(model)
-    lm = LanguageModel.load(model, expressive=units == "expressive", device=device, dtype=dtype)
-
-    def continued(line: InputLine, generations: "Iterator[Generation]") -> list[Sequence]:
-        start = line.sequence.spans if echo else ()
-        return [Sequence.of((*start, *generation.sequence.spans)) for generation in generations]
-
+    expressive = units == "expressive"
+    solved = (
+        load_shots(task, examples, shots, checkpoint, expressive, device, shuffle, seed) if task else None
+    )
+    if solved:
+        sampling = solved.sampling(sampling, max_new_tokens, greedy)
+    lm = LanguageModel.load(model, expressive, device, dtype, device_map)
     with Failures(on_error, errors) as failures, LineWriter(output, ids) as writer:
         # A header is repeated before tokens; scores are none.
         repeat = None if score else writer
         lines = read_prompt(prompt) if prompt is not None else read_input(files or ["-"], checkpoint, repeat)
         if score:
-            contexts = read_input([given], checkpoint) if given else None
-            for line, likelihood in failures.each_of(
-                score_lines(lm, lines, contexts), lambda _, found: found()
-            ):
-                writer.write_value(line.id, shown_score(likelihood))
+            write_scores(lm, lines, read_input([given], checkpoint) if given else None, writer, failures)
             return
-        # Random numbers go by the line's name, so that a line's answer doesn't depend on those around it.
-        generated = lm.generate_each(
-            lines, lambda line: line.sequence, to, sampling, lambda line: line.name, num_samples, batch_size
-        )
-        for line, continuations in failures.each_of(generated, continued):
-            found = continuations or [Sequence()] * num_samples
-            if num_samples == 1:
-                writer.write(Line(found[0], line.id))
-            else:
-                for name, continuation in zip(copy_ids(line.name, num_samples), found, strict=True):
-                    writer.write(Line(continuation, name))
+        continuing = Continuing(
+            lm, solved.prompt if solved else lambda line: Prompt(line.line), solved.task.cleaned if solved else iter,
+            solved.task.to if solved else to or "same", sampling, overflow, num_samples, echo,
+        )  # fmt: skip
+        if stream:
+            continuing.stream(lines, writer, failures)
+        else:
+            continuing.write(lines, writer, failures, batch_size)

@@ -16,6 +16,7 @@ from spiritlm_cli.commands.evaluate import evaluate
 from spiritlm_cli.commands.generate import generate
 from spiritlm_cli.commands.interleave import interleave
 from spiritlm_cli.commands.lines import one_line
+from spiritlm_cli.commands.models import models
 from spiritlm_cli.commands.tokenize import tokenize
 from spiritlm_cli.commands.train import train
 from spiritlm_cli.errors import SpiritLMError
@@ -87,6 +88,7 @@ for _command in (tokenize, align, interleave, generate, decode, bench):
     app.command(cls=options.Command)(_command)
 app.add_typer(evaluate)
 app.add_typer(train)
+app.add_typer(models)
 
 
 def main() -> None:

@@ -28,6 +28,10 @@ Dtype = Annotated[
     Literal["float32", "bfloat16", "float16"] | None,
     typer.Option(help="Number format of the language model.  [default: float32 on a CPU, else bfloat16]"),
 ]
+DeviceMap = Annotated[
+    Literal["auto"] | None,
+    typer.Option(help="auto: the language model's layers over all CUDA GPUs, by their free memory."),
+]
 SpeechDtype = Annotated[
     Literal["float32", "bf16", "fp16"],
     typer.Option(

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from spiritlm_cli.commands.failures import Failures
 from spiritlm_cli.commands.lines import InputLine
+from spiritlm_cli.commands.output import LineWriter
 from spiritlm_cli.errors import TokenError
 
 if TYPE_CHECKING:
@@ -11,20 +13,25 @@ if TYPE_CHECKING:
     from spiritlm_cli.tokens.sequence import Sequence
 
 
-def score_lines(
-    lm: "LanguageModel", lines: Iterable[InputLine], contexts: Iterator[InputLine] | None = None
-) -> "Iterator[tuple[InputLine, Callable[[], Score]]]":
-    """Each line with what gives its score. contexts: a line for each, that it follows.
+def write_scores(
+    lm: "LanguageModel",
+    lines: Iterable[InputLine],
+    contexts: Iterator[InputLine] | None,
+    writer: LineWriter,
+    failures: Failures,
+) -> None:
+    """Sum, tokens and mean of each line; nothing where it has none. contexts: a line for each, that it follows.
 
     Raises TokenError where they are not as many.
     """
-    for (line, _), score in lm.score_each(_paired(lines, contexts), lambda pair: pair[0].sequence, _context):
-        yield line, score
+    scored = lm.score_each(_paired(lines, contexts), lambda pair: pair[0].sequence, _context)
 
+    def found(_: InputLine, score: "Callable[[], Score]") -> "Score":
+        return score()
 
-def shown_score(score: "Score | None") -> str:
-    """Sum, tokens and mean; nothing where there is none."""
-    return f"{score.log_likelihood:.6f}\t{score.tokens}\t{score.mean:.6f}" if score else ""
+    for line, score in failures.each_of(((line, score) for (line, _), score in scored), found):
+        shown = f"{score.log_likelihood:.6f}\t{score.tokens}\t{score.mean:.6f}" if score else ""
+        writer.write_value(line.id, shown)
 
 
 def _paired(

@@ -18,12 +18,12 @@ from spiritlm_cli.language.grammar import Grammar, To
 from spiritlm_cli.language.network import LlamaForCausalLM, load_network
 from spiritlm_cli.language.packed import PackedLlama
 from spiritlm_cli.language.placement import DeviceMap, find_devices
+from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
 from spiritlm_cli.language.sampling import Sampling, line_generator, next_tokens
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.speech.durations import SpeechClock, Timing
 from spiritlm_cli.speech.vocoder import Vocoder
-from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span, SpeechSpan
-from spiritlm_cli.tokens.units import Kind
+from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span
 
 __all__ = ["Generation", "LanguageModel", "Overflow", "Score"]
 
@@ -126,7 +126,7 @@ class LanguageModel:
 
     def generate(
         self,
-        prompt: Sequence | Line,
+        prompt: Sequence | Line | Prompt,
         to: To = "same",
         sampling: Sampling = _DEFAULT,
         key: str = "",
@@ -134,13 +134,13 @@ class LanguageModel:
     ) -> Generation:
         """Continue a prompt.
 
-        prompt: a line may end in a bare marker, which opens the span that is to be filled.
+        prompt: a line may end in a bare marker, which opens the span that is to be filled; `Prompt` has examples too.
         to: what the continuation is made of: "speech", "text", "any", or "same" as the prompt ends in. In the
         kind that the prompt ends in, its last span goes on; the other kind opens a new span.
         key: sets this line's random numbers apart from those of other lines with the same seed.
         overflow: what becomes of a prompt that, with one token more, is longer than the context: "refuse" it, or "cut"
         off as much of its beginning as makes room for `sampling.max_new_tokens`, or for half the context if that is
-        less.
+        less; examples go first, and whole.
         Raises TokenError for a unit that the model doesn't have, a prompt that is too long, or an empty
         one with "same".
         """
@@ -166,7 +166,7 @@ class LanguageModel:
     def generate_each(
         self,
         items: Iterable[T],
-        prompt: Callable[[T], Sequence | Line],
+        prompt: Callable[[T], Sequence | Line | Prompt],
         to: To = "same",
         sampling: Sampling = _DEFAULT,
         key: Callable[[T], str] = lambda _: "",
@@ -251,58 +251,45 @@ class LanguageModel:
 
     def begin(
         self,
-        prompt: Sequence | Line,
+        prompt: Sequence | Line | Prompt,
         to: To = "same",
         sampling: Sampling = _DEFAULT,
         key: str = "",
         overflow: Overflow = "refuse",
     ) -> Continuation:
         """A prompt to which nothing has been added yet; arguments and errors are those of `generate`."""
-        line = prompt if isinstance(prompt, Line) else Line(prompt)
-        last = line.opens or line.sequence.ends_in
-        kind = last if to == "same" else to
+        prompt = Prompt.of(prompt)
+        kind = prompt.ends_in if to == "same" else to
         if kind is None:
             raise TokenError("the prompt is empty, so what is to follow must be said: text, speech or any")
-        # a marker that the prompt ends in stays only where what it opens may follow
-        ids = self.vocabulary.encode(line.sequence, line.opens if kind == "any" else kind)
-        spoken = line.sequence.spans[-1:] if last == "speech" else ()
-        before = [
-            unit.id
-            for span in spoken
-            if isinstance(span, SpeechSpan)
-            for unit in span.units
-            if unit.kind is Kind.HUBERT
-        ]
-        return self.begin_ids(ids, kind, sampling, key, overflow, before)
+        encoded = prompt.encode(self.vocabulary, None if kind == "any" else kind)
+        return self.begin_encoded(encoded, kind, sampling, key, overflow, prompt.heard)
 
-    def begin_ids(
+    def begin_encoded(
         self,
-        ids: list[int],
+        prompt: EncodedPrompt,
         to: Modality | Literal["any"],
         sampling: Sampling,
         key: str = "",
         overflow: Overflow = "refuse",
-        before: TypingSequence[int] = (),
+        heard: TypingSequence[int] = (),
     ) -> Continuation:
-        """The same of a prompt's tokens, which begin with `<s>`.
-
-        before: the phonetic units that it ends in; how long the next ones last depends on them too.
+        """The same of a prompt's tokens. heard: the phonetic units that it ends in; how long the next ones last depends
+        on them too.
         """
-        whole = len(ids)
-        if whole >= self.context:
-            if overflow == "refuse":
-                raise TokenError(
-                    f"the prompt has {whole} tokens; with what is to follow, "
-                    f"it must fit into the model's context of {self.context}"
-                )
-            ids = self.vocabulary.last_tokens(
-                ids, self.context - min(sampling.max_new_tokens, self.context // 2)
-            )
+        whole = len(prompt)
+        if whole >= self.context and overflow == "cut":
+            room = self.context - min(sampling.max_new_tokens, self.context // 2)
+            prompt = prompt.cut(room, self.vocabulary)
+        ids = prompt.checked(self.context).tokens
+        if sampling.one_span:
+            # the marker that ends it must be allowed
+            to = "any"
         limit = min(sampling.max_new_tokens, self.context - len(ids))
         state = self.grammar.start(to, *self.vocabulary.last_span(ids))
         return Continuation(
             ids, to, state, limit, sampling, line_generator(sampling.seed, key), self.vocabulary, self.grammar,
-            SpeechClock(self._find_timing(), before) if sampling.timed else None, cut=whole - len(ids),
+            SpeechClock(self._find_timing(), heard) if sampling.timed else None, cut=whole - len(ids),
         )  # fmt: skip
 
     @torch.inference_mode()

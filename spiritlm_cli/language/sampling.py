@@ -22,8 +22,9 @@ class Sampling:
     CTRL, arXiv 1909.05858); 1 is none. greedy: take the likeliest, draw nothing. seed: the same gives the same.
 
     max_new_tokens: the most that are added. stop: where its text comes to one of these, the continuation ends before
-    it. sentence: it ends after a sentence of text. max_seconds: the most speech that is added; min_seconds: before so
-    much, the model can't end it (None: any).
+    it. stop_units: so it does where its speech comes to these phonetic units, of which nearly a third may differ: a
+    spoken word. sentence: it ends after a sentence of text. one_span: it ends where another span would begin.
+    max_seconds: the most speech that is added; min_seconds: before so much, the model can't end it (None: any).
 
     Raises ValueError that names the field that is out of its range.
     """
@@ -37,7 +38,9 @@ class Sampling:
     seed: int = 0
     min_p: float = 0.0
     stop: tuple[str, ...] = ()
+    stop_units: tuple[int, ...] = ()
     sentence: bool = False
+    one_span: bool = False
     max_seconds: float | None = None
     min_seconds: float | None = None
 

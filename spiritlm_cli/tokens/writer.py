@@ -1,9 +1,10 @@
 """Token lines out, in the canonical form that docs/token-format.md describes."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.tokens.sequence import Header, Line, Modality, Sequence, TextSpan, modality
+from spiritlm_cli.tokens.sequence import Header, Line, Modality, Sequence, Span, TextSpan, modality
 from spiritlm_cli.tokens.units import Unit
 
 _SPECIAL = re.compile(r"[\\\[\n\t\r\0\ud800-\udfff]")
@@ -37,14 +38,30 @@ def format_sequence(sequence: Sequence) -> str:
 
     Raises TokenError for what the format can't hold: NUL or half a surrogate pair in text, a negative unit.
     """
-    parts: list[str] = []
-    for span in sequence.spans:
-        parts.append(_MARKERS[modality(span)])
-        if isinstance(span, TextSpan):
-            parts.append(_SPECIAL.sub(_escape, span.text))
-        else:
-            parts.extend(map(_SPELLINGS.__getitem__, span.units))
-    return "".join(parts)
+    return "".join(_MARKERS[modality(span)] + _content(span) for span in sequence.spans)
+
+
+def format_pieces(
+    pieces: Iterable[Span], prompt: Sequence | None = None, one_span: bool = False
+) -> Iterator[str]:
+    """A sequence that comes in pieces, as text, each as soon as it is there.
+
+    prompt: it stands before them, as `format_line` has it. There a single span after one of the other kind is known
+    when all is there; here where the pieces are said to be of one span. Raises TokenError as `format_sequence`.
+    """
+    if prompt:
+        yield format_sequence(prompt)
+    current: Modality | None = None
+    for span in pieces:
+        kind = modality(span)
+        if kind != current:
+            if current is None and prompt is not None and not (one_span and kind != prompt.ends_in):
+                yield _repeated(prompt, kind)
+            yield _MARKERS[kind]
+            current = kind
+        yield _content(span)
+    if current is None and prompt is not None:
+        yield _repeated(prompt, None)
 
 
 def format_line(line: Line) -> str:
@@ -63,13 +80,15 @@ def format_line(line: Line) -> str:
 def _format_continued(prompt: Sequence, line: Line) -> str:
     rest = line.sequence.after(prompt)
     kinds = [modality(span) for span in rest.spans]
-    kind = prompt.ends_in or (kinds[0] if kinds else None)
-    repeated = ""
-    if kind and (len(kinds) != 1 or kinds[0] == prompt.ends_in):
-        # the marker stands twice, counted with those that the prompt's end and the rest have themselves
-        there = bool(prompt.spans) + (kinds[:1] == [kind])
-        repeated = _MARKERS[kind] * (2 - there)
+    told = len(kinds) == 1 and kinds[0] != prompt.ends_in
+    repeated = "" if told else _repeated(prompt, kinds[0] if kinds else None)
     return format_sequence(prompt) + repeated + format_sequence(rest)
+
+
+def _repeated(prompt: Sequence, first: Modality | None) -> str:
+    """What it takes for a marker to stand twice between a prompt and what follows, which begins with its own."""
+    kind = prompt.ends_in or first
+    return _MARKERS[kind] * (2 - bool(prompt.spans) - (first == kind)) if kind else ""
 
 
 def format_header(header: Header) -> str:
@@ -80,6 +99,13 @@ def format_header(header: Header) -> str:
     if not _MODEL.fullmatch(header.model) or not _TOKENIZER.fullmatch(header.tokenizer):
         raise TokenError(f"names that a header can't hold: {header.model!a}, {header.tokenizer!a}")
     return f"#spiritlm 1 model={header.model} tokenizer={header.tokenizer}"
+
+
+def _content(span: Span) -> str:
+    """A span without its marker."""
+    if isinstance(span, TextSpan):
+        return _SPECIAL.sub(_escape, span.text)
+    return "".join(map(_SPELLINGS.__getitem__, span.units))
 
 
 def _escape(special: re.Match[str]) -> str:

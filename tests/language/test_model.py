@@ -11,6 +11,7 @@ from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.language.continuation import Continuation
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.network import load_network
+from spiritlm_cli.language.prompt import EncodedPrompt
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
@@ -33,7 +34,7 @@ def folder(release_tree: Path, tmp_path: Path) -> Path:
 
 
 def continued(model: LanguageModel, ids: list[int], to: str, sampling: Sampling) -> list[int]:
-    continuation = model.begin_ids(ids, to, sampling)  # type: ignore[arg-type]
+    continuation = model.begin_encoded(EncodedPrompt(ids), to, sampling)  # type: ignore[arg-type]
     for _ in model.grow(continuation):
         pass
     return continuation.added
@@ -48,7 +49,7 @@ def test_greedy_answers_are_the_published(
     for case in published:
         model = models[case["model"]]
         expected = case["greedy_ids"]
-        continuation = model.begin_ids(case["prompt_ids"], case["output"], GREEDY)
+        continuation = model.begin_encoded(EncodedPrompt(case["prompt_ids"]), case["output"], GREEDY)
         refused = next(
             (place for place, token in enumerate(expected) if not _takes(continuation, token)), len(expected)
         )

@@ -8,6 +8,7 @@ import torch
 from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.network import load_network, new_network
+from spiritlm_cli.language.packed import PackedLlama
 
 CPU = torch.device("cpu")
 CONFIG: dict[str, Any] = {
@@ -137,3 +138,32 @@ def test_faults_of_weights_are_named(folder: Path) -> None:
     write_tensors(folder / "model.safetensors", tensors)
     with pytest.raises(CheckpointError, match=r"model\.safetensors: missing tensor model\.norm\.weight"):
         load_network(folder, CPU, torch.float32)
+
+
+META = torch.device("meta")
+
+
+@torch.inference_mode()
+def test_layers_go_to_several_devices(folder: Path) -> None:
+    expected = load_network(folder, CPU, torch.float32)(input_ids=IDS).logits
+    assert torch.equal(load_network(folder, [CPU, CPU], torch.float32)(input_ids=IDS).logits, expected)
+    network = load_network(folder, [CPU, META], torch.bfloat16)
+    devices = {name: parameter.device for name, parameter in network.named_parameters()}
+    on_first = {name for name, device in devices.items() if device == CPU}
+    assert on_first == {n for n in devices if n.startswith(("model.embed_tokens.", "model.layers.0."))}
+    assert network.model.rotary_emb.inv_freq.device == CPU
+
+
+def test_a_tied_head_is_where_the_last_layer_is(folder: Path) -> None:
+    change_config(folder, tie_word_embeddings=True)
+    network = load_network(folder, [CPU, META], torch.float32)
+    assert network.model.embed_tokens.weight.device == CPU
+    assert network.lm_head.weight.device == META
+    assert PackedLlama(network).device == CPU
+
+
+def test_weights_stay_in_no_file(folder: Path) -> None:
+    """What is loaded has memory of its own, so that packing a layer gives its memory back."""
+    for dtype in (torch.float32, torch.bfloat16):
+        for parameter in load_network(folder, CPU, dtype).parameters():
+            assert parameter.untyped_storage().nbytes() == parameter.nbytes

@@ -63,3 +63,39 @@ def test_log_probabilities_are_taken_some_rows_at_a_time() -> None:
     expected = logits.log_softmax(-1).gather(1, SEQUENCES[2][1:, None])[:, 0]
     torch.testing.assert_close(whole, expected, rtol=1e-4, atol=1e-4)
     assert packed.log_probabilities(hidden[:0], SEQUENCES[2][:0]).tolist() == []
+
+
+def spread(network: LlamaForCausalLM, device: str) -> PackedLlama:
+    """The second layer, the norm and the head on another device."""
+    for module in (network.model.layers[1], network.model.norm, network.lm_head):
+        module.to(device)
+    return PackedLlama(network)
+
+
+@torch.inference_mode()
+def test_layers_on_two_devices_compute_the_same() -> None:
+    """With one CPU as both: what is moved, where that is another device, stays."""
+    alone, both = PackedLlama(large(2)), spread(large(2), "cpu")
+    for packed in (alone, both):
+        memory = [packed.new_memory() for _ in SEQUENCES]
+        read = packed.last_hidden(SEQUENCES, memory)
+        logits = packed.next_logits(packed.last_hidden([ids[:1] for ids in SEQUENCES], memory))
+        scores = packed.log_probabilities(read[2][:-1], SEQUENCES[2][1:])
+        if packed is alone:
+            expected = logits, scores
+    assert torch.equal(logits, expected[0])
+    assert torch.equal(scores, expected[1])
+
+
+@torch.inference_mode()
+def test_each_layer_computes_and_remembers_where_it_is() -> None:
+    """The second device is torch's meta device, which has places and shapes, but no values."""
+    packed = spread(large(2), "meta")
+    assert packed.device == torch.device("cpu")
+    memory = [packed.new_memory() for _ in SEQUENCES]
+    for sequences in (SEQUENCES, [ids[:1] for ids in SEQUENCES]):
+        hidden = packed.last_hidden(sequences, memory)
+        assert {states.device.type for states in hidden} == {"meta"}
+        assert [held.device.type for held in memory[0]._layers if held is not None] == ["cpu", "meta"]
+        assert packed.next_logits(hidden).shape == (4, 50)
+    assert packed.log_probabilities(hidden[0], SEQUENCES[0][:1]).device.type == "meta"

@@ -9,7 +9,7 @@ from spiritlm_cli.errors import TokenError
 from spiritlm_cli.tokens.reader import parse_header, parse_line, parse_sequence, read_lines
 from spiritlm_cli.tokens.sequence import Header, Line, Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
-from spiritlm_cli.tokens.writer import format_header, format_line, format_sequence
+from spiritlm_cli.tokens.writer import format_header, format_line, format_pieces, format_sequence
 
 units = st.builds(Unit, st.sampled_from(Kind), st.integers(0, 600) | st.integers(0, 10**18 - 1))
 speech = st.builds(SpeechSpan, st.lists(units, max_size=20).map(tuple))
@@ -61,6 +61,22 @@ def test_a_marker_is_repeated_only_where_the_last_span_does_not_tell() -> None:
         assert format_line(line) == spelled
     with pytest.raises(ValueError, match="does not begin"):
         format_line(Line(Sequence((hello,)), prompt=Sequence((units,))))
+
+
+@given(sequences, st.none() | sequences)
+def test_pieces_are_written_as_the_whole(sequence: Sequence, prompt: Sequence | None) -> None:
+    pieces: list[TextSpan | SpeechSpan] = []
+    for span in sequence.spans:
+        if isinstance(span, TextSpan):
+            pieces += map(TextSpan, span.text)
+        else:
+            pieces += (SpeechSpan((unit,)) for unit in span.units)
+    written = "".join(format_pieces(pieces, prompt, one_span=len(sequence.spans) < 2))
+    whole = Sequence.of((*(prompt or Sequence()).spans, *sequence.spans))
+    assert written == format_line(Line(whole, prompt=prompt))
+    if prompt is not None:
+        line = parse_line("".join(format_pieces(pieces, prompt)))
+        assert line.split() == (prompt, sequence)
 
 
 @given(sequences)

@@ -1,0 +1,378 @@
+"""A converted checkpoint answers as the one that it was made from, and says whose tokens it speaks."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spiritlm_cli.audio.clip import Waveform
+from spiritlm_cli.checkpoints import Checkpoint, convert
+from spiritlm_cli.checkpoints.convert import plan_shards
+from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
+from spiritlm_cli.checkpoints.stored import list_tensors, weight_files
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.speech.vocoder import Vocoder
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.timeline import merge_streams
+
+LM = "spiritlm_model/spirit-lm-base-7b"
+PARTS = {
+    "speech_tokenizer/hubert_25hz/mhubert_base_25hz.pt": "mhubert_base_25hz",
+    "speech_tokenizer/hubert_25hz/L11_quantizer_500.pt": "L11_quantizer_500",
+    "speech_tokenizer/vqvae_f0_quantizer/model.pt": "model",
+    "speech_tokenizer/style_encoder_w2v2/pytorch_model.bin": "model",
+    "speech_tokenizer/hifigan_spiritlm_base/generator.pt": "generator",
+    "speech_tokenizer/hifigan_spiritlm_expressive_w2v2/generator.pt": "generator",
+}
+
+
+@pytest.fixture(scope="module")
+def converted(release_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in, converted, its language models in two files each. Not to be written to."""
+    out = tmp_path_factory.mktemp("converted") / "safe"
+    assert convert.convert(str(release_tree), out, 5_000_000).files == len(written(out)) - 1
+    return out
+
+
+@pytest.fixture
+def folder(release_tree: Path, tmp_path: Path) -> Path:
+    """A copy of the base model's folder, to change."""
+    shutil.copytree(release_tree / LM, tmp_path / "lm")
+    return tmp_path / "lm"
+
+
+def written(out: Path) -> dict[str, bytes]:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_each_part_holds_what_it_held(release_tree: Path, converted: Path) -> None:
+    for part, name in PARTS.items():
+        before = read_tensors(release_tree / part)
+        after = read_tensors((converted / part).with_name(f"{name}.safetensors"))
+        assert after.config == before.config
+        assert_equal(after.tensors, before.tensors)
+    assert not [name for name in written(converted) if name.endswith((".pt", ".bin", ".part"))]
+
+
+def test_other_files_are_copied(release_tree: Path, converted: Path) -> None:
+    before = written(release_tree)
+    copies = {name: content for name, content in written(converted).items() if name in before}
+    assert len(copies) == len(before) - len(PARTS) - 2
+    assert copies == {name: before[name] for name in copies}
+
+
+def test_a_language_model_comes_in_shards(release_tree: Path, converted: Path) -> None:
+    index, files = weight_files(converted / LM)
+    assert [file.name for file in files] == [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
+    after = {name: tensor for file in files for name, tensor in read_tensors(file).tensors.items()}
+    assert_equal(after, read_tensors(release_tree / LM / "pytorch_model.bin").tensors)
+    content = json.loads(index.read_text())
+    assert content["metadata"]["total_size"] == sum(tensor.nbytes for tensor in after.values())
+    for name, file in content["weight_map"].items():
+        assert name in list_tensors(converted / LM / file)
+
+
+def assert_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    assert found.keys() == expected.keys()
+    for name, tensor in found.items():
+        assert tensor.dtype == expected[name].dtype
+        assert torch.equal(tensor, expected[name])
+
+
+def test_it_answers_the_same(release_tree: Path, converted: Path, recording_file: Path) -> None:
+    samples, rate = soundfile.read(recording_file, dtype="float32", stop=24000)
+    answers = []
+    for root in map(str, (release_tree, converted)):
+        units = SpeechTokenizer.load(root, device="cpu").encode(Waveform(samples, rate))
+        prompt = Sequence.of([merge_streams(units)])
+        greedy = Sampling(greedy=True, max_new_tokens=20)
+        ids, sounds = [], []
+        for expressive in (True, False):
+            said = prompt if expressive else parse_sequence("[SPEECH][Hu1][Hu2][Hu3]")
+            sounds.append(Vocoder.load(root, expressive, device="cpu").decode(said).samples.tolist())
+            model = LanguageModel.load(root, expressive, device="cpu")
+            ids.append(model.generate(said, "same", greedy).ids)
+        answers.append((units.hubert.tolist(), units.pitch.tolist(), units.style.tolist(), ids, sounds))
+    assert answers[0] == answers[1]
+
+
+def test_it_speaks_the_tokens_of_the_original(release_tree: Path, converted: Path, tmp_path: Path) -> None:
+    expected = Checkpoint(release_tree, "").fingerprint()
+    assert Checkpoint(converted, "").fingerprint() == expected
+    shutil.copytree(converted, tmp_path / "moved")
+    assert Checkpoint(tmp_path / "moved", "").fingerprint() == expected
+
+
+@pytest.mark.parametrize("part", ["hubert", "quantizer", "pitch", "style"])
+def test_another_part_is_another_tokenizer(
+    release_tree: Path, converted: Path, tmp_path: Path, part: str
+) -> None:
+    """Whatever the record says of the files that were there before."""
+    shutil.copytree(converted, tmp_path / "changed")
+    checkpoint = Checkpoint(tmp_path / "changed", "")
+    file = read_tensors(getattr(checkpoint, part))
+    name = min(file.tensors)
+    write_tensors(file.path, file.tensors | {name: file.tensors[name] + 1}, file.config)
+    changed = checkpoint.fingerprint()
+    assert changed != Checkpoint(release_tree, "").fingerprint()
+    (tmp_path / "changed" / "converted.json").unlink()
+    assert checkpoint.fingerprint() == changed
+
+
+def test_a_broken_off_run_goes_on(release_tree: Path, converted: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    convert_until(release_tree, out, "model-00002-of-00002.safetensors")
+    there = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
+    assert there
+    (out / LM / ".tmpAbC123").touch()  # as safetensors leaves it when it is killed
+    result = convert.convert(str(release_tree), out, 5_000_000)
+    assert result.before >= len(there)
+    assert result.files + result.before == len(written(out)) - 1
+    assert {path: path.stat().st_mtime_ns for path in there} == there
+    assert written(out).keys() == written(converted).keys()
+    for path in out.rglob("*.safetensors"):  # which write their metadata in any order
+        found, expected = read_tensors(path), read_tensors(converted / path.relative_to(out))
+        assert found.config == expected.config
+        assert_equal(found.tensors, expected.tensors)
+    assert Checkpoint(out, "").fingerprint() == Checkpoint(release_tree, "").fingerprint()
+    again = convert.convert(str(release_tree), out, 5_000_000)
+    assert (again.files, again.size, again.before) == (0, 0, result.files + result.before)
+
+
+def convert_until(model: Path, out: Path, name: str) -> None:
+    """As if the process ended before a file of this name."""
+
+    def tell(message: str) -> None:
+        if message.endswith(name):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert.convert(str(model), out, 5_000_000, tell)
+    assert not (out / "converted.json").exists()
+
+
+def test_only_the_same_run_goes_on(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    convert_until(folder, out, "model-00002-of-00002.safetensors")
+    before = written(out)
+    with pytest.raises(CheckpointError, match="holds something else than this conversion"):
+        convert.convert(str(folder), out, 6_000_000)
+    os.utime(folder / "config.json", (1, 1))
+    with pytest.raises(CheckpointError, match="holds something else than this conversion"):
+        convert.convert(str(folder), out, 5_000_000)
+    assert written(out) == before
+
+
+def test_what_changes_meanwhile_is_not_called_converted(folder: Path, tmp_path: Path) -> None:
+    def tell(message: str) -> None:
+        os.utime(folder / "pytorch_model.bin", (1, 1))
+
+    with pytest.raises(CheckpointError, match="was changed while it was converted"):
+        convert.convert(str(folder), tmp_path / "out", tell=tell)
+    assert not (tmp_path / "out" / "converted.json").exists()
+
+
+def test_only_what_was_made_here_speaks_the_tokens_of_the_original(
+    release_tree: Path, converted: Path, tmp_path: Path
+) -> None:
+    """A part that somebody trained further, in a folder that is then completed."""
+    out = tmp_path / "out"
+    shutil.copytree(converted, out)
+    path = Checkpoint(out, "").pitch
+    file = read_tensors(path)
+    for tensors, config in (
+        (file.tensors | {name: tensor * 2 for name, tensor in list(file.tensors.items())[:1]}, file.config),
+        (file.tensors | {"more": torch.ones(1)}, file.config),
+        (file.tensors, file.config | {"mean": 1}),
+    ):
+        write_tensors(path, tensors, config)
+        (out / LM / "config.json").unlink()
+        with pytest.raises(
+            CheckpointError, match=r"vqvae_f0_quantizer/model\.safetensors: doesn't hold what"
+        ):
+            convert.convert(str(release_tree), out, 5_000_000)
+        assert Checkpoint(out, "").fingerprint() != Checkpoint(release_tree, "").fingerprint()
+    path.unlink()
+    convert.convert(str(release_tree), out, 5_000_000)
+    assert Checkpoint(out, "").fingerprint() == Checkpoint(release_tree, "").fingerprint()
+
+
+def test_folders_that_can_t_be_made(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="file: is a file"):
+        convert.convert(str(folder), tmp_path / "file")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    with pytest.raises(CheckpointError, match="full: holds something else"):
+        convert.convert(str(folder), tmp_path / "full")
+    for out in (folder, folder / "new"):
+        with pytest.raises(CheckpointError, match=r"lies in .*lm, which is to be converted"):
+            convert.convert(str(folder), out)
+    assert not (folder / "new").exists()
+
+
+def test_a_disk_that_is_too_small_is_said_before(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1))
+    with pytest.raises(CheckpointError, match=r"takes 0\.0 GB more, and the disk has 0\.0 GB"):
+        convert.convert(str(folder), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_safetensors_already(converted: Path, tmp_path: Path) -> None:
+    for model in ("nano", str(converted), str(converted / LM)):
+        with pytest.raises(CheckpointError, match=f"^{model}: .*nothing to convert"):
+            convert.convert(model, tmp_path / "out")
+    with pytest.raises(CheckpointError, match="no such folder"):
+        convert.convert(str(tmp_path / "missing"), tmp_path / "out")
+    with pytest.raises(CheckpointError, match="not a checkpoint folder"):
+        convert.convert(str(tmp_path), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_language_model_alone(folder: Path, tmp_path: Path) -> None:
+    torch.save({"step": 1}, folder / "optimizer.pt")
+    told: list[str] = []
+    convert.convert(str(folder), tmp_path / "out", tell=told.append)
+    assert told[0] == "left out: optimizer.pt: not the weights of a language model"
+    names = {path.name for path in folder.iterdir()} - {"optimizer.pt", "pytorch_model.bin"}
+    assert written(tmp_path / "out").keys() == names | {"model.safetensors", "converted.json"}
+    prompt = parse_sequence("[TEXT]the cat")
+    assert LanguageModel.read(tmp_path / "out", "cpu").score(prompt) == LanguageModel.read(
+        folder, "cpu"
+    ).score(prompt)
+
+
+def test_shards_of_pickles_become_others(folder: Path, tmp_path: Path) -> None:
+    tensors = read_tensors(folder / "pytorch_model.bin").tensors
+    (folder / "pytorch_model.bin").unlink()
+    names = sorted(tensors)
+    weight_map = {name: f"pytorch_model-0000{1 + place % 3}-of-00003.bin" for place, name in enumerate(names)}
+    for file in set(weight_map.values()):
+        torch.save({name: tensors[name] for name in names if weight_map[name] == file}, folder / file)
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    convert.convert(str(folder), tmp_path / "out", 5_000_000)
+    index, files = weight_files(tmp_path / "out")
+    assert (index.name, len(files)) == ("model.safetensors.index.json", 2)
+    assert not list((tmp_path / "out").glob("pytorch*"))
+    assert_equal({name: t for file in files for name, t in read_tensors(file).tensors.items()}, tensors)
+
+
+def test_tensors_that_share_memory(folder: Path, tmp_path: Path) -> None:
+    tensors = read_tensors(folder / "pytorch_model.bin").tensors
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
+    tensors["model.norm.weight"] = tensors["model.embed_tokens.weight"][3]
+    name = "model.layers.0.self_attn.o_proj.weight"
+    tensors[name] = tensors[name].T
+    torch.save(tensors, folder / "pytorch_model.bin")
+    for size in (5_000_000, 10_000_000_000):
+        out = tmp_path / str(size)
+        convert.convert(str(folder), out, size)
+        _, files = weight_files(out)
+        assert_equal({name: t for file in files for name, t in read_tensors(file).tensors.items()}, tensors)
+
+
+def test_a_part_in_torch_s_old_format(release_tree: Path, tmp_path: Path) -> None:
+    part = "speech_tokenizer/hubert_25hz/L11_quantizer_500.pt"
+    path = tmp_path / "old" / part
+    path.parent.mkdir(parents=True)
+    expected = torch.load(release_tree / part, weights_only=True)
+    shared = expected["model_weight"] | {"twice": expected["model_weight"]["0.bias"]}
+    torch.save(expected | {"model_weight": shared}, path, _use_new_zipfile_serialization=False)
+    convert.convert(str(tmp_path / "old"), tmp_path / "out")
+    after = read_tensors((tmp_path / "out" / part).with_suffix(".safetensors"))
+    assert after.config == {"model_cfg": expected["model_cfg"]}
+    assert_equal(after.tensors, shared)
+    assert "tokenizer" not in json.loads((tmp_path / "out" / "converted.json").read_text())
+
+
+def speech_tree(root: Path, content: object, name: str = "model.pt") -> Path:
+    path = root / "in" / "speech_tokenizer" / "vqvae_f0_quantizer" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, path)
+    return root / "in"
+
+
+def test_what_json_can_t_say_is_left_out_and_told(tmp_path: Path) -> None:
+    content = {"model": {"a": torch.ones(2)}, "optimizer": {"state": torch.ones(2)}, "step": 3}
+    told: list[str] = []
+    convert.convert(str(speech_tree(tmp_path, content)), tmp_path / "out", tell=told.append)
+    (file,) = (tmp_path / "out").rglob("*.safetensors")
+    assert read_tensors(file).config == {"step": 3}
+    assert "left out: model.pt: optimizer: not plain values" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"model": {"a": torch.ones(1).expand(10**12)}}, r"model\.pt: a is \(1000000000000,\)"),
+        ({"a": Path}, r"model\.pt: .*only tensors and plain values are read"),
+        ({"step": 3}, r"model\.pt: holds no named tensors"),
+        ([torch.ones(1)], r"model\.pt: expected named tensors"),
+        ({"a": torch.ones(2).to_sparse()}, r"model\.pt|model\.safetensors"),
+    ],
+)
+def test_parts_that_can_t_be_converted(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        convert.convert(str(speech_tree(tmp_path, content)), tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.safetensors"))
+
+
+def test_safetensors_beside_are_what_counts(tmp_path: Path) -> None:
+    """As they are for whatever loads the checkpoint."""
+    root = speech_tree(tmp_path, {"a": torch.zeros(2)})
+    write_tensors(root / "speech_tokenizer/vqvae_f0_quantizer/model.safetensors", {"a": torch.ones(2)})
+    speech_tree(tmp_path, {"b": torch.ones(1)}, "other.pt")
+    told: list[str] = []
+    convert.convert(str(root), tmp_path / "out", tell=told.append)
+    folder = tmp_path / "out" / "speech_tokenizer" / "vqvae_f0_quantizer"
+    assert read_tensors(folder / "model.safetensors").tensors["a"].tolist() == [1, 1]
+    assert read_tensors(folder / "other.safetensors").tensors["b"].tolist() == [1]
+    assert "left out: speech_tokenizer/vqvae_f0_quantizer/model.pt: safetensors are beside it" in told
+    speech_tree(tmp_path, {"b": torch.ones(1)}, "other.bin")
+    with pytest.raises(CheckpointError, match=r"two files would become .*other\.safetensors"):
+        convert.convert(str(root), tmp_path / "out2")
+
+
+def test_the_style_encoder_that_is_loaded_is_the_one_that_was(tmp_path: Path) -> None:
+    """Of two, `Checkpoint.style` takes the pickle."""
+    folder = tmp_path / "in" / "speech_tokenizer" / "style_encoder_w2v2"
+    write_tensors(folder / "model.safetensors", {"a": torch.zeros(1)})
+    torch.save({"a": torch.ones(1)}, folder / "pytorch_model.bin")
+    convert.convert(str(tmp_path / "in"), tmp_path / "out")
+    for root in ("in", "out"):
+        assert read_tensors(Checkpoint(tmp_path / root, "").style).tensors["a"] == 1
+
+
+def test_links_are_followed_and_hidden_files_are_not(folder: Path, tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    (root / "spiritlm_model").mkdir(parents=True)
+    (root / "spiritlm_model" / "spirit-lm-base-7b").symlink_to(folder)
+    (folder / "back").symlink_to(root)
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "x.bin").touch()
+    (root / ".gitattributes").touch()
+    convert.convert(str(root), tmp_path / "out")
+    names = written(tmp_path / "out").keys()
+    assert f"{LM}/model.safetensors" in names
+    assert not [name for name in names if "back" in name or "/." in f"/{name}"]
+
+
+@given(st.lists(st.integers(0, 20), max_size=30), st.integers(1, 30))
+def test_shards_hold_all_in_order_and_no_more_than_fits(sizes: list[int], most: int) -> None:
+    shards = plan_shards(sizes, most)
+    assert [place for shard in shards for place in shard] == list(range(len(sizes)))
+    totals = [sum(sizes[place] for place in shard) for shard in shards]
+    assert all(total <= most or len(shard) == 1 for total, shard in zip(totals, shards, strict=True))
+    assert all(total + sizes[after.start] > most for total, after in zip(totals, shards[1:], strict=False))

@@ -1,0 +1,106 @@
+"""Which device holds which layers."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.network import load_network
+from spiritlm_cli.language.placement import find_devices, layer_counts, place_layers
+from spiritlm_cli.tokens.reader import parse_sequence
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    ("layers", "free", "ends", "counts"),
+    [
+        ([1] * 32, [24], (1, 1), [32]),
+        ([1] * 32, [24, 24], (0, 0), [16, 16]),
+        ([1] * 10, [5, 5, 5, 5], (0, 0), [2, 3, 2, 3]),
+        ([1] * 32, [24, 8], (0, 0), [24, 8]),
+        ([1] * 32, [8, 24], (0, 0), [8, 24]),
+        # what stands at the ends takes its part
+        ([1] * 32, [24, 24], (8, 0), [12, 20]),
+        ([1] * 32, [24, 24], (0, 8), [20, 12]),
+        ([1] * 32, [0, 24, 0], (1, 1), [0, 32, 0]),
+        ([1, 1, 1, 9], [10, 10], (0, 0), [3, 1]),
+        # one that was told nothing of its memory
+        ([1] * 4, [0, 0], (0, 0), [0, 4]),
+        ([], [1, 1], (1, 1), [0, 0]),
+        # LLaMA 7B in bfloat16 on two GPUs, of which one shows a desktop
+        ([404_766_720] * 32, [22 * GB, 25 * GB], (262_144_000, 262_152_192), [15, 17]),
+    ],
+)
+def test_layers_are_in_proportion_to_free_memory(
+    layers: list[int], free: list[int], ends: tuple[int, int], counts: list[int]
+) -> None:
+    assert layer_counts(layers, free, *ends) == counts
+
+
+@given(
+    st.lists(st.integers(1, 100), min_size=1, max_size=40),
+    st.lists(st.integers(1, 1000), min_size=1, max_size=6),
+    st.integers(0, 100),
+    st.integers(0, 100),
+)
+def test_each_device_has_its_share_up_to_the_layers_at_its_borders(
+    layers: list[int], free: list[int], first: int, last: int
+) -> None:
+    counts = layer_counts(layers, free, first, last)
+    assert sum(counts) == len(layers)
+    total = first + sum(layers) + last
+    # a layer crosses a border by half of itself at most; the ends go where they must
+    slack = max(layers) / 2 + max(first, last)
+    done, share = first, 0.0
+    for place in range(len(counts) - 1):
+        done += sum(layers[sum(counts[:place]) : sum(counts[: place + 1])])
+        share += total * free[place] / sum(free)
+        assert abs(done - share) <= slack + 1e-6
+
+
+def test_modules_go_to_their_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    with torch.device("meta"):
+        layers = [nn.Linear(1000, 1000, bias=False) for _ in range(6)]
+        ends = [nn.Linear(1000, 1000, bias=False)]
+    one, two = torch.device("cuda", 0), torch.device("cuda", 1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (GB if device == one else 3 * GB, 4 * GB))
+    assert place_layers(layers, ends, ends, [one, two]) == [one] + [two] * 5
+    assert place_layers(layers, ends, ends, [two, one]) == [two] * 5 + [one]
+    assert place_layers(layers, ends, ends, [one]) == [one] * 6
+    # what a host has free is not asked
+    cpu, other = torch.device("cpu"), torch.device("meta")
+    assert place_layers(layers, ends, ends, [cpu, other]) == [cpu] * 3 + [other] * 3
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**6, GB))
+    with pytest.raises(SpiritLMError, match=r"takes 0\.0 GB; 2 GPUs have 0\.0 GB free"):
+        place_layers(layers, ends, ends, [one, two])
+
+
+def test_which_devices_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    assert find_devices("cpu", "auto") == find_devices("cpu") == [cpu]
+    with pytest.raises(SpiritLMError, match="device nonsense can't be used"):
+        find_devices("nonsense", "auto")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch, "empty", lambda size, device: SimpleNamespace(device=torch.device(device)))
+    assert find_devices("auto") == [torch.device("cuda")]
+    assert find_devices("auto", "auto") == [torch.device("cuda", number) for number in range(3)]
+    assert find_devices("cuda", "auto") == find_devices("auto", "auto")
+    assert find_devices("cuda:1", "auto") == [torch.device("cuda", 1)]
+
+
+def test_a_model_over_two_devices_answers_the_same(release_tree: Path) -> None:
+    prompt = parse_sequence("[SPEECH][St3][Pi8][Hu365][Hu186]")
+    folder = release_tree / "spiritlm_model" / "spirit-lm-expressive-7b"
+    one = LanguageModel.read(folder, "cpu", device_map="auto")
+    network = load_network(folder, [torch.device("cpu")] * 2, torch.float32)
+    two = LanguageModel(network, one.vocabulary)
+    assert two.generate(prompt) == one.generate(prompt)
+    assert two.score(prompt) == one.score(prompt)
