@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -71,10 +71,9 @@ class LineWriter:
 
     def write(self, line: "Line") -> None:
         """Raises TokenError for what the format can't hold."""
-        from spiritlm_cli.tokens.sequence import Line
         from spiritlm_cli.tokens.writer import format_line
 
-        self.write_text(format_line(Line(line.sequence, self._chosen(line.id))))
+        self.write_text(format_line(replace(line, id=self._chosen(line.id))))
 
     def write_value(self, id: str | None, value: str) -> None:  # noqa: A002
         """A line that holds something else than tokens."""

@@ -65,11 +65,9 @@ class EncodedPrompt:
         """Itself. Raises TokenError where with one token more it is longer than the context."""
         if len(self) < context:
             return self
-        advice = ""
-        if self.examples:
-            fitting = sum(len(self.without(place)) < context for place in range(1, len(self.examples) + 1))
-            of = len(self.examples)
-            advice = f"; {fitting} of its {of} examples would fit" if len(self.ids) < context else ""
+        count = len(self.examples)
+        fitting = [count - place for place in range(1, count + 1) if len(self.without(place)) < context]
+        advice = f"; {fitting[0]} of its {count} examples would fit" if fitting else ""
         raise TokenError(
             f"the prompt has {len(self)} tokens; with what is to follow, it must fit into the model's context of "
             f"{context}{advice}"

@@ -1,8 +1,15 @@
 import math
+import os
+import subprocess
+import sys
 
 import pytest
+import torch
 
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.speech.vocoder import Vocoder
+from spiritlm_cli.tokens.reader import parse_line, parse_sequence
+from spiritlm_cli.tokens.units import Kind
 
 GREEDY = ("--greedy", "--max-new-tokens", "4")
 PROMPT = "[TEXT]The old man"
@@ -26,7 +33,7 @@ def test_what_comes_out_can_be_chosen(spiritlm, model, to, marker):
 def test_echo_puts_the_prompt_first(spiritlm, model):
     added = spiritlm("generate", *model, *GREEDY, "--prompt", PROMPT).stdout
     both = spiritlm("generate", *model, *GREEDY, "--echo", "--prompt", PROMPT).stdout
-    assert both == PROMPT + added.removeprefix("[TEXT]")
+    assert both == PROMPT + added, "the marker, repeated, shows where it begins"
 
 
 def test_the_seed_decides_and_lines_beside_do_not(spiritlm, model):
@@ -123,3 +130,159 @@ def test_tokens_of_another_tokenizer_are_refused(spiritlm, model):
     result = spiritlm("generate", *model, stdin="#spiritlm 1 model=x tokenizer=0\n[Hu1]\n")
     assert result.exit_code == 1
     assert result.stderr.startswith("spiritlm: stdin: these are tokens of x")
+
+
+def test_a_bare_marker_opens_the_span(spiritlm, model):
+    opened = spiritlm("generate", *model, *GREEDY, "--prompt", f"{PROMPT}[SPEECH]").stdout
+    assert opened == spiritlm("generate", *model, *GREEDY, "--prompt", PROMPT, "--to", "speech").stdout
+    assert spiritlm("generate", *model, *GREEDY, "--prompt", "[TEXT]").stdout.startswith("[TEXT]")
+
+
+def test_echo_shows_where_the_continuation_begins(spiritlm, model):
+    arguments = ("generate", *model, *GREEDY, "--echo")
+    (spoken,) = spiritlm(*arguments, "--prompt", "[Hu1][Hu2]").stdout.splitlines()
+    assert spoken.startswith("[SPEECH][Hu1][Hu2][SPEECH][")
+    assert parse_line(spoken).split()[0] == parse_sequence("[Hu1][Hu2]")
+    (other,) = spiritlm(*arguments, "--prompt", PROMPT, "--to", "speech").stdout.splitlines()
+    assert other.startswith(f"{PROMPT}[SPEECH][")
+    assert parse_line(other).split()[0] == parse_sequence(PROMPT)
+    # what was echoed can be gone on with
+    assert spiritlm("generate", *model, *GREEDY, "--prompt", spoken).exit_code == 0
+
+
+@pytest.mark.parametrize("echo", [(), ("--echo",)])
+def test_a_stream_is_what_comes_without(spiritlm, model, echo):
+    lines = f"a\t{PROMPT}\n[Hu1]\nb\t[Hu501]\nc\t[TEXT]the cat[SPEECH]\n"
+    arguments = ("generate", *model, "--max-new-tokens", "12", "--seed", "3", "--on-error", "skip", *echo)
+    whole = spiritlm(*arguments, stdin=lines)
+    streamed = spiritlm(*arguments, "--stream", stdin=lines)
+    assert whole.exit_code == streamed.exit_code == 1
+    assert streamed.stdout == whole.stdout
+    assert streamed.stderr == whole.stderr
+    samples = (*arguments, "--num-samples", "2", "--to", "speech")
+    assert spiritlm(*samples, "--stream", stdin=lines).stdout == spiritlm(*samples, stdin=lines).stdout
+
+
+def test_tokens_are_streamed_as_they_are_made(model, tmp_path):
+    """The first is there while the last is not made: that would take the model some minutes."""
+    command = [sys.executable, "-m", "spiritlm_cli.commands.main", "generate", *map(str, model), "--stream"]
+    command += ["--prompt", "a\t[Hu1]", "--min-seconds", "3000", "--max-new-tokens", "4000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        found = b""
+        while found.count(b"[") < 3:
+            found += os.read(process.stdout.fileno(), 100)
+        assert found.startswith(b"a\t[SPEECH][")
+        assert b"\n" not in found
+        process.kill()
+
+
+def test_stop_and_sentence(spiritlm):
+    # nano: what it says has words in it
+    arguments = ("generate", "--prompt", "[TEXT]Once upon a time", "--seed", "1")
+    whole = spiritlm(*arguments).stdout.removeprefix("[TEXT]").rstrip("\n")
+    first, _, _ = whole.partition(".")
+    assert first != whole
+    assert spiritlm(*arguments, "--sentence").stdout == f"[TEXT]{first}.\n"
+    assert spiritlm(*arguments, "--stop", "~~~", "--stop", ".").stdout == f"[TEXT]{first}\n"
+
+
+def test_seconds_of_speech(spiritlm):
+    arguments = (
+        "generate",
+        "--prompt",
+        "[TEXT]Once upon a time[SPEECH]",
+        "--max-new-tokens",
+        "400",
+        "--seed",
+        "1",
+    )
+    result = spiritlm(*arguments, "--min-seconds", "1.5", "--max-seconds", "2")
+    timing = Vocoder.load("nano").timing
+    units = [
+        unit.id for unit in parse_sequence(result.stdout[:-1]).speech[0].units if unit.kind is Kind.HUBERT
+    ]
+    assert 1.5 <= timing.frames(torch.tensor(units)).sum().item() * timing.frame <= 2
+
+
+def test_a_prompt_that_is_too_long(spiritlm, model):
+    lines = f"a\t{PROMPT}\nb\t{'[Hu5]' * 5000}\nc\t{PROMPT}\n"
+    refused = spiritlm("generate", *model, *GREEDY, "--on-error", "skip", stdin=lines)
+    assert refused.exit_code == 1
+    assert refused.stdout.splitlines()[1] == "b\t"
+    assert "b: line 2: the prompt has 5002 tokens" in refused.stderr
+    cut = spiritlm("generate", *model, *GREEDY, "--overflow", "cut", stdin=lines)
+    assert cut.exit_code == 0
+    assert cut.stdout.splitlines()[1].startswith("b\t[SPEECH]")
+    assert cut.stdout.splitlines()[::2] == refused.stdout.splitlines()[::2]
+    assert cut.stderr == "spiritlm: b: line 2: the prompt is too long; its first 910 tokens are left out\n"
+    streamed = spiritlm("generate", *model, *GREEDY, "--overflow", "cut", "--stream", stdin=lines)
+    assert (streamed.stdout, streamed.stderr) == (cut.stdout, cut.stderr)
+
+
+@pytest.fixture
+def examples(tmp_path):
+    path = tmp_path / "examples.txt"
+    path.write_text("".join(f"{n}\t[SPEECH][Hu{n}][Hu9][TEXT]word {n}\n" for n in range(4)))
+    return path
+
+
+def test_a_task_by_example(spiritlm, model, examples):
+    arguments = ("generate", *model, "--task", "asr", "--max-new-tokens", "5")
+    question = "q\t[SPEECH][Hu7][Hu8]\n"
+    result = spiritlm(*arguments, "--examples", examples, stdin=question)
+    assert result.exit_code == 0, result.stderr
+    prompt = "".join(f"[SPEECH][Hu{n}][Hu9][TEXT] <START Transcript> word {n} <END>" for n in range(4))
+    by_hand = spiritlm(
+        "generate", *model, "--greedy", "--max-new-tokens", "5",
+        stdin=f"q\t{prompt}[SPEECH][Hu7][Hu8][TEXT] <START Transcript>\n",
+    )  # fmt: skip
+    words = by_hand.stdout.removeprefix("q\t[TEXT]").split()
+    assert result.stdout == f"q\t[TEXT]{' '.join(words)}\n"
+    two = spiritlm(
+        *arguments, "--examples", examples, "--shots", "2", "--shuffle", "--seed", "1", stdin=question
+    )
+    assert two.exit_code == 0
+    assert spiritlm(*arguments, "--shots", "0", stdin=question).exit_code == 0
+    spoken = spiritlm(
+        "generate", "--task", "tts", "--shots", "1", "--examples", examples, "--prompt", "hello"
+    )
+    assert spoken.stdout.startswith("[SPEECH]")
+
+
+def test_what_is_wrong_with_examples(spiritlm, model, examples):
+    task = ("generate", *model, "--task", "asr")
+    question = "[Hu7][Hu8]\n"
+    few = spiritlm(*task, "--examples", examples, "--shots", "5", stdin=question)
+    assert (few.exit_code, few.stdout) == (1, "")
+    assert few.stderr == f"spiritlm: {examples}: 4 examples, not the 5 of --shots\n"
+    examples.write_text("[SPEECH][Hu1][TEXT]a\n[SPEECH][Hu1]\n")
+    half = spiritlm(*task, "--examples", examples, stdin=question)
+    assert f"{examples}: line 2: the task asr is about text, and this line has none" in half.stderr
+    text = spiritlm(*task, "--shots", "0", stdin="[TEXT]a\n")
+    assert text.stderr == "spiritlm: line 1: the task asr is about speech, and this line has none\n"
+    unknown = spiritlm("generate", *model, "--task", "asrr", "--shots", "0", stdin=question)
+    assert (unknown.exit_code, unknown.stderr) == (1, "spiritlm: asrr: missing\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--prompt", "a", "x.txt"), ("--score", "--stream"), ("--score", "--echo"), ("--shots", "3"),
+        ("--task", "asr"), ("--task", "asr", "--shots", "0", "--to", "text"), ("--examples", "x"),
+        ("--to", "text", "--min-seconds", "3"), ("--min-seconds", "3", "--max-seconds", "2"), ("--stop", ""),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_go_together(spiritlm, model, arguments):
+    result = spiritlm("generate", *model, *arguments, stdin="")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_the_header_is_repeated_and_checked_in_examples_too(spiritlm, model, release_tree, examples):
+    header = f"#spiritlm 1 model=x tokenizer={find_checkpoint(str(release_tree)).fingerprint()}\n"
+    assert spiritlm("generate", *model, *GREEDY, stdin=f"{header}[Hu1]\n").stdout.startswith("#spiritlm 1 ")
+    examples.write_text("#spiritlm 1 model=x tokenizer=0\n" + examples.read_text())
+    result = spiritlm("generate", *model, "--task", "asr", "--examples", examples, stdin="[Hu1]\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "these are tokens of x" in result.stderr

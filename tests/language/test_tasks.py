@@ -1,0 +1,155 @@
+"""Prompts by example and what becomes of answers, for each of the tasks that come with the package."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.errors import CheckpointError, TokenError
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.prompt import Prompt
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.tasks import NAMES, Task
+from spiritlm_cli.tokens.reader import parse_line, parse_sequence
+from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.tokens.writer import format_sequence
+
+SPOKEN = SpeechSpan((Unit(Kind.STYLE, 1), Unit(Kind.HUBERT, 90), Unit(Kind.HUBERT, 91)))
+EXAMPLES = [
+    parse_line("a\t[SPEECH][Hu1][Hu2][TEXT] the cat "),
+    parse_line("b\t[TEXT]a dog[SPEECH][Hu3]"),
+    parse_line(r"c\t[SPEECH][Hu4][TEXT]{text} \[x]".replace(r"\t", "\t")),
+]
+QUESTION = parse_line("q\t[SPEECH][Hu7][Hu8]")
+
+
+def hear(path: Path) -> SpeechSpan:
+    assert path.is_file()
+    return SPOKEN
+
+
+def test_there_are_the_papers_tasks() -> None:
+    assert NAMES == ("asr", "continue", "intent", "tts")
+
+
+def shown(prompt: Prompt) -> list[str]:
+    return [*map(format_sequence, prompt.examples), format_sequence(prompt.line.sequence)]
+
+
+def test_speech_to_text() -> None:
+    task = Task.load("asr", hear)
+    prompt = task.prompt(QUESTION, EXAMPLES)
+    assert shown(prompt) == [
+        "[SPEECH][Hu1][Hu2][TEXT] <START Transcript> the cat <END>",
+        "[SPEECH][Hu3][TEXT] <START Transcript> a dog <END>",
+        r"[SPEECH][Hu4][TEXT] <START Transcript> {text} \[x] <END>",
+        "[SPEECH][Hu7][Hu8][TEXT] <START Transcript>",
+    ]
+    assert (task.to, prompt.line.id, prompt.ends_in) == ("text", "q", "text")
+    sampling = task.sampling(Sampling(stop=("~",)))
+    assert (sampling.stop, sampling.stop_units, sampling.one_span) == (("~", "<END>"), (), True)
+    with pytest.raises(TokenError, match="asr is about speech"):
+        task.prompt(parse_line("[TEXT]no sound"))
+
+
+def test_text_to_speech_has_a_spoken_stop() -> None:
+    task = Task.load("tts", hear)
+    prompt = task.prompt(parse_line("[TEXT]hello \n you"), EXAMPLES[:1])
+    assert shown(prompt) == [
+        "[TEXT]the cat stop[SPEECH][Hu1][Hu2][St1][Hu90][Hu91]",
+        "[TEXT]hello you stop",
+    ]
+    assert prompt.ends_in == "speech"
+    sampling = task.sampling(Sampling())
+    assert (sampling.stop, sampling.stop_units, sampling.one_span) == ((), (90, 91), True)
+    with pytest.raises(TokenError, match="tts is about text"):
+        task.prompt(QUESTION)
+
+
+def test_intent_and_continuation() -> None:
+    task = Task.load("intent", hear)
+    assert shown(task.prompt(QUESTION, EXAMPLES[:1])) == [
+        "[SPEECH][Hu1][Hu2][TEXT] A:the cat", "[SPEECH][Hu7][Hu8][TEXT] A:"
+    ]  # fmt: skip
+    task = Task.load("continue", hear)
+    assert task.to == "same"
+    assert shown(task.prompt(QUESTION, EXAMPLES[:1])) == [
+        "[SPEECH][Hu1][Hu2][TEXT] the cat ",
+        "[SPEECH][Hu7][Hu8]",
+    ]
+
+
+def test_examples_are_the_first_or_drawn_and_never_the_question() -> None:
+    task = Task.load("asr", hear)
+    assert task.choose(EXAMPLES, 2, QUESTION) == EXAMPLES[:2]
+    assert task.choose(EXAMPLES, 2, EXAMPLES[0]) == EXAMPLES[1:]
+    assert task.choose(EXAMPLES, 0, QUESTION) == []
+    drawn = {
+        tuple(line.id for line in task.choose(EXAMPLES, 2, QUESTION, random.Random(n))) for n in range(40)
+    }
+    assert len(drawn) == 6
+    with pytest.raises(TokenError, match="2 examples for a prompt of 3"):
+        task.choose(EXAMPLES, 3, EXAMPLES[1])
+
+
+@pytest.mark.parametrize("text", ["", " ", " a  b\n", "a", "  \t a b  c "])
+def test_answers_are_cleaned_in_one_piece_or_many(text: str) -> None:
+    task = Task.load("asr", hear)
+    whole = Sequence.of(task.cleaned([TextSpan(text)]))
+    assert whole.text == " ".join(text.split())
+    assert Sequence.of(task.cleaned(TextSpan(character) for character in text)) == whole
+    speech = [SPOKEN]
+    assert list(Task.load("tts", hear).cleaned(speech)) == speech
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("example: a\nquestion: b\nto: text\nshot: 3", "unknown key 'shot'"),
+        ("example: a\nto: text", "missing key 'question'"),
+        ("example: '{sound}'\nquestion: b\nto: text", "{sound} is neither"),
+        ("example: a\nquestion: b\nto: song", "to must be"),
+        ("example: a\nquestion: b\nto: text\nend: ['']", "empty"),
+        ("example: a\nquestion: b\nto: text\nsounds: {text: a.wav}", "no sound can be called"),
+        ("- a", "expected an object"),
+    ],
+)
+def test_a_template_of_ones_own_and_its_faults(tmp_path: Path, content: str, reason: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(CheckpointError, match=r"mine\.yaml") as caught:
+        Task.load(str(path), hear)
+    assert reason in str(caught.value)
+    path.write_text(
+        "example: 'Q: {text} A: yes. '\nquestion: 'Q: {text} A:'\nto: text\nend: ['.']\nshots: 1\n"
+    )
+    task = Task.load(str(path), hear)
+    assert shown(task.prompt(EXAMPLES[0], EXAMPLES[1:2])) == [
+        "[TEXT]Q: a dog A: yes. ",
+        "[TEXT]Q: the cat A:",
+    ]
+
+
+def test_examples_have_markers_of_their_own_and_go_first_where_there_is_no_room(
+    models: dict[str, LanguageModel],
+) -> None:
+    model = models["spirit-lm-expressive-7b"]
+    vocabulary = model.vocabulary
+    one, two = parse_sequence("[TEXT]a b"), parse_sequence("[TEXT]" + "so " * 1000)
+    prompt = Prompt(Line(one), (two, one))
+    ids = vocabulary.encode(one)[1:]
+    begun = model.begin(Prompt(Line(one), (one, one)))
+    assert begun.tokens == [vocabulary.start, *ids, *ids, *ids]
+    many = Prompt(Line(one), (two,) * 9)
+    length = len(vocabulary.encode(two)) - 1
+    fitting = (model.context - 1 - len(ids) - 1) // length
+    assert fitting < 9
+    with pytest.raises(
+        TokenError, match=rf"{9 * length + len(ids) + 1} tokens.*{fitting} of its 9 examples would fit"
+    ):
+        model.begin(many)
+    cut = model.begin(many, overflow="cut", sampling=Sampling(max_new_tokens=1))
+    assert len(cut.tokens) == 1 + fitting * length + len(ids)
+    assert cut.cut == (9 - fitting) * length
+    assert model.begin(prompt, overflow="cut").tokens == model.begin(prompt).tokens
