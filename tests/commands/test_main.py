@@ -8,7 +8,7 @@ import pytest
 import spiritlm_cli
 
 SPIRITLM = [sys.executable, "-m", "spiritlm_cli.commands.main"]
-COMMANDS = ("tokenize", "interleave", "generate", "decode", "bench", "evaluate", "train")
+COMMANDS = ("tokenize", "align", "interleave", "generate", "decode", "bench", "evaluate", "train", "models")
 
 
 def test_version(spiritlm):
