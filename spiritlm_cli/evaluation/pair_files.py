@@ -10,13 +10,14 @@ import numpy as np
 from spiritlm_cli.errors import ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Group, Pair
 from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence
 
 
 def read_pairs(path: Path | str) -> Iterator[Pair | BadPair]:
     """The pairs of a TSV, one after another, and the rows that can't be used.
 
     Its first line names the columns: good and bad, each a token line or plain text; and where they apply id (by
-    default the line's number), type (a group), and given (a context; not handled yet: a row that has one is bad).
+    default the line's number), type (a group), and given (a token line or text that both follow, which is not scored).
     Others are passed over. Raises ManifestError where the file can't be read, or lacks a column.
     """
     path = Path(path)
@@ -31,16 +32,13 @@ def read_pairs(path: Path | str) -> Iterator[Pair | BadPair]:
             if name in seen:
                 raise ManifestError(f"{source}: id {name!r} was there before; each pair needs its own")
             seen.add(name)
-            if row.cells.get("given"):
-                raise ManifestError(
-                    f"{source}: given: to score only what follows a context is not handled yet"
-                )
             good, bad = (_side(path, number, row, side) for side in ("good", "bad"))
+            given = _parsed(path, number, row, "given") if row.cells.get("given") else None
         except SpiritLMError as error:
             yield BadPair(name, source, error)
         else:
             groups = (Group("type", row.cells["type"]),) if row.cells.get("type") else ()
-            yield Pair(name, source, (good,), (bad,), groups)
+            yield Pair(name, source, (good,), (bad,), groups, given=given)
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,14 @@ def _kind(delimiter: str) -> str:
 
 
 def _side(path: Path, number: str, row: TableRow, side: str) -> Candidate:
+    return Candidate(side, f"{path}: line {number}: {side}", _parsed(path, number, row, side))
+
+
+def _parsed(path: Path, number: str, row: TableRow, column: str) -> Sequence:
     try:
-        sequence = parse_sequence(row.cells[side], int(number), row.columns[side])
+        sequence = parse_sequence(row.cells[column], int(number), row.columns[column])
     except TokenError as error:
         raise TokenError(f"{path}: {error}") from None
     if not sequence.spans:
-        raise ManifestError(f"{path}: line {number}: {side} is empty")
-    return Candidate(side, f"{path}: line {number}: {side}", sequence)
+        raise ManifestError(f"{path}: line {number}: {column} is empty")
+    return sequence

@@ -25,9 +25,14 @@ class Scorer(Protocol):
     """What says how likely sequences are: a `LanguageModel`."""
 
     def score_each(
-        self, items: Iterable[T], sequence: Callable[[T], Sequence]
+        self,
+        items: Iterable[T],
+        sequence: Callable[[T], Sequence],
+        given: Callable[[T], Sequence | None] | None = None,
     ) -> Iterable[tuple[T, Callable[[], Score]]]:
         """Items in order, each with what gives the score of its sequence, to be called before the next is taken.
+
+        given: what the sequence follows, of which nothing is counted.
 
         That raises SpiritLMError where the item can't be used, such as what `sequence` raised.
         """
@@ -56,7 +61,8 @@ class Pair:
     """Two candidates, of which `good` should be the likelier; where a side has several, each meets each of the other.
 
     source: file and line, for errors. item: what it is a reading of: the readings (voices) of one item in a set
-    (dev, test) are averaged before the items are. By default it is an item of its own.
+    (dev, test) are averaged before the items are. By default it is an item of its own. given: what all candidates
+    follow, and what is not scored.
     """
 
     id: str
@@ -67,6 +73,7 @@ class Pair:
     item: str | None = None
     voice: str | None = None
     set: str | None = None
+    given: Sequence | None = None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -281,7 +288,7 @@ def _heard(
 
 def _scored(scorer: Scorer, pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, Score | SpiritLMError]]:
     """The pieces in order, each with its score, or why it has none."""
-    for piece, score in scorer.score_each(pieces, _sequence):
+    for piece, score in scorer.score_each(pieces, _sequence, _given):
         try:
             found = score()
             if math.isnan(found.log_likelihood):
@@ -297,6 +304,10 @@ def _sequence(piece: _Piece) -> Sequence:
         raise piece.content
     assert isinstance(piece.content, Sequence)
     return piece.content
+
+
+def _given(piece: _Piece) -> Sequence | None:
+    return piece.entry.given if isinstance(piece.entry, Pair) else None
 
 
 def _won(good: float, bad: float) -> float:

@@ -22,7 +22,10 @@ class Letters:
     """Each letter is a token: an `a` costs 1, any other 2; nothing with `!` can be scored."""
 
     def score_each(
-        self, items: Iterable[T], sequence: Callable[[T], Sequence]
+        self,
+        items: Iterable[T],
+        sequence: Callable[[T], Sequence],
+        given: Callable[[T], Sequence | None] | None = None,
     ) -> Iterator[tuple[T, Callable[[], Score]]]:
         def score(item: T) -> Score:
             text = sequence(item).text
@@ -102,9 +105,12 @@ def test_bad_ones_at_the_start_come_before_any_work() -> None:
 def test_a_likelihood_that_is_no_number_is_an_error() -> None:
     class Overflown(Letters):
         def score_each(
-            self, items: Iterable[T], sequence: Callable[[T], Sequence]
+            self,
+            items: Iterable[T],
+            sequence: Callable[[T], Sequence],
+            given: Callable[[T], Sequence | None] | None = None,
         ) -> Iterator[tuple[T, Callable[[], Score]]]:
-            for item, _ in super().score_each(items, sequence):
+            for item, _ in super().score_each(items, sequence, given):
                 yield item, lambda: Score(float("nan"), 1)
 
     (scored,) = PairTask(Overflown()).score_each([pair("a", "b")])
@@ -180,11 +186,14 @@ def test_rows_of_a_tsv(tmp_path: Path) -> None:
         "p4\ta\t\t\t\t",
         "p5\ta\tb",
         "p1\ta\tb\t\t\t",
-        "p7\ta\tb\t\t[TEXT]before\t",
+        "p7\ta\tb\t\t[TEXT]before[Hu+1]\t",
+        "p8\ta\tb\t\t[TEXT]before\t",
     ]
     path.write_text("\n".join(lines) + "\n")
-    first, second, *bad = read_pairs(path)
+    first, second, *bad, last = read_pairs(path)
+    assert isinstance(last, Pair)
     assert isinstance(first, Pair)
+    assert (first.given, last.given) == (None, Sequence.of([TextSpan("before")]))
     assert isinstance(second, Pair)
     assert (first.id, first.groups) == ("p1", (Group("type", "mixed"),))
     assert first.good[0].content == Sequence.of([TextSpan('The "cat')])
@@ -198,7 +207,7 @@ def test_rows_of_a_tsv(tmp_path: Path) -> None:
         f"{path}: line 5: bad is empty",
         f"{path}: line 6: 3 columns, but line 1 names 6",
         f"{path}: line 7: id 'p1' was there before",
-        f"{path}: line 8: given: to score only what follows a context is not handled yet",
+        f"{path}: line 8, column 18: '[Hu+1]' is not a unit",
     ]
     for entry, text in zip(bad, wanted, strict=True):
         assert isinstance(entry, BadPair)
@@ -239,6 +248,9 @@ def test_on_a_language_model(release_tree: Path) -> None:
     (found,) = compared(pair("the cat", "cat the cat"), scorer=lm)
     assert found.good == (lm.score(Sequence.of([TextSpan("the cat")])),)
     assert found.by_mean == float(found.good[0].mean > found.bad[0].mean)
+    given = Sequence.of([TextSpan("the cat")])
+    (found,) = compared(pair(" sat", " sits", given=given), scorer=lm)
+    assert found.good == (lm.score(Sequence.of([TextSpan(" sat")]), given),)
     # what doesn't fit into the context is that pair's error
     scored = list(PairTask(lm).score_each([pair("a", "the cat " * 4000), pair("a", "a")]))
     with pytest.raises(TokenError, match="context"):
