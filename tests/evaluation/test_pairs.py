@@ -207,7 +207,8 @@ def test_rows_of_a_tsv(tmp_path: Path) -> None:
         f"{path}: line 5: bad is empty",
         f"{path}: line 6: 3 columns, but line 1 names 6",
         f"{path}: line 7: id 'p1' was there before",
-        f"{path}: line 8, column 18: '[Hu+1]' is not a unit",
+        # the cell begins at column 12
+        f"{path}: line 8, column 21: '[Hu+1]' is not a unit",
     ]
     for entry, text in zip(bad, wanted, strict=True):
         assert isinstance(entry, BadPair)
