@@ -13,8 +13,8 @@ from spiritlm_cli.errors import TokenError
 
 if TYPE_CHECKING:
     from spiritlm_cli.language.continuation import Generation
+    from spiritlm_cli.language.engine import Engine, Overflow
     from spiritlm_cli.language.grammar import To
-    from spiritlm_cli.language.model import LanguageModel, Overflow
     from spiritlm_cli.language.prompt import Prompt
     from spiritlm_cli.language.sampling import Sampling
     from spiritlm_cli.tokens.sequence import Line, Span
@@ -28,7 +28,7 @@ class Continuing:
     echo: write the line too.
     """
 
-    lm: "LanguageModel"
+    lm: "Engine"
     prompt: "Callable[[InputLine], Prompt]"
     cleaned: "Callable[[Iterable[Span]], Iterable[Span]]"
     to: "To"
@@ -77,9 +77,7 @@ class Continuing:
                 _tell_cut(line, begun.cut)
             pieces = self.cleaned(self.lm.grow(begun))
             writer.begin(name)
-            for text in format_pieces(
-                pieces, line.sequence if self.echo else None, one_span=self.to != "any"
-            ):
+            for text in format_pieces(pieces, line.sequence if self.echo else None):
                 writer.write_part(text)
             writer.write_text("")
         return True

@@ -2,20 +2,17 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from spiritlm_cli.commands import options
 from spiritlm_cli.commands.failures import Failures
-from spiritlm_cli.commands.lines import InputLine, one_line, read_input
+from spiritlm_cli.commands.lines import one_line, read_input
 from spiritlm_cli.commands.output import LineWriter
 from spiritlm_cli.commands.progress import Progress
 from spiritlm_cli.commands.sounds import Folder, OneFile, Recording
-from spiritlm_cli.errors import TokenError
-
-if TYPE_CHECKING:
-    from spiritlm_cli.speech.vocoder import Window
+from spiritlm_cli.commands.speaking import GrowingInput, Speaking, read_as_it_grows
 
 
 def decode(
@@ -56,6 +53,10 @@ def decode(
             help="keep: a token is 40 ms, as tokenize --keep-repeats has it; auto: if the line has repeats."
         ),
     ] = "auto",
+    start: Annotated[
+        Literal["start", "continuation"],
+        typer.Option("--from", help="continuation: without the prompt that generate --echo wrote before it."),
+    ] = "start",
     text_out: Annotated[
         Path | None,
         typer.Option("--text-out", help="Write the text of each line here.  [default: to stderr]"),
@@ -75,7 +76,8 @@ def decode(
     Examples:
       spiritlm tokenize in.wav | spiritlm decode -o out.wav
       spiritlm tokenize --ids folder/ | spiritlm decode -o sounds/ --format flac --speaker 1
-      echo '[TEXT]Once upon a time' | spiritlm generate --to speech | spiritlm decode -o - > out.wav
+      spiritlm tokenize in.wav | spiritlm generate --echo | spiritlm decode --from continuation -o out.wav
+      echo '[TEXT]Once upon a time' | spiritlm generate --to speech --stream | spiritlm decode -o - > out.wav
     """
     to_folder = output.endswith("/") or Path(output).is_dir()
     if resume and not to_folder:
@@ -99,20 +101,22 @@ def decode(
     voice = vocoder.find_speaker(speaker)
     vocoder.find_style(style)
 
-    def windows(line: InputLine) -> "list[Window]":
-        return [] if sounds.has(line.name) else vocoder.windows(line.sequence, voice, style, durations)
-
+    speaking = Speaking(vocoder, voice, style, durations, start == "continuation")
     with ExitStack() as stack:
         failures = stack.enter_context(Failures(on_error, errors))
         texts = stack.enter_context(LineWriter(text_out)) if text_out else None
         stack.enter_context(sounds)
         progress = stack.enter_context(Progress("lines"))
-        spoken = vocoder.speak_each(read_input(files or ["-"], checkpoint), windows, batch_seconds)
+        # what goes into one stream can be heard while it is written
+        lines = (read_input if to_folder else read_as_it_grows)(files or ["-"], checkpoint)
         for line, written in failures.each_of(
-            spoken, lambda line, blocks: sounds.write(progress.counted(blocks), line.name)
+            speaking.each(lines, sounds.has, batch_seconds),
+            lambda line, blocks: sounds.write(
+                progress.counted(blocks), line.name, growing=isinstance(line, GrowingInput)
+            ),
         ):
             progress.done(failed=not written)
-            text = "" if isinstance(line.content, TokenError) else " ".join(line.sequence.text.split())
+            text = speaking.text(line)
             if texts:
                 texts.write_value(line.id, text)
             elif text:

@@ -76,7 +76,7 @@ def read_input(
         with nullcontext(standard_input()) if path == "-" else Path(path).open("rb") as stream:
             for number, line in enumerate(read_lines(stream), 1):
                 if isinstance(line, Header):
-                    _check(line, checkpoint, "stdin" if path == "-" else path)
+                    check_header(line, checkpoint, "stdin" if path == "-" else path)
                     if writer and not headed:
                         writer.write_header(checkpoint)
                     headed = True
@@ -98,7 +98,8 @@ def read_prompt(text: str) -> Iterator[InputLine]:
         yield InputLine("--prompt", 1, 1, line.id, line)
 
 
-def _check(header: "Header", checkpoint: "Checkpoint", source: str) -> None:
+def check_header(header: "Header", checkpoint: "Checkpoint", source: str) -> None:
+    """Raises TokenError where the tokens that follow are another tokenizer's."""
     fingerprint = checkpoint.fingerprint()
     if header.tokenizer != fingerprint:
         raise TokenError(

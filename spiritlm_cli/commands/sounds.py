@@ -35,8 +35,11 @@ class Recording:
 
         return SoundWriter(target, self.rate or made, subtype=self.subtype, frames=frames)
 
-    def resampled(self, blocks: "Iterable[Waveform]") -> "Iterator[Waveform]":
-        """The blocks of one sound at the rate that it is written at; one at least, which may be empty."""
+    def resampled(self, blocks: "Iterable[Waveform]", growing: bool = False) -> "Iterator[Waveform]":
+        """The blocks of one sound at the rate that it is written at; one at least, which may be empty.
+
+        growing: none waits for the one after it, and what the resampler has left comes as one more at the end.
+        """
         from spiritlm_cli.audio.clip import Waveform
         from spiritlm_cli.audio.resampling import Resampler
 
@@ -44,6 +47,10 @@ class Recording:
         block = next(blocks)
         rate = self.rate or block.rate
         resampler = Resampler(block.rate, rate)
+        if growing:
+            for one in chain([block], blocks):
+                yield Waveform(resampler.feed(one.samples), rate)
+            block, blocks = Waveform(block.samples[:0], block.rate), iter(())
         for following in blocks:
             yield Waveform(resampler.feed(block.samples), rate)
             block = following
@@ -72,11 +79,11 @@ class Folder:
         """Whether an earlier run has written it."""
         return self._resume and self._path(id).is_file()
 
-    def write(self, blocks: "Iterable[Waveform]", id: str) -> bool:  # noqa: A002
+    def write(self, blocks: "Iterable[Waveform]", id: str, growing: bool = False) -> bool:  # noqa: A002
         """blocks: of one sound, one after another; True. Raises what getting them does, and AudioError for an id
         that was there before, even if only in capitals."""
         path, there = self._path(id), self.has(id)
-        blocks = self._recording.resampled(blocks)
+        blocks = self._recording.resampled(blocks, growing)
         # a line that can't be spoken takes no name from another
         first = None if there else next(blocks)
         if path.name.casefold() in self._written:
@@ -125,16 +132,20 @@ class OneFile:
         """It is always written anew."""
         return False
 
-    def write(self, blocks: "Iterable[Waveform]", id: str) -> bool:  # noqa: A002
-        """Raises what getting the blocks does, and AudioError for a second sound where one was to be written."""
-        blocks = self._recording.resampled(blocks)
-        first, second = next(blocks), next(blocks, None)
+    def write(self, blocks: "Iterable[Waveform]", id: str, growing: bool = False) -> bool:  # noqa: A002
+        """growing: each block is written before the next is made.
+
+        Raises what getting the blocks does, and AudioError for a second sound where one was to be written.
+        """
+        blocks = self._recording.resampled(blocks, growing)
+        first, second = next(blocks), None if growing else next(blocks, None)
         if self._file and not self._concat:
             raise AudioError("a second sequence for one file; use --concat, or -o FOLDER/ for a file an id")
         if self._file is None:
             target: Path | BinaryIO = sys.stdout.buffer if self._path == "-" else Path(self._path)
             # A sound of one block is announced with its length, which some players need.
-            frames = len(first.samples) if second is None and not self._concat else None
+            known = second is None and not growing and not self._concat
+            frames = len(first.samples) if known else None
             self._file = self._stack.enter_context(self._recording.writer(target, first.rate, frames))
         for block in chain([first], [second] if second else [], blocks):
             self._file.write(block.samples)

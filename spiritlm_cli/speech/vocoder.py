@@ -3,10 +3,9 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as TypingSequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,18 +15,16 @@ from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
-from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.speech.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
 from spiritlm_cli.speech.durations import Timing
+from spiritlm_cli.speech.following import Durations, Stretches, Window
 from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
 from spiritlm_cli.speech.layers import compile_parts, pack
 from spiritlm_cli.speech.weight_norm import fold
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
-from spiritlm_cli.tokens.timeline import frame_units
-from spiritlm_cli.tokens.units import FrameUnits, IntArray, Kind, Unit
 
 T = TypeVar("T")
-Durations = Literal["auto", "predict", "keep"]
 
 # What the release speaks with where its configuration doesn't say: its third voice; in base its style
 # `conv-default`, in expressive the style unit that its tokenizer hears most in read speech.
@@ -37,26 +34,6 @@ DEFAULT_STYLE_UNIT = 71
 
 # Frames that are made to sound at once, 20 s: memory does not grow with the length of a line.
 WINDOW = 500
-
-# "auto": a line has its repeats where more than this share of its phonetic units equal the one before. In
-# lines that do it is about a quarter; in lines that don't it is none, save for a slip of the language model.
-REPEATS = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """A stretch of a line as the network hears it, with what comes before and after it as far as it matters.
-
-    streams: (1, frames) of phonetic units, or (3, frames) of phonetic, pitch and style units, 25 a second; voice and
-    style: numbers, the style of a base vocoder. Of the sound, `kept` frames after the first `skipped` are the
-    stretch's.
-    """
-
-    streams: IntArray
-    voice: int
-    style: int
-    skipped: int
-    kept: int
 
 
 class Vocoder:
@@ -135,9 +112,11 @@ class Vocoder:
         speaker: int | str | None = None,
         style: int | str | None = None,
         durations: Durations = "auto",
+        after: Sequence | SpeechSpan | None = None,
     ) -> Waveform:
         """All that is speech in a line, as one sound at 16 kHz; `windows` explains the arguments and errors."""
-        return self.decode_batch([speech], speaker, style, durations)[0]
+        windows = partial(self.windows, speaker=speaker, style=style, durations=durations, after=after)
+        return self._joined(self.speak_each([speech], windows))[0]
 
     def decode_batch(
         self,
@@ -148,10 +127,11 @@ class Vocoder:
         batch_seconds: float | None = None,
     ) -> list[Waveform]:
         """The sounds of several lines, each what `decode` makes of it alone."""
-        batches = self.speak_each(
-            speech, lambda one: self.windows(one, speaker, style, durations), batch_seconds
-        )
-        return [Waveform(np.concatenate([part.samples for part in parts]), self.rate) for _, parts in batches]
+        windows = partial(self.windows, speaker=speaker, style=style, durations=durations)
+        return self._joined(self.speak_each(speech, windows, batch_seconds))
+
+    def _joined(self, spoken: Iterable[tuple[T, Iterable[Waveform]]]) -> list[Waveform]:
+        return [Waveform(np.concatenate([part.samples for part in parts]), self.rate) for _, parts in spoken]
 
     def stream(
         self,
@@ -160,10 +140,34 @@ class Vocoder:
         style: int | str | None = None,
         durations: Durations = "auto",
         window: int = WINDOW,
+        after: Sequence | SpeechSpan | None = None,
     ) -> Iterator[Waveform]:
         """The sound of a line in pieces of `window` frames of 40 ms, the same samples as all at once."""
-        for piece in self.windows(speech, speaker, style, durations, window):
+        for piece in self.windows(speech, speaker, style, durations, window, after):
             yield self.speak([piece])[0]
+
+    def follow(
+        self,
+        pieces: Iterable[Sequence | SpeechSpan],
+        speaker: int | str | None = None,
+        style: int | str | None = None,
+        durations: Durations = "auto",
+        after: Sequence | SpeechSpan | None = None,
+    ) -> Iterator[Waveform]:
+        """The sound of a line that is still growing, as `decode` makes it of the whole, in pieces as they are certain.
+
+        pieces: of the line, one after another. When one has been added, and it makes half a second or more of sound
+        certain, all of that is given (20 s at most at a time); the rest when there are no more. Durations: "auto" is
+        decided once 20 phonetic units without repeats, or as clear a number with them, have come.
+        Raises what `windows` does, when it comes to be known.
+        """
+        stretches = Stretches(self, self.find_speaker(speaker), style, durations, WINDOW, after)
+        for piece in pieces:
+            stretches.add(piece)
+            for window in stretches.certain():
+                yield self.speak([window])[0]
+        for window in stretches.finish():
+            yield self.speak([window])[0]
 
     def speak_each(
         self,
@@ -179,7 +183,6 @@ class Vocoder:
             workers=0, ahead=max(4 * budget, 4 * WINDOW * seconds),
         )  # fmt: skip
 
-    @torch.inference_mode()
     def windows(
         self,
         speech: Sequence | SpeechSpan,
@@ -187,32 +190,21 @@ class Vocoder:
         style: int | str | None = None,
         durations: Durations = "auto",
         window: int = WINDOW,
+        after: Sequence | SpeechSpan | None = None,
     ) -> list[Window]:
         """A line as stretches of `window` frames of 40 ms, which `speak` makes the line's sound of, one after another.
 
         speaker: a voice's number or name. style: base: a style's number or name; expressive: the number of a
         style unit to speak in throughout, in place of the line's own. durations: "keep" makes each phonetic
         unit a frame, "predict" as many as the duration predictor says, "auto" keeps in lines with repeats.
+        after: what the line follows, such as a prompt. Where that ends in speech, its last span is decoded together
+        with the line, and its part of the sound left out: pitch and style carry over, and there is no jump.
         Raises TokenError where there is no speech, a unit is not this model's, or pitch is missing;
         SpiritLMError where there is no such voice or style.
         """
-        voice, chosen = self.find_speaker(speaker), self.find_style(style)
-        spans = speech.speech if isinstance(speech, Sequence) else (speech,)
-        frames = self._checked([unit for span in spans for unit in span.units])
-        if self.config.expressive and style is not None:
-            frames = replace(frames, style=np.full_like(frames.hubert, chosen))
-        streams = np.stack([ids for ids in (frames.hubert, frames.pitch, frames.style) if ids is not None])
-        if not self.config.expressive:
-            streams = streams[:1]
-        if durations == "predict" or (durations == "auto" and not has_repeats(spans)):
-            streams = streams.repeat(self.timing.frames(torch.from_numpy(frames.hubert)).numpy(), axis=1)
-        margin = self.network.context
-        found = []
-        for start in range(0, streams.shape[1], window):
-            first = max(start - margin, 0)
-            seen = streams[:, first : start + window + margin]
-            found.append(Window(seen, voice, chosen, start - first, min(window, streams.shape[1] - start)))
-        return found
+        stretches = Stretches(self, self.find_speaker(speaker), style, durations, window, after)
+        stretches.add(speech)
+        return list(stretches.finish())
 
     @torch.inference_mode()
     def speak(self, windows: TypingSequence[Window]) -> list[Waveform]:
@@ -258,31 +250,6 @@ class Vocoder:
         chosen = self.default_style if style is None else style
         count = self.config.num_style_tokens if self.config.expressive else max(len(self.styles), 1)
         return _find(chosen, self.styles, count, "style")
-
-    def _checked(self, units: list[Unit]) -> FrameUnits:
-        counts = {Kind.HUBERT: self.config.num_embeddings}
-        if self.config.expressive:
-            counts |= {Kind.PITCH: self.config.num_f0_tokens, Kind.STYLE: self.config.num_style_tokens}
-        for unit in units:
-            if unit.kind in counts and unit.id >= counts[unit.kind]:
-                last = Unit(unit.kind, counts[unit.kind] - 1)
-                raise TokenError(
-                    f"{unit} is not a unit of this vocoder, which has {Unit(unit.kind, 0)} to {last}"
-                )
-        frames = frame_units(units, self.default_style)
-        if not len(frames.hubert):
-            raise TokenError(
-                "no speech to decode: no [Hu…] units; if a model ended at once, try another --seed"
-            )
-        if self.config.expressive and frames.pitch is None:
-            raise TokenError("no pitch: the expressive vocoder needs [Pi…] units, the base vocoder does not")
-        return frames
-
-
-def has_repeats(spans: Iterable[SpeechSpan]) -> bool:
-    """Whether spans were written with their repeats: many phonetic units are equal to the one before."""
-    pairs = [pair for span in spans for pair in pairwise(u.id for u in span.units if u.kind is Kind.HUBERT)]
-    return sum(one == next_one for one, next_one in pairs) > REPEATS * len(pairs)
 
 
 def _find(wanted: int | str, names: tuple[str, ...], count: int, what: str) -> int:

@@ -41,13 +41,11 @@ def format_sequence(sequence: Sequence) -> str:
     return "".join(_MARKERS[modality(span)] + _content(span) for span in sequence.spans)
 
 
-def format_pieces(
-    pieces: Iterable[Span], prompt: Sequence | None = None, one_span: bool = False
-) -> Iterator[str]:
+def format_pieces(pieces: Iterable[Span], prompt: Sequence | None = None) -> Iterator[str]:
     """A sequence that comes in pieces, as text, each as soon as it is there.
 
-    prompt: it stands before them, as `format_line` has it. There a single span after one of the other kind is known
-    when all is there; here where the pieces are said to be of one span. Raises TokenError as `format_sequence`.
+    prompt: it stands before them, and its marker is repeated after it, whatever follows: that there will be a single
+    span, which `format_line` needs no mark for, nobody knows as yet. Raises TokenError as `format_sequence`.
     """
     if prompt:
         yield format_sequence(prompt)
@@ -55,7 +53,7 @@ def format_pieces(
     for span in pieces:
         kind = modality(span)
         if kind != current:
-            if current is None and prompt is not None and not (one_span and kind != prompt.ends_in):
+            if current is None and prompt is not None:
                 yield _repeated(prompt, kind)
             yield _MARKERS[kind]
             current = kind

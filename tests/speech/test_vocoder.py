@@ -8,11 +8,11 @@ import pytest
 
 from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
-from spiritlm_cli.speech.vocoder import Vocoder, has_repeats
+from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 from spiritlm_cli.tokens.timeline import merge_streams
-from spiritlm_cli.tokens.units import Kind, Unit, Units
+from spiritlm_cli.tokens.units import Units
 
 FOLDERS = {False: "hifigan_spiritlm_base", True: "hifigan_spiritlm_expressive_w2v2"}
 # The goldens' speakers, where they are not the default.
@@ -133,17 +133,6 @@ def test_a_base_vocoder_passes_over_pitch_and_style(vocoders) -> None:
     np.testing.assert_array_equal(
         vocoders[False].decode(parse_sequence("[St500][Pi99][Hu3][Hu4]")).samples, plain
     )
-
-
-def test_repeats_by_chance_are_not_a_line_with_its_repeats() -> None:
-    def span(*ids: int) -> SpeechSpan:
-        return SpeechSpan(tuple(Unit(Kind.HUBERT, number) for number in ids))
-
-    assert has_repeats([span(1, 1, 2, 2, 3)])
-    assert not has_repeats([span(1, 2), span(2, 3)])
-    assert not has_repeats([span(*range(30), 29)])
-    assert not has_repeats([span(7)])
-    assert not has_repeats([])
 
 
 @pytest.mark.parametrize("expressive", [False, True])

@@ -71,12 +71,13 @@ def test_pieces_are_written_as_the_whole(sequence: Sequence, prompt: Sequence | 
             pieces += map(TextSpan, span.text)
         else:
             pieces += (SpeechSpan((unit,)) for unit in span.units)
-    written = "".join(format_pieces(pieces, prompt, one_span=len(sequence.spans) < 2))
-    whole = Sequence.of((*(prompt or Sequence()).spans, *sequence.spans))
-    assert written == format_line(Line(whole, prompt=prompt))
-    if prompt is not None:
-        line = parse_line("".join(format_pieces(pieces, prompt)))
+    written = "".join(format_pieces(pieces, prompt))
+    if prompt is None:
+        assert written == format_sequence(sequence)
+    else:
+        line = parse_line(written)
         assert line.split() == (prompt, sequence)
+        assert line.prompt == (prompt if written else None)
 
 
 @given(sequences)
