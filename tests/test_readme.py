@@ -14,7 +14,10 @@ import soundfile
 from spiritlm_cli.checkpoints.layout import NANO
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", *(f"docs/{name}.md" for name in ("tokenize", "align", "generate", "decode", "bench", "models")))
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("tokenize", "align", "generate", "decode", "bench", "models")),
+)
 # pages whose snippets are one after another of one session
 WALKS = ("docs/interleave.md",)
 

@@ -1,5 +1,6 @@
 """`spiritlm generate`: token lines to their continuations, or to how likely they are."""
 
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -22,7 +23,11 @@ def generate(
         typer.Option(help="What comes out; same: what the prompt ends in.  [default: same]"),
     ] = None,
     max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="The most that is added.  [default: 200, or the task's]")
+        int | None,
+        typer.Option(
+            min=1,
+            help="The most that is added.  [default: 200, or the task's; with seconds, what there is room for]",
+        ),
     ] = None,
     max_seconds: Annotated[
         float | None, typer.Option(min=0.04, help="The most speech that is added, as decode has it.")
@@ -103,6 +108,8 @@ def generate(
     device: options.Device = "auto",
     device_map: options.DeviceMap = None,
     dtype: options.Dtype = None,
+    quantize: options.Quantize = None,
+    engine: options.Engine = "torch",
 ) -> None:
     """Continue lines of tokens.
 
@@ -122,21 +129,29 @@ def generate(
         (task and shots != 0 and not examples, "needs --examples FILE (or --shots 0)", "--task"),
         (task and to, "is for the task to say", "--to"),
         (to == "text" and min_seconds, "is of speech, and --to text gives none", "--min-seconds"),
+        (engine == "vllm" and score, "gives no scores", "--engine vllm"),
+        (
+            engine == "vllm" and (quantize or device_map or device != "auto"),
+            "has its own ways of --device, --device-map and --quantize",
+            "--engine vllm",
+        ),
     ):
         if wrong:
             raise typer.BadParameter(message, param_hint=name)
 
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.commands.shots import load_shots
+    from spiritlm_cli.language.engine import Engine
     from spiritlm_cli.language.model import LanguageModel
     from spiritlm_cli.language.prompt import Prompt
     from spiritlm_cli.language.sampling import Sampling
 
     seed = options.drawn_seed(seed)
+    default = sys.maxsize if max_seconds or min_seconds else 200
     try:
         sampling = Sampling(
             temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition_penalty=repetition_penalty,
-            greedy=bool(greedy), seed=seed, max_new_tokens=max_new_tokens or 200, max_seconds=max_seconds,
+            greedy=bool(greedy), seed=seed, max_new_tokens=max_new_tokens or default, max_seconds=max_seconds,
             min_seconds=min_seconds, stop=tuple(stop or ()), sentence=sentence,
         )  # fmt: skip
     except ValueError as error:
@@ -148,12 +163,17 @@ def generate(
     )
     if solved:
         sampling = solved.sampling(sampling, max_new_tokens, greedy)
-    lm = LanguageModel.load(model, expressive, device, dtype, device_map)
+    if engine == "vllm":
+        from spiritlm_cli.language.vllm_engine import VllmEngine
+
+        lm: Engine = VllmEngine.load(model, expressive, dtype)
+    else:
+        lm = LanguageModel.load(model, expressive, device, dtype, device_map, quantize)
     with Failures(on_error, errors) as failures, LineWriter(output, ids) as writer:
         # A header is repeated before tokens; scores are none.
         repeat = None if score else writer
         lines = read_prompt(prompt) if prompt is not None else read_input(files or ["-"], checkpoint, repeat)
-        if score:
+        if score and isinstance(lm, LanguageModel):
             write_scores(lm, lines, read_input([given], checkpoint) if given else None, writer, failures)
             return
         continuing = Continuing(

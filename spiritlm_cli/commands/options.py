@@ -32,6 +32,14 @@ DeviceMap = Annotated[
     Literal["auto"] | None,
     typer.Option(help="auto: the language model's layers over all CUDA GPUs, by their free memory."),
 ]
+Quantize = Annotated[
+    Literal["int8", "int4"] | None,
+    typer.Option(help="Bits of the language model's weights, for less memory (extra: quantize)."),
+]
+Engine = Annotated[
+    Literal["torch", "vllm"],
+    typer.Option(help="What runs the language model; vLLM (extra: vllm) is for many lines on a GPU."),
+]
 SpeechDtype = Annotated[
     Literal["float32", "bf16", "fp16"],
     typer.Option(

@@ -44,7 +44,7 @@ class Continuation:
 
     tokens: ids, of both. memory: what the network keeps of those that it has seen (None: it has seen none).
     spans: what has been added, in pieces, as far as that can't change any more. reason: what ended it, if anything has.
-    cut: how many tokens of the prompt's beginning were cut off.
+    cut: how many tokens of the prompt's beginning were cut off. shared: how many of the first others have as well.
     """
 
     def __init__(
@@ -59,13 +59,14 @@ class Continuation:
         grammar: Grammar,
         clock: SpeechClock | None = None,
         cut: int = 0,
+        shared: int = 0,
     ) -> None:
         """limit: the most tokens that are added; clock: measures the speech that is, where its length matters."""
         self.tokens = list(prompt)
         self.memory: KeyValues | None = None
         self.generator = generator
         self.sampling = sampling
-        self.cut = cut
+        self.cut, self.shared = cut, shared
         self.spans: list[Span] = []
         self.reason: Reason | None = None
         self._begun, self._limit = len(prompt), limit
@@ -86,6 +87,11 @@ class Continuation:
     def added(self) -> list[int]:
         """The tokens that were added, the end not among them."""
         return self.tokens[self._begun :]
+
+    @property
+    def left(self) -> int:
+        """The most that may still be added."""
+        return self._limit - (len(self.tokens) - self._begun)
 
     def take(self, token: int) -> None:
         """Add a token that was allowed, or end here."""

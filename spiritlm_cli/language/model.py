@@ -1,11 +1,11 @@
 """The language model: continuations and likelihoods of sequences."""
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable
 from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,23 +14,21 @@ from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.continuation import Continuation, Generation
-from spiritlm_cli.language.grammar import Grammar, To
+from spiritlm_cli.language.engine import Engine, Overflow
 from spiritlm_cli.language.network import LlamaForCausalLM, load_network
-from spiritlm_cli.language.packed import PackedLlama
+from spiritlm_cli.language.packed import KeyValues, PackedLlama
 from spiritlm_cli.language.placement import DeviceMap, find_devices
-from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
-from spiritlm_cli.language.sampling import Sampling, line_generator, next_tokens
+from spiritlm_cli.language.quantized import Quantize, check_quantize
+from spiritlm_cli.language.sampling import next_tokens
 from spiritlm_cli.language.vocabulary import Vocabulary
-from spiritlm_cli.speech.durations import SpeechClock, Timing
+from spiritlm_cli.speech.durations import Timing
 from spiritlm_cli.speech.vocoder import Vocoder
-from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span
+from spiritlm_cli.tokens.sequence import Sequence
 
 __all__ = ["Generation", "LanguageModel", "Overflow", "Score"]
 
 T = TypeVar("T")
-Overflow = Literal["refuse", "cut"]
 
-_DEFAULT = Sampling()
 # Tokens that are scored at once: enough rows for a matrix product to be quick.
 _TOKENS_AT_ONCE = 2048
 
@@ -56,14 +54,19 @@ class _Scored:
     given: int
 
 
-class LanguageModel:
+class LanguageModel(Engine):
     """A LLaMA over text and units, with its vocabulary."""
 
     def __init__(
-        self, network: LlamaForCausalLM, vocabulary: Vocabulary, timing: Callable[[], Timing] | None = None
+        self,
+        network: LlamaForCausalLM,
+        vocabulary: Vocabulary,
+        timing: Callable[[], Timing] | None = None,
+        quantize: Quantize | None = None,
+        devices: TypingSequence[torch.device] | None = None,
     ) -> None:
         """network: its weights are taken over, and it can't be used any more. timing: gives the checkpoint's, where
-        seconds of speech matter.
+        seconds of speech matter. quantize, devices: as `PackedLlama` has them.
 
         Raises CheckpointError where the vocabulary has more ids than the network.
         """
@@ -71,11 +74,12 @@ class LanguageModel:
             raise CheckpointError(
                 f"the tokenizer has {vocabulary.size} ids and the language model {network.config.vocab_size}"
             )
-        self.network = PackedLlama(network.eval())
-        self.vocabulary = vocabulary
-        self.grammar = Grammar(vocabulary, network.config.vocab_size)
-        self._load_timing = timing
-        self._timing: Timing | None = None
+        self.network = PackedLlama(network.eval(), quantize, devices)
+        # what the last prompts began with, and the memory of it
+        self._shared: tuple[list[int], KeyValues] | None = None
+        super().__init__(
+            vocabulary, network.config.vocab_size, network.config.max_position_embeddings, timing
+        )
 
     @classmethod
     def load(
@@ -85,11 +89,13 @@ class LanguageModel:
         device: str = "auto",
         dtype: str | torch.dtype | None = None,
         device_map: DeviceMap | None = None,
+        quantize: Quantize | None = None,
     ) -> "LanguageModel":
         """The language model of a checkpoint: "nano", a folder, or a Hugging Face repository.
 
         dtype: None is float32 on a CPU and bfloat16 elsewhere. device_map: "auto" spreads the layers over all CUDA
-        devices. Raises CheckpointError.
+        devices. quantize: bits of the weights, for less memory. Raises CheckpointError; MissingPackageError where
+        `quantize` needs torchao, and SpiritLMError where it can't be had on the device.
         """
         checkpoint = find_checkpoint(model)
 
@@ -98,7 +104,7 @@ class LanguageModel:
                 checkpoint.vocoder(expressive), checkpoint.generator(expressive), "cpu"
             ).timing
 
-        return cls.read(checkpoint.language_model(expressive), device, dtype, timing, device_map)
+        return cls.read(checkpoint.language_model(expressive), device, dtype, timing, device_map, quantize)
 
     @classmethod
     def read(
@@ -108,88 +114,23 @@ class LanguageModel:
         dtype: str | torch.dtype | None = None,
         timing: Callable[[], Timing] | None = None,
         device_map: DeviceMap | None = None,
+        quantize: Quantize | None = None,
     ) -> "LanguageModel":
         """The language model in a Hugging Face folder.
 
         It holds `config.json`, `tokenizer.model`, and the weights in `model.safetensors` or
-        `pytorch_model.bin`, whole or sharded. Raises CheckpointError that names the file.
+        `pytorch_model.bin`, whole or sharded. Raises CheckpointError that names the file, and what `load` raises.
         """
         vocabulary = Vocabulary.load(folder / "tokenizer.model")
         places = find_devices(device, device_map)
-        return cls(load_network(folder, places, _find_dtype(dtype, places[0])), vocabulary, timing)
-
-    @property
-    def context(self) -> int:
-        """How many tokens the model can see, prompt and continuation together."""
-        context: int = self.network.config.max_position_embeddings
-        return context
-
-    def generate(
-        self,
-        prompt: Sequence | Line | Prompt,
-        to: To = "same",
-        sampling: Sampling = _DEFAULT,
-        key: str = "",
-        overflow: Overflow = "refuse",
-    ) -> Generation:
-        """Continue a prompt.
-
-        prompt: a line may end in a bare marker, which opens the span that is to be filled; `Prompt` has examples too.
-        to: what the continuation is made of: "speech", "text", "any", or "same" as the prompt ends in. In the
-        kind that the prompt ends in, its last span goes on; the other kind opens a new span.
-        key: sets this line's random numbers apart from those of other lines with the same seed.
-        overflow: what becomes of a prompt that, with one token more, is longer than the context: "refuse" it, or "cut"
-        off as much of its beginning as makes room for `sampling.max_new_tokens`, or for half the context if that is
-        less; examples go first, and whole.
-        Raises TokenError for a unit that the model doesn't have, a prompt that is too long, or an empty
-        one with "same".
-        """
-        continuation = self.begin(prompt, to, sampling, key, overflow)
-        while (found := continuation.result()) is None:
-            self._advance([continuation])
-        return found
-
-    def grow(self, continuation: Continuation) -> Iterator[Span]:
-        """Go on with what `begin` gave until it is over.
-
-        Gives what is added in pieces, each as soon as nothing can take it back: units one by one. `Sequence.of` makes
-        one sequence of them, that which `generate` gives.
-        """
-        given = 0
-        while True:
-            yield from continuation.spans[given:]
-            given = len(continuation.spans)
-            if continuation.reason:
-                return
-            self._advance([continuation])
-
-    def generate_each(
-        self,
-        items: Iterable[T],
-        prompt: Callable[[T], Sequence | Line | Prompt],
-        to: To = "same",
-        sampling: Sampling = _DEFAULT,
-        key: Callable[[T], str] = lambda _: "",
-        samples: int = 1,
-        batch_size: int = 16,
-        overflow: Overflow = "refuse",
-    ) -> Generator[tuple[T, Iterator[Generation]], None, None]:
-        """Items in order, each with the continuations of its prompt: the same, on a CPU, as alone.
-
-        What gives them raises what `prompt` and `generate` raise. key: of the item; that of its sample k is `key#k`.
-        batch_size: how many go on together; where one is over another begins.
-        """
-        yield from Batches(
-            items,
-            lambda item: (
-                self.begin(prompt(item), to, sampling, f"{key(item)}#{sample}", overflow)
-                for sample in range(samples)
-            ),
-            self._advance,
-            size=lambda _: 1.0,
-            budget=batch_size,
-            workers=0,
-        )
+        dtype = _find_dtype(dtype, places[0])
+        if quantize is None:
+            return cls(load_network(folder, places, dtype), vocabulary, timing)
+        for place in places:
+            check_quantize(quantize, place)
+        # unquantized it is in the host's memory only: the devices may have no room for that
+        network = load_network(folder, torch.device("cpu"), dtype)
+        return cls(network, vocabulary, timing, quantize, places)
 
     def score(self, sequence: Sequence, given: Sequence | None = None) -> Score:
         """How likely a sequence is; with `given`, how likely it is to follow that, of which nothing is counted.
@@ -249,49 +190,6 @@ class LanguageModel:
             for part, count in zip(torch.split(found, counts), counts, strict=True)
         ]
 
-    def begin(
-        self,
-        prompt: Sequence | Line | Prompt,
-        to: To = "same",
-        sampling: Sampling = _DEFAULT,
-        key: str = "",
-        overflow: Overflow = "refuse",
-    ) -> Continuation:
-        """A prompt to which nothing has been added yet; arguments and errors are those of `generate`."""
-        prompt = Prompt.of(prompt)
-        kind = prompt.ends_in if to == "same" else to
-        if kind is None:
-            raise TokenError("the prompt is empty, so what is to follow must be said: text, speech or any")
-        encoded = prompt.encode(self.vocabulary, None if kind == "any" else kind)
-        return self.begin_encoded(encoded, kind, sampling, key, overflow, prompt.heard)
-
-    def begin_encoded(
-        self,
-        prompt: EncodedPrompt,
-        to: Modality | Literal["any"],
-        sampling: Sampling,
-        key: str = "",
-        overflow: Overflow = "refuse",
-        heard: TypingSequence[int] = (),
-    ) -> Continuation:
-        """The same of a prompt's tokens. heard: the phonetic units that it ends in; how long the next ones last depends
-        on them too.
-        """
-        whole = len(prompt)
-        if whole >= self.context and overflow == "cut":
-            room = self.context - min(sampling.max_new_tokens, self.context // 2)
-            prompt = prompt.cut(room, self.vocabulary)
-        ids = prompt.checked(self.context).tokens
-        if sampling.one_span:
-            # the marker that ends it must be allowed
-            to = "any"
-        limit = min(sampling.max_new_tokens, self.context - len(ids))
-        state = self.grammar.start(to, *self.vocabulary.last_span(ids))
-        return Continuation(
-            ids, to, state, limit, sampling, line_generator(sampling.seed, key), self.vocabulary, self.grammar,
-            SpeechClock(self._find_timing(), heard) if sampling.timed else None, cut=whole - len(ids),
-        )  # fmt: skip
-
     @torch.inference_mode()
     def _advance(self, rows: TypingSequence[Continuation]) -> list[Generation | None]:
         """One token more for each; of those that are over then, what has become of them."""
@@ -317,24 +215,31 @@ class LanguageModel:
         while len(hidden) < len(rows):
             first = stop = len(hidden)
             while stop < len(rows) and (
-                stop == first or sum(len(row.tokens) for row in rows[first : stop + 1]) <= _TOKENS_AT_ONCE
+                stop == first
+                or sum(len(row.tokens) - row.shared for row in rows[first : stop + 1]) <= _TOKENS_AT_ONCE
             ):
                 stop += 1
-            memories = [self.network.new_memory() for _ in rows[first:stop]]
-            prompts = [torch.tensor(row.tokens, device=self._device) for row in rows[first:stop]]
+            memories = [self._begun_memory(row) for row in rows[first:stop]]
+            prompts = [
+                torch.tensor(row.tokens[memory.length :], device=self._device)
+                for row, memory in zip(rows[first:stop], memories, strict=True)
+            ]
             hidden += [states[-1:] for states in self.network.last_hidden(prompts, memories)]
             for row, memory in zip(rows[first:stop], memories, strict=True):
                 row.memory = memory
         return hidden
 
-    def _find_timing(self) -> Timing:
-        if self._timing is None:
-            if self._load_timing is None:
-                raise CheckpointError(
-                    "seconds of speech are known to a checkpoint's vocoder, and there is none"
-                )
-            self._timing = self._load_timing()
-        return self._timing
+    def _begun_memory(self, row: Continuation) -> KeyValues:
+        """For a prompt, with what it shares with others in it. That is read apart, whether or not it was read before:
+        so nothing depends on the order of prompts."""
+        start = row.tokens[: row.shared]
+        if not start:
+            return self.network.new_memory()
+        if self._shared is None or self._shared[0] != start:
+            memory = self.network.new_memory()
+            self.network.last_hidden([torch.tensor(start, device=self._device)], [memory])
+            self._shared = start, memory
+        return self._shared[1].copy()
 
     @property
     def _device(self) -> torch.device:

@@ -10,9 +10,10 @@ from spiritlm_cli.checkpoints.config import read_json
 from spiritlm_cli.checkpoints.files import unset
 from spiritlm_cli.checkpoints.stored import StoredTensor, list_tensors, load_stored, weight_files
 from spiritlm_cli.language.placement import place_layers, placer
+from spiritlm_cli.language.quantized import quietly
 from spiritlm_cli.torchaudio_guard import broken_torchaudio_hidden
 
-with broken_torchaudio_hidden():
+with broken_torchaudio_hidden(), quietly():
     from transformers.models.llama.configuration_llama import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaRotaryEmbedding
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spiritlm_cli.language.network import LlamaForCausalLM
+from spiritlm_cli.language.placement import place_layers
+from spiritlm_cli.language.quantized import Quantize, QuantizedLinear
 from spiritlm_cli.speech.layers import linear, packed_weight, padding_to_few
 
 
@@ -43,6 +45,17 @@ class KeyValues:
         values[:, self.length :] = value
         return keys, values
 
+    def copy(self) -> "KeyValues":
+        """The same, to be added to apart."""
+        other = KeyValues(len(self._layers))
+        other.length = self.length
+        for layer, held in enumerate(self._layers):
+            if held is not None:
+                own = torch.empty_like(held)
+                own[:, :, : self.length] = held[:, :, : self.length]
+                other._layers[layer] = own
+        return other
+
 
 @dataclass(frozen=True, eq=False)
 class _Linear:
@@ -52,16 +65,21 @@ class _Linear:
     bias: Tensor | None
 
     @classmethod
-    def of(cls, *parts: nn.Linear) -> "_Linear":
+    def of(
+        cls, device: torch.device, *parts: nn.Linear, quantize: Quantize | None = None
+    ) -> "_Linear | QuantizedLinear":
         """Layers that see the same, as one; their own weights are given up, so that nothing is held twice."""
         biases: list[Tensor] = [part.bias for part in parts if part.bias is not None]
         with torch.no_grad():
             weight = (
                 torch.cat([part.weight for part in parts]) if len(parts) > 1 else parts[0].weight.detach()
-            )
+            ).to(device)
             for part in parts:
                 part.weight = nn.Parameter(part.weight.new_empty(0, device="meta"), requires_grad=False)
-            return cls(packed_weight(weight), torch.cat(biases) if biases else None)
+            bias = torch.cat(biases).to(device) if biases else None
+            if quantize:
+                return QuantizedLinear(weight, bias, quantize)
+            return cls(packed_weight(weight), bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
@@ -70,11 +88,11 @@ class _Linear:
 @dataclass(frozen=True, eq=False)
 class _Layer:
     attention_norm: Tensor
-    query_key_value: _Linear
-    out: _Linear
+    query_key_value: _Linear | QuantizedLinear
+    out: _Linear | QuantizedLinear
     feed_norm: Tensor
-    gate_up: _Linear
-    down: _Linear
+    gate_up: _Linear | QuantizedLinear
+    down: _Linear | QuantizedLinear
 
     @property
     def device(self) -> torch.device:
@@ -82,35 +100,57 @@ class _Layer:
 
 
 class PackedLlama:
-    """Takes over a network's weights, where they are: the network itself can't be used any more.
+    """Takes over a network's weights: the network itself can't be used any more.
 
     device: where sequences go in; what comes out of `last_hidden` is where the head is.
     """
 
-    def __init__(self, network: LlamaForCausalLM) -> None:
+    def __init__(
+        self,
+        network: LlamaForCausalLM,
+        quantize: Quantize | None = None,
+        devices: Sequence[torch.device] | None = None,
+    ) -> None:
+        """quantize: the linear layers, but for the head, as they are taken over one after another. devices: where they
+        go, as `place_layers` has it; None: they stay where they are.
+
+        Raises SpiritLMError where the layers can't be quantized, or the devices have no room.
+        """
         config = network.config
+        body = network.model
+        places = [layer.input_layernorm.weight.device for layer in body.layers]
+        first, last = body.embed_tokens.weight.device, network.lm_head.weight.device
+        if devices:
+            places = place_layers(body.layers, [body.embed_tokens], [body.norm, network.lm_head], devices)
+            first, last = devices[0], devices[-1]
         self.config = config
         self.dtype: torch.dtype = network.dtype
-        self._embedding = network.model.embed_tokens.weight.detach()
+        self._embedding = body.embed_tokens.weight.detach().to(first)
         self.device: torch.device = self._embedding.device
-        attention = network.model.layers[0].self_attn
+        attention = body.layers[0].self_attn
         self._heads = config.num_attention_heads, config.num_key_value_heads
         self._dim, self._scale = attention.head_dim, attention.scaling
-        self._activation: Callable[[Tensor], Tensor] = network.model.layers[0].mlp.act_fn
+        self._activation: Callable[[Tensor], Tensor] = body.layers[0].mlp.act_fn
         self._epsilon: float = config.rms_norm_eps
         self._layers = [
             _Layer(
-                layer.input_layernorm.weight.detach(),
-                _Linear.of(layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
-                _Linear.of(layer.self_attn.o_proj),
-                layer.post_attention_layernorm.weight.detach(),
-                _Linear.of(layer.mlp.gate_proj, layer.mlp.up_proj),
-                _Linear.of(layer.mlp.down_proj),
+                layer.input_layernorm.weight.detach().to(place),
+                _Linear.of(
+                    place,
+                    layer.self_attn.q_proj,
+                    layer.self_attn.k_proj,
+                    layer.self_attn.v_proj,
+                    quantize=quantize,
+                ),
+                _Linear.of(place, layer.self_attn.o_proj, quantize=quantize),
+                layer.post_attention_layernorm.weight.detach().to(place),
+                _Linear.of(place, layer.mlp.gate_proj, layer.mlp.up_proj, quantize=quantize),
+                _Linear.of(place, layer.mlp.down_proj, quantize=quantize),
             )
-            for layer in network.model.layers
+            for layer, place in zip(body.layers, places, strict=True)
         ]
-        self._norm = network.model.norm.weight.detach()
-        self._head = _Linear.of(network.lm_head)
+        self._norm = body.norm.weight.detach().to(last)
+        self._head = _Linear.of(last, network.lm_head)
         self._turns = self._find_turns(network)
 
     def new_memory(self) -> KeyValues:
@@ -122,8 +162,8 @@ class PackedLlama:
     ) -> list[Tensor]:
         """What goes into the head, for each token of each sequence.
 
-        sequences: each (tokens,) int64, on `device`. seen: of each what came before, to be added to; then only one
-        token can be new, or nothing can have come before. Returns for each (tokens, hidden size).
+        sequences: each (tokens,) int64, on `device`. seen: of each what came before, to be added to. Returns for each
+        (tokens, hidden size).
         """
         lengths = [len(tokens) for tokens in sequences]
         starts = [past.length for past in seen] if seen else [0] * len(lengths)
@@ -193,9 +233,13 @@ class PackedLlama:
             v = value[at : at + length].transpose(0, 1)
             if seen:
                 k, v = seen[place].add(number, k, v)
+            before = k.shape[1] - length
+            # the last of several new tokens sees all; of those before each sees one less
+            mask = k.new_ones(length, before + length, dtype=torch.bool).tril(before) if before else None
             one = F.scaled_dot_product_attention(
-                q[None], k[None], v[None], is_causal=length > 1, scale=self._scale, enable_gqa=queries != keys
-            )
+                q[None], k[None], v[None], mask if length > 1 else None, is_causal=length > 1 and not before,
+                scale=self._scale, enable_gqa=queries != keys,
+            )  # fmt: skip
             out[at : at + length] = one[0].transpose(0, 1)
             at += length
         out[at:] = 0

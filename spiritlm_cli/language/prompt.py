@@ -58,6 +58,11 @@ class EncodedPrompt:
         """All of them, as the network sees them."""
         return [self.ids[0], *(token for example in self.examples for token in example), *self.ids[1:]]
 
+    @property
+    def shared(self) -> int:
+        """How many of the first tokens are `<s>` and the examples', which other prompts begin with as well."""
+        return 1 + sum(map(len, self.examples)) if self.examples else 0
+
     def __len__(self) -> int:
         return len(self.ids) + sum(map(len, self.examples))
 

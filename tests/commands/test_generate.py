@@ -293,3 +293,12 @@ def test_the_header_is_repeated_and_checked_in_examples_too(spiritlm, model, rel
     result = spiritlm("generate", *model, "--task", "asr", "--examples", examples, stdin="[Hu1]\n")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "these are tokens of x" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [("--score",), ("--quantize", "int8"), ("--device", "cpu"), ("--device-map", "auto")]
+)
+def test_what_vllm_does_not_do_is_a_usage_error(spiritlm, options):
+    result = spiritlm("generate", "--engine", "vllm", "--prompt", PROMPT, *options)
+    assert result.exit_code == 2
+    assert "--engine vllm" in result.stderr

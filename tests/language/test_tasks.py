@@ -7,7 +7,7 @@ import pytest
 
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.prompt import Prompt
+from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.tasks import NAMES, Task
 from spiritlm_cli.tokens.reader import parse_line, parse_sequence
@@ -153,3 +153,25 @@ def test_examples_have_markers_of_their_own_and_go_first_where_there_is_no_room(
     assert len(cut.tokens) == 1 + fitting * length + len(ids)
     assert cut.cut == (9 - fitting) * length
     assert model.begin(prompt, overflow="cut").tokens == model.begin(prompt).tokens
+
+
+def test_examples_that_prompts_share_are_read_once_and_change_nothing(
+    models: dict[str, LanguageModel],
+) -> None:
+    model = models["spirit-lm-expressive-7b"]
+    examples = tuple(parse_sequence(f"[SPEECH][Hu{n}][Hu9][TEXT]word {n}") for n in range(5))
+    questions = [parse_sequence(f"[SPEECH][Hu{n}]" + "[Hu3]" * n + "[TEXT]a") for n in range(6)]
+    prompts = [Prompt(Line(question), examples) for question in questions]
+    prompts[3] = Prompt(Line(questions[3]), examples[1:])
+    prompts.append(Prompt(Line(questions[0])))
+    sampling = Sampling(greedy=True, max_new_tokens=8)
+    alone = [model.generate(prompt, sampling=sampling) for prompt in prompts]
+    for size in (1, 3, 16):
+        found = model.generate_each(prompts, lambda prompt: prompt, "same", sampling, batch_size=size)
+        assert [next(one) for _, one in found] == alone
+    # the same as when all is read at once
+    for prompt, found in zip(prompts, alone, strict=True):
+        tokens = prompt.encode(model.vocabulary, None).tokens
+        whole = model.begin_encoded(EncodedPrompt(tokens), "text", sampling)
+        assert not whole.shared
+        assert Sequence.of(model.grow(whole)) == found.sequence
