@@ -6,6 +6,7 @@ from collections.abc import Sequence as TypingSequence
 from typing import Literal, TypeVar
 
 from spiritlm_cli.batching import Batches
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.continuation import Continuation, Generation
 from spiritlm_cli.language.grammar import Grammar, To
@@ -13,6 +14,7 @@ from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
 from spiritlm_cli.language.sampling import Sampling, line_generator
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.speech.durations import SpeechClock, Timing
+from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span
 
 T = TypeVar("T")
@@ -164,3 +166,12 @@ class Engine(ABC):
                 )
             self._timing = self._load_timing()
         return self._timing
+
+
+def checkpoint_timing(checkpoint: Checkpoint, expressive: bool) -> Callable[[], Timing]:
+    """What reads from a checkpoint's vocoder how long units last, once that matters; it raises CheckpointError."""
+
+    def read() -> Timing:
+        return Vocoder.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), "cpu").timing
+
+    return read

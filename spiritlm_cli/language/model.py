@@ -14,7 +14,7 @@ from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.continuation import Continuation, Generation
-from spiritlm_cli.language.engine import Engine, Overflow
+from spiritlm_cli.language.engine import Engine, Overflow, checkpoint_timing
 from spiritlm_cli.language.network import LlamaForCausalLM, load_network
 from spiritlm_cli.language.packed import KeyValues, PackedLlama
 from spiritlm_cli.language.placement import DeviceMap, find_devices
@@ -22,7 +22,6 @@ from spiritlm_cli.language.quantized import Quantize, check_quantize
 from spiritlm_cli.language.sampling import next_tokens
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.speech.durations import Timing
-from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.sequence import Sequence
 
 __all__ = ["Generation", "LanguageModel", "Overflow", "Score"]
@@ -99,11 +98,7 @@ class LanguageModel(Engine):
         """
         checkpoint = find_checkpoint(model)
 
-        def timing() -> Timing:
-            return Vocoder.read(
-                checkpoint.vocoder(expressive), checkpoint.generator(expressive), "cpu"
-            ).timing
-
+        timing = checkpoint_timing(checkpoint, expressive)
         return cls.read(checkpoint.language_model(expressive), device, dtype, timing, device_map, quantize)
 
     @classmethod

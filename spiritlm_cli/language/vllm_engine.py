@@ -24,10 +24,9 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.config import read_json
 from spiritlm_cli.errors import CheckpointError, MissingPackageError, SpiritLMError
 from spiritlm_cli.language.continuation import Continuation, Generation
-from spiritlm_cli.language.engine import Engine
+from spiritlm_cli.language.engine import Engine, checkpoint_timing
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.speech.durations import Timing
-from spiritlm_cli.speech.vocoder import Vocoder
 
 # The most that vLLM takes.
 _HOTTEST = 2.0
@@ -78,11 +77,7 @@ class VllmEngine(Engine):
                 f"least the tokenizer's {vocabulary.size}"
             )
 
-        def timing() -> Timing:
-            return Vocoder.read(
-                checkpoint.vocoder(expressive), checkpoint.generator(expressive), "cpu"
-            ).timing
-
+        timing = checkpoint_timing(checkpoint, expressive)
         return cls(_start(folder, dtype), vocabulary, logits, context, timing)
 
     def _advance(self, rows: TypingSequence[Continuation]) -> list[Generation | None]:
