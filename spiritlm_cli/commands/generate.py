@@ -1,6 +1,5 @@
 """`spiritlm generate`: token lines to their continuations, or to how likely they are."""
 
-import sys
 from typing import Annotated, Literal
 
 import typer
@@ -26,7 +25,7 @@ def generate(
         int | None,
         typer.Option(
             min=1,
-            help="The most that is added.  [default: 200, or the task's; with seconds, what there is room for]",
+            help="The most that is added.  [default: 200, or the task's; of speech with seconds: any]",
         ),
     ] = None,
     max_seconds: Annotated[
@@ -124,10 +123,16 @@ def generate(
     for wrong, message, name in (
         (prompt is not None and files, "give files or --prompt, not both", "FILE"),
         (given and not score, "is for --score", "--given"),
+        ("-" in (given, examples) and prompt is None and "-" in (files or ["-"]), "stdin has the lines", "-"),
         (score and (stream or task or echo), "can't be had with --stream, --task or --echo", "--score"),
-        ((examples or shots or shuffle) and not task, "is for --task", "--examples, --shots, --shuffle"),
+        (
+            (examples or shots is not None or shuffle) and not task,
+            "is for --task",
+            "--examples, --shots, --shuffle",
+        ),
         (task and shots != 0 and not examples, "needs --examples FILE (or --shots 0)", "--task"),
         (task and to, "is for the task to say", "--to"),
+        (score and (to or num_samples > 1 or stop or sentence), "is of lines as they are", "--score"),
         (to == "text" and min_seconds, "is of speech, and --to text gives none", "--min-seconds"),
         (engine == "vllm" and score, "gives no scores", "--engine vllm"),
         (
@@ -147,11 +152,10 @@ def generate(
     from spiritlm_cli.language.sampling import Sampling
 
     seed = options.drawn_seed(seed)
-    default = sys.maxsize if max_seconds or min_seconds else 200
     try:
         sampling = Sampling(
             temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition_penalty=repetition_penalty,
-            greedy=bool(greedy), seed=seed, max_new_tokens=max_new_tokens or default, max_seconds=max_seconds,
+            greedy=bool(greedy), seed=seed, max_new_tokens=max_new_tokens, max_seconds=max_seconds,
             min_seconds=min_seconds, stop=tuple(stop or ()), sentence=sentence,
         )  # fmt: skip
     except ValueError as error:

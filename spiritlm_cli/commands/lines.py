@@ -64,22 +64,26 @@ def read_input(
 ) -> Iterator[InputLine]:
     """The token lines of files and of stdin ("-"), each as soon as it is there.
 
-    A header is compared with the checkpoint and repeated through `writer`. Raises TokenError for a header
-    that doesn't fit, OSError for a file that can't be opened.
+    A header is compared with the checkpoint, and one before all lines repeated through `writer`. Raises TokenError for
+    a header that doesn't fit, OSError for a file that can't be opened, or is not there, before anything is read.
     """
     from spiritlm_cli.tokens.reader import BadLine, read_lines
     from spiritlm_cli.tokens.sequence import Header
 
-    headed = False
+    paths = list(paths)
+    for path in paths:
+        if path != "-":
+            Path(path).stat()
     place = 0
     for path in paths:
         with nullcontext(standard_input()) if path == "-" else Path(path).open("rb") as stream:
             for number, line in enumerate(read_lines(stream), 1):
                 if isinstance(line, Header):
                     check_header(line, checkpoint, "stdin" if path == "-" else path)
-                    if writer and not headed:
+                    # while nothing has been read, nothing has been written
+                    if writer and not place:
                         writer.write_header(checkpoint)
-                    headed = True
+                        writer = None
                 else:
                     place += 1
                     content = line.error if isinstance(line, BadLine) else line

@@ -10,7 +10,7 @@ from spiritlm_cli.errors import TokenError
 
 if TYPE_CHECKING:
     from spiritlm_cli.language.model import LanguageModel, Score
-    from spiritlm_cli.tokens.sequence import Sequence
+    from spiritlm_cli.tokens.sequence import Line
 
 
 def write_scores(
@@ -46,10 +46,10 @@ def _paired(
         raise TokenError("--given has more lines than there are to score")
 
 
-def _context(pair: tuple[InputLine, InputLine | None]) -> "Sequence | None":
+def _context(pair: tuple[InputLine, InputLine | None]) -> "Line | None":
     if pair[1] is None:
         return None
     try:
-        return pair[1].sequence
+        return pair[1].line
     except TokenError as error:
         raise TokenError(f"--given, {pair[1].reason(error)}") from None

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Shots:
-    """A task with its examples. count: of how many a prompt is made; shuffle: draw them for each line."""
+    """A task with its examples. count: of how many a prompt is made (None: the task's number, or what there is);
+    shuffle: draw them for each line."""
 
     task: "Task"
     examples: "list[Line]"
-    count: int
+    count: int | None
     shuffle: bool
     seed: int = 0
 
@@ -31,7 +32,7 @@ class Shots:
         template = self.task.template
         return replace(
             self.task.sampling(sampling),
-            max_new_tokens=max_new_tokens or template.max_new_tokens,
+            max_new_tokens=max_new_tokens or (None if sampling.timed else template.max_new_tokens),
             greedy=template.greedy if greedy is None else greedy,
         )
 
@@ -51,11 +52,12 @@ def load_shots(
     shuffle: bool,
     seed: int,
 ) -> Shots:
-    """A task, with examples from a file of token lines; count None is the task's, or all if there are fewer.
+    """A task, with examples from a file of token lines.
 
     Raises CheckpointError for a template, TokenError for a line of the examples that can't be used.
     """
     from spiritlm_cli.language.tasks import Task
+    from spiritlm_cli.language.vocabulary import Vocabulary
 
     def hear(sound: Path) -> "SpeechSpan":
         from spiritlm_cli.audio.reading import read_audio
@@ -66,15 +68,14 @@ def load_shots(
         return merge_streams(tokenizer.encode(read_audio(sound)))
 
     task = Task.load(name, hear)
+    vocabulary = Vocabulary.load(checkpoint.language_model(expressive) / "tokenizer.model")
     examples = []
     for line in read_input([path], checkpoint) if path else ():
         try:
-            task.prompt(line.line, [line.line])
+            task.prompt(line.line, [line.line]).encode(vocabulary, None)
         except TokenError as error:
             raise TokenError(line.reason(error)) from None
         examples.append(line.line)
-    if count is None:
-        count = min(task.template.shots, len(examples))
-    elif count > len(examples):
+    if count is not None and count > len(examples):
         raise TokenError(f"{path}: {len(examples)} examples, not the {count} of --shots")
     return Shots(task, examples, count, shuffle, seed)

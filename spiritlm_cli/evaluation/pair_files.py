@@ -9,8 +9,8 @@ import numpy as np
 
 from spiritlm_cli.errors import ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Group, Pair
-from spiritlm_cli.tokens.reader import parse_sequence
-from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.reader import parse_content
+from spiritlm_cli.tokens.sequence import Line
 
 
 def read_pairs(path: Path | str) -> Iterator[Pair | BadPair]:
@@ -29,9 +29,10 @@ def read_pairs(path: Path | str) -> Iterator[Pair | BadPair]:
         try:
             if isinstance(row, SpiritLMError):
                 raise row
-            if name in seen:
-                raise ManifestError(f"{source}: id {name!r} was there before; each pair needs its own")
-            seen.add(name)
+            if row.cells.get("id"):
+                if name in seen:
+                    raise ManifestError(f"{source}: id {name!r} was there before; each pair needs its own")
+                seen.add(name)
             good, bad = (_side(path, number, row, side) for side in ("good", "bad"))
             given = _parsed(path, number, row, "given") if row.cells.get("given") else None
         except SpiritLMError as error:
@@ -103,14 +104,14 @@ def _kind(delimiter: str) -> str:
 
 
 def _side(path: Path, number: str, row: TableRow, side: str) -> Candidate:
-    return Candidate(side, f"{path}: line {number}: {side}", _parsed(path, number, row, side))
+    sequence = _parsed(path, number, row, side).sequence
+    if not sequence.spans:
+        raise ManifestError(f"{path}: line {number}: {side} is empty")
+    return Candidate(side, f"{path}: line {number}: {side}", sequence)
 
 
-def _parsed(path: Path, number: str, row: TableRow, column: str) -> Sequence:
+def _parsed(path: Path, number: str, row: TableRow, column: str) -> Line:
     try:
-        sequence = parse_sequence(row.cells[column], int(number), row.columns[column])
+        return parse_content(row.cells[column], int(number), row.columns[column])
     except TokenError as error:
         raise TokenError(f"{path}: {error}") from None
-    if not sequence.spans:
-        raise ManifestError(f"{path}: line {number}: {column} is empty")
-    return sequence

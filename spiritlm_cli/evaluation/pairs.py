@@ -12,7 +12,7 @@ from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.language.model import LanguageModel, Score
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.sequence import Line, Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Scorer(Protocol):
         self,
         items: Iterable[T],
         sequence: Callable[[T], Sequence],
-        given: Callable[[T], Sequence | None] | None = None,
+        given: Callable[[T], Sequence | Line | None] | None = None,
     ) -> Iterable[tuple[T, Callable[[], Score]]]:
         """Items in order, each with what gives the score of its sequence, to be called before the next is taken.
 
@@ -73,7 +73,7 @@ class Pair:
     item: str | None = None
     voice: str | None = None
     set: str | None = None
-    given: Sequence | None = None
+    given: Sequence | Line | None = None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -306,7 +306,7 @@ def _sequence(piece: _Piece) -> Sequence:
     return piece.content
 
 
-def _given(piece: _Piece) -> Sequence | None:
+def _given(piece: _Piece) -> Sequence | Line | None:
     return piece.entry.given if isinstance(piece.entry, Pair) else None
 
 

@@ -78,10 +78,16 @@ class Continuation:
     @property
     def allowed(self) -> Tensor:
         """(logits,) bool, True where a token may come next."""
-        held = False
-        if self._clock and self._to != "text" and self.sampling.min_seconds:
-            held = self._clock.seconds < self.sampling.min_seconds
-        return self._grammar.allowed(self._state, held)
+        state, held = self._state, self._held
+        if held and self.sampling.one_span and state is State.FREE_SPEECH:
+            # another span would be the end too
+            state = State.SPEECH
+        return self._grammar.allowed(state, held)
+
+    @property
+    def _held(self) -> bool:
+        """Whether it can't end as yet, for there is too little speech."""
+        return self._clock is not None and self._clock.seconds < (self.sampling.min_seconds or 0)
 
     @property
     def added(self) -> list[int]:
@@ -105,7 +111,7 @@ class Continuation:
             unit = self._vocabulary.unit(token)
             if self._in_time(unit):
                 self._add(token)
-                self._speech.add(unit)
+                self._speech.add(unit, stops=not self._held)
             else:
                 self._end("seconds")
         elif self._text.ends_sentence or (self.sampling.one_span and self._state is not State.START):

@@ -142,20 +142,20 @@ class Engine(ABC):
         """The same of a prompt's tokens. heard: the phonetic units that it ends in; how long the next ones last depends
         on them too.
         """
-        whole = len(prompt)
+        whole, most = len(prompt), sampling.most_tokens(speech_alone=to == "speech")
+        clock = SpeechClock(self._find_timing(), heard) if sampling.timed and to != "text" else None
         if whole >= self.context and overflow == "cut":
-            room = self.context - min(sampling.max_new_tokens, self.context // 2)
+            room = self.context - min(most, self.context // 2)
             prompt = prompt.cut(room, self.vocabulary)
         ids = prompt.checked(self.context).tokens
         if sampling.one_span:
             # the marker that ends it must be allowed
             to = "any"
-        limit = min(sampling.max_new_tokens, self.context - len(ids))
+        limit = min(most, self.context - len(ids))
         state = self.grammar.start(to, *self.vocabulary.last_span(ids))
         return Continuation(
             ids, to, state, limit, sampling, line_generator(sampling.seed, key), self.vocabulary, self.grammar,
-            SpeechClock(self._find_timing(), heard) if sampling.timed else None, cut=whole - len(ids),
-            shared=prompt.shared,
+            clock, cut=whole - len(ids), shared=prompt.shared,
         )  # fmt: skip
 
     def _find_timing(self) -> Timing:

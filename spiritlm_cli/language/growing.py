@@ -91,8 +91,8 @@ class GrowingSpeech:
         """Whether it has come to what stops it."""
         return self._cut is not None
 
-    def add(self, unit: Unit) -> None:
-        """One unit more."""
+    def add(self, unit: Unit, stops: bool = True) -> None:
+        """One unit more; stops: whether it may be the last of the word that stops it."""
         self._units.append(unit)
         if unit.kind is not Kind.HUBERT or not self._stop:
             return
@@ -106,7 +106,7 @@ class GrowingSpeech:
             found.append(min((same + (wanted != unit.id), first), (skipped + 1, start), (missed + 1, other)))
         self._distances = found
         distance, start = found[-1]
-        if distance <= self._tolerated and start < len(self._phonetic):
+        if stops and distance <= self._tolerated and start < len(self._phonetic):
             self._cut = self._phonetic[start]
 
     def certain(self) -> list[Span]:

@@ -22,7 +22,7 @@ from spiritlm_cli.language.quantized import Quantize, check_quantize
 from spiritlm_cli.language.sampling import next_tokens
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.speech.durations import Timing
-from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.sequence import Line, Sequence
 
 __all__ = ["Generation", "LanguageModel", "Overflow", "Score"]
 
@@ -127,8 +127,9 @@ class LanguageModel(Engine):
         network = load_network(folder, torch.device("cpu"), dtype)
         return cls(network, vocabulary, timing, quantize, places)
 
-    def score(self, sequence: Sequence, given: Sequence | None = None) -> Score:
-        """How likely a sequence is; with `given`, how likely it is to follow that, of which nothing is counted.
+    def score(self, sequence: Sequence, given: Sequence | Line | None = None) -> Score:
+        """How likely a sequence is; with `given`, how likely it is to follow that, of which nothing is counted; a line
+        may end in a bare marker.
 
         Raises TokenError for a unit that the model doesn't have, or more tokens than its context holds.
         """
@@ -138,7 +139,7 @@ class LanguageModel(Engine):
         self,
         items: Iterable[T],
         sequence: Callable[[T], Sequence],
-        given: Callable[[T], Sequence | None] | None = None,
+        given: Callable[[T], Sequence | Line | None] | None = None,
     ) -> Generator[tuple[T, Callable[[], Score]], None, None]:
         """Items in order, each with what gives the score of its sequence: the same, to the last bit on a CPU, as alone.
 
@@ -160,8 +161,9 @@ class LanguageModel(Engine):
         """How likely each of `ids` is after those before it; the first is given. Raises TokenError."""
         return self._score_batch([self._checked(_Scored(ids, 1))])[0]
 
-    def _scored(self, sequence: Sequence, given: Sequence | None) -> "_Scored":
-        before, after = self.vocabulary.encode_after(given or Sequence(), sequence)
+    def _scored(self, sequence: Sequence, given: Sequence | Line | None) -> "_Scored":
+        line = given if isinstance(given, Line) else Line(given or Sequence())
+        before, after = self.vocabulary.encode_after(line, sequence)
         return self._checked(_Scored([*before, *after], len(before)))
 
     def _checked(self, scored: "_Scored") -> "_Scored":

@@ -1,6 +1,8 @@
 """How the next token is drawn."""
 
 import hashlib
+import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +11,7 @@ from torch import Tensor
 
 # Tokens that are put in order first, in the hope that they reach top_p: to sort a whole vocabulary takes longer.
 _HEAD = 256
+_MOST = 200
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,11 @@ class Sampling:
     seen before are divided by it where positive and multiplied where negative (as transformers does, after
     CTRL, arXiv 1909.05858); 1 is none. greedy: take the likeliest, draw nothing. seed: the same gives the same.
 
-    max_new_tokens: the most that are added. stop: where its text comes to one of these, the continuation ends before
-    it. stop_units: so it does where its speech comes to these phonetic units, of which nearly a third may differ: a
-    spoken word. sentence: it ends after a sentence of text. one_span: it ends where another span would begin.
-    max_seconds: the most speech that is added; min_seconds: before so much, the model can't end it (None: any).
+    max_new_tokens: the most that are added (None: 200; any number where speech alone is added and seconds are given).
+    stop: where its text comes to one of these, the continuation ends before it. stop_units: so it does where its speech
+    comes to these phonetic units, of which nearly a third may differ: a spoken word. sentence: it ends after a sentence
+    of text. one_span: it ends where another span would begin. max_seconds: the most speech that is added; min_seconds:
+    before so much, it can't end (None: any); of what is text alone, they say nothing.
 
     Raises ValueError that names the field that is out of its range.
     """
@@ -34,7 +38,7 @@ class Sampling:
     top_k: int = 0
     repetition_penalty: float = 1.0
     greedy: bool = False
-    max_new_tokens: int = 200
+    max_new_tokens: int | None = None
     seed: int = 0
     min_p: float = 0.0
     stop: tuple[str, ...] = ()
@@ -45,9 +49,9 @@ class Sampling:
     min_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
+        if not 0 < self.temperature < math.inf:
             raise ValueError(
-                f"temperature must be above 0 (greedy takes the likeliest), not {self.temperature}"
+                f"temperature must be above 0 (greedy takes the likeliest) and finite, not {self.temperature}"
             )
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
@@ -55,23 +59,29 @@ class Sampling:
             raise ValueError(f"min_p must be from 0 to 1, not {self.min_p}")
         if self.top_k < 0:
             raise ValueError(f"top_k must be 0 (all) or more, not {self.top_k}")
-        if not self.repetition_penalty > 0:
-            raise ValueError(f"repetition_penalty must be above 0, not {self.repetition_penalty}")
-        if self.max_new_tokens < 1:
+        if not 0 < self.repetition_penalty < math.inf:
+            raise ValueError(f"repetition_penalty must be above 0 and finite, not {self.repetition_penalty}")
+        if self.max_new_tokens is not None and self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be 1 or more, not {self.max_new_tokens}")
         if not all(self.stop):
             raise ValueError("stop can't be an empty text")
         for name in ("max_seconds", "min_seconds"):
             seconds = getattr(self, name)
-            if seconds is not None and not 0 < seconds < float("inf"):
+            if seconds is not None and not 0 < seconds < math.inf:
                 raise ValueError(f"{name} must be above 0, not {seconds}")
-        if self.timed and (self.min_seconds or 0) > (self.max_seconds or float("inf")):
+        if self.timed and (self.min_seconds or 0) > (self.max_seconds or math.inf):
             raise ValueError(f"min_seconds, {self.min_seconds}, is more than max_seconds, {self.max_seconds}")
 
     @property
     def timed(self) -> bool:
         """Whether it matters how long speech is."""
         return self.max_seconds is not None or self.min_seconds is not None
+
+    def most_tokens(self, speech_alone: bool) -> int:
+        """The most that are added, of speech alone or not."""
+        if self.max_new_tokens is not None:
+            return self.max_new_tokens
+        return sys.maxsize if speech_alone and self.timed else _MOST
 
 
 def line_generator(seed: int, key: str) -> torch.Generator:

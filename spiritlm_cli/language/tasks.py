@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal, cast
 
 from spiritlm_cli.checkpoints.config import from_mapping, read_yaml
-from spiritlm_cli.errors import TokenError
+from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.grammar import To
 from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.tokens.reader import parse_line
-from spiritlm_cli.tokens.sequence import Line, Sequence, Span, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.reader import parse_content
+from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.tokens.writer import format_sequence
 
@@ -24,7 +24,8 @@ NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 _PART = re.compile(r"\{(\w+)\}")
 _OF_LINE = ("speech", "text", "line")
 _SPACES = re.compile(r"(\s+)")
-_MARKER = re.compile(r"\[(TEXT|SPEECH)\]")
+_MARKER = re.compile(r"\[(TEXT|Text|SPEECH|Speech)\]")
+_MARKERS: dict[Modality, str] = {"text": "[TEXT]", "speech": "[SPEECH]"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class Template:
             for name in _PART.findall(form):
                 if name not in (*_OF_LINE, *self.sounds):
                     raise ValueError(f"{{{name}}} is neither speech, text, line nor one of the sounds")
+        marks = [end for end in self.end if _PART.search(end)]
+        if len(marks) > 1 or any(mark[1:-1] not in self.sounds for mark in marks):
+            raise ValueError("an end is a text, a marker, or one sound by itself in braces")
 
 
 class Task:
@@ -73,6 +77,8 @@ class Task:
         Raises CheckpointError that names what is wrong with the template, and what `hear` raises.
         """
         path = FOLDER / f"{name}.yaml" if name in NAMES else Path(name)
+        if not path.is_file():
+            raise CheckpointError(f"{name}: neither a task ({', '.join(NAMES)}) nor a template's file")
         template = from_mapping(Template, read_yaml(path), path)
         sounds = {sound: hear(path.parent / file) for sound, file in template.sounds.items()}
         return cls(path.stem, template, sounds)
@@ -84,9 +90,9 @@ class Task:
 
     def sampling(self, sampling: Sampling) -> Sampling:
         """The same, ended by the task's marks."""
-        texts = [end for end in self.template.end if not _PART.fullmatch(end) and not _MARKER.fullmatch(end)]
-        heard = [end[1:-1] for end in self.template.end if _PART.fullmatch(end)]
-        units = [unit for sound in heard[:1] for unit in self._sounds[sound].units]
+        texts = [end for end in self.template.end if not _PART.search(end) and not _MARKER.fullmatch(end)]
+        heard = [end[1:-1] for end in self.template.end if _PART.search(end)]
+        units = [unit for sound in heard for unit in self._sounds[sound].units]
         return replace(
             sampling,
             stop=(*sampling.stop, *texts),
@@ -102,15 +108,23 @@ class Task:
         )
 
     def choose(
-        self, examples: TypingSequence[Line], shots: int, question: Line, draw: random.Random | None = None
+        self,
+        examples: TypingSequence[Line],
+        shots: int | None,
+        question: Line,
+        draw: random.Random | None = None,
     ) -> list[Line]:
         """So many of the examples, the first ones or such as are drawn; never the question itself, by its id.
 
-        Raises TokenError where there are not so many.
+        shots: None is the template's number, or as many as there are. Raises TokenError where there are not so many.
         """
         others = [line for line in examples if line.id is None or line.id != question.id]
+        if shots is None:
+            shots = min(self.template.shots, len(others))
         if len(others) < shots:
-            raise TokenError(f"{len(others)} examples for a prompt of {shots}; give more, or fewer shots")
+            raise TokenError(
+                f"{len(others)} examples beside the line itself, for a prompt of {shots}; give more, or fewer shots"
+            )
         return draw.sample(others, shots) if draw else others[:shots]
 
     def cleaned(self, answer: Iterable[Span]) -> Iterator[Span]:
@@ -132,9 +146,10 @@ class Task:
 
     def _filled(self, form: str, line: Line) -> Line:
         def part(match: re.Match[str]) -> str:
-            return format_sequence(self._part(match[1], line.sequence))
+            opened = _MARKERS[line.opens] if match[1] == "line" and line.opens else ""
+            return format_sequence(self._part(match[1], line.sequence)) + opened
 
-        return replace(parse_line(_PART.sub(part, form)), id=line.id)
+        return parse_content(_PART.sub(part, form), name=line.id)
 
     def _part(self, name: str, sequence: Sequence) -> Sequence:
         if name in self._sounds:
@@ -145,7 +160,8 @@ class Task:
         if kind == "speech":
             found = Sequence.of([SpeechSpan(tuple(unit for span in sequence.speech for unit in span.units))])
         else:
-            found = Sequence.of([TextSpan(" ".join(sequence.text.split()))])
+            spans = [span.text for span in sequence.spans if isinstance(span, TextSpan)]
+            found = Sequence.of([TextSpan(" ".join(" ".join(spans).split()))])
         if not found.spans:
             raise TokenError(f"the task {self.name} is about {kind}, and this line has none")
         return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence as TypingSequence
 from pathlib import Path
 
 from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.tokens.sequence import Modality, Sequence, SpeechSpan, TextSpan, modality
+from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, SpeechSpan, TextSpan, modality
 from spiritlm_cli.tokens.units import Kind, Unit
 
 _UNIT = re.compile(r"\[(Hu|Pi|St)(0|[1-9][0-9]*)\]")
@@ -95,15 +95,18 @@ class Vocabulary:
             ids.append(self.markers[then])
         return ids
 
-    def encode_after(self, given: Sequence, sequence: Sequence) -> tuple[list[int], list[int]]:
+    def encode_after(self, given: Line, sequence: Sequence) -> tuple[list[int], list[int]]:
         """The tokens of `given`, and those of a sequence that goes on from it; text is not joined across the two.
 
-        Where it begins with the kind that `given` ends in, it has no marker there. Raises TokenError as `encode`.
+        Where it begins with the kind that `given` ends in, or has opened, it has no marker there; a marker at the end
+        of `given` for another kind is left out. Raises TokenError as `encode`.
         """
         ids = self.encode(sequence)[1:]
-        if sequence.spans and given.ends_in == modality(sequence.spans[0]):
+        first = modality(sequence.spans[0]) if sequence.spans else None
+        opened = given.opens if given.opens == first else None
+        if first and first == (opened or given.sequence.ends_in):
             ids = ids[1:]
-        return self.encode(given), ids
+        return self.encode(given.sequence, opened), ids
 
     def encode_text(self, text: str) -> list[int]:
         """Verbatim text alone; whatever it spells, it gives no marker, unit or end."""

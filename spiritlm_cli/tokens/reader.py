@@ -49,11 +49,11 @@ def parse_sequence(text: str, line: int = 1, column: int = 1) -> Sequence:
 
     Raises TokenError with line, column and the offending token.
     """
-    return _parse(text, line, column).sequence
+    return parse_content(text, line, column).sequence
 
 
-def _parse(text: str, line: int, column: int, name: str | None = None) -> Line:
-    """`text`, which starts in that line and column, as a line with the id `name`."""
+def parse_content(text: str, line: int = 1, column: int = 1, name: str | None = None) -> Line:
+    """The same with how it is written: as a line whose id is `name`, which `text` doesn't hold. Raises TokenError."""
     if "\0" in text:
         raise _error(line, column + text.index("\0"), "a NUL character")
     spans: list[Span] = []
@@ -105,12 +105,12 @@ def parse_line(text: str, line: int = 1) -> Line:
     text = text.removesuffix("\n").removesuffix("\r")
     line_id, tab, rest = text.partition("\t")
     if not tab:
-        return _parse(text, line, 1)
+        return parse_content(text, line, 1)
     if not line_id:
         raise _error(line, 1, "nothing before the tab, where the id should be")
     if found := _NOT_IN_ID.search(line_id):
         raise _error(line, found.start() + 1, f"{found[0]!a} in an id")
-    return _parse(rest, line, len(line_id) + 2, line_id)
+    return parse_content(rest, line, len(line_id) + 2, line_id)
 
 
 def read_lines(stream: Iterable[bytes]) -> Iterator[Header | Line | BadLine]:

@@ -269,7 +269,10 @@ def test_what_is_wrong_with_examples(spiritlm, model, examples):
     text = spiritlm(*task, "--shots", "0", stdin="[TEXT]a\n")
     assert text.stderr == "spiritlm: line 1: the task asr is about speech, and this line has none\n"
     unknown = spiritlm("generate", *model, "--task", "asrr", "--shots", "0", stdin=question)
-    assert (unknown.exit_code, unknown.stderr) == (1, "spiritlm: asrr: missing\n")
+    assert (unknown.exit_code, unknown.stderr) == (
+        1,
+        "spiritlm: asrr: neither a task (asr, continue, intent, tts) nor a template's file\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -302,3 +305,54 @@ def test_what_vllm_does_not_do_is_a_usage_error(spiritlm, options):
     result = spiritlm("generate", "--engine", "vllm", "--prompt", PROMPT, *options)
     assert result.exit_code == 2
     assert "--engine vllm" in result.stderr
+
+
+def test_a_header_that_is_not_first_is_checked_and_not_repeated(spiritlm, model, release_tree, tmp_path):
+    header = f"#spiritlm 1 model=x tokenizer={find_checkpoint(str(release_tree)).fingerprint()}\n"
+    one, two, empty = (tmp_path / name for name in ("one.txt", "two.txt", "empty.txt"))
+    one.write_text("[TEXT]one\n" * 40)
+    two.write_text(f"{header}[Hu1]\n")
+    empty.write_text("")
+    result = spiritlm("generate", *model, *GREEDY, one, two)
+    assert result.exit_code == 0
+    assert result.stdout.count("\n") == 41
+    assert "#" not in result.stdout
+    assert spiritlm("generate", *model, *GREEDY, empty, two, one).stdout.startswith("#spiritlm 1 ")
+    two.write_text("#spiritlm 1 model=x tokenizer=0\n[Hu1]\n")
+    assert spiritlm("generate", *model, *GREEDY, one, two).exit_code == 1
+    missing = spiritlm("generate", *model, *GREEDY, one, tmp_path / "none.txt")
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert "none.txt: No such file" in missing.stderr
+
+
+def test_a_task_can_not_end_before_the_least_seconds(spiritlm):
+    timing = Vocoder.load("nano").timing
+    arguments = (
+        "generate",
+        "--task",
+        "tts",
+        "--shots",
+        "0",
+        "--prompt",
+        "[TEXT]The sun.",
+        "--min-seconds",
+        "3",
+    )
+    for seed in range(3):
+        result = spiritlm(*arguments, "--max-seconds", "4", "--seed", str(seed))
+        spoken = parse_sequence(result.stdout[:-1]).speech[0].units
+        units = [unit.id for unit in spoken if unit.kind is Kind.HUBERT]
+        # the last unit may be one that would have gone beyond the most, and is left out
+        assert 2.5 <= timing.frames(torch.tensor(units)).sum().item() * timing.frame <= 4
+
+
+def test_an_example_that_the_model_can_not_read_is_named_at_once(spiritlm, model, examples):
+    examples.write_text("[SPEECH][Hu1][TEXT]a\n[SPEECH][Hu999][TEXT]b\n")
+    result = spiritlm("generate", *model, "--task", "asr", "--examples", examples, stdin="[Hu1]\n" * 3)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"spiritlm: {examples}: line 2: [Hu999]")
+
+
+def test_stdin_has_one_reader(spiritlm, model):
+    for arguments in (("--score", "--given", "-"), ("--task", "asr", "--examples", "-")):
+        assert spiritlm("generate", *model, *arguments, stdin="[Hu1]\n").exit_code == 2

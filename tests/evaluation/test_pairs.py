@@ -13,7 +13,7 @@ from spiritlm_cli.evaluation.pair_files import read_pairs, table_rows
 from spiritlm_cli.evaluation.pair_report import Accuracy, PairReport, PublishedAccuracy
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Comparison, Group, Lone, Pair, PairTask, Scorer
 from spiritlm_cli.language.model import LanguageModel, Score
-from spiritlm_cli.tokens.sequence import Sequence, TextSpan
+from spiritlm_cli.tokens.sequence import Line, Sequence, TextSpan
 
 T = TypeVar("T")
 
@@ -186,21 +186,21 @@ def test_rows_of_a_tsv(tmp_path: Path) -> None:
         "p4\ta\t\t\t\t",
         "p5\ta\tb",
         "p1\ta\tb\t\t\t",
-        "p7\ta\tb\t\t[TEXT]before[Hu+1]\t",
-        "p8\ta\tb\t\t[TEXT]before\t",
+        "9\ta\tb\t\t[TEXT]before[Hu+1]\t",
+        "\ta\tb\t\t[TEXT]before\t",
     ]
     path.write_text("\n".join(lines) + "\n")
     first, second, *bad, last = read_pairs(path)
     assert isinstance(last, Pair)
     assert isinstance(first, Pair)
-    assert (first.given, last.given) == (None, Sequence.of([TextSpan("before")]))
+    assert (first.given, last.given) == (None, Line(Sequence.of([TextSpan("before")])))
     assert isinstance(second, Pair)
     assert (first.id, first.groups) == ("p1", (Group("type", "mixed"),))
     assert first.good[0].content == Sequence.of([TextSpan('The "cat')])
     assert isinstance(first.bad[0].content, Sequence)
     assert len(first.bad[0].content.speech[0].units) == 2
     assert (second.id, second.groups) == ("3", ())
-    assert [entry.id for entry in bad] == ["p3", "p4", "6", "p1", "p7"]
+    assert [entry.id for entry in bad] == ["p3", "p4", "6", "p1", "9"]
     wanted = [
         # the cell begins at column 12, the token at its third character
         f"{path}: line 4, column 14: '[Hu-1]' is not a unit",
@@ -208,7 +208,7 @@ def test_rows_of_a_tsv(tmp_path: Path) -> None:
         f"{path}: line 6: 3 columns, but line 1 names 6",
         f"{path}: line 7: id 'p1' was there before",
         # the cell begins at column 12
-        f"{path}: line 8, column 21: '[Hu+1]' is not a unit",
+        f"{path}: line 8, column 20: '[Hu+1]' is not a unit",
     ]
     for entry, text in zip(bad, wanted, strict=True):
         assert isinstance(entry, BadPair)

@@ -13,7 +13,7 @@ from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.network import load_network
 from spiritlm_cli.language.prompt import EncodedPrompt
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 
 GREEDY = Sampling(greedy=True, max_new_tokens=40)
@@ -263,6 +263,14 @@ def test_what_is_given_is_not_counted(model: LanguageModel) -> None:
         model.score(units[0]).log_likelihood + model.score(units[1], units[0]).log_likelihood, abs=1e-4
     )
     assert model.score(Sequence(), whole).tokens == 0
+    # a marker at the end of what is given is given too, where it is the rest's
+    opened = model.score(rest, parse_line("[TEXT]the cat [SPEECH]"))
+    assert opened.tokens == 3
+    marker = model.score_ids(model.vocabulary.encode(given, "speech")).log_likelihood
+    assert opened.log_likelihood == pytest.approx(
+        after.log_likelihood - marker + model.score(given).log_likelihood, abs=1e-4
+    )
+    assert model.score(given, parse_line("[SPEECH]")) == model.score(given)
     found = [
         score() for _, score in model.score_each([1, 2], lambda _: rest, lambda n: given if n == 1 else None)
     ]

@@ -118,6 +118,7 @@ def test_a_line_has_random_numbers_of_its_own() -> None:
     ("field", "value"),
     [
         ("temperature", 0),
+        ("temperature", float("inf")),
         ("top_p", 0),
         ("top_p", 1.1),
         ("top_k", -1),

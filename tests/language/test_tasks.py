@@ -74,6 +74,7 @@ def test_intent_and_continuation() -> None:
     ]  # fmt: skip
     task = Task.load("continue", hear)
     assert task.to == "same"
+    assert task.prompt(parse_line("[TEXT]a[SPEECH]")).ends_in == "speech"
     assert shown(task.prompt(QUESTION, EXAMPLES[:1])) == [
         "[SPEECH][Hu1][Hu2][TEXT] the cat ",
         "[SPEECH][Hu7][Hu8]",
@@ -89,7 +90,9 @@ def test_examples_are_the_first_or_drawn_and_never_the_question() -> None:
         tuple(line.id for line in task.choose(EXAMPLES, 2, QUESTION, random.Random(n))) for n in range(40)
     }
     assert len(drawn) == 6
-    with pytest.raises(TokenError, match="2 examples for a prompt of 3"):
+    assert task.choose(EXAMPLES, None, QUESTION) == EXAMPLES
+    assert task.choose(EXAMPLES, None, EXAMPLES[1]) == EXAMPLES[::2]
+    with pytest.raises(TokenError, match="2 examples beside the line itself, for a prompt of 3"):
         task.choose(EXAMPLES, 3, EXAMPLES[1])
 
 
@@ -113,6 +116,9 @@ def test_answers_are_cleaned_in_one_piece_or_many(text: str) -> None:
         ("example: a\nquestion: b\nto: text\nend: ['']", "empty"),
         ("example: a\nquestion: b\nto: text\nsounds: {text: a.wav}", "no sound can be called"),
         ("- a", "expected an object"),
+        ("example: a\nquestion: b\nto: text\nend: ['{text}']", "an end is a text, a marker, or one sound"),
+        ("example: a\nquestion: b\nto: text\nsounds: {s: s.wav}\nend: ['x {s}']", "an end is a text"),
+        ("example: a\nquestion: b\nto: text\nsounds: {s: s, t: t}\nend: ['{s}', '{t}']", "one sound"),
     ],
 )
 def test_a_template_of_ones_own_and_its_faults(tmp_path: Path, content: str, reason: str) -> None:
@@ -121,14 +127,19 @@ def test_a_template_of_ones_own_and_its_faults(tmp_path: Path, content: str, rea
     with pytest.raises(CheckpointError, match=r"mine\.yaml") as caught:
         Task.load(str(path), hear)
     assert reason in str(caught.value)
+    with pytest.raises(CheckpointError, match="neither a task"):
+        Task.load(str(tmp_path / "other.yaml"), hear)
     path.write_text(
-        "example: 'Q: {text} A: yes. '\nquestion: 'Q: {text} A:'\nto: text\nend: ['.']\nshots: 1\n"
+        'example: "Q:\\t{text} A: yes. "\nquestion: "Q: {text} A:"\nto: text\nend: [".", "[Speech]"]\nshots: 1\n'
     )
     task = Task.load(str(path), hear)
     assert shown(task.prompt(EXAMPLES[0], EXAMPLES[1:2])) == [
-        "[TEXT]Q: a dog A: yes. ",
+        r"[TEXT]Q:\ta dog A: yes. ",
         "[TEXT]Q: the cat A:",
     ]
+    assert task.sampling(Sampling()) == Sampling(stop=(".",), one_span=True)
+    apart = parse_line("[TEXT]the cat[SPEECH][Hu3][TEXT]sat")
+    assert shown(task.prompt(apart)) == ["[TEXT]Q: the cat sat A:"]
 
 
 def test_examples_have_markers_of_their_own_and_go_first_where_there_is_no_room(
