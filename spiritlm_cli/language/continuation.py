@@ -45,6 +45,7 @@ class Continuation:
     tokens: ids, of both. memory: what the network keeps of those that it has seen (None: it has seen none).
     spans: what has been added, in pieces, as far as that can't change any more. reason: what ended it, if anything has.
     cut: how many tokens of the prompt's beginning were cut off. shared: how many of the first others have as well.
+    repeated: whether others have all of them.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Continuation:
         self.generator = generator
         self.sampling = sampling
         self.cut, self.shared = cut, shared
+        self.repeated = False
         self.spans: list[Span] = []
         self.reason: Reason | None = None
         self._begun, self._limit = len(prompt), limit

@@ -104,15 +104,26 @@ class Engine(ABC):
         """
         yield from Batches(
             items,
-            lambda item: (
-                self.begin(prompt(item), to, sampling, f"{key(item)}#{sample}", overflow)
-                for sample in range(samples)
-            ),
+            lambda item: self._samples(prompt(item), to, sampling, key(item), samples, overflow),
             self._advance,
             size=lambda _: 1.0,
             budget=batch_size,
             workers=0,
         )
+
+    def _samples(
+        self,
+        prompt: Sequence | Line | Prompt,
+        to: To,
+        sampling: Sampling,
+        key: str,
+        samples: int,
+        overflow: Overflow,
+    ) -> Iterator[Continuation]:
+        for sample in range(samples):
+            continuation = self.begin(prompt, to, sampling, f"{key}#{sample}", overflow)
+            continuation.repeated = samples > 1
+            yield continuation
 
     def begin(
         self,

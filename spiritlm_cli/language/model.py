@@ -74,6 +74,8 @@ class LanguageModel(Engine):
                 f"the tokenizer has {vocabulary.size} ids and the language model {network.config.vocab_size}"
             )
         self.network = PackedLlama(network.eval(), quantize, devices)
+        # a prompt of which there are more samples to come, with its memory and its last hidden state
+        self._kept: dict[tuple[int, ...], tuple[KeyValues, Tensor]] = {}
         # what the last prompts began with, and the memory of it
         self._shared: tuple[list[int], KeyValues] | None = None
         super().__init__(
@@ -207,10 +209,26 @@ class LanguageModel(Engine):
         return [row.result() for row in rows]
 
     def _read(self, rows: list[Continuation]) -> list[Tensor]:
-        """Prompts into memory, some at a time. Returns of each what `last_hidden` says of its last token."""
-        hidden: list[Tensor] = []
-        while len(hidden) < len(rows):
-            first = stop = len(hidden)
+        """Prompts into memory, those that are equal once. Returns of each what `last_hidden` says of its last token."""
+        prompts = [tuple(row.tokens) for row in rows]
+        # the one that more samples will be made of
+        read = {prompt: self._kept[prompt] for prompt in prompts if prompt in self._kept}
+        new = {prompt: row for prompt, row in zip(prompts, rows, strict=True) if prompt not in read}
+        read.update(zip(new, self._read_some(list(new.values())), strict=True))
+        free = {prompt for prompt, row in new.items() if not row.repeated}
+        for prompt, row in zip(prompts, rows, strict=True):
+            memory, _ = read[prompt]
+            row.memory = memory if prompt in free else memory.copy()
+            free.discard(prompt)
+        if rows:
+            self._kept = {prompts[-1]: read[prompts[-1]]} if rows[-1].repeated else {}
+        return [read[prompt][1] for prompt in prompts]
+
+    def _read_some(self, rows: list[Continuation]) -> list[tuple[KeyValues, Tensor]]:
+        """The memory of each prompt, and what `last_hidden` says of its last token; some are read at a time."""
+        found: list[tuple[KeyValues, Tensor]] = []
+        while len(found) < len(rows):
+            first = stop = len(found)
             while stop < len(rows) and (
                 stop == first
                 or sum(len(row.tokens) - row.shared for row in rows[first : stop + 1]) <= _TOKENS_AT_ONCE
@@ -221,10 +239,9 @@ class LanguageModel(Engine):
                 torch.tensor(row.tokens[memory.length :], device=self._device)
                 for row, memory in zip(rows[first:stop], memories, strict=True)
             ]
-            hidden += [states[-1:] for states in self.network.last_hidden(prompts, memories)]
-            for row, memory in zip(rows[first:stop], memories, strict=True):
-                row.memory = memory
-        return hidden
+            hidden = self.network.last_hidden(prompts, memories)
+            found += [(memory, states[-1:]) for memory, states in zip(memories, hidden, strict=True)]
+        return found
 
     def _begun_memory(self, row: Continuation) -> KeyValues:
         """For a prompt, with what it shares with others in it. That is read apart, whether or not it was read before:

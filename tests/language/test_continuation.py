@@ -23,7 +23,7 @@ from spiritlm_cli.tokens.writer import format_sequence
 
 PROMPTS = [
     "", "[TEXT]", "[SPEECH]", "[TEXT]the cat", "[SPEECH][Hu3][Hu7]", "[TEXT]the cat[SPEECH]",
-    "[SPEECH][St1][Hu3][TEXT]", "[TEXT]a[SPEECH][Pi2][Hu3]", "[SPEECH][Hu3][TEXT]the mat ", "[TEXT]caf\u00e9 \u4f60",
+    "[SPEECH]" + "[Hu9]" * 50, "[SPEECH]" + "[Hu9]" * 60 + "[TEXT]", "[SPEECH][St1][Hu3][TEXT]", "[TEXT]a[SPEECH][Pi2][Hu3]", "[SPEECH][Hu3][TEXT]the mat ", "[TEXT]caf\u00e9 \u4f60",
 ]  # fmt: skip
 
 
@@ -53,7 +53,9 @@ samplings = st.builds(
     max_new_tokens=st.integers(1, 40),
     seed=st.integers(0, 3),
     stop=st.sampled_from([(), ("e",), ("th", "o"), (" ",)]),
+    stop_units=st.sampled_from([(), (3, 7), (50, 60, 70, 80)]),
     sentence=st.booleans(),
+    one_span=st.booleans(),
 )
 
 
@@ -70,9 +72,11 @@ def test_what_comes_out_is_always_a_sequence(seed: int, prompt: str, to: To, sam
             model.generate(line, to, sampling)
         return
     found = model.generate(line, to, sampling)
-    assert 0 <= len(found.ids) <= sampling.max_new_tokens
+    begun = model.begin(line, to, sampling)
+    room = min(sampling.max_new_tokens or 0, model.context - len(begun.tokens))
+    assert 0 <= len(found.ids) <= room
     if found.reason == "length":
-        assert len(found.ids) == sampling.max_new_tokens
+        assert len(found.ids) == room
     assert parse_sequence(format_sequence(found.sequence)) == found.sequence
 
     markers = set(vocabulary.markers.values())
@@ -80,6 +84,8 @@ def test_what_comes_out_is_always_a_sequence(seed: int, prompt: str, to: To, sam
     assert set(found.ids) <= known
     kinds = {type(span) for span in found.sequence.spans}
     wanted = to if to != "same" else line.opens or line.sequence.ends_in
+    if wanted != "any" or sampling.one_span:
+        assert len(kinds) <= 1 or not line.sequence.spans
     if wanted != "any":
         assert kinds <= {TextSpan if wanted == "text" else SpeechSpan}
         assert not markers & set(found.ids)

@@ -283,7 +283,7 @@ PROMPTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("to", "batch_size"), [("same", 16), ("any", 3), ("text", 1)])
+@pytest.mark.parametrize(("to", "batch_size"), [("same", 16), ("any", 3), ("text", 1), ("speech", 5)])
 def test_a_continuation_is_the_same_in_any_batch(model: LanguageModel, to: str, batch_size: int) -> None:
     drawn = Sampling(max_new_tokens=12, temperature=2.0, repetition_penalty=1.2, seed=4)
     for sampling in (Sampling(greedy=True, max_new_tokens=12), drawn):
@@ -293,13 +293,13 @@ def test_a_continuation_is_the_same_in_any_batch(model: LanguageModel, to: str, 
             to,
             sampling,
             lambda item: str(item[0]),
-            samples=2,
+            samples=3,
             batch_size=batch_size,
         )
         for (place, prompt), generation in found:
             assert list(generation) == [
                 model.generate(prompt, to, sampling, f"{place}#{sample}")
-                for sample in (0, 1)  # type: ignore[arg-type]
+                for sample in (0, 1, 2)  # type: ignore[arg-type]
             ]
 
 
