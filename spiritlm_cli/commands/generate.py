@@ -1,5 +1,6 @@
 """`spiritlm generate`: token lines to their continuations, or to how likely they are."""
 
+from itertools import islice
 from typing import Annotated, Literal
 
 import typer
@@ -8,7 +9,7 @@ from spiritlm_cli.commands import options
 from spiritlm_cli.commands.continuations import Continuing
 from spiritlm_cli.commands.failures import Failures
 from spiritlm_cli.commands.lines import read_input, read_prompt
-from spiritlm_cli.commands.output import LineWriter
+from spiritlm_cli.commands.output import Finished, LineWriter
 from spiritlm_cli.commands.scores import write_scores
 
 
@@ -100,6 +101,7 @@ def generate(
     seed: options.Seed = None,
     units: options.Units = "expressive",
     output: options.Output = None,
+    resume: options.Resume = False,
     ids: options.Ids = None,
     on_error: options.OnError = "fail",
     errors: options.ErrorsFile = None,
@@ -173,12 +175,18 @@ def generate(
         lm: Engine = VllmEngine.load(model, expressive, dtype)
     else:
         lm = LanguageModel.load(model, expressive, device, dtype, device_map, quantize)
-    with Failures(on_error, errors) as failures, LineWriter(output, ids) as writer:
+    before = Finished.of(options.resumable(output), num_samples) if resume else Finished.nothing()
+    with (
+        Failures(on_error, errors, before.failed) as failures,
+        LineWriter(output, ids, before if resume else None) as writer,
+    ):
         # A header is repeated before tokens; scores are none.
-        repeat = None if score else writer
+        repeat = None if score or before.size else writer
         lines = read_prompt(prompt) if prompt is not None else read_input(files or ["-"], checkpoint, repeat)
+        lines = before.after(lines, before.heading)
         if score and isinstance(lm, LanguageModel):
-            write_scores(lm, lines, read_input([given], checkpoint) if given else None, writer, failures)
+            contexts = islice(read_input([given], checkpoint), before.clips, None) if given else None
+            write_scores(lm, lines, contexts, writer, failures)
             return
         continuing = Continuing(
             lm, solved.prompt if solved else lambda line: Prompt(line.line), solved.task.cleaned if solved else iter,

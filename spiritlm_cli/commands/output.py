@@ -38,7 +38,8 @@ class LineWriter:
         self._path = None if path is None or str(path) == "-" else path
         self._ids = ids
         self._finished = finished
-        self._lines = 0
+        # of those without an id, the number goes on
+        self._lines = finished.clips * finished.copies if finished else 0
         self._stream: BinaryIO = sys.stdout.buffer
 
     def __enter__(self) -> "LineWriter":
@@ -189,13 +190,20 @@ class Finished:
                     line = next(islice(file, first, None))
                     first = self.copies - 1  # the others of a clip are passed over
                     clip, found = next(clips, None), _id_of(line)
-                    if clip is None or found not in (None, copy_ids(clip.id or "", self.copies)[0]):
+                    if clip is None or not (found is None or self._is_of(found, clip)):
                         wanted = f"the input there is {clip.id} now" if clip else "there are no more inputs"
                         raise ResumeError(
                             f"{self.path}: line {number} is of {found or 'no id'}, but {wanted}; "
                             "go on with the same inputs, or write to another file"
                         )
         yield from clips
+
+    def _is_of(self, found: str, clip: "Clip | BadClip | InputLine") -> bool:
+        """Whether a line that begins with that and a tab can be the first of an input's."""
+        if clip.id is None and self.copies == 1:
+            return True  # a number that was given to it, or no id at all
+        name = str(clip.id or getattr(clip, "name", ""))
+        return found == copy_ids(name, self.copies)[0]
 
 
 def part_of(path: Path) -> Path:

@@ -356,3 +356,31 @@ def test_an_example_that_the_model_can_not_read_is_named_at_once(spiritlm, model
 def test_stdin_has_one_reader(spiritlm, model):
     for arguments in (("--score", "--given", "-"), ("--task", "asr", "--examples", "-")):
         assert spiritlm("generate", *model, *arguments, stdin="[Hu1]\n").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("--num-samples", "2"), ("--ids",), ("--score",), ("--score", "--given")]
+)
+def test_what_was_broken_off_goes_on(spiritlm, model, release_tree, tmp_path, more):
+    prompts, output, errors = (tmp_path / name for name in ("prompts.txt", "out.txt", "bad.txt"))
+    header = f"#spiritlm 1 model=x tokenizer={find_checkpoint(str(release_tree)).fingerprint()}\n"
+    lines = [f"[TEXT]one {n}" if n % 3 else f"p{n}\t[Hu{n}]" for n in range(12)]
+    lines[4] = "[Hu01]"
+    prompts.write_text(header + "".join(f"{line}\n" for line in lines))
+    if "--given" in more:
+        (tmp_path / "given.txt").write_text("".join(f"[TEXT]{n}\n" for n in range(12)))
+        more = (*more, tmp_path / "given.txt")
+    short = () if "--score" in more else ("--max-new-tokens", "4", "--seed", "5")
+    arguments = ("generate", *model, *short, *more, "--on-error", "skip", "--errors", errors, prompts)
+    assert spiritlm(*arguments, "-o", output).exit_code == 1
+    whole, reasons = output.read_bytes(), errors.read_bytes()
+    output.unlink()
+    part = tmp_path / "out.txt.part"
+    for cut in (0, 30, len(whole) // 2, len(whole) - 3, len(whole)):
+        part.write_bytes(whole[:cut])
+        found = spiritlm(*arguments, "-o", output, "--resume")
+        assert found.exit_code == 1, found.stderr
+        assert output.read_bytes() == whole
+        assert errors.read_bytes() == reasons
+        output.unlink()
+    assert spiritlm(*arguments, "--resume").exit_code == 2
