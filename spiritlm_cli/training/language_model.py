@@ -4,7 +4,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.interleaving.aligning import POCKETSPHINX, cores
 from spiritlm_cli.interleaving.clips import utterance_of
 from spiritlm_cli.interleaving.interleave import Utterance, draw_without_end
-from spiritlm_cli.interleaving.spans import Mode, SpanOptions
+from spiritlm_cli.interleaving.spans import SpanOptions
 from spiritlm_cli.interleaving.times import WordTimes
 from spiritlm_cli.language.network import new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
@@ -26,16 +26,43 @@ from spiritlm_cli.speech.device import find_device
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header, Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.training.data import read_units
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import LanguageModelOptions
+from spiritlm_cli.training.pairs import Pairs
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
-# How often a sequence is drawn from each kind. The paper has a third each of text, of speech, and of both; here the
-# parallel pairs of its "+ASR+TTS" ablation are a part too, and large, for a small model learns from little speech.
-SHARES = {Mode.TEXT: 0.25, Mode.SPEECH: 0.15, Mode.INTERLEAVE: 0.2, Mode.ASR: 0.2, Mode.TTS: 0.2}
+# How often a sequence is drawn from each kind. The paper has a third each of text, of speech, and of both; here these
+# are about a third of the tokens together, and the others are parallel pairs, as in its "+ASR+TTS" ablation: a small
+# model doesn't learn from little speech that the two correspond, unless they stand side by side.
+SHARES = {
+    "text": 0.15,
+    "speech": 0.03,
+    "interleaved": 0.07,
+    "to text": 0.46,
+    "to speech": 0.24,
+    "examples": 0.05,
+}
+# How much text counts that says what speech before it says: it is a small part of the tokens. The units of that
+# speech don't count, for what is learnt by heart needs no listening.
+HEARD_WEIGHT = 4.0
+# At most this share of the units that a row of the batch has are replaced by others, where they are read; what is
+# to be predicted stays. A clip is then never heard twice alike.
+MISHEARD = 0.2
 
 Draw = Callable[[random.Random], Sequence]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What sequences are drawn from. share: how often, beside the others'; heard: their text is what speech
+    before it says; read: their speech says the text before it."""
+
+    share: float
+    draw: Draw
+    heard: bool = False
+    read: bool = False
 
 
 def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
@@ -46,7 +73,8 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
     known = read_units(units)
     utterances = []
     with WordTimes(aligner=POCKETSPHINX, workers=cores()) as times:
-        clips = [clip for clip in read_manifest(manifest) if clip.id in known and clip.text]
+        clips = [clip for clip in read_manifest(manifest) if clip.text and clip.id in known]
+        clips = [clip for clip in clips if len(known[clip.id].hubert)]
         for clip, answer in [(clip, times.ask(clip)) for clip in clips]:
             try:
                 utterance = utterance_of(clip.id, known[clip.id], *answer())
@@ -57,37 +85,36 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
     return utterances
 
 
-def sources(options: LanguageModelOptions) -> tuple[list[tuple[float, Draw]], list[str]]:
-    """What sequences are drawn from, with weights; and all the text there is."""
-    found: list[tuple[float, Draw]] = []
+def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
+    """What sequences are drawn from; and all the text there is."""
+    found: list[Source] = []
     texts: list[str] = []
     if options.manifest and options.units:
         utterances = read_utterances(options.manifest, options.units)
         if not utterances:
             raise ManifestError(f"{options.manifest}: no clip has text, and units in {options.units}")
         texts += [u.text for _, u in utterances]
-        plain = SpanOptions()
-
         spoken = [utterance for _, utterance in utterances]
-
-        def drawn(mode: Mode) -> Draw:
-            spans = replace(plain, mode=mode)
-            return lambda rng: next(draw_without_end(spoken, spans, rng))
-
-        found += [(SHARES[mode], drawn(mode)) for mode in (Mode.INTERLEAVE, Mode.ASR, Mode.TTS)]
-        found.append((SHARES[Mode.SPEECH], _run_on(utterances)))
+        pairs = Pairs(utterances, options.words)
+        found += [
+            Source(SHARES["interleaved"], lambda rng: next(draw_without_end(spoken, SpanOptions(), rng))),
+            Source(SHARES["speech"], _run_on(utterances)),
+            Source(SHARES["to text"], pairs.to_text, heard=True),
+            Source(SHARES["to speech"], pairs.to_speech, read=True),
+            Source(SHARES["examples"], pairs.examples, heard=True),
+        ]
     if options.text:
         documents = [line for line in options.text.read_text(encoding="utf-8").splitlines() if line.strip()]
         if not documents:
             raise ManifestError(f"{options.text}: there is no text")
         texts += documents
-        found.append((SHARES[Mode.TEXT], lambda rng: Sequence.of([TextSpan(rng.choice(documents))])))
+        found.append(Source(SHARES["text"], lambda rng: Sequence.of([TextSpan(rng.choice(documents))])))
     if options.lines:
         lines = _read_sequences(options.lines)
         if not lines:
             raise ManifestError(f"{options.lines}: there are no tokens")
         texts += [sequence.text for sequence in lines]
-        found.append((1.0, lambda rng: rng.choice(lines)))
+        found.append(Source(1.0, lambda rng: rng.choice(lines)))
     if not found:
         raise ManifestError("nothing to train on: give --text, --lines, or --manifest with --units")
     return found, texts
@@ -130,6 +157,9 @@ def train(options: LanguageModelOptions) -> None:
     )  # fmt: skip
     if options.start:
         load_into(network, read_tensors(options.start))
+    if device.type == "cpu":
+        # at these lengths plain attention is quicker there than the fused one
+        network.set_attn_implementation("eager")
     network.to(device).train()
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -138,20 +168,32 @@ def train(options: LanguageModelOptions) -> None:
         {"params": others, "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95))
+    heard = torch.tensor([source.heard for source in found], device=device)
+    read = torch.tensor([source.read for source in found], device=device)
+
+    def each_loss(given: Tensor, expected: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+            logits = network(input_ids=given).logits
+        return torch.nn.functional.cross_entropy(
+            logits.float().flatten(0, 1), expected.flatten(), reduction="none"
+        )
+
+    losses_of = torch.compile(each_loss) if options.compile else each_loss
 
     def step(number: int) -> dict[str, float]:
         rng = random.Random(f"{options.seed} {number}")
-        ids = _rows(found, vocabulary, options.batch, options.context + 1, rng).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-            logits = network(input_ids=ids[:, :-1]).logits
-        losses = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
+        ids, of = (
+            drawn.to(device) for drawn in _rows(found, vocabulary, options.batch, options.context + 1, rng)
         )
-        loss = losses.mean()
-        update(optimizer, network, loss, warm_cosine(number, options.steps, options.learning_rate))
+        losses = losses_of(_misheard(ids[:, :-1], vocabulary, rng), ids[:, 1:])
         text = ids[:, 1:].flatten() < vocabulary.markers["text"]
-        parts = {"text": losses[text], "units": losses[~text]}
-        means = {name: part.mean().item() for name, part in parts.items() if len(part)}
+        source = of[:, 1:].flatten()
+        weights = torch.where(heard[source], torch.where(text, HEARD_WEIGHT, 0.0), 1.0)
+        loss = (losses * weights).sum() / weights.sum().clamp(min=1)
+        rate = warm_cosine(number, options.steps, options.learning_rate, min(200, options.steps // 5))
+        update(optimizer, network, loss, rate)
+        parts = {"text": text, "units": ~text, "heard": text & heard[source], "read": ~text & read[source]}
+        means = {name: losses[part].mean().item() for name, part in parts.items() if part.any()}
         return {"loss": loss.item(), **means}
 
     def save() -> None:
@@ -170,18 +212,32 @@ def train(options: LanguageModelOptions) -> None:
 
 
 def _rows(
-    found: list[tuple[float, Draw]], vocabulary: Vocabulary, rows: int, length: int, rng: random.Random
-) -> Tensor:
-    """(rows, length) int64: sequences one after another, each with its start and end, the last one cut."""
-    weights = [weight for weight, _ in found]
-    filled = np.zeros((rows, length), dtype=np.int64)
-    for row in filled:
+    found: list[Source], vocabulary: Vocabulary, rows: int, length: int, rng: random.Random
+) -> tuple[Tensor, Tensor]:
+    """(rows, length) int64: sequences one after another, each with its start and end, the last one cut; and of each
+    token the place of its source, (rows, length) int64."""
+    shares = [source.share for source in found]
+    filled = np.zeros((2, rows, length), dtype=np.int64)
+    for row in range(rows):
         ids: list[int] = []
+        of: list[int] = []
         while len(ids) < length:
-            draw = rng.choices(found, weights)[0][1]
-            ids += [*vocabulary.encode(draw(rng)), vocabulary.end]
-        row[:] = ids[:length]
-    return torch.from_numpy(filled)
+            place = rng.choices(range(len(found)), shares)[0]
+            ids += [*vocabulary.encode(found[place].draw(rng)), vocabulary.end]
+            of += [place] * (len(ids) - len(of))
+        filled[:, row] = ids[:length], of[:length]
+    tokens, places = torch.from_numpy(filled)
+    return tokens, places
+
+
+def _misheard(ids: Tensor, vocabulary: Vocabulary, rng: random.Random) -> Tensor:
+    """(rows, length) int64, some of the units replaced by any phonetic ones: in each row another share of them."""
+    draw = np.random.default_rng(rng.getrandbits(64))
+    replaced = draw.random(ids.shape) < draw.uniform(0, MISHEARD, (len(ids), 1))
+    phonetic = [token for unit, token in vocabulary.unit_ids.items() if unit.kind is Kind.HUBERT]
+    others = torch.from_numpy(draw.choice(phonetic, ids.shape)).to(ids.device)
+    is_phonetic = torch.isin(ids, torch.tensor(phonetic, device=ids.device))
+    return torch.where(torch.from_numpy(replaced).to(ids.device) & is_phonetic, others, ids)
 
 
 def _as_spans(texts: list[str], seed: int) -> list[str]:

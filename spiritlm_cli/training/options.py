@@ -132,6 +132,8 @@ class LanguageModelOptions(LoopOptions):
     layers: int = option(8, "Layers.")
     heads: int = option(4, "Attention heads.")
     ffn: int = option(768, "Width of the feed-forward layers.")
+    words: int = option(40, "Words of the longest stretch of speech whose text stands beside it.")
+    compile: bool = option(False, "Compile the network: two minutes, then each step takes a quarter less.")
     context: int = option(512, "Tokens a training sequence.")
     steps: int = option(1500, "Training steps.")
     batch: int = option(8, "Sequences a step.")

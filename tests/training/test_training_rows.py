@@ -1,0 +1,51 @@
+"""What a step of the language model's training is given."""
+
+import random
+
+import pytest
+import torch
+
+from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.training.language_model import MISHEARD, Source, _misheard, _rows
+from spiritlm_cli.training.vocabulary import train_vocabulary
+
+SPEECH = SpeechSpan(tuple(Unit(Kind.PITCH if i % 4 == 0 else Kind.HUBERT, i % 10) for i in range(20)))
+SPOKEN = Sequence((SPEECH, TextSpan("the sea was old")))
+WRITTEN = Sequence((TextSpan("the man walked"),))
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    texts = ["The old man walked to the sea.", "the sea was old, and the man walked 15 miles"] * 100
+    return Vocabulary(train_vocabulary(texts, size=320, hubert=10, pitch=10, style=0))
+
+
+def test_rows_are_whole_sequences_of_known_sources(vocabulary: Vocabulary) -> None:
+    found = [Source(0.5, lambda _: SPOKEN, heard=True), Source(0.5, lambda _: WRITTEN)]
+    ids, of = _rows(found, vocabulary, rows=6, length=200, rng=random.Random(1))
+    assert ids.shape == of.shape == (6, 200)
+    assert set(of.flatten().tolist()) == {0, 1}
+    whole = [[*vocabulary.encode(sequence), vocabulary.end] for sequence in (SPOKEN, WRITTEN)]
+    for tokens, sources in zip(ids.tolist(), of.tolist(), strict=True):
+        place = 0
+        while place < 200:
+            expected = whole[sources[place]]
+            stop = min(place + len(expected), 200)
+            assert tokens[place:stop] == expected[: stop - place]
+            assert sources[place:stop] == [sources[place]] * (stop - place)
+            place = stop
+
+
+def test_some_phonetic_units_are_heard_as_others(vocabulary: Vocabulary) -> None:
+    ids = torch.tensor([vocabulary.encode(SPOKEN)] * 400)
+    changed = _misheard(ids, vocabulary, random.Random(1))
+    phonetic = {token for unit, token in vocabulary.unit_ids.items() if unit.kind is Kind.HUBERT}
+    differs = changed != ids
+    assert {int(token) for token in ids[differs]} <= phonetic
+    assert {int(token) for token in changed[differs]} <= phonetic
+    # half of the highest share on average, and a tenth of the others is the unit that it was
+    share = differs.sum().item() / (400 * 15)
+    assert share == pytest.approx(MISHEARD / 2 * 0.9, abs=0.02)
+    assert torch.equal(changed, _misheard(ids, vocabulary, random.Random(1)))
