@@ -23,7 +23,8 @@ from spiritlm_cli.tokens.writer import format_sequence
 
 PROMPTS = [
     "", "[TEXT]", "[SPEECH]", "[TEXT]the cat", "[SPEECH][Hu3][Hu7]", "[TEXT]the cat[SPEECH]",
-    "[SPEECH]" + "[Hu9]" * 50, "[SPEECH]" + "[Hu9]" * 60 + "[TEXT]", "[SPEECH][St1][Hu3][TEXT]", "[TEXT]a[SPEECH][Pi2][Hu3]", "[SPEECH][Hu3][TEXT]the mat ", "[TEXT]caf\u00e9 \u4f60",
+    "[SPEECH]" + "[Hu9]" * 50, "[SPEECH]" + "[Hu9]" * 60 + "[TEXT]",
+    "[SPEECH][St1][Hu3][TEXT]", "[TEXT]a[SPEECH][Pi2][Hu3]", "[SPEECH][Hu3][TEXT]the mat ", "[TEXT]caf\u00e9 \u4f60",
 ]  # fmt: skip
 
 
