@@ -128,7 +128,8 @@ class Batches(Generic[Item, Piece, Result]):
                     if self._stopped:
                         return
                     self._entries.append(entry)
-                    self._unread.append(entry)
+                    if self._workers:
+                        self._unread.append(entry)
                     self._changed.notify_all()
         except BaseException as error:  # whatever it is, it is raised where the items are asked for
             self._failure = error

@@ -1,6 +1,7 @@
 """Order, bounds and errors of the scheduler, with work that says in which company a piece was."""
 
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -197,3 +198,25 @@ def test_a_long_piece_does_not_hold_up_the_others() -> None:
     work = Batches(items, opened, step, size=lambda _: 1.0, budget=2, ahead=100, workers=1)
     assert [(item, *results) for item, results in work] == [(item, item) for item in items]
     assert order == [1, 2, 3, 4, 5, 6, 7, 50]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_nothing_is_held_of_items_that_are_done_with(workers: int) -> None:
+    items: weakref.WeakSet[Steps] = weakref.WeakSet()
+
+    def made() -> Iterator[Steps]:
+        for _ in range(300):
+            item = Steps(1)
+            items.add(item)
+            yield item
+
+    most = 0
+    batches = Batches(
+        made(), lambda item: [item.steps], doubled, size=float, budget=2, ahead=4, workers=workers
+    )
+    for number, (_, results) in enumerate(batches):
+        list(results)
+        if number == 250:
+            most = len(items)
+    # those before have been let go; those after may have been taken already
+    assert 0 < most < 60
