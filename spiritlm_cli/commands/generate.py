@@ -184,7 +184,8 @@ def generate(
         repeat = None if score or before.size else writer
         lines = read_prompt(prompt) if prompt is not None else read_input(files or ["-"], checkpoint, repeat)
         lines = before.after(lines, before.heading)
-        if score and isinstance(lm, LanguageModel):
+        if score:
+            assert isinstance(lm, LanguageModel)  # no other engine is let through
             contexts = islice(read_input([given], checkpoint), before.clips, None) if given else None
             write_scores(lm, lines, contexts, writer, failures)
             return

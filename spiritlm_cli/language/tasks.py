@@ -71,16 +71,19 @@ class Task:
         self._sounds = sounds
 
     @classmethod
-    def load(cls, name: str, hear: Callable[[Path], SpeechSpan]) -> "Task":
+    def load(cls, name: str, hear: Callable[[Path], SpeechSpan] | None = None) -> "Task":
         """The task of that name, or of a template's file. hear: gives the units of its sounds, where it has any.
 
-        Raises CheckpointError that names what is wrong with the template, and what `hear` raises.
+        Raises CheckpointError that names what is wrong with the template, and what `hear` raises; ValueError where
+        there are sounds and nothing hears them.
         """
         path = FOLDER / f"{name}.yaml" if name in NAMES else Path(name)
         if not path.is_file():
             raise CheckpointError(f"{name}: neither a task ({', '.join(NAMES)}) nor a template's file")
         template = from_mapping(Template, read_yaml(path), path)
-        sounds = {sound: hear(path.parent / file) for sound, file in template.sounds.items()}
+        if hear is None and template.sounds:
+            raise ValueError(f"{name}: its sounds must be heard")
+        sounds = {sound: hear(path.parent / file) for sound, file in template.sounds.items()} if hear else {}
         return cls(path.stem, template, sounds)
 
     @property
@@ -104,8 +107,12 @@ class Task:
         """A question after examples. Raises TokenError for a line that lacks what the task is about."""
         return Prompt(
             self._filled(self.template.question, question),
-            tuple(self._filled(self.template.example, example).sequence for example in examples),
+            tuple(map(self.example, examples)),
         )
+
+    def example(self, line: Line) -> Sequence:
+        """A line that is solved, in the task's form. Raises TokenError as `prompt` does."""
+        return self._filled(self.template.example, line).sequence
 
     def choose(
         self,

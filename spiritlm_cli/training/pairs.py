@@ -7,10 +7,9 @@ from itertools import islice
 
 from spiritlm_cli.interleaving.interleave import Timeline, Utterance
 from spiritlm_cli.interleaving.words import first_units, said_words
-from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.language.tasks import Task
+from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan, TextSpan
 
-# How a transcript stands in the examples before a question, as in the paper.
-TRANSCRIPT = " <START Transcript> {} <END>"
 # At most so many pairs run together in a sequence: ten examples and a question.
 PAIRS = 11
 # Words of a splice's longest phrase.
@@ -24,9 +23,9 @@ class Pair:
     speech: tuple[SpeechSpan, ...]
     text: str
 
-    def to_text(self, form: str = "{}") -> tuple[SpeechSpan | TextSpan, ...]:
-        """Speech first; form: what the text is put into."""
-        return (*self.speech, TextSpan(form.format(self.text)))
+    def to_text(self) -> tuple[SpeechSpan | TextSpan, ...]:
+        """Speech first."""
+        return (*self.speech, TextSpan(self.text))
 
     def to_speech(self) -> tuple[SpeechSpan | TextSpan, ...]:
         """Text first."""
@@ -68,6 +67,7 @@ class Pairs:
         Raises AlignmentError and ValueError as `SpokenClip` does.
         """
         self._most = most
+        self._transcription = Task.load("asr")
         self._clips: list[tuple[str, SpokenClip]] = []
         self._of_speaker: dict[str, list[SpokenClip]] = {}
         for speaker, utterance in utterances:
@@ -84,8 +84,9 @@ class Pairs:
         return Sequence.of(span for pair in self._draw(rng) for span in pair.to_speech())
 
     def examples(self, rng: random.Random) -> Sequence:
-        """Pairs, each its speech first and its text in the form of examples."""
-        return Sequence.of(span for pair in self._draw(rng) for span in pair.to_text(TRANSCRIPT))
+        """Pairs, each in the form of an example for transcription."""
+        lines = (Line(Sequence.of(pair.to_text())) for pair in self._draw(rng))
+        return Sequence.of(span for line in lines for span in self._transcription.example(line).spans)
 
     def _draw(self, rng: random.Random) -> list[Pair]:
         # as many sequences of single words as of two or three, or of four to seven: short pairs teach soonest

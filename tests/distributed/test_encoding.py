@@ -2,12 +2,13 @@
 
 import importlib.util
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,7 +109,6 @@ def test_a_worker_that_is_killed_is_made_up_for(command: list[str], folder: Path
     wait_for_end(worker)
     os.close(writer)
     writer = opened(pipe)
-    os.set_blocking(writer, True)
     with os.fdopen(writer, "wb") as stream:
         stream.write(sound.read_bytes())
     found, said = process.communicate(timeout=300)
@@ -118,20 +118,20 @@ def test_a_worker_that_is_killed_is_made_up_for(command: list[str], folder: Path
 
 def opened(pipe: Path, seconds: float = 120) -> int:
     """The writing end of a pipe, when it is being read."""
-    for _ in range(int(seconds / 0.05)):
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(os.open, pipe, os.O_WRONLY)
         try:
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            time.sleep(0.05)
-    raise TimeoutError(pipe)
+            return writer.result(seconds)
+        except TimeoutError:
+            # somebody who reads, so that the thread ends
+            os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+            raise
 
 
-def wait_for_end(process: int) -> None:
+def wait_for_end(process: int, seconds: float = 120) -> None:
     """Until then it holds its files, though they can't be seen any more."""
-    stat = Path(f"/proc/{process}/stat")
-    with suppress(OSError):
-        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
-            time.sleep(0.05)
+    with suppress(ProcessLookupError), os.fdopen(os.pidfd_open(process), closefd=True) as ended:
+        assert select.select([ended], [], [], seconds)[0], "it has not ended"
 
 
 def readers(pipe: Path) -> set[int]:
