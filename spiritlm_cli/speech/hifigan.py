@@ -5,6 +5,7 @@ Parameters are named as in the release's `generator.pt`.
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from spiritlm_cli.checkpoints.config import from_mapping, read_json
+from spiritlm_cli.speech.cores import on_cores
 from spiritlm_cli.speech.durations import DurationConfig, DurationPredictor, whole_frames
 from spiritlm_cli.speech.layers import Conv, ConvTranspose, padding_to_few
 
@@ -21,8 +23,8 @@ SLOPE = 0.1
 LAST_SLOPE = 0.01
 
 # Numbers (frames times channels) that leave a stage of the generator at once on a CPU, where there are at least
-# twice as many: a megabyte or two, so that a cache holds them.
-_WINDOW = 1 << 19
+# twice as many: a megabyte, so that a core's cache holds most of what is computed with.
+_WINDOW = 1 << 18
 
 # What HiFi-GAN configurations say about training, and the vocoder does not need to speak.
 _TRAINING_KEYS = (
@@ -159,68 +161,91 @@ class HifiGan(nn.Module):
         x = self.conv_pre(clear(self.embed(hubert, speaker, pitch, style)))
         for i in range(len(self.ups)):
             x = self._stage(i, x, clear)
-        return self._last(clear(x))
+        return x[..., 0]
 
-    def alone(
-        self,
-        hubert: Tensor,
-        speaker: Tensor | None = None,
-        pitch: Tensor | None = None,
-        style: Tensor | None = None,
-    ) -> Tensor:
-        """The same of one sound, for a CPU: in few lengths, and by windows where it is long.
+    def each(self, sounds: Sequence[Tensor]) -> list[Tensor]:
+        """The same of sounds by themselves, for a CPU, among whose cores they are shared out.
 
-        The first stages hear it padded to one of few lengths, the others by windows: see `padding_to_few`.
+        sounds: each (1, frames, model_in_dim), what `embed` gives. Returns of each (1, frames * code_hop_size).
         """
-        frames = hubert.shape[1]
-        clear = _Clear(frames, frames + padding_to_few(frames))
-        embedded = self.embed(hubert, speaker, pitch, style)
-        x = self.conv_pre(F.pad(embedded, (0, 0, 0, padding_to_few(frames))))
-        rate = 1
-        for i, up in enumerate(self.config.upsample_rates):
-            rate *= up
-            if frames * rate * self._channels(i) < 2 * _WINDOW:
-                x = self._stage(i, x, clear)
-            else:
-                x = self._in_windows(i, x[:, : frames * rate // up])
-        return self._last(x[:, : frames * rate])
+        made = on_cores(self._first, sounds)
+        for i in range(len(self.ups)):
+            made = self._each_stage(i, made)
+        return [wave[..., 0] for wave in made]
 
-    def _last(self, x: Tensor) -> Tensor:
-        """(batch, samples, channels) to (batch, samples) in ±1."""
-        wave: Tensor = torch.tanh(self.conv_post(F.leaky_relu(x, LAST_SLOPE)))
-        return wave[..., 0]
+    def _first(self, embedded: Tensor) -> Tensor:
+        """(1, frames, model_in_dim) to (1, frames, upsample_initial_channel)."""
+        frames = embedded.shape[1]
+        x: Tensor = self.conv_pre(F.pad(embedded, (0, 0, 0, padding_to_few(frames))))
+        return x[:, :frames]
 
     def _stage(self, i: int, x: Tensor, clear: "_Clear") -> Tensor:
-        """(batch, frames, channels) to `upsample_rates[i]` times as many frames, of the next stage's channels."""
+        """(batch, frames, channels) to `upsample_rates[i]` times as many frames, of the next stage's channels, or of
+        one, which is the waveform in ±1, after the last."""
         x = clear(self.ups[i](F.leaky_relu(clear(x), SLOPE)))
         kernels = len(self.config.resblock_kernel_sizes)
         blocks = self.resblocks[i * kernels : (i + 1) * kernels]
         total: Tensor = blocks[0](x, clear)
         for block in blocks[1:]:
             total = total + block(x, clear)
-        return total / kernels
+        if i < len(self.ups) - 1:
+            return total / kernels
+        return torch.tanh(self.conv_post(total / kernels, slope_in=LAST_SLOPE))
 
-    def _in_windows(self, i: int, x: Tensor) -> Tensor:
-        """The same as `_stage`, by windows that overlap by what a frame hears of its neighbours.
+    def _each_stage(self, i: int, sounds: Sequence[Tensor]) -> list[Tensor]:
+        """The same as `_stage` of sounds by themselves, each (1, frames, channels), in pieces of few lengths."""
+        rate = self.config.upsample_rates[i]
+        channels = self._channels(i) if i < len(self.ups) - 1 else 1
+        made = [sound.new_empty(1, sound.shape[1] * rate, channels) for sound in sounds]
 
-        A processor's caches hold a window from one convolution to the next, and the windows have four lengths in
-        all: the first convolution of a new length takes some milliseconds to be compiled.
+        def hear(of: int, piece: "_Piece") -> None:
+            frames = piece.last - piece.first
+            padding = piece.size - frames
+            x = sounds[of][:, piece.first : piece.last]
+            x = self._stage(i, F.pad(x, (0, 0, 0, padding)) if padding else x, _Clear(frames if padding else None, piece.size))
+            start, stop = piece.start * rate, piece.stop * rate
+            made[of][:, start:stop] = x[:, start - piece.first * rate : stop - piece.first * rate]
+
+        on_cores(
+            lambda task: hear(*task),
+            [(of, piece) for of, sound in enumerate(sounds) for piece in self._pieces(i, sound.shape[1])],
+        )
+        return made
+
+    def _pieces(self, i: int, frames: int) -> Iterator["_Piece"]:
+        """Short sounds padded to one of few lengths (`padding_to_few`), and windows of longer ones.
+
+        The windows overlap by what a frame hears of its neighbours. A core's cache holds a window from one convolution
+        to the next, and they have four lengths in all: the first convolution of a new length takes some milliseconds
+        to be compiled.
         """
-        rate, frames = self.config.upsample_rates[i], x.shape[1]
+        rate = self.config.upsample_rates[i]
+        if frames * rate * self._channels(i) < 2 * _WINDOW:
+            yield _Piece(0, frames, 0, frames, frames + padding_to_few(frames))
+            return
         step = _WINDOW // self._channels(i) // rate // 4
-        # of what goes in: the reach of the blocks, and that of the transposed convolution
-        margin = -(-(self._block_reach + self.config.upsample_kernel_sizes[i]) // rate)
-        parts, start = [], 0
+        # of what goes in: the reach of the blocks, that of the transposed convolution, and that of the last one
+        margin = -(-(self._block_reach + self.config.upsample_kernel_sizes[i] + 3) // rate)
+        start = 0
         while start < frames:
             first = max(start - margin, 0)
             size = min(4 * step, -(-(frames - first) // step) * step)
             first = max(min(first, frames - size), 0)
             last = min(first + size, frames)
             stop = last if last == frames else last - margin
-            made = self._stage(i, x[:, first:last], _Clear(None, last - first))
-            parts.append(made[:, (start - first) * rate : (stop - first) * rate])
+            yield _Piece(first, last, start, stop, last - first)
             start = stop
-        return torch.cat(parts, dim=1)
+
+    def quicken(self) -> None:
+        """Put convolutions into the form that takes a CPU least time, for inference only. Before `pack`."""
+        # numba takes a moment to import, and GPUs do without
+        from spiritlm_cli.speech.winograd import WinogradConv, suits
+
+        for block in self.resblocks:
+            for convs in block.children():
+                for n, conv in enumerate(convs):
+                    if suits(conv):
+                        convs[n] = WinogradConv(conv)
 
     def _channels(self, i: int) -> int:
         """Of what leaves a stage."""
@@ -278,6 +303,18 @@ class HifiGan(nn.Module):
         )
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """What of a sound's frames goes through a stage at once: `first` to `last`, padded to `size`. Of what comes out,
+    that of `start` to `stop` is as it would be in the whole."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
+    size: int
+
+
 class _Clear:
     """Sets to 0 what stands after the end of each row of a batch, at whatever rate: convolutions pad with zeros, so
     the end of a sound is as it would be if nothing came after it."""
@@ -313,7 +350,7 @@ class ResBlock1(nn.Module):
 
     def forward(self, x: Tensor, clear: _Clear) -> Tensor:
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
-            inner = clear(dilated(F.leaky_relu(x, SLOPE), "leaky_relu", SLOPE))
+            inner = clear(dilated(x, "leaky_relu", SLOPE, slope_in=SLOPE))
             x = clear(plain(inner, add=x))
         return x
 
@@ -329,7 +366,7 @@ class ResBlock2(nn.Module):
 
     def forward(self, x: Tensor, clear: _Clear) -> Tensor:
         for conv in self.convs:
-            x = clear(conv(F.leaky_relu(x, SLOPE), add=x))
+            x = clear(conv(x, add=x, slope_in=SLOPE))
         return x
 
 

@@ -35,12 +35,20 @@ class Conv(nn.Conv1d):
     """A convolution over time, then a residual, then an activation."""
 
     def forward(
-        self, x: Tensor, activation: Activation = "none", slope: float = 0, add: Tensor | None = None
+        self,
+        x: Tensor,
+        activation: Activation = "none",
+        slope: float = 0,
+        add: Tensor | None = None,
+        slope_in: float = 1,
     ) -> Tensor:
         """(batch, frames, channels in) to (batch, frames out, channels out).
 
-        slope: of leaky_relu. add: of the shape that comes out, added before the activation.
+        slope: of leaky_relu. add: of the shape that comes out, added before the activation. slope_in: of a leaky ReLU
+        that what comes in goes through first.
         """
+        if slope_in != 1:
+            x = F.leaky_relu(x, slope_in)
         weight = self.weight if self.weight.is_mkldnn else self.weight[:, :, None]
         padding, stride, dilation, groups = _geometry(self)
         if not _fuses(x):

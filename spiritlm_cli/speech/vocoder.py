@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.batching import Batches
@@ -54,6 +55,7 @@ class Vocoder:
         self.network = network.to(self.device, dtype).eval().requires_grad_(False)
         self.config = network.config
         self._trim = Trimmer()
+        self._compiled = False
         self.speakers = speakers
         self.styles = styles
         self.rate = self.config.sampling_rate
@@ -74,7 +76,12 @@ class Vocoder:
         """
         checkpoint = find_checkpoint(model)
         vocoder = cls.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), device, dtype)
-        (compile_parts if compile else pack)(vocoder.network)
+        vocoder._compiled = compile
+        if compile:
+            compile_parts(vocoder.network)
+        elif vocoder.device.type == "cpu":
+            vocoder.network.quicken()
+            pack(vocoder.network)
         return vocoder
 
     @classmethod
@@ -210,9 +217,9 @@ class Vocoder:
     def speak(self, windows: TypingSequence[Window]) -> list[Waveform]:
         """The sound of each window."""
         self._trim()
-        if self.device.type == "cpu":
-            # A CPU is as quick with one at a time, and nothing has to be cleared behind the shorter ones.
-            made = [self._sound([window])[0] for window in windows]
+        if self.device.type == "cpu" and not self._compiled:
+            sounds = [self.network.embed(*self._arguments([window])) for window in windows]
+            made = [sound[0].float().numpy() for sound in self.network.each(sounds)]
         else:
             made = list(self._sound(windows))
         hop = self.config.code_hop_size
@@ -224,21 +231,19 @@ class Vocoder:
     def _sound(self, windows: TypingSequence[Window]) -> NDArray[np.float32]:
         """(batch, samples) of windows padded to the longest."""
         lengths = [window.streams.shape[1] for window in windows]
+        real = to_device(np.array(lengths), self.device) if len(set(lengths)) > 1 else None
+        samples: NDArray[np.float32] = self.network(*self._arguments(windows), lengths=real).float().cpu().numpy()
+        return samples
+
+    def _arguments(self, windows: TypingSequence[Window]) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+        """Units, voices, pitch and style as the network takes them, each (batch, frames) or (batch,)."""
+        lengths = [window.streams.shape[1] for window in windows]
         padded = np.zeros((len(windows[0].streams), len(windows), max(lengths)), dtype=np.int64)
         for row, window in enumerate(windows):
             padded[:, row, : lengths[row]] = window.streams
         ids = to_device(padded, self.device)
-        voice, style, counts = to_device(
-            np.array([[w.voice for w in windows], [w.style for w in windows], lengths]), self.device
-        )
-        prosody = (ids[1], ids[2]) if self.config.expressive else (None, style)
-        if self.device.type == "cpu" and len(windows) == 1:
-            sound = self.network.alone(ids[0], voice, *prosody)
-        else:
-            real = counts if len(set(lengths)) > 1 else None
-            sound = self.network(ids[0], voice, *prosody, lengths=real)
-        samples: NDArray[np.float32] = sound.float().cpu().numpy()
-        return samples
+        voice, style = to_device(np.array([[w.voice for w in windows], [w.style for w in windows]]), self.device)
+        return (ids[0], voice, ids[1], ids[2]) if self.config.expressive else (ids[0], voice, None, style)
 
     def find_speaker(self, speaker: int | str | None) -> int:
         """The number of a voice (None: the default). Raises SpiritLMError where there is no such voice."""
