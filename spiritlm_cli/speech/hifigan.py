@@ -5,7 +5,6 @@ Parameters are named as in the release's `generator.pt`.
 """
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +14,11 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from spiritlm_cli.checkpoints.config import from_mapping, read_json
-from spiritlm_cli.speech.cores import on_cores
 from spiritlm_cli.speech.durations import DurationConfig, DurationPredictor, whole_frames
-from spiritlm_cli.speech.layers import Conv, ConvTranspose, padding_to_few
+from spiritlm_cli.speech.layers import Conv, ConvTranspose
 
 SLOPE = 0.1
 LAST_SLOPE = 0.01
-
-# Numbers (frames times channels) that leave a stage of the generator at once on a CPU, where there are at least
-# twice as many: a megabyte, so that a core's cache holds most of what is computed with.
-_WINDOW = 1 << 18
 
 # What HiFi-GAN configurations say about training, and the vocoder does not need to speak.
 _TRAINING_KEYS = (
@@ -128,7 +122,7 @@ class HifiGan(nn.Module):
         for i, (rate, kernel) in enumerate(
             zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True)
         ):
-            narrow = self._channels(i)
+            narrow = self.channels(i)
             wide = max(channels // 2**i, 1)
             self.ups.append(ConvTranspose(wide, narrow, kernel, rate, padding=(kernel - rate) // 2))
             for size, dilations in zip(
@@ -157,97 +151,30 @@ class HifiGan(nn.Module):
         lengths: (batch,) frames of each that are real (None: all); what stands after them changes nothing before.
         Returns (batch, frames * code_hop_size) float, in ±1; of each the first `lengths * code_hop_size` count.
         """
-        clear = _Clear(lengths, hubert.shape[1])
+        clear = Clear(lengths, hubert.shape[1])
         x = self.conv_pre(clear(self.embed(hubert, speaker, pitch, style)))
         for i in range(len(self.ups)):
-            x = self._stage(i, x, clear)
-        return x[..., 0]
+            x = self.stage(i, x, clear)
+        waveform: Tensor = x[..., 0]
+        return waveform
 
-    def each(self, sounds: Sequence[Tensor]) -> list[Tensor]:
-        """The same of sounds by themselves, for a CPU, among whose cores they are shared out.
-
-        sounds: each (1, frames, model_in_dim), what `embed` gives. Returns of each (1, frames * code_hop_size).
-        """
-        made = on_cores(self._first, sounds)
-        for i in range(len(self.ups)):
-            made = self._each_stage(i, made)
-        return [wave[..., 0] for wave in made]
-
-    def _first(self, embedded: Tensor) -> Tensor:
-        """(1, frames, model_in_dim) to (1, frames, upsample_initial_channel)."""
-        frames = embedded.shape[1]
-        x: Tensor = self.conv_pre(F.pad(embedded, (0, 0, 0, padding_to_few(frames))))
-        return x[:, :frames]
-
-    def _stage(self, i: int, x: Tensor, clear: "_Clear") -> Tensor:
+    def stage(self, i: int, x: Tensor, clear: "Clear") -> Tensor:
         """(batch, frames, channels) to `upsample_rates[i]` times as many frames, of the next stage's channels, or of
         one, which is the waveform in ±1, after the last."""
         x = clear(self.ups[i](F.leaky_relu(clear(x), SLOPE)))
-        kernels = len(self.config.resblock_kernel_sizes)
-        blocks = self.resblocks[i * kernels : (i + 1) * kernels]
+        blocks = self.blocks(i)
         total: Tensor = blocks[0](x, clear)
         for block in blocks[1:]:
             total = total + block(x, clear)
-        if i < len(self.ups) - 1:
-            return total / kernels
-        return torch.tanh(self.conv_post(total / kernels, slope_in=LAST_SLOPE))
+        mean = total / len(blocks)
+        return torch.tanh(self.conv_post(mean, slope_in=LAST_SLOPE)) if i == len(self.ups) - 1 else mean
 
-    def _each_stage(self, i: int, sounds: Sequence[Tensor]) -> list[Tensor]:
-        """The same as `_stage` of sounds by themselves, each (1, frames, channels), in pieces of few lengths."""
-        rate = self.config.upsample_rates[i]
-        channels = self._channels(i) if i < len(self.ups) - 1 else 1
-        made = [sound.new_empty(1, sound.shape[1] * rate, channels) for sound in sounds]
+    def blocks(self, i: int) -> nn.ModuleList:
+        """The residual blocks of a stage, one for each kernel size."""
+        kernels = len(self.config.resblock_kernel_sizes)
+        return self.resblocks[i * kernels : (i + 1) * kernels]
 
-        def hear(of: int, piece: "_Piece") -> None:
-            frames = piece.last - piece.first
-            padding = piece.size - frames
-            x = sounds[of][:, piece.first : piece.last]
-            x = self._stage(i, F.pad(x, (0, 0, 0, padding)) if padding else x, _Clear(frames if padding else None, piece.size))
-            start, stop = piece.start * rate, piece.stop * rate
-            made[of][:, start:stop] = x[:, start - piece.first * rate : stop - piece.first * rate]
-
-        on_cores(
-            lambda task: hear(*task),
-            [(of, piece) for of, sound in enumerate(sounds) for piece in self._pieces(i, sound.shape[1])],
-        )
-        return made
-
-    def _pieces(self, i: int, frames: int) -> Iterator["_Piece"]:
-        """Short sounds padded to one of few lengths (`padding_to_few`), and windows of longer ones.
-
-        The windows overlap by what a frame hears of its neighbours. A core's cache holds a window from one convolution
-        to the next, and they have four lengths in all: the first convolution of a new length takes some milliseconds
-        to be compiled.
-        """
-        rate = self.config.upsample_rates[i]
-        if frames * rate * self._channels(i) < 2 * _WINDOW:
-            yield _Piece(0, frames, 0, frames, frames + padding_to_few(frames))
-            return
-        step = _WINDOW // self._channels(i) // rate // 4
-        # of what goes in: the reach of the blocks, that of the transposed convolution, and that of the last one
-        margin = -(-(self._block_reach + self.config.upsample_kernel_sizes[i] + 3) // rate)
-        start = 0
-        while start < frames:
-            first = max(start - margin, 0)
-            size = min(4 * step, -(-(frames - first) // step) * step)
-            first = max(min(first, frames - size), 0)
-            last = min(first + size, frames)
-            stop = last if last == frames else last - margin
-            yield _Piece(first, last, start, stop, last - first)
-            start = stop
-
-    def quicken(self) -> None:
-        """Put convolutions into the form that takes a CPU least time, for inference only. Before `pack`."""
-        # numba takes a moment to import, and GPUs do without
-        from spiritlm_cli.speech.winograd import WinogradConv, suits
-
-        for block in self.resblocks:
-            for convs in block.children():
-                for n, conv in enumerate(convs):
-                    if suits(conv):
-                        convs[n] = WinogradConv(conv)
-
-    def _channels(self, i: int) -> int:
+    def channels(self, i: int) -> int:
         """Of what leaves a stage."""
         return max(self.config.upsample_initial_channel >> (i + 1), 1)
 
@@ -288,11 +215,11 @@ class HifiGan(nn.Module):
         for up, kernel in zip(self.config.upsample_rates, self.config.upsample_kernel_sizes, strict=True):
             reach += kernel / up / rate
             rate *= up
-            reach += self._block_reach / rate
+            reach += self.block_reach / rate
         return int(reach + 3 / rate) + 1
 
     @property
-    def _block_reach(self) -> int:
+    def block_reach(self) -> int:
         """How many of its own frames to either side a residual block hears, at most."""
         repeats = 1 if self.config.resblock == "1" else 0
         return max(
@@ -303,19 +230,7 @@ class HifiGan(nn.Module):
         )
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """What of a sound's frames goes through a stage at once: `first` to `last`, padded to `size`. Of what comes out,
-    that of `start` to `stop` is as it would be in the whole."""
-
-    first: int
-    last: int
-    start: int
-    stop: int
-    size: int
-
-
-class _Clear:
+class Clear:
     """Sets to 0 what stands after the end of each row of a batch, at whatever rate: convolutions pad with zeros, so
     the end of a sound is as it would be if nothing came after it."""
 
@@ -348,7 +263,7 @@ class ResBlock1(nn.Module):
         self.convs1 = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
         self.convs2 = nn.ModuleList(_conv(channels, size, 1) for _ in dilations)
 
-    def forward(self, x: Tensor, clear: _Clear) -> Tensor:
+    def forward(self, x: Tensor, clear: Clear) -> Tensor:
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
             inner = clear(dilated(x, "leaky_relu", SLOPE, slope_in=SLOPE))
             x = clear(plain(inner, add=x))
@@ -364,7 +279,7 @@ class ResBlock2(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
 
-    def forward(self, x: Tensor, clear: _Clear) -> Tensor:
+    def forward(self, x: Tensor, clear: Clear) -> Tensor:
         for conv in self.convs:
             x = clear(conv(x, add=x, slope_in=SLOPE))
         return x

@@ -22,6 +22,7 @@ from spiritlm_cli.speech.durations import Timing
 from spiritlm_cli.speech.following import Durations, Stretches, Window
 from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
 from spiritlm_cli.speech.layers import compile_parts, pack
+from spiritlm_cli.speech.synthesis import quicken, speak_each
 from spiritlm_cli.speech.weight_norm import fold
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 
@@ -32,6 +33,10 @@ T = TypeVar("T")
 DEFAULT_SPEAKER = 2
 DEFAULT_STYLE = 8
 DEFAULT_STYLE_UNIT = 71
+
+# Sound that a CPU computes at once for each core: between the stages of the network one waits for the others, which
+# takes less of more.
+CORE_SECONDS = 40.0
 
 # Frames that are made to sound at once, 20 s: memory does not grow with the length of a line.
 WINDOW = 500
@@ -80,7 +85,7 @@ class Vocoder:
         if compile:
             compile_parts(vocoder.network)
         elif vocoder.device.type == "cpu":
-            vocoder.network.quicken()
+            quicken(vocoder.network)
             pack(vocoder.network)
         return vocoder
 
@@ -183,7 +188,8 @@ class Vocoder:
         batch_seconds: float | None = None,
     ) -> Batches[T, Window, Waveform]:
         """Items in order, each with an iterator over the sound of its windows; see `Batches`."""
-        budget = default_batch_seconds(self.device) if batch_seconds is None else batch_seconds
+        default = default_batch_seconds(self.device, cpu=CORE_SECONDS * torch.get_num_threads())
+        budget = default if batch_seconds is None else batch_seconds
         seconds = self.timing.frame
         return Batches(
             items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, budget=budget,
@@ -219,7 +225,7 @@ class Vocoder:
         self._trim()
         if self.device.type == "cpu" and not self._compiled:
             sounds = [self.network.embed(*self._arguments([window])) for window in windows]
-            made = [sound[0].float().numpy() for sound in self.network.each(sounds)]
+            made = [sound[0].float().numpy() for sound in speak_each(self.network, sounds)]
         else:
             made = list(self._sound(windows))
         hop = self.config.code_hop_size
@@ -232,7 +238,9 @@ class Vocoder:
         """(batch, samples) of windows padded to the longest."""
         lengths = [window.streams.shape[1] for window in windows]
         real = to_device(np.array(lengths), self.device) if len(set(lengths)) > 1 else None
-        samples: NDArray[np.float32] = self.network(*self._arguments(windows), lengths=real).float().cpu().numpy()
+        samples: NDArray[np.float32] = (
+            self.network(*self._arguments(windows), lengths=real).float().cpu().numpy()
+        )
         return samples
 
     def _arguments(self, windows: TypingSequence[Window]) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
@@ -242,7 +250,9 @@ class Vocoder:
         for row, window in enumerate(windows):
             padded[:, row, : lengths[row]] = window.streams
         ids = to_device(padded, self.device)
-        voice, style = to_device(np.array([[w.voice for w in windows], [w.style for w in windows]]), self.device)
+        voice, style = to_device(
+            np.array([[w.voice for w in windows], [w.style for w in windows]]), self.device
+        )
         return (ids[0], voice, ids[1], ids[2]) if self.config.expressive else (ids[0], voice, None, style)
 
     def find_speaker(self, speaker: int | str | None) -> int:

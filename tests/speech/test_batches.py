@@ -1,5 +1,6 @@
 """What becomes of a clip in company: the same as alone. Real speech on the stand-in, of any lengths, in any order."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spiritlm_cli.audio.clip import Waveform
-from spiritlm_cli.speech import encoder
+from spiritlm_cli.speech import encoder, synthesis
+from spiritlm_cli.speech.durations import DurationConfig
+from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
 from spiritlm_cli.speech.layers import Conv, Linear, pack
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.speech.vocoder import Vocoder
+from spiritlm_cli.speech.winograd import WinogradConv
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 
@@ -103,15 +107,14 @@ def test_rows_of_a_padded_batch_end_as_if_nothing_followed(vocoders, lengths, se
 @given(frames=st.integers(1, 130))
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_windows_of_the_generator_are_the_whole(vocoders, monkeypatch, frames) -> None:
-    from spiritlm_cli.speech import hifigan
-
     network = vocoders[True].network
     ids = torch.arange(frames)[None] % 64
     voice = torch.zeros(1, dtype=torch.long)
-    monkeypatch.setattr(hifigan, "_WINDOW", 8192)
+    monkeypatch.setattr(synthesis, "_WINDOW", 8192)
     with torch.inference_mode():
         whole = network(ids, voice, ids, ids)
-        torch.testing.assert_close(network.alone(ids, voice, ids, ids), whole, atol=1e-5, rtol=0)
+        made = synthesis.speak_each(network, [network.embed(ids, voice, ids, ids)])[0]
+        torch.testing.assert_close(made, whole, atol=1e-5, rtol=0)
 
 
 @given(frames=st.lists(st.integers(1, 30), min_size=1, max_size=5))
@@ -147,3 +150,54 @@ def test_layers_are_torch_s_own(packed, activation) -> None:
         torch.testing.assert_close(conv(x, add=plain), added)
         torch.testing.assert_close(line(x, "gelu"), straight)
         torch.testing.assert_close(line(x[0, :1], "gelu"), straight[0, :1])
+
+
+@pytest.fixture(scope="module")
+def large() -> HifiGan:
+    """Of the release's width in its first stages, with random weights: on a CPU it takes other kernels than the tiny
+    one does."""
+    torch.manual_seed(0)
+    config = HifiGanConfig(
+        upsample_rates=[5, 4],
+        upsample_kernel_sizes=[11, 8],
+        upsample_initial_channel=256,
+        resblock_kernel_sizes=[3, 7, 11],
+        resblock_dilation_sizes=[[1, 3, 5]] * 3,
+        num_embeddings=50,
+        embedding_dim=32,
+        model_in_dim=32,
+        dur_predictor_params=DurationConfig(encoder_embed_dim=32, var_pred_hidden_dim=8),
+        code_hop_size=20,
+        sampling_rate=500,
+    )
+    return HifiGan(config).eval().requires_grad_(False)
+
+
+def test_a_large_vocoder_on_a_cpu_is_the_plain_network(large: HifiGan, monkeypatch) -> None:
+    """With fewer multiplications, by windows, among any number of cores: the samples of the network itself, and the
+    same to the last bit in any company and on any number of cores."""
+    monkeypatch.setattr(synthesis, "_WINDOW", 1 << 16)
+    monkeypatch.setattr(synthesis, "_LARGE", 1)
+    draw = torch.Generator().manual_seed(0)
+    units = [torch.randint(50, (1, frames), generator=draw) for frames in (1, 7, 90, 40, 300)]
+    with torch.inference_mode():
+        expected = [large(ids)[0] for ids in units]
+        quick = copy.deepcopy(large)
+        synthesis.quicken(quick)
+        assert sum(isinstance(layer, WinogradConv) for layer in quick.modules()) == 36
+        pack(quick)
+        sounds = [quick.embed(ids) for ids in units]
+    before = torch.get_num_threads()
+    made = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            made.append(synthesis.speak_each(quick, sounds))
+    torch.set_num_threads(before)
+    with torch.inference_mode():
+        made.append([synthesis.speak_each(quick, [sound])[0] for sound in sounds])
+    for found in made:
+        for one, other, first in zip(found, expected, made[0], strict=True):
+            torch.testing.assert_close(one[0], other, atol=1e-5, rtol=0)
+            assert torch.equal(one, first)
+    assert max(sound.std() for sound in expected) > 0.01
