@@ -10,8 +10,8 @@ is float32. `plain` are the networks of plain.py, one clip at a time; `alone` is
 `batched` all clips at once. Each runs in a process of its own, after two clips to warm up.
 
 Prints how fast this machine multiplies float32 matrices; then for each stage by itself, and for all of a part, the
-operations that a second of sound takes (matrix products and convolutions, one clip at a time), and of each side the
-seconds of sound a second, the share of the machine's speed that this reaches, and how many times as fast as `plain`
+operations that a second of sound takes `plain` (matrix products and convolutions), and of each side the seconds of
+sound a second, the share of the machine's speed that `plain` would need for it, and how many times as fast as `plain`
 it is. The fastest run counts; `plain` takes for all as long as for its stages. Below stand the most memory that each
 process took (of the GPU's, where it runs on one) and how the results differ.
 """

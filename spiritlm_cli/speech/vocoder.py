@@ -34,9 +34,10 @@ DEFAULT_SPEAKER = 2
 DEFAULT_STYLE = 8
 DEFAULT_STYLE_UNIT = 71
 
-# Sound that a CPU computes at once for each core: between the stages of the network one waits for the others, which
-# takes less of more.
+# Sound that a CPU computes at once for each core, and for all: between the stages of the network one waits for the
+# others, which takes less of more.
 CORE_SECONDS = 40.0
+MOST_SECONDS = 1200.0
 
 # Frames that are made to sound at once, 20 s: memory does not grow with the length of a line.
 WINDOW = 500
@@ -188,12 +189,13 @@ class Vocoder:
         batch_seconds: float | None = None,
     ) -> Batches[T, Window, Waveform]:
         """Items in order, each with an iterator over the sound of its windows; see `Batches`."""
-        default = default_batch_seconds(self.device, cpu=CORE_SECONDS * torch.get_num_threads())
-        budget = default if batch_seconds is None else batch_seconds
+        if batch_seconds is None:
+            cores = min(CORE_SECONDS * torch.get_num_threads(), MOST_SECONDS)
+            batch_seconds = default_batch_seconds(self.device, cpu=cores)
         seconds = self.timing.frame
         return Batches(
-            items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, budget=budget,
-            workers=0, ahead=max(4 * budget, 4 * WINDOW * seconds),
+            items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, budget=batch_seconds,
+            workers=0, ahead=max(4 * batch_seconds, 4 * WINDOW * seconds),
         )  # fmt: skip
 
     def windows(

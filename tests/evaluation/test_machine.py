@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from spiritlm_cli.evaluation.machine import count_operations, matrix_peak, peak_memory, reset_peak_memory
+from spiritlm_cli.speech.cores import on_cores
 from spiritlm_cli.speech.encoder import attend
 from spiritlm_cli.speech.layers import Conv, ConvTranspose, Linear, pack
 
@@ -31,6 +32,15 @@ def test_operations_of_attention_and_transposed_convolution() -> None:
     assert count_operations(lambda: attend(query, query, query, [30]))[1] == 2 * 2 * 2 * 30 * 30 * 8
     up = ConvTranspose(6, 4, 8, stride=4, padding=2)
     assert count_operations(lambda: up(torch.randn(1, 10, 6)))[1] == 2 * 10 * 6 * 4 * 8
+
+
+def test_operations_are_counted_whichever_threads_do_them() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    conv, x = Conv(6, 4, 3, padding=1), torch.randn(1, 10, 6)
+    assert count_operations(lambda: on_cores(conv, [x, x, x]))[1] == 3 * 2 * 10 * 4 * 6 * 3
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
 
 
 def test_peak_memory_is_of_what_was_held_since_the_reset() -> None:
