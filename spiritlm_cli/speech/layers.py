@@ -16,7 +16,7 @@ Activation = Literal["none", "relu", "gelu", "leaky_relu"]
 
 # The release's networks are float32; bfloat16 is a choice. oneDNN is in every build of torch for x86 and Arm.
 _DTYPES = (torch.float32, torch.bfloat16)
-_ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 # Frames that weights are put in order for; for others the order is the same, or is made anew.
 _TYPICAL = 256
 # More than the parts of any network times the forms in which each is called.
@@ -108,7 +108,7 @@ def pack(network: nn.Module) -> None:
 
     The network can only be computed with on this CPU from then on: not trained, moved or saved.
     """
-    if not _ONEDNN:
+    if not ONEDNN:
         return
     for layer in network.modules():
         if (
@@ -130,7 +130,7 @@ def pack(network: nn.Module) -> None:
 
 def packed_weight(weight: Tensor) -> Tensor:
     """A linear layer's weight, (features out, features in), in oneDNN's own order where `linear` uses that."""
-    if not (_ONEDNN and weight.is_cpu and weight.dtype in _DTYPES):
+    if not (ONEDNN and weight.is_cpu and weight.dtype in _DTYPES):
         return weight
     packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _TYPICAL)
     return packed
@@ -162,7 +162,7 @@ def apart(function: Callable[[Tensor], Tensor], clips: Sequence[Tensor]) -> list
 def _fuses(x: Tensor) -> bool:
     """Whether oneDNN's own operators can take it: they know nothing of gradients, autocast, or other devices."""
     return (
-        _ONEDNN
+        ONEDNN
         and x.is_cpu
         and x.dtype in _DTYPES
         and not torch.is_grad_enabled()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from spiritlm_cli.speech.cores import on_cores
 from spiritlm_cli.speech.hifigan import Clear, HifiGan
-from spiritlm_cli.speech.layers import padding_to_few
+from spiritlm_cli.speech.layers import ONEDNN, padding_to_few
 
 # Numbers (frames times channels) that leave a stage of the generator at once, where there are at least twice as many: a
 # megabyte, so that a core's cache holds most of what it computes with.
@@ -20,7 +20,7 @@ _LARGE = 1e9
 
 def quicken(network: HifiGan) -> None:
     """Put convolutions into the form that takes a CPU the least time, for inference only. Comes before `pack`."""
-    if _multiplications(network) < _LARGE:
+    if not ONEDNN or _multiplications(network) < _LARGE:
         return
     # only now: numba takes a moment to import
     from spiritlm_cli.speech.winograd import WinogradConv, suits

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import spiritlm_cli
+from spiritlm_cli.commands.main import main
 
 SPIRITLM = [sys.executable, "-m", "spiritlm_cli.commands.main"]
 COMMANDS = ("tokenize", "align", "interleave", "generate", "decode", "bench", "evaluate", "train", "models")
@@ -85,3 +87,17 @@ def test_a_closed_pipe_ends_quietly(generating):
     generating.stdin.close()
     assert generating.wait(60) == 141
     assert generating.stderr.read() == b""
+
+
+@pytest.mark.parametrize(("policy", "expected"), [(None, "1000"), ("active", None)])
+def test_waiting_threads_leave_their_core_unless_told_otherwise(monkeypatch, policy, expected):
+    """Of GNU's OpenMP, which reads its settings when torch is loaded."""
+    monkeypatch.setenv("GOMP_SPINCOUNT", "to be restored")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if policy:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    monkeypatch.setattr(sys, "argv", ["spiritlm", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert os.environ.get("GOMP_SPINCOUNT") == expected
