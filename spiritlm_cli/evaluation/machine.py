@@ -73,15 +73,8 @@ def matrix_peak(device: torch.device, dtype: torch.dtype = torch.float32, tries:
 
 def count_operations(work: Callable[[], T]) -> tuple[T, int]:
     """What `work` gives, and the floating-point operations in its matrix products, convolutions and attention."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(
-        1
-    )  # nothing is shared out among other threads then, of which the counter sees nothing
-    try:
-        with FlopCounterMode(display=False, custom_mapping=_counts()) as counter:
-            result = work()
-    finally:
-        torch.set_num_threads(threads)
+    with FlopCounterMode(display=False, custom_mapping=_counts()) as counter:
+        result = work()
     return result, counter.get_total_flops()
 
 

@@ -16,7 +16,8 @@ def on_cores(work: Callable[[T], Made], items: Iterable[T]) -> list[Made]:
     """`work`, which infers with torch, of each item, on as many at a time as torch has threads.
 
     A core that has a thing to itself keeps it in its own cache, and waits for no other. What is computed does not
-    depend on the number of threads: oneDNN sums in another order where it shares a product out among some.
+    depend on the number of threads: oneDNN sums in another order where it shares a product out among some. Nothing that
+    torch sets for a thread alone, such as autocast, reaches the others.
     """
     threads = torch.get_num_threads()
 
@@ -24,7 +25,9 @@ def on_cores(work: Callable[[T], Made], items: Iterable[T]) -> list[Made]:
         with torch.inference_mode():  # which each thread has its own
             return work(item)
 
-    return list(map(infer, items) if threads == 1 else _pool(threads).map(infer, items))
+    # what counts or records torch's calls does so in its own thread
+    here = threads == 1 or torch._C._len_torch_dispatch_stack()
+    return list(map(infer, items) if here else _pool(threads).map(infer, items))
 
 
 @lru_cache
@@ -37,7 +40,14 @@ def _pool(threads: int) -> ThreadPoolExecutor:
         torch.set_num_threads(1)
         all_here.wait()
 
-    list(pool.map(begin, range(threads)))
-    # It is a thread's own setting, but also what threads begin with that come later.
-    torch.set_num_threads(threads)
+    try:
+        list(pool.map(begin, range(threads)))
+    except BaseException:
+        # a thread that could not begin leaves the others waiting, and the interpreter would wait for them
+        all_here.abort()
+        pool.shutdown(wait=False)
+        raise
+    finally:
+        # It is a thread's own setting, but also what threads begin with that come later.
+        torch.set_num_threads(threads)
     return pool

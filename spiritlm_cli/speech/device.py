@@ -65,13 +65,12 @@ class Trimmer:
             self._trim(0)
 
 
-def default_batch_seconds(device: torch.device, cpu: float = 20.0) -> float:
+def default_batch_seconds(device: torch.device) -> float:
     """How much sound to compute at once: on a GPU what fits in half of its free memory, up to 20 minutes.
 
-    cpu: what to say of any other device. It gains from a batch only that short clips share the reading of the weights,
-    which 20 s do.
+    A CPU gains from a batch only that short clips share the reading of the weights, which 20 s do.
     """
     if device.type != "cuda":
-        return cpu
+        return 20.0
     free, _ = torch.cuda.mem_get_info(device)
     return min(max(free / 2 / _BYTES_A_SECOND, 20.0), 1200.0)

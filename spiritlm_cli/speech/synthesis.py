@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -20,7 +21,8 @@ _LARGE = 1e9
 
 def quicken(network: HifiGan) -> None:
     """Put convolutions into the form that takes a CPU the least time, for inference only. Comes before `pack`."""
-    if not ONEDNN or _multiplications(network) < _LARGE:
+    quickens = ONEDNN and network.conv_pre.weight.dtype == torch.float32
+    if not quickens or _multiplications(network) < _LARGE:
         return
     # only now: numba takes a moment to import
     from spiritlm_cli.speech.winograd import WinogradConv, suits
@@ -41,7 +43,7 @@ def _multiplications(network: HifiGan) -> float:
     return total
 
 
-def speak_each(network: HifiGan, sounds: Sequence[Tensor]) -> list[Tensor]:
+def synthesise(network: HifiGan, sounds: Sequence[Tensor]) -> list[Tensor]:
     """What the network makes of each sound by itself.
 
     sounds: each (1, frames, model_in_dim), as `embed` gives it. Returns of each (1, frames * code_hop_size), in ±1.
@@ -77,16 +79,18 @@ def _stage(network: HifiGan, i: int, sounds: Sequence[Tensor]) -> list[Tensor]:
     made = [sound.new_empty(1, sound.shape[1] * rate, channels) for sound in sounds]
 
     def hear(task: tuple[int, _Piece]) -> None:
-        of, piece = task
-        x = sounds[of][:, piece.first : piece.last]
+        index, piece = task
+        x = sounds[index][:, piece.first : piece.last]
         frames, padding = x.shape[1], piece.size - x.shape[1]
         if padding:
             x = F.pad(x, (0, 0, 0, padding))
         x = network.stage(i, x, Clear(frames if padding else None, piece.size))
         start, stop = piece.start * rate, piece.stop * rate
-        made[of][:, start:stop] = x[:, start - piece.first * rate : stop - piece.first * rate]
+        made[index][:, start:stop] = x[:, start - piece.first * rate : stop - piece.first * rate]
 
-    pieces = ((of, piece) for of, sound in enumerate(sounds) for piece in _pieces(network, i, sound.shape[1]))
+    pieces = (
+        (index, piece) for index, sound in enumerate(sounds) for piece in _pieces(network, i, sound.shape[1])
+    )
     on_cores(hear, pieces)
     return made
 

@@ -22,7 +22,7 @@ from spiritlm_cli.speech.durations import Timing
 from spiritlm_cli.speech.following import Durations, Stretches, Window
 from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
 from spiritlm_cli.speech.layers import compile_parts, pack
-from spiritlm_cli.speech.synthesis import quicken, speak_each
+from spiritlm_cli.speech.synthesis import quicken, synthesise
 from spiritlm_cli.speech.weight_norm import fold
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 
@@ -61,7 +61,8 @@ class Vocoder:
         self.network = network.to(self.device, dtype).eval().requires_grad_(False)
         self.config = network.config
         self._trim = Trimmer()
-        self._compiled = False
+        # whether each sound is computed by itself, and a CPU's cores share them out
+        self._on_cores = self.device.type == "cpu"
         self.speakers = speakers
         self.styles = styles
         self.rate = self.config.sampling_rate
@@ -82,9 +83,9 @@ class Vocoder:
         """
         checkpoint = find_checkpoint(model)
         vocoder = cls.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), device, dtype)
-        vocoder._compiled = compile
         if compile:
             compile_parts(vocoder.network)
+            vocoder._on_cores = False
         elif vocoder.device.type == "cpu":
             quicken(vocoder.network)
             pack(vocoder.network)
@@ -190,8 +191,8 @@ class Vocoder:
     ) -> Batches[T, Window, Waveform]:
         """Items in order, each with an iterator over the sound of its windows; see `Batches`."""
         if batch_seconds is None:
-            cores = min(CORE_SECONDS * torch.get_num_threads(), MOST_SECONDS)
-            batch_seconds = default_batch_seconds(self.device, cpu=cores)
+            shared = min(CORE_SECONDS * torch.get_num_threads(), MOST_SECONDS)
+            batch_seconds = shared if self._on_cores else default_batch_seconds(self.device)
         seconds = self.timing.frame
         return Batches(
             items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, budget=batch_seconds,
@@ -225,9 +226,11 @@ class Vocoder:
     def speak(self, windows: TypingSequence[Window]) -> list[Waveform]:
         """The sound of each window."""
         self._trim()
-        if self.device.type == "cpu" and not self._compiled:
+        if self._on_cores:
             sounds = [self.network.embed(*self._arguments([window])) for window in windows]
-            made = [sound[0].float().numpy() for sound in speak_each(self.network, sounds)]
+            made = [sound[0].float().numpy() for sound in synthesise(self.network, sounds)]
+        elif self.device.type == "cpu":
+            made = [self._sound([window])[0] for window in windows]
         else:
             made = list(self._sound(windows))
         hop = self.config.code_hop_size

@@ -12,7 +12,7 @@ millionth of the result, two to six times what it loses in a plain convolution.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, Literal, TypeGuard, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spiritlm_cli.audio.clip import FloatArray
-from spiritlm_cli.speech.layers import Activation, Conv
+from spiritlm_cli.speech.layers import Conv
 
 TILE = 4
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5)
@@ -58,20 +58,22 @@ class WinogradConv(nn.Module):
     def forward(
         self,
         x: Tensor,
-        activation: Activation = "none",
+        activation: Literal["none", "leaky_relu"] = "none",
         slope: float = 0,
         add: Tensor | None = None,
         slope_in: float = 1,
     ) -> Tensor:
-        """As `Conv.forward`; activation: "none" or "leaky_relu"."""
+        """As `Conv.forward`."""
         batch, frames, channels = x.shape
         # Dilated, every `dilation`-th frame belongs to a sequence of its own, whose tiles stand between the others'.
         tiles = -(-frames // (TILE * self.dilation)) * self.dilation
-        seen = torch.empty(batch, tiles + (self.groups - 1) * self.dilation, PRODUCTS, channels)
+        seen = torch.empty(
+            batch, tiles + (self.groups - 1) * self.dilation, PRODUCTS, channels, dtype=torch.float32
+        )
         for row, to in zip(x.contiguous().numpy(), seen.numpy(), strict=True):
             _transform_inputs(row, np.float32(slope_in), self.dilation, self.padding, to)
         products = self.products(seen.flatten(2)).contiguous().view(batch, tiles, PRODUCTS, -1)
-        out = torch.empty(batch, frames, len(self.bias))
+        out = torch.empty(batch, frames, len(self.bias), dtype=torch.float32)
         slope_out = np.float32(slope if activation == "leaky_relu" else 1)
         added = (out[:, :0] if add is None else add).contiguous()
         for row, residual, to in zip(products.numpy(), added.numpy(), out.numpy(), strict=True):
@@ -103,26 +105,34 @@ def _tap_transform() -> NDArray[np.float64]:
     return np.vstack([finite, np.eye(TILE)[-1]])
 
 
-def _compiled(function: Function) -> Function:
-    """By numba, which keeps what it compiled for the next time where it may write."""
+def _compiled(signature: str) -> Callable[[Function], Function]:
+    """By numba, which keeps what it compiled for the next time where it can."""
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-    try:
-        kept: Function = njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder to keep it in
-        kept = njit(**options)(function)
-    return kept
+
+    def compiled(function: Function) -> Function:
+        try:
+            made: Function = njit(signature, cache=True, **options)(function)
+        except (
+            RuntimeError,
+            OSError,
+            EOFError,
+        ):  # no folder to keep it in, a full disk, a file that was cut off
+            made = njit(signature, **options)(function)
+        return made
+
+    return compiled
 
 
 # Numbers of Python's are float64 to numba, and so would be what they are multiplied with.
 _f = np.float32
 
 
-@_compiled
+@_compiled("float32(float32, float32)")
 def _leaky(value: np.float32, slope: np.float32) -> np.float32:
     return value if value > 0 else value * slope
 
 
-@_compiled
+@_compiled("void(float32[:, ::1], float32, int64, int64, float32[:, :, ::1])")
 def _transform_inputs(x: FloatArray, slope: np.float32, dilation: int, padding: int, out: FloatArray) -> None:
     """Bᵀ of what a leaky ReLU makes of x.
 
@@ -161,7 +171,7 @@ def _transform_inputs(x: FloatArray, slope: np.float32, dilation: int, padding: 
             to[6, c] = h5 - _f(5) * h3 + _f(4) * h1
 
 
-@_compiled
+@_compiled("void(float32[:, :, ::1], float32[::1], float32[:, ::1], float32, int64, float32[:, ::1])")
 def _transform_outputs(
     products: FloatArray, bias: FloatArray, add: FloatArray, slope: np.float32, dilation: int, out: FloatArray
 ) -> None:

@@ -89,7 +89,7 @@ def test_a_closed_pipe_ends_quietly(generating):
     assert generating.stderr.read() == b""
 
 
-@pytest.mark.parametrize(("policy", "expected"), [(None, "1000"), ("active", None)])
+@pytest.mark.parametrize(("policy", "expected"), [(None, "30000"), ("active", None)])
 def test_waiting_threads_leave_their_core_unless_told_otherwise(monkeypatch, policy, expected):
     """Of GNU's OpenMP, which reads its settings when torch is loaded."""
     monkeypatch.setenv("GOMP_SPINCOUNT", "to be restored")

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from spiritlm_cli.speech.cores import on_cores
+from spiritlm_cli.speech.cores import _pool, on_cores
 
 
 @pytest.fixture(params=[1, 2, 3])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
+    _pool.cache_clear()
     yield request.param
     torch.set_num_threads(before)
 
@@ -53,3 +54,25 @@ def test_an_error_is_the_callers(threads: int) -> None:
         on_cores(work, range(100))
     assert on_cores(work, [1, 2]) == [1, 2]
     assert on_cores(work, []) == []
+
+
+def test_a_thread_that_can_not_begin_leaves_none_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With too many processes, say: an error, and not an interpreter that never ends."""
+    start, begun = threading.Thread.start, []
+
+    def start_two(thread: threading.Thread) -> None:
+        if len(begun) == 2:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    _pool.cache_clear()
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    before = torch.get_num_threads()
+    with pytest.raises(RuntimeError, match="can't start"):
+        _pool(3)
+    monkeypatch.undo()
+    torch.set_num_threads(before)
+    for thread in begun:
+        thread.join(10)
+        assert not thread.is_alive()

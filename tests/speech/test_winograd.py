@@ -1,13 +1,21 @@
 """The same convolutions with fewer multiplications: equal to plain ones, wherever a sound begins and ends."""
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from spiritlm_cli.speech import synthesis, winograd
 from spiritlm_cli.speech.layers import Conv, pack
+from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.speech.winograd import WinogradConv, _compiled, suits
+from spiritlm_cli.tokens.sequence import SpeechSpan
+from spiritlm_cli.tokens.units import Kind, Unit
 
 SIZES = st.sampled_from([3, 5, 7, 9, 11])
 CHANNELS = st.sampled_from([32, 48, 64])
@@ -78,4 +86,27 @@ def test_kernels_are_compiled_where_nothing_can_be_kept() -> None:
     """numba finds no folder for a function that comes from no file, as it finds none where it may not write."""
     names: dict[str, object] = {}
     exec("def twice(x): return x + x", names)
-    assert _compiled(names["twice"])(2) == 4  # type: ignore[type-var,operator]
+    assert _compiled("float32(float32)")(names["twice"])(2) == 4  # type: ignore[type-var,operator]
+
+
+def test_a_vocoder_is_loaded_in_this_form(release_tree, monkeypatch) -> None:
+    """Where its network is large, which the stand-in's is not; and it speaks as it does otherwise."""
+    span = SpeechSpan((Unit(Kind.STYLE, 3), Unit(Kind.PITCH, 5), *(Unit(Kind.HUBERT, n) for n in range(40))))
+    plain = Vocoder.load(str(release_tree), device="cpu")
+    for module, name in ((synthesis, "_LARGE"), (winograd, "LEAST_CHANNELS"), (winograd, "LEAST_INPUTS")):
+        monkeypatch.setattr(module, name, 1)
+    quick = Vocoder.load(str(release_tree), device="cpu")
+    assert not any(isinstance(layer, WinogradConv) for layer in plain.network.modules())
+    assert sum(isinstance(layer, WinogradConv) for layer in quick.network.modules()) > 10
+    samples, expected = quick.decode(span).samples, plain.decode(span).samples
+    np.testing.assert_allclose(samples, expected, atol=1e-5, rtol=0)
+    assert not np.array_equal(samples, expected)
+
+
+def test_loading_leaves_torch_s_compiler_alone(release_tree) -> None:
+    """It takes a second to import, and drawing weights that nobody needs would do it."""
+    script = (
+        "import sys; from spiritlm_cli.speech.vocoder import Vocoder;"
+        "Vocoder.load(sys.argv[1], device='cpu'); assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script, str(release_tree)], check=True)
