@@ -24,9 +24,9 @@ from spiritlm_cli.errors import SpiritLMError
 INTERRUPTED = 130
 CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
 
-# Turns for which a thread of GNU's OpenMP waits for the others before it sleeps, a tenth of a millisecond. By default
-# they are ten times as many, in which it holds the core that the others wait for, where other programs are at work: a
-# command beside another took ten times as long.
+# Turns for which a thread of GNU's OpenMP waits for the others before it sleeps. By default they are ten times as many,
+# in which it holds the core that the others wait for, where other programs are at work: a command beside one that takes
+# all it can get took ten times as long.
 SPINS = "30000"
 
 

@@ -110,13 +110,10 @@ def _compiled(signature: str) -> Callable[[Function], Function]:
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
     def compiled(function: Function) -> Function:
+        # in this order: no folder to keep it in, a full disk, a file of it that was cut off
         try:
             made: Function = njit(signature, cache=True, **options)(function)
-        except (
-            RuntimeError,
-            OSError,
-            EOFError,
-        ):  # no folder to keep it in, a full disk, a file that was cut off
+        except (RuntimeError, OSError, EOFError):
             made = njit(signature, **options)(function)
         return made
 

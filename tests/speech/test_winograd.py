@@ -1,5 +1,6 @@
 """The same convolutions with fewer multiplications: equal to plain ones, wherever a sound begins and ends."""
 
+import os
 import subprocess
 import sys
 
@@ -87,6 +88,27 @@ def test_kernels_are_compiled_where_nothing_can_be_kept() -> None:
     names: dict[str, object] = {}
     exec("def twice(x): return x + x", names)
     assert _compiled("float32(float32)")(names["twice"])(2) == 4  # type: ignore[type-var,operator]
+
+
+def test_kernels_are_compiled_where_what_was_kept_is_cut_off(tmp_path) -> None:
+    """As after a crash: no error, and nobody has to find the files and delete them."""
+    script = (
+        "import numpy as np; from spiritlm_cli.speech.winograd import _transform_inputs as transform;"
+        "out = np.empty((1, 7, 1), np.float32);"
+        "transform(np.ones((7, 1), np.float32), np.float32(1), 1, 0, out); print(out[:, 1].sum())"
+    )
+
+    def run() -> str:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    first = run()
+    kept = [file for file in tmp_path.rglob("*") if file.suffix in (".nbi", ".nbc")]
+    assert len(kept) >= 4
+    for file in kept:
+        file.write_bytes(b"")
+    assert run() == first
 
 
 def test_a_vocoder_is_loaded_in_this_form(release_tree, monkeypatch) -> None:
