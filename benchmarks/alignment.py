@@ -24,13 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
-from spiritlm_cli.audio.clip import Alignment, Clip
-from spiritlm_cli.audio.manifest import read_manifest
+from spiritlm_cli.alignment.ctc import CtcAligner
+from spiritlm_cli.alignment.pool import AlignerPool, cores
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import AlignmentError
-from spiritlm_cli.interleaving.aligners.ctc import CtcAligner
-from spiritlm_cli.interleaving.aligning import AlignerPool, cores
-from spiritlm_cli.interleaving.words import letters_of
+from spiritlm_cli.interleaving.word_units import letters_of
+from spiritlm_cli.manifests.clip import Alignment, Clip
+from spiritlm_cli.manifests.manifest import read_manifest
 
 
 def align_all(clips: Iterable[Clip]) -> tuple[dict[str, Alignment], list[str], float, float]:
@@ -78,7 +78,7 @@ def whisper_times(folder: str) -> Callable[[Clip], Alignment]:
     """What Whisper hears, with its word times."""
     from faster_whisper import WhisperModel
 
-    from spiritlm_cli.audio.words import WordList
+    from spiritlm_cli.manifests.word_times import WordList
 
     model = WhisperModel(folder, device="cpu", compute_type="int8")
 

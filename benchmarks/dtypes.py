@@ -29,17 +29,17 @@ import numpy as np
 import torch
 from rapidfuzz.distance import Levenshtein
 
-from spiritlm_cli.audio.clip import Waveform
-from spiritlm_cli.audio.manifest import find_clips
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.evaluation.machine import synchronize
-from spiritlm_cli.evaluation.speed import RECORDING
-from spiritlm_cli.speech.device import find_device
+from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.manifests.manifest import find_clips
+from spiritlm_cli.nn.device import find_device
+from spiritlm_cli.profiling.hardware import synchronize
+from spiritlm_cli.profiling.speed import RECORDING
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units
 from spiritlm_cli.training.spectra import SpectralLoss
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 STREAMS = ("hubert", "merged", "pitch", "style")
 HEADINGS = [f"{name:>8}" + ("" if name == "merged" else f"{'differ':>9}") for name in STREAMS]

@@ -21,8 +21,8 @@ import torch
 
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.language.grammar import Grammar, State
+from spiritlm_cli.language.loading import LlamaForCausalLM, load_network, new_network
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.network import LlamaForCausalLM, load_network, new_network
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
@@ -135,7 +135,7 @@ def measure(
 
 def from_the_start(model: str) -> float:
     """Seconds from the start of the command to its first token."""
-    command = [sys.executable, "-m", "spiritlm_cli.commands.main", "generate", "--model", model, "--stream"]
+    command = [sys.executable, "-m", "spiritlm_cli", "generate", "--model", model, "--stream"]
     begun = time.perf_counter()
     with subprocess.Popen([*command, "--prompt", "[Hu1][Hu2]"], stdout=subprocess.PIPE) as process:
         assert process.stdout

@@ -22,14 +22,14 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.utils.flop_counter import FlopCounterMode
 
-from spiritlm_cli.audio.clip import FloatArray
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.speech.hubert import parse_conv_layers
 from spiritlm_cli.speech.quantizer import fill_blanks, quantized_layer
+from spiritlm_cli.third_party import broken_torchaudio_hidden
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.timeline import frame_units
 from spiritlm_cli.tokens.units import IntArray
-from spiritlm_cli.torchaudio_guard import broken_torchaudio_hidden
 
 with broken_torchaudio_hidden():
     from transformers import (

@@ -31,16 +31,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from spiritlm_cli.audio.clip import FloatArray, Waveform
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.evaluation.machine import matrix_peak, peak_memory, synchronize
-from spiritlm_cli.evaluation.speed import RECORDING
-from spiritlm_cli.evaluation.stages import Stage, tokenizer_stages
+from spiritlm_cli.manifests.clip import FloatArray, Waveform
+from spiritlm_cli.profiling.hardware import matrix_peak, peak_memory, synchronize
+from spiritlm_cli.profiling.speed import RECORDING
+from spiritlm_cli.profiling.stages import Stage, tokenizer_stages
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import IntArray, Kind, Units
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 RATE = 16000
 # Samples between clips: the bundled recording comes round again a little later.

@@ -1,11 +1,17 @@
 """What tests in every room share."""
 
+import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import soundfile
+import torch
 from release_tree import write_release_tree
 
 import spiritlm_cli
+from spiritlm_cli.manifests.clip import Waveform
 
 DATA = Path(__file__).parent / "data"
 
@@ -28,3 +34,34 @@ def release_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("release")
     write_release_tree(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """Sets torch to one thread, for the tests that compare bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def golden(data: Path) -> dict[str, dict[str, object]]:
+    """clip: first_sample, last_sample, units (by stream, as text), expressive and base lines."""
+    return json.loads((data / "speech_tokens.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def clips(recording_file: Path, golden: dict) -> dict[str, Waveform]:
+    samples, rate = soundfile.read(recording_file, dtype="float32")
+    return {
+        name: Waveform(samples[clip["first_sample"] : clip["last_sample"]], rate)
+        for name, clip in golden.items()
+    }
+
+
+@pytest.fixture
+def tree(release_tree: Path, tmp_path: Path) -> Path:
+    """A copy of the stand-in's speech part that a test may spoil."""
+    shutil.copytree(release_tree / "speech_tokenizer", tmp_path / "speech_tokenizer")
+    return tmp_path

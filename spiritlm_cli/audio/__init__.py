@@ -1,1 +1,1 @@
-"""Sound files and manifests in, waveforms out and back."""
+"""Audio files: reading, probing, resampling, encoding, writing. No models."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
-from spiritlm_cli.audio.clip import Clip, FloatArray, Waveform
-from spiritlm_cli.audio.containers import to_wav, why_cut_off, why_unreadable
+from spiritlm_cli.audio.probing import to_wav, why_cut_off, why_unreadable
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.errors import AudioError
-from spiritlm_cli.standard_input import standard_input
+from spiritlm_cli.files import standard_input
+from spiritlm_cli.manifests.clip import Clip, FloatArray, Waveform
 
 if TYPE_CHECKING:
     from soundfile import SoundFile

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spiritlm_cli.audio.clip import FloatArray
+from spiritlm_cli.manifests.clip import FloatArray
 
 
 class Resampler:

@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from spiritlm_cli.audio.clip import FloatArray, Waveform
-from spiritlm_cli.audio.encoding import Encoding, Put, encode_to_file, pipe_wav, write_all
+from spiritlm_cli.audio.encoders import Encoding, Put, encode_to_file, pipe_wav, write_all
 from spiritlm_cli.errors import AudioError
+from spiritlm_cli.manifests.clip import FloatArray, Waveform
 
 # By suffix: the format, and the subtype where it isn't the format's usual one.
 _FORMATS = {".wav": ("WAV", None), ".flac": ("FLAC", None), ".ogg": ("OGG", None), ".opus": ("OGG", "OPUS")}

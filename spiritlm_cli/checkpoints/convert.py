@@ -13,8 +13,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from spiritlm_cli.checkpoints.config import read_json
-from spiritlm_cli.checkpoints.files import (
+from spiritlm_cli.checkpoints.layout import RECORD, Checkpoint, file_hash, find_checkpoint
+from spiritlm_cli.checkpoints.lazy_tensors import (
+    StoredTensor,
+    list_tensors,
+    read_each,
+    same_tensors,
+    weight_files,
+)
+from spiritlm_cli.checkpoints.tensors import (
     TensorFile,
     read_pickle,
     read_tensors,
@@ -22,8 +29,7 @@ from spiritlm_cli.checkpoints.files import (
     write_tensors,
     write_text,
 )
-from spiritlm_cli.checkpoints.layout import RECORD, Checkpoint, file_hash, find_checkpoint
-from spiritlm_cli.checkpoints.stored import StoredTensor, list_tensors, read_each, same_tensors, weight_files
+from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
 SHARD_SIZE = 4_000_000_000

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from spiritlm_cli.checkpoints.config import read_json
+from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
 NANO = Path(__file__).parent.parent / "assets" / "nano"

@@ -8,9 +8,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from spiritlm_cli.console import log
 from spiritlm_cli.errors import MissingPackageError, SpiritLMError
-
-log = logging.getLogger("spiritlm_cli")
 
 # CPUs of a worker that has no GPU: more of them are put to better use by another worker.
 _CPUS = 4

@@ -1,7 +1,6 @@
 """The driver: clips out to the workers, units back in order."""
 
 import atexit
-import logging
 import os
 import weakref
 from collections.abc import Generator, Iterable, Iterator
@@ -11,12 +10,13 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spiritlm_cli.audio.clip import BadClip, Clip
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.console import log
 from spiritlm_cli.distributed.cluster import Crew, connected, find_crew, import_ray
 from spiritlm_cli.distributed.messages import answer_from_json, clip_from_json, clip_to_json
 from spiritlm_cli.distributed.worker import Attempts, Job, Loading, Worker
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.tokens.units import Units
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Encoded = Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]
 
-log = logging.getLogger("spiritlm_cli")
 
 # Clips of a task, which is what is done again where a worker is lost. The driver holds some 25 kB for each task.
 _TASK = 64

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from spiritlm_cli import errors
-from spiritlm_cli.audio.clip import Alignment, BadClip, Clip, Word
 from spiritlm_cli.errors import AudioError, ManifestError, SpiritLMError
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Word
 from spiritlm_cli.tokens.units import Units
 
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spiritlm_cli.audio.clip import BadClip, Clip
 from spiritlm_cli.distributed.messages import answer_to_json, clip_from_json
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.tokens.units import Units
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""One module a benchmark, the metrics they share, and the report."""
+"""Benchmarks, one module each, and the metrics they report."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from spiritlm_cli.audio.fields import json_row
-from spiritlm_cli.audio.words import NOT_IN_TEXT
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Group, Pair
+from spiritlm_cli.manifests.row import json_row
+from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 
 _GROUPS = ("linguistics_term", "UID")

@@ -1,8 +1,8 @@
 """What the benchmarks ask of a manifest's clips."""
 
-from spiritlm_cli.audio.clip import Clip
+from spiritlm_cli.english.normalize import normalize
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation.normalizer import normalize
+from spiritlm_cli.manifests.clip import Clip
 
 
 def reference_text(clip: Clip) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spiritlm_cli.english.normalize import normalize
 from spiritlm_cli.errors import MissingPackageError
-from spiritlm_cli.evaluation.normalizer import normalize
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice, product
 from typing import Any, Protocol, TypeVar
 
-from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.language.model import LanguageModel, Score
+from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import Line, Sequence
 from spiritlm_cli.tokens.timeline import merge_streams

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.evaluation.clips import reference_text
-from spiritlm_cli.evaluation.recogniser import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recogniser
 from spiritlm_cli.evaluation.report import Published, Report, Row, Transcript
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 # The lengths are the paper's; how it drew these two tasks' tokens is not published. Writing has one right
 # answer, so the likeliest is taken; speech taken so tends to loop, so it is drawn as the paper draws

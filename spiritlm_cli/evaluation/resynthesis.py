@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.evaluation.clips import reference_text
-from spiritlm_cli.evaluation.recogniser import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recogniser
 from spiritlm_cli.evaluation.report import Published, Report, Row, Transcript
+from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 PUBLISHED_ORIGINAL = (Published("originals", "WER", 16.2),)
 PUBLISHED_RESYNTHESIS = (

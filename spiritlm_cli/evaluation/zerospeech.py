@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from spiritlm_cli.audio.clip import Clip
-from spiritlm_cli.audio.words import NOT_IN_TEXT
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.pair_files import table_rows
 from spiritlm_cli.evaluation.pair_report import PublishedAccuracy
@@ -23,6 +21,8 @@ from spiritlm_cli.evaluation.pairs import (
     Lone,
     Pair,
 )
+from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 
 Benchmark = Literal["lexical", "syntactic"]

@@ -1,1 +1,1 @@
-"""Words and their times to sequences in which text and speech take turns. torch is in the CTC aligner alone."""
+"""Training sequences that switch between speech and text at word boundaries."""

@@ -4,10 +4,10 @@ import random
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from spiritlm_cli.audio.clip import Alignment
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.interleaving.spans import Modality, Mode, SpanOptions, WordSpan, draw_spans
-from spiritlm_cli.interleaving.words import first_units, said_words
+from spiritlm_cli.interleaving.word_units import first_units, said_words
+from spiritlm_cli.manifests.clip import Alignment
 from spiritlm_cli.tokens.sequence import Line, Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams, timed_units
 from spiritlm_cli.tokens.units import Kind, Unit, Units

@@ -1,1 +1,1 @@
-"""The language model: its vocabulary, which tokens may come next, generation and scores."""
+"""The language model over text and speech units."""

@@ -13,16 +13,16 @@ from torch import Tensor
 from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.language.continuation import Continuation, Generation
-from spiritlm_cli.language.engine import Engine, Overflow, checkpoint_timing
-from spiritlm_cli.language.network import LlamaForCausalLM, load_network
-from spiritlm_cli.language.packed import KeyValues, PackedLlama
+from spiritlm_cli.language.generator import Engine, Overflow, checkpoint_timing
+from spiritlm_cli.language.hypothesis import Continuation, Generation
+from spiritlm_cli.language.llama import KeyValues, PackedLlama
+from spiritlm_cli.language.loading import LlamaForCausalLM, load_network
 from spiritlm_cli.language.placement import DeviceMap, find_devices
-from spiritlm_cli.language.quantized import Quantize, check_quantize
+from spiritlm_cli.language.quantization import Quantize, check_quantize
 from spiritlm_cli.language.sampling import next_tokens
 from spiritlm_cli.language.vocabulary import Vocabulary
-from spiritlm_cli.speech.durations import Timing
 from spiritlm_cli.tokens.sequence import Line, Sequence
+from spiritlm_cli.vocoder.durations import Timing
 
 __all__ = ["Generation", "LanguageModel", "Overflow", "Score"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.speech.device import find_device
+from spiritlm_cli.nn.device import find_device
 
 DeviceMap = Literal["auto"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
-from spiritlm_cli.checkpoints.config import from_mapping, read_yaml
+from spiritlm_cli.config import from_mapping, read_yaml
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.grammar import To
 from spiritlm_cli.language.prompt import Prompt

@@ -1,1 +1,1 @@
-"""Waveform to units and back: HuBERT, pitch, style, the tokenizer of the three, and the vocoder."""
+"""Waveform to units: HuBERT and its quantizer, pitch, style."""

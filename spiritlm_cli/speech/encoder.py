@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.speech.layers import Conv, Linear, apart, linear, padding_to_few, spare
+from spiritlm_cli.nn.layers import Conv, Linear, apart, linear, padding_to_few, spare
 
 # Frames that leave the convolutions at a time: enough to be quick, few enough that memory does not grow with a clip.
 _CHUNK = 100

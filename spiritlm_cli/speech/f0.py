@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spiritlm_cli.audio.clip import FloatArray
+from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.speech import fcpe
 from spiritlm_cli.speech.windows import RATE, WINDOW, cut
 

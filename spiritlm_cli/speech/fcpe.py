@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.tensor_names import renamed
+from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.weight_norm import fold
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.speech.layers import Conv, Linear, apart, padding_to_few, spare
-from spiritlm_cli.speech.names import renamed
-from spiritlm_cli.speech.weight_norm import fold
+from spiritlm_cli.nn.layers import Conv, Linear, apart, padding_to_few, spare
 from spiritlm_cli.speech.windows import RATE
 
 HOP = 160

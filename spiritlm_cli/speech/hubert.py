@@ -10,12 +10,12 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.config import from_mapping
-from spiritlm_cli.checkpoints.files import TensorFile, load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.tensor_names import renamed
+from spiritlm_cli.checkpoints.tensors import TensorFile, load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.weight_norm import fold
+from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
-from spiritlm_cli.speech.names import renamed
-from spiritlm_cli.speech.weight_norm import fold
 
 # The file's names (fairseq's) for ours; `{}` is a layer's number.
 _NAMES = {

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.config import from_mapping, read_yaml
-from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
+from spiritlm_cli.config import from_mapping, read_yaml
 from spiritlm_cli.speech.f0 import F0Track
 
 

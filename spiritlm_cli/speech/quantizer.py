@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.config import from_mapping
-from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
+from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.speech.layers import Linear
+from spiritlm_cli.nn.layers import Linear
 from spiritlm_cli.tokens.units import IntArray
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.config import from_mapping, read_json
-from spiritlm_cli.checkpoints.files import load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.tensor_names import renamed
+from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.weight_norm import fold
+from spiritlm_cli.config import from_mapping, read_json
+from spiritlm_cli.nn.layers import Linear
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
-from spiritlm_cli.speech.layers import Linear
-from spiritlm_cli.speech.names import renamed
-from spiritlm_cli.speech.weight_norm import fold
 
 # The frames of one style unit: a second of them at 50 Hz.
 WINDOW = 50

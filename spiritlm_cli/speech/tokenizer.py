@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.audio.clip import BadClip, Clip, FloatArray, Waveform
 from spiritlm_cli.audio.reading import Channel, read_windows
 from spiritlm_cli.batching import Batches
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import AudioError, CheckpointError
-from spiritlm_cli.speech.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
+from spiritlm_cli.manifests.clip import BadClip, Clip, FloatArray, Waveform
+from spiritlm_cli.nn.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
+from spiritlm_cli.nn.layers import compile_parts, pack
 from spiritlm_cli.speech.f0 import F0Tracker, FcpeTracker, Method, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
-from spiritlm_cli.speech.layers import compile_parts, pack
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
 from spiritlm_cli.speech.quantizer import (
     KMeansQuantizer,

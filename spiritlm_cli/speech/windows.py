@@ -1,6 +1,6 @@
 """How a long sound is cut: the networks hear 100 seconds at a time, as the release does."""
 
-from spiritlm_cli.audio.clip import FloatArray
+from spiritlm_cli.manifests.clip import FloatArray
 
 RATE = 16000
 WINDOW_SECONDS = 100.0

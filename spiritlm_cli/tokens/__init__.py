@@ -1,1 +1,1 @@
-"""The text format of speech and text tokens: units, spans, time order, reading and writing. No torch here."""
+"""The text format: units, sequences, lines. No torch."""

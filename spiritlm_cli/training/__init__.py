@@ -1,1 +1,1 @@
-"""One module a trained part, and what they share."""
+"""Training of each part of a checkpoint."""

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spiritlm_cli.audio.clip import Clip, Waveform
-from spiritlm_cli.audio.manifest import read_manifest
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import ManifestError, SpiritLMError
+from spiritlm_cli.manifests.clip import Clip, Waveform
+from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.units import Kind, Units

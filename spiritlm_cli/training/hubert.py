@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.speech.device import find_device
+from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, file_content
 from spiritlm_cli.training.data import augment, by_length, draw_batch, load_recordings, read_labels
 from spiritlm_cli.training.loop import run, update, warm_cosine

@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spiritlm_cli.audio.manifest import read_manifest
-from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors, write_text
+from spiritlm_cli.alignment.pool import POCKETSPHINX, cores
+from spiritlm_cli.alignment.sources import WordTimes
+from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors, write_text
 from spiritlm_cli.errors import AlignmentError, ManifestError
-from spiritlm_cli.interleaving.aligning import POCKETSPHINX, cores
-from spiritlm_cli.interleaving.clips import utterance_of
 from spiritlm_cli.interleaving.interleave import Utterance, draw_without_end
 from spiritlm_cli.interleaving.spans import SpanOptions
-from spiritlm_cli.interleaving.times import WordTimes
-from spiritlm_cli.language.network import new_network
+from spiritlm_cli.interleaving.utterances import utterance_of
+from spiritlm_cli.language.loading import new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
-from spiritlm_cli.speech.device import find_device
+from spiritlm_cli.manifests.manifest import read_manifest
+from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header, Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from torch import nn
 
-from spiritlm_cli.checkpoints.files import read_pickle
+from spiritlm_cli.checkpoints.tensors import read_pickle
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.training.options import LoopOptions
 

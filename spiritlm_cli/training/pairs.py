@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from spiritlm_cli.interleaving.interleave import Timeline, Utterance
-from spiritlm_cli.interleaving.words import first_units, said_words
+from spiritlm_cli.interleaving.word_units import first_units, said_words
 from spiritlm_cli.language.tasks import Task
 from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan, TextSpan
 

@@ -8,10 +8,10 @@ import torch
 import yaml
 from torch import Tensor
 
-from spiritlm_cli.checkpoints.config import from_mapping
-from spiritlm_cli.checkpoints.files import write_tensors, write_text
+from spiritlm_cli.checkpoints.tensors import write_tensors, write_text
+from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.speech.device import find_device
+from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import HOP as F0_HOP
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
 from spiritlm_cli.speech.pitch import PitchConfig, PitchVqVae, pitch_features

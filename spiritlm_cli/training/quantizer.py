@@ -7,9 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints import Checkpoint
-from spiritlm_cli.checkpoints.files import write_tensors
+from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.speech.device import find_device
+from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig
 from spiritlm_cli.training.data import (

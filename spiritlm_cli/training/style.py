@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.files import write_tensors, write_text
-from spiritlm_cli.speech.device import find_device
+from spiritlm_cli.checkpoints.tensors import write_tensors, write_text
+from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_names
 from spiritlm_cli.training.data import (

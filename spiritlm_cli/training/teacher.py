@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spiritlm_cli.alignment.pocketsphinx import Phone, PocketsphinxAligner
 from spiritlm_cli.errors import MissingPackageError, SpiritLMError
-from spiritlm_cli.interleaving.aligners.pocketsphinx import Phone, PocketsphinxAligner
 from spiritlm_cli.training.data import Recording, cluster
 
 Features = NDArray[np.float32]

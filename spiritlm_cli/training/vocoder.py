@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.config import from_mapping
-from spiritlm_cli.checkpoints.files import load_into, read_tensors, write_tensors, write_text
+from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors, write_text
+from spiritlm_cli.checkpoints.weight_norm import release_names
+from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.speech.device import find_device
-from spiritlm_cli.speech.durations import DurationConfig
-from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
-from spiritlm_cli.speech.weight_norm import release_names
+from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
 from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
@@ -24,6 +22,8 @@ from spiritlm_cli.training.discriminators import Discriminators, adversarial_los
 from spiritlm_cli.training.loop import Stateful, run, update, warm_cosine
 from spiritlm_cli.training.options import VocoderOptions
 from spiritlm_cli.training.spectra import SpectralLoss
+from spiritlm_cli.vocoder.durations import DurationConfig
+from spiritlm_cli.vocoder.hifigan import HifiGan, HifiGanConfig
 
 MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0  # Kong et al. 2020
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spiritlm_cli.audio.clip import FloatArray
+from spiritlm_cli.manifests.clip import FloatArray
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiritlm_cli.audio.clip import Clip, FloatArray
 from spiritlm_cli.audio.reading import Channel, read_audio, read_clip, read_windows
 from spiritlm_cli.errors import AudioError
+from spiritlm_cli.manifests.clip import Clip, FloatArray
 
 
 def encode(samples: FloatArray, rate: int, format: str, subtype: str | None = None) -> bytes:  # noqa: A002
@@ -295,9 +295,7 @@ def test_an_end_rounded_up_is_the_end(recording_file: Path, samples: FloatArray)
 
 
 def test_nothing_heavy_is_imported() -> None:
-    code = (
-        "import sys, spiritlm_cli.audio.manifest; print('torch' in sys.modules, 'soundfile' in sys.modules)"
-    )
+    code = "import sys, spiritlm_cli.manifests.manifest; print('torch' in sys.modules, 'soundfile' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 

@@ -4,8 +4,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiritlm_cli.audio.clip import FloatArray
 from spiritlm_cli.audio.resampling import Resampler
+from spiritlm_cli.manifests.clip import FloatArray
 
 
 def fed(samples: FloatArray, cuts: list[int], source: int, target: int) -> FloatArray:

@@ -11,10 +11,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiritlm_cli.audio.clip import FloatArray, Waveform
 from spiritlm_cli.audio.reading import read_audio
 from spiritlm_cli.audio.writing import SoundWriter, check_target, write_audio
 from spiritlm_cli.errors import AudioError
+from spiritlm_cli.manifests.clip import FloatArray, Waveform
 
 
 @pytest.mark.parametrize(

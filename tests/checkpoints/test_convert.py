@@ -11,19 +11,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.checkpoints import Checkpoint, convert
 from spiritlm_cli.checkpoints.convert import plan_shards
-from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
-from spiritlm_cli.checkpoints.stored import list_tensors, weight_files
+from spiritlm_cli.checkpoints.lazy_tensors import list_tensors, weight_files
+from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 LM = "spiritlm_model/spirit-lm-base-7b"
 PARTS = {

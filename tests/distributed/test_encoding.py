@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from spiritlm_cli.audio.clip import BadClip, Clip
 from spiritlm_cli.distributed import Loading, encode_on_ray
 from spiritlm_cli.errors import MissingPackageError, SpiritLMError
+from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.units import Units
 
@@ -39,7 +39,7 @@ def folder(tmp_path: Path, recording_file: Path) -> Path:
 @pytest.fixture
 def command(release_tree: Path) -> list[str]:
     """`spiritlm tokenize` in a process of its own, on the stand-in."""
-    spiritlm = [sys.executable, "-m", "spiritlm_cli.commands.main"]
+    spiritlm = [sys.executable, "-m", "spiritlm_cli"]
     return [*spiritlm, "tokenize", "--model", str(release_tree), "--device", "cpu"]
 
 

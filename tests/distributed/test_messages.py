@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spiritlm_cli import errors
-from spiritlm_cli.audio.clip import Alignment, BadClip, Clip, Word
 from spiritlm_cli.distributed.messages import (
     answer_from_json,
     answer_to_json,
@@ -14,6 +13,7 @@ from spiritlm_cli.distributed.messages import (
     clip_to_json,
 )
 from spiritlm_cli.errors import AudioError, ManifestError, SpiritLMError
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Word
 from spiritlm_cli.tokens.units import Units
 
 seconds = st.floats(0, 1e6)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.evaluation.recogniser import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recogniser
 
 
 @pytest.fixture(scope="session")

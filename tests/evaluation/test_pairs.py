@@ -7,12 +7,12 @@ from typing import TypeVar
 import pytest
 from rich.console import Console
 
-from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.errors import ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.evaluation.pair_files import read_pairs, table_rows
 from spiritlm_cli.evaluation.pair_report import Accuracy, PairReport, PublishedAccuracy
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Comparison, Group, Lone, Pair, PairTask, Scorer
 from spiritlm_cli.language.model import LanguageModel, Score
+from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.tokens.sequence import Line, Sequence, TextSpan
 
 T = TypeVar("T")

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation.recogniser import Recogniser
 from spiritlm_cli.evaluation.recognition import SpeechToText, TextToSpeech
+from spiritlm_cli.evaluation.recognizer import Recogniser
 from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.vocoder import Vocoder
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 SAID = "a strip of cow skin for a belt to hold it in"
 

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from spiritlm_cli.audio.clip import Clip
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import AudioError, ManifestError
 from spiritlm_cli.evaluation.pair_report import PairReport
 from spiritlm_cli.evaluation.pairs import BadPair, Entry, Group, Lone, Pair, PairTask
 from spiritlm_cli.evaluation.zerospeech import find_parts, read_parts
 from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams

@@ -1,29 +1,3 @@
-"""A real recording: its sound, its words, and the units that the published tokenizer gives for it."""
+from alignment_fixtures import aligner, published_units, recording
 
-import json
-from pathlib import Path
-
-import numpy as np
-import pytest
-import soundfile
-
-from spiritlm_cli.audio.clip import Waveform
-from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
-from spiritlm_cli.tokens.units import Units
-
-
-@pytest.fixture(scope="session")
-def recording(recording_file: Path) -> Waveform:
-    samples, rate = soundfile.read(recording_file, dtype="float32")
-    return Waveform(samples, rate)
-
-
-@pytest.fixture(scope="session")
-def published_units(data: Path) -> Units:
-    streams = json.loads((data / "published_tokens.json").read_text())["units"]
-    return Units(**{name: np.array(ids.split(), dtype=np.int64) for name, ids in streams.items()})
-
-
-@pytest.fixture(scope="session")
-def aligner() -> PocketsphinxAligner:
-    return PocketsphinxAligner()
+__all__ = ["aligner", "published_units", "recording"]

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiritlm_cli.audio.clip import Alignment, Waveform, Word
-from spiritlm_cli.interleaving.aligners.pocketsphinx import PocketsphinxAligner
+from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.interleaving.interleave import (
     Timeline,
     Utterance,
@@ -19,7 +18,8 @@ from spiritlm_cli.interleaving.interleave import (
     interleave,
 )
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
-from spiritlm_cli.interleaving.words import said_words
+from spiritlm_cli.interleaving.word_units import said_words
+from spiritlm_cli.manifests.clip import Alignment, Waveform, Word
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
+from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
-from spiritlm_cli.language.continuation import Continuation
+from spiritlm_cli.language.hypothesis import Continuation
+from spiritlm_cli.language.loading import load_network
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.network import load_network
 from spiritlm_cli.language.prompt import EncodedPrompt
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.tokens.reader import parse_line, parse_sequence

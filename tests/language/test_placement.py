@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.language.loading import load_network
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.network import load_network
 from spiritlm_cli.language.placement import find_devices, layer_counts, place_layers
 from spiritlm_cli.tokens.reader import parse_sequence
 

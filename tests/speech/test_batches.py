@@ -9,16 +9,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spiritlm_cli.audio.clip import Waveform
-from spiritlm_cli.speech import encoder, synthesis
-from spiritlm_cli.speech.durations import DurationConfig
-from spiritlm_cli.speech.hifigan import HifiGan, HifiGanConfig
-from spiritlm_cli.speech.layers import Conv, Linear, pack
+from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.nn.layers import Conv, Linear, pack
+from spiritlm_cli.nn.winograd import WinogradConv
+from spiritlm_cli.speech import encoder
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.vocoder import Vocoder
-from spiritlm_cli.speech.winograd import WinogradConv
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.vocoder import cpu_inference
+from spiritlm_cli.vocoder.durations import DurationConfig
+from spiritlm_cli.vocoder.hifigan import HifiGan, HifiGanConfig
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 STRETCHES = st.lists(st.tuples(st.integers(0, 90_000), st.integers(1280, 50_000)), min_size=1, max_size=8)
 MIXTURES = settings(
@@ -110,10 +111,10 @@ def test_windows_of_the_generator_are_the_whole(vocoders, monkeypatch, frames) -
     network = vocoders[True].network
     ids = torch.arange(frames)[None] % 64
     voice = torch.zeros(1, dtype=torch.long)
-    monkeypatch.setattr(synthesis, "_WINDOW", 8192)
+    monkeypatch.setattr(cpu_inference, "_WINDOW", 8192)
     with torch.inference_mode():
         whole = network(ids, voice, ids, ids)
-        made = synthesis.synthesise(network, [network.embed(ids, voice, ids, ids)])[0]
+        made = cpu_inference.synthesise(network, [network.embed(ids, voice, ids, ids)])[0]
         torch.testing.assert_close(made, whole, atol=1e-5, rtol=0)
 
 
@@ -176,14 +177,14 @@ def large() -> HifiGan:
 def test_a_large_vocoder_on_a_cpu_is_the_plain_network(large: HifiGan, monkeypatch) -> None:
     """With fewer multiplications, by windows, among any number of cores: the samples of the network itself, and the
     same to the last bit in any company and on any number of cores."""
-    monkeypatch.setattr(synthesis, "_WINDOW", 4096)
-    monkeypatch.setattr(synthesis, "_LARGE", 1)
+    monkeypatch.setattr(cpu_inference, "_WINDOW", 4096)
+    monkeypatch.setattr(cpu_inference, "_LARGE", 1)
     draw = torch.Generator().manual_seed(0)
     units = [torch.randint(50, (1, frames), generator=draw) for frames in (1, 7, 90, 40, 300)]
     with torch.inference_mode():
         expected = [large(ids)[0] for ids in units]
         quick = copy.deepcopy(large)
-        synthesis.quicken(quick)
+        cpu_inference.quicken(quick)
         assert sum(isinstance(layer, WinogradConv) for layer in quick.modules()) == 36
         pack(quick)
         sounds = [quick.embed(ids) for ids in units]
@@ -193,11 +194,11 @@ def test_a_large_vocoder_on_a_cpu_is_the_plain_network(large: HifiGan, monkeypat
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             with torch.inference_mode():
-                made.append(synthesis.synthesise(quick, sounds))
+                made.append(cpu_inference.synthesise(quick, sounds))
     finally:
         torch.set_num_threads(before)
     with torch.inference_mode():
-        made.append([synthesis.synthesise(quick, [sound])[0] for sound in sounds])
+        made.append([cpu_inference.synthesise(quick, [sound])[0] for sound in sounds])
     for found in made:
         for one, other, first in zip(found, expected, made[0], strict=True):
             torch.testing.assert_close(one[0], other, atol=1e-5, rtol=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spiritlm_cli.checkpoints.files import read_tensors
+from spiritlm_cli.checkpoints.tensors import read_tensors
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from spiritlm_cli.checkpoints.files import read_tensors
+from spiritlm_cli.checkpoints.tensors import read_tensors
+from spiritlm_cli.checkpoints.weight_norm import fold
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.speech.style import StyleEncoder, release_names
-from spiritlm_cli.speech.weight_norm import fold
 
 
 @pytest.fixture

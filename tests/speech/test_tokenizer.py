@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from spiritlm_cli.audio.clip import Waveform
-from spiritlm_cli.checkpoints.files import read_tensors, write_tensors
+from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import AudioError, CheckpointError
+from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.speech import f0, windows
 from spiritlm_cli.speech import tokenizer as module
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from spiritlm_cli.audio.clip import Alignment, Word
 from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.manifests.clip import Alignment, Word
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Units
 from spiritlm_cli.training.pairs import PAIRS, Pairs, SpokenClip

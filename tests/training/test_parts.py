@@ -12,15 +12,14 @@ import soundfile
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from spiritlm_cli.audio.clip import Waveform
 from spiritlm_cli.checkpoints import Checkpoint
-from spiritlm_cli.checkpoints.files import read_tensors
+from spiritlm_cli.checkpoints.tensors import read_tensors
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import KMeansQuantizer, LinearQuantizer, load_quantizer
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.vocoder import Vocoder
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.training import hubert, language_model, pitch, quantizer, style, vocoder
 from spiritlm_cli.training.options import (
@@ -31,6 +30,7 @@ from spiritlm_cli.training.options import (
     StyleOptions,
     VocoderOptions,
 )
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 SECONDS = 2
 

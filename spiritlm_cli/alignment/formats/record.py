@@ -1,0 +1,25 @@
+"""What an alignment file says of one clip."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.manifests.clip import Alignment
+
+
+@dataclass(frozen=True)
+class Found:
+    """text: the transcript, where the file has one of its own, beside the words."""
+
+    text: str | None
+    alignment: Alignment
+
+
+def read_content(path: Path | str) -> bytes:
+    """All of a file. Raises ManifestError where it can't be read."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ManifestError(f"{path}: can't be read ({error.strerror or error})") from None

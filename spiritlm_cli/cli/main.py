@@ -1,0 +1,106 @@
+"""The `spiritlm` command: its subcommands, and what becomes of their errors."""
+
+import os
+import sys
+import traceback
+from typing import Any
+
+import typer
+
+from spiritlm_cli import console
+from spiritlm_cli.cli import options
+from spiritlm_cli.cli.commands.align import align
+from spiritlm_cli.cli.commands.bench import bench
+from spiritlm_cli.cli.commands.decode import decode
+from spiritlm_cli.cli.commands.evaluate import evaluate
+from spiritlm_cli.cli.commands.generate import generate
+from spiritlm_cli.cli.commands.interleave import interleave
+from spiritlm_cli.cli.commands.models import models
+from spiritlm_cli.cli.commands.tokenize import tokenize
+from spiritlm_cli.cli.commands.train import train
+from spiritlm_cli.errors import SpiritLMError
+
+INTERRUPTED = 130
+CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
+
+# Turns for which a thread of GNU's OpenMP waits for the others before it sleeps. By default they are ten times as many,
+# in which it holds the core that the others wait for, where other programs are at work: a command beside one that takes
+# all it can get took ten times as long.
+SPINS = "30000"
+
+
+class _Root(options.Group):
+    """The one place where an exception becomes a message and an exit status."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        console.set_up()
+        return super().main(*args, **kwargs)
+
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            # Whoever read us has what it wanted. Python's own last flush must not complain either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise typer.Exit(CLOSED_PIPE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except (SpiritLMError, OSError, MemoryError) as error:
+            if context.meta.get("spiritlm.debug"):
+                traceback.print_exc()
+            typer.echo(f"spiritlm: {_message(error)}", err=True)
+            raise typer.Exit(1) from None
+
+
+def _message(error: BaseException) -> str:
+    """What went wrong, as a line that can't steer a terminal."""
+    message = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return console.one_line(message)
+
+
+app = typer.Typer(
+    cls=_Root,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def spiritlm() -> None:
+    """Speech and text as one stream of plain-text tokens.
+
+    \b
+    Examples:
+      spiritlm tokenize in.wav | spiritlm generate | spiritlm decode -o out.wav
+      spiritlm tokenize in.wav | spiritlm generate --to text
+      echo '[TEXT]The old man walked to the sea.' | spiritlm generate --to speech | spiritlm decode -o out.wav
+
+    Lines of tokens go through stdin and stdout; everything for people goes to stderr.
+    """
+
+
+for _command in (tokenize, align, interleave, generate, decode, bench):
+    app.command(cls=options.Command)(_command)
+app.add_typer(evaluate)
+app.add_typer(train)
+app.add_typer(models)
+
+
+def main() -> None:
+    """The console script."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read when torch is loaded
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        name = type(error).__name__
+        sys.exit(f"spiritlm: a fault of this program: {name}: {_message(error)} (--debug shows where)")

@@ -1,0 +1,134 @@
+"""From a recording, or its stored units, to an utterance: the units, and the words with their times."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from spiritlm_cli.alignment.aligner import Aligner
+from spiritlm_cli.alignment.sources import Asked, WordTimes
+from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Waveform
+from spiritlm_cli.manifests.word_times import within
+from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.timeline import restore_streams
+from spiritlm_cli.tokens.units import Units
+
+# Seconds by which a sound may be longer than its units say: what is left over at its end has none.
+_LEFT_OVER = 0.1
+# Units without one that repeats: by then a line was written with its runs merged.
+_NEVER_UNMERGED = 50
+_NO_UNITS = Units(np.zeros(0, dtype=np.int64))
+
+
+class Encoder(Protocol):
+    """What makes units of sound: a `SpeechTokenizer`."""
+
+    def encode(self, waveform: Waveform) -> Units: ...
+
+
+class ClipEncoder(Protocol):
+    """What makes units of many clips: a `SpeechTokenizer`."""
+
+    def encode_clips(
+        self, clips: Iterable[Clip | BadClip], *, batch_seconds: float | None = None, workers: int = 2
+    ) -> Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]: ...
+
+
+def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = None) -> Utterance:
+    """Read a clip, tokenize it, and, where it comes with text and no word times, align that.
+
+    Without an aligner such a clip stays without word times. One that has word times and no text has the words,
+    with spaces between, for text.
+    Raises AudioError, and AlignmentError where the text doesn't fit the sound.
+    """
+    waveform = read_clip(clip)
+    alignment = clip.alignment
+    if alignment is None and clip.text and aligner:
+        alignment = aligner.align(waveform, clip.text)
+    return utterance_of(clip.id, tokenizer.encode(waveform), clip.text, alignment)
+
+
+def utterance_of(clip_id: str, units: Units, text: str | None, alignment: Alignment | None) -> Utterance:
+    """Put together what belongs together; see `within` for words past the end.
+
+    Raises AlignmentError where the words are of a longer sound than the units.
+    """
+    if alignment:
+        seconds = len(units.hubert) / round(units.rates.hubert, 1)
+        alignment = within(alignment, seconds, slack=_LEFT_OVER)
+    return Utterance(clip_id, units, text_of(text, alignment), alignment)
+
+
+def text_of(text: str | None, alignment: Alignment | None) -> str:
+    """The transcript; where there is none, the words, with spaces between."""
+    if text is not None:
+        return text
+    return " ".join(word.word for word in alignment.words) if alignment else ""
+
+
+def read_utterances(
+    clips: Iterable[Clip | BadClip],
+    tokenizer: ClipEncoder | None,
+    times: WordTimes,
+    *,
+    batch_seconds: float | None = None,
+    workers: int = 2,
+) -> Generator[tuple[Clip | BadClip, Callable[[], Utterance]], None, None]:
+    """Clips in order, each with what gives its utterance: tokenized in batches, words asked for meanwhile.
+
+    tokenizer: None for utterances of text alone, without units. What gives an utterance raises AudioError,
+    ManifestError and AlignmentError where the clip can't be used.
+    """
+    asked: deque[Asked] = deque()
+
+    def asking() -> Iterator[Clip | BadClip]:
+        for clip in clips:
+            asked.append(times.ask(clip))
+            yield clip
+
+    if tokenizer is None:
+        for clip in asking():
+            yield clip, partial(_utterance, clip, None, asked.popleft())
+    else:
+        encoded = tokenizer.encode_clips(asking(), batch_seconds=batch_seconds, workers=workers)
+        with closing(encoded):
+            for clip, parts in encoded:
+                yield clip, partial(_utterance, clip, parts, asked.popleft())
+
+
+def _utterance(clip: Clip | BadClip, parts: Iterator[Units] | None, asked: Asked) -> Utterance:
+    if isinstance(clip, BadClip):
+        raise clip.error
+    if parts is None:
+        text, alignment = asked()
+        return Utterance(clip.id, _NO_UNITS, text_of(text, alignment), None)
+    (units,) = parts
+    return utterance_of(clip.id, units, *asked())
+
+
+def stored_units(sequence: Sequence) -> Units:
+    """The streams of a line that was written with its repeats.
+
+    Raises TokenError where there is text in it, or no speech, or where its runs are merged, so that its units have no
+    times.
+    """
+    if len(sequence.spans) != 1 or not sequence.speech:
+        raise TokenError("not one span of speech; units come from `spiritlm tokenize --keep-repeats`")
+    units = restore_streams(sequence.speech[0])
+    frames = len(units.hubert)
+    merged = (
+        (units.pitch is not None and abs(frames - 2 * len(units.pitch)) > 2)
+        or (units.style is not None and abs(frames - 25 * len(units.style)) > 50)
+        or (frames >= _NEVER_UNMERGED and not (units.hubert[1:] == units.hubert[:-1]).any())
+    )
+    if merged:
+        raise TokenError(
+            "runs of equal units are merged in it; make it with `spiritlm tokenize --keep-repeats`"
+        )
+    return units

@@ -1,0 +1,1 @@
+"""Neural-network building blocks that the speech, vocoder and language rooms share."""

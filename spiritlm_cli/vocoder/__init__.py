@@ -1,0 +1,1 @@
+"""Units to waveform: HiFi-GAN with a duration predictor."""

@@ -1,0 +1,289 @@
+"""HiFi-GAN on units: the network that turns units into sound, with the predictor of how long each unit lasts.
+
+Generator: Kong et al. 2020 (arXiv 2010.05646); from discrete units: Polyak et al. 2021 (arXiv 2104.00355).
+Parameters are named as in the release's `generator.pt`.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from spiritlm_cli.config import from_mapping, read_json
+from spiritlm_cli.nn.layers import Conv, ConvTranspose
+from spiritlm_cli.vocoder.durations import DurationConfig, DurationPredictor, whole_frames
+
+SLOPE = 0.1
+LAST_SLOPE = 0.01
+
+# What HiFi-GAN configurations say about training, and the vocoder does not need to speak.
+_TRAINING_KEYS = (
+    *("num_gpus", "batch_size", "learning_rate", "adam_b1", "adam_b2", "lr_decay", "seed", "segment_size"),
+    *("num_mels", "num_freq", "n_fft", "hop_size", "win_size", "fmin", "fmax", "fmax_for_loss"),
+    *("num_workers", "dist_config", "dur_prediction_weight"),
+)
+
+
+@dataclass(frozen=True)
+class HifiGanConfig:
+    """The vocoder's `config.json`. Expressive: has `num_f0_tokens`, `num_style_tokens`; base: `num_styles`.
+
+    Hops are in samples; `multispkr` and `multistyle` are true where there are such embeddings.
+    """
+
+    upsample_rates: list[int]
+    upsample_kernel_sizes: list[int]
+    upsample_initial_channel: int
+    resblock_kernel_sizes: list[int]
+    resblock_dilation_sizes: list[list[int]]
+    num_embeddings: int
+    embedding_dim: int
+    model_in_dim: int
+    dur_predictor_params: DurationConfig
+    resblock: str = "1"
+    code_hop_size: int = 640
+    sampling_rate: int = 16000
+    multispkr: str | bool | None = None
+    num_speakers: int = 0
+    multistyle: str | bool | None = None
+    num_styles: int = 0
+    num_f0_tokens: int = 0
+    f0_hop_size: int = 1280
+    num_style_tokens: int = 0
+    style_hop_size: int = 16000
+    default_speaker: int | None = None
+    default_style: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.resblock not in ("1", "2"):
+            raise ValueError(f"resblock is {self.resblock!r}, expected '1' or '2'")
+        hop = math.prod(self.upsample_rates)
+        if hop != self.code_hop_size:
+            raise ValueError(f"upsample_rates multiply to {hop}, but code_hop_size is {self.code_hop_size}")
+        if len(self.upsample_kernel_sizes) != len(self.upsample_rates):
+            raise ValueError("upsample_kernel_sizes and upsample_rates differ in length")
+        pairs = zip(self.upsample_rates, self.upsample_kernel_sizes, strict=True)
+        if any(kernel < rate or (kernel - rate) % 2 for rate, kernel in pairs):
+            # so that a frame becomes just as many samples as the rates multiply to
+            raise ValueError("upsample_kernel_sizes are not each a rate, or that and an even number")
+        if any(size % 2 == 0 for size in self.resblock_kernel_sizes):
+            raise ValueError("resblock_kernel_sizes are not all odd")
+        if len(self.resblock_kernel_sizes) != len(self.resblock_dilation_sizes):
+            raise ValueError("resblock_kernel_sizes and resblock_dilation_sizes differ in length")
+        embeddings = 1 + bool(self.multispkr) + bool(self.multistyle) + 2 * self.expressive
+        if self.embedding_dim * embeddings != self.model_in_dim:
+            raise ValueError(
+                f"model_in_dim is {self.model_in_dim}, expected {self.embedding_dim} × {embeddings}"
+            )
+        if self.dur_predictor_params.encoder_embed_dim != self.embedding_dim:
+            raise ValueError(f"encoder_embed_dim of dur_predictor_params is not {self.embedding_dim}")
+        styles = self.num_style_tokens if self.expressive else self.num_styles
+        for name, count in (("default_speaker", self.num_speakers), ("default_style", styles)):
+            stated = getattr(self, name)
+            if stated is not None and not 0 <= stated < count:
+                raise ValueError(f"{name} is {stated}, there are {count}")
+
+    @property
+    def expressive(self) -> bool:
+        """Whether it takes pitch and style units."""
+        return self.num_f0_tokens > 0
+
+    @classmethod
+    def read(cls, path: Path) -> "HifiGanConfig":
+        """The configuration in a `config.json`. Raises CheckpointError."""
+        return from_mapping(cls, read_json(path), path, ignore=_TRAINING_KEYS)
+
+
+class HifiGan(nn.Module):
+    """Units at 25 Hz to a waveform at 16 kHz, and units without repeats to durations."""
+
+    def __init__(self, config: HifiGanConfig, *, weight_normed: bool = False) -> None:
+        """weight_normed: train g and v of weight norm; save such a model's `weight_norm.release_names`."""
+        super().__init__()
+        self.config = config
+        channels = config.upsample_initial_channel
+        self.dict = nn.Embedding(config.num_embeddings, config.embedding_dim)
+        if config.expressive:
+            self.f0_dict = nn.Embedding(config.num_f0_tokens, config.embedding_dim)
+            self.style_dict = nn.Embedding(config.num_style_tokens, config.embedding_dim)
+        if config.multispkr:
+            self.spkr = nn.Embedding(config.num_speakers, config.embedding_dim)
+        if config.multistyle:
+            self.style = nn.Embedding(config.num_styles, config.embedding_dim)
+        self.dur_predictor = DurationPredictor(config.dur_predictor_params)
+        self.conv_pre = Conv(config.model_in_dim, channels, 7, padding=3)
+        self.ups = nn.ModuleList()
+        self.resblocks = nn.ModuleList()
+        block = ResBlock1 if config.resblock == "1" else ResBlock2
+        for i, (rate, kernel) in enumerate(
+            zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True)
+        ):
+            narrow = self.channels(i)
+            wide = max(channels // 2**i, 1)
+            self.ups.append(ConvTranspose(wide, narrow, kernel, rate, padding=(kernel - rate) // 2))
+            for size, dilations in zip(
+                config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
+            ):
+                self.resblocks.append(block(narrow, size, dilations))
+        self.conv_post = Conv(narrow, 1, 7, padding=3)
+        if weight_normed:
+            for name, module in list(self.named_modules()):
+                if isinstance(module, nn.Conv1d | nn.ConvTranspose1d) and not name.startswith(
+                    "dur_predictor."
+                ):
+                    weight_norm(module)
+
+    def forward(
+        self,
+        hubert: Tensor,
+        speaker: Tensor | None = None,
+        pitch: Tensor | None = None,
+        style: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """hubert: (batch, frames) unit ids at 25 Hz, repeats and all; speaker: (batch,) where there are any.
+
+        Expressive: pitch and style are (batch, frames) unit ids. Base: style is (batch,) a style's number.
+        lengths: (batch,) frames of each that are real (None: all); what stands after them changes nothing before.
+        Returns (batch, frames * code_hop_size) float, in ±1; of each the first `lengths * code_hop_size` count.
+        """
+        clear = Clear(lengths, hubert.shape[1])
+        x = self.conv_pre(clear(self.embed(hubert, speaker, pitch, style)))
+        for i in range(len(self.ups)):
+            x = self.stage(i, x, clear)
+        waveform: Tensor = x[..., 0]
+        return waveform
+
+    def stage(self, i: int, x: Tensor, clear: "Clear") -> Tensor:
+        """(batch, frames, channels) to `upsample_rates[i]` times as many frames, of the next stage's channels, or of
+        one, which is the waveform in ±1, after the last."""
+        x = clear(self.ups[i](F.leaky_relu(clear(x), SLOPE)))
+        blocks = self.blocks(i)
+        total: Tensor = blocks[0](x, clear)
+        for block in blocks[1:]:
+            total = total + block(x, clear)
+        mean = total / len(blocks)
+        return torch.tanh(self.conv_post(mean, slope_in=LAST_SLOPE)) if i == len(self.ups) - 1 else mean
+
+    def blocks(self, i: int) -> nn.ModuleList:
+        """The residual blocks of a stage, one for each kernel size."""
+        kernels = len(self.config.resblock_kernel_sizes)
+        return self.resblocks[i * kernels : (i + 1) * kernels]
+
+    def channels(self, i: int) -> int:
+        """Of what leaves a stage."""
+        return max(self.config.upsample_initial_channel >> (i + 1), 1)
+
+    def embed(
+        self,
+        hubert: Tensor,
+        speaker: Tensor | None = None,
+        pitch: Tensor | None = None,
+        style: Tensor | None = None,
+    ) -> Tensor:
+        """What the generator sees of `forward`'s arguments: (batch, frames, model_in_dim)."""
+        parts = [self.dict(hubert)]
+        if self.config.expressive:
+            assert pitch is not None
+            assert style is not None
+            parts += [self.f0_dict(pitch), self.style_dict(style)]
+        if self.config.multispkr:
+            assert speaker is not None
+            parts.append(self.spkr(speaker)[:, None].expand_as(parts[0]))
+        if self.config.multistyle:
+            assert style is not None
+            parts.append(self.style(style)[:, None].expand_as(parts[0]))
+        return torch.cat(parts, dim=2)
+
+    def log_durations(self, hubert: Tensor) -> Tensor:
+        """hubert: (batch, units) without repeats. Returns (batch, units), ln(1 + frames), for training."""
+        predicted: Tensor = self.dur_predictor(self.dict(hubert))
+        return predicted
+
+    def durations(self, hubert: Tensor) -> Tensor:
+        """hubert: (batch, units) without repeats. Returns (batch, units) int64, frames, each at least 1."""
+        return whole_frames(self.log_durations(hubert))
+
+    @property
+    def context(self) -> int:
+        """How many frames to either side may change a frame's samples: half the receptive field, at most."""
+        reach, rate = 3.0, 1
+        for up, kernel in zip(self.config.upsample_rates, self.config.upsample_kernel_sizes, strict=True):
+            reach += kernel / up / rate
+            rate *= up
+            reach += self.block_reach / rate
+        return int(reach + 3 / rate) + 1
+
+    @property
+    def block_reach(self) -> int:
+        """How many of its own frames to either side a residual block hears, at most."""
+        repeats = 1 if self.config.resblock == "1" else 0
+        return max(
+            sum((size // 2) * (dilation + repeats) for dilation in dilations)
+            for size, dilations in zip(
+                self.config.resblock_kernel_sizes, self.config.resblock_dilation_sizes, strict=True
+            )
+        )
+
+
+class Clear:
+    """Sets to 0 what stands after the end of each row of a batch, at whatever rate: convolutions pad with zeros, so
+    the end of a sound is as it would be if nothing came after it."""
+
+    def __init__(self, lengths: Tensor | int | None, frames: int) -> None:
+        """lengths: (batch,) frames that are real, or of a single row their number (None: all); frames: of each row."""
+        self._lengths, self._frames = lengths, frames
+        self._masks: dict[int, Tensor] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(batch, frames at any rate, channels) to the same."""
+        if self._lengths is None:
+            return x
+        rate = x.shape[1] // self._frames
+        if isinstance(self._lengths, int):
+            x[:, rate * self._lengths :] = 0
+            return x
+        if rate not in self._masks:
+            places = torch.arange(x.shape[1], device=x.device)
+            self._masks[rate] = (places < rate * self._lengths[:, None])[..., None].to(x.dtype)
+        return x * self._masks[rate]
+
+
+class ResBlock1(nn.Module):
+    """Residual pairs of convolutions, the first of each pair dilated."""
+
+    compiled = ("forward",)
+
+    def __init__(self, channels: int, size: int, dilations: list[int]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
+        self.convs2 = nn.ModuleList(_conv(channels, size, 1) for _ in dilations)
+
+    def forward(self, x: Tensor, clear: Clear) -> Tensor:
+        for dilated, plain in zip(self.convs1, self.convs2, strict=True):
+            inner = clear(dilated(x, "leaky_relu", SLOPE, slope_in=SLOPE))
+            x = clear(plain(inner, add=x))
+        return x
+
+
+class ResBlock2(nn.Module):
+    """Residual dilated convolutions, the smaller kind."""
+
+    compiled = ("forward",)
+
+    def __init__(self, channels: int, size: int, dilations: list[int]) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
+
+    def forward(self, x: Tensor, clear: Clear) -> Tensor:
+        for conv in self.convs:
+            x = clear(conv(x, add=x, slope_in=SLOPE))
+        return x
+
+
+def _conv(channels: int, size: int, dilation: int) -> Conv:
+    return Conv(channels, channels, size, dilation=dilation, padding=dilation * (size // 2))

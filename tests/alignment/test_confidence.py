@@ -1,0 +1,59 @@
+import pytest
+
+from spiritlm_cli.alignment.confidence import badly_fitting, mean_confidence
+from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
+from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.manifests.clip import Waveform, Word
+
+TEXT = (
+    "and a strip of cow skin for a belt to hold it in. "
+    "I could show you where to get something, he said at last. "
+    "Well, show me, cried Robin."
+)
+
+
+def said(*confidences: float | None) -> list[Word]:
+    return [Word(f"w{place}", place, place + 1, known) for place, known in enumerate(confidences)]
+
+
+def test_mean() -> None:
+    assert mean_confidence(said(0.5, None, 1.0)) == 0.75
+    assert mean_confidence(said(None)) == 1.0
+    assert mean_confidence([]) == 1.0
+
+
+def test_too_many_doubtful_words_are_said() -> None:
+    assert badly_fitting(said(*[0.9] * 9, 0.1)) == ()
+    assert badly_fitting([]) == ()
+    assert badly_fitting(said(None, 0.1, 0.2, 0.3, 0.9, 0.9)) == (
+        "3 of 5 words fit the sound badly, the first 'w1' at 1.00 s: is this what is said?",
+    )
+
+
+def test_a_word_that_is_not_said_has_no_confidence(recording: Waveform, aligner: PocketsphinxAligner) -> None:
+    right = {word.word: word.confidence or 0 for word in aligner.align(recording, TEXT).words}
+    for old, new in (
+        ("skin", "dollar"),
+        ("belt", "window"),
+        ("something,", "yesterday"),
+        ("cried", "opened"),
+    ):
+        wrong = {
+            word.word: word.confidence or 0 for word in aligner.align(recording, TEXT.replace(old, new)).words
+        }
+        assert right[old] > 0.8
+        assert wrong[new] < 0.3
+
+
+def test_a_clip_whose_text_is_another_in_part_is_flagged(
+    recording: Waveform, aligner: PocketsphinxAligner
+) -> None:
+    assert aligner.align(recording, TEXT).notes == ()
+    other = TEXT.replace("I could show you where to get something", "it was the season of light and darkness")
+    (note,) = aligner.align(recording, other).notes
+    assert "words fit the sound badly" in note
+
+
+def test_another_text_is_refused(recording: Waveform, aligner: PocketsphinxAligner) -> None:
+    with pytest.raises(AlignmentError, match="does not fit"):
+        aligner.align(recording, "Once upon a time there was a little boy called Tom who lived by the sea.")

@@ -1,0 +1,321 @@
+"""Real models made tiny, with random weights; and a network that hears what is written into its sound."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soxr
+import torch
+
+from spiritlm_cli.alignment.ctc import (
+    CtcAligner,
+    Transcript,
+    Vocabulary,
+    place_words,
+)
+from spiritlm_cli.errors import AlignmentError, CheckpointError, SpiritLMError
+from spiritlm_cli.manifests.clip import Waveform, Word
+from spiritlm_cli.third_party import broken_torchaudio_hidden
+
+with broken_torchaudio_hidden():
+    from transformers import (
+        HubertConfig,
+        HubertForCTC,
+        Wav2Vec2Config,
+        Wav2Vec2FeatureExtractor,
+        Wav2Vec2ForCTC,
+        Wav2Vec2Model,
+        WavLMConfig,
+        WavLMForCTC,
+    )
+
+SIGNS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
+LABELS = {sign: label for label, sign in enumerate(SIGNS)}
+LETTERS = {sign: label for sign, label in LABELS.items() if len(sign) == 1 and sign != "|"}
+ENGLISH = Vocabulary(LETTERS, blank=0, delimiter=4)
+TEXT = "and a strip of cow skin for a belt to hold it in. I could show you -- show me, cried Robin."
+TINY = {
+    "vocab_size": len(SIGNS),
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "conv_dim": [8] * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+    "pad_token_id": 0,
+}
+FRAME = 320 / 16000
+
+
+def write_folder(folder: Path, network: torch.nn.Module, normalize: bool = True) -> str:
+    network.save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(do_normalize=normalize).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps(LABELS))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Wav2Vec2CTCTokenizer"}))
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    torch.manual_seed(0)
+    return write_folder(tmp_path_factory.mktemp("ctc"), Wav2Vec2ForCTC(Wav2Vec2Config(**TINY)))
+
+
+@pytest.fixture(scope="module")
+def aligner(folder: str) -> CtcAligner:
+    return CtcAligner.load(folder, "cpu")
+
+
+class Written(torch.nn.Module):
+    """Hears in each frame, with log odds of 8, the label that its samples have as their value."""
+
+    config = SimpleNamespace(conv_kernel=[10, 40], conv_stride=[5, 64])
+    device = torch.device("cpu")
+
+    def forward(self, values: torch.Tensor) -> SimpleNamespace:
+        labels = values[0].unfold(0, 10 + 39 * 5, 320)[:, 0].long()
+        logits = 8 * torch.nn.functional.one_hot(labels, len(SIGNS)).float()
+        # no two paths are equally probable: of those torchaudio doesn't always take a best one
+        logits += 0.1 * torch.rand(logits.shape, generator=torch.Generator().manual_seed(0))
+        return SimpleNamespace(logits=logits[None])
+
+
+def sound_of(frames: str) -> Waveform:
+    """A sign for each frame, `.` for blank."""
+    labels = [0 if sign == "." else LABELS[sign] for sign in frames]
+    return Waveform(np.repeat(np.array(labels, dtype=np.float32), 320), 16000)
+
+
+@pytest.fixture
+def reader() -> CtcAligner:
+    return CtcAligner(Written(), Wav2Vec2FeatureExtractor(do_normalize=False), ENGLISH)
+
+
+def frames_of(words: tuple[Word, ...]) -> list[tuple[str, int, int]]:
+    return [(word.word, round(word.start / FRAME), round(word.end / FRAME)) for word in words]
+
+
+def test_words_from_a_path() -> None:
+    # AB|C with a token that says nothing before, between and after
+    transcript = Transcript.of([[], [[[1, 2]]], [], [[[3]]], []], delimiter=4)
+    assert transcript.targets.tolist() == [1, 2, 4, 3]
+    assert transcript.spans == (None, (0, 2), None, (3, 4), None)
+    path = np.array([-1, -1, 0, 0, -1, 1, -1, 2, 2, -1, 3, -1])
+    log_probs = np.log(np.full((12, 5), 0.2, dtype=np.float32))
+    log_probs[[2, 3, 5], [1, 1, 2]] = np.log([0.5, 1.0, 0.25])
+    log_probs[10, 3] = np.log(0.75)
+    words = place_words(["--", "ab", "-", "c", "…"], transcript, path, log_probs, frame=0.5).words
+    assert [(word.word, word.start, word.end) for word in words] == [
+        ("--", 1.0, 1.0),
+        ("ab", 1.0, 3.0),
+        ("-", 3.0, 3.0),
+        ("c", 5.0, 5.5),
+        ("…", 5.5, 5.5),
+    ]
+    assert [word.confidence for word in words] == [
+        None,
+        pytest.approx(0.5, rel=1e-6),
+        None,
+        pytest.approx(0.75, rel=1e-6),
+        None,
+    ]
+
+
+def test_a_token_of_several_words_is_sure_of_its_letters_alone() -> None:
+    transcript = Transcript.of([[[[1]], [[2]]]], delimiter=3)
+    log_probs = np.log(
+        np.array([[0.1, 0.4, 0.1, 0.4], [0.1, 0.4, 0.1, 0.01], [0.1, 0.1, 0.9, 0.1]], np.float32)
+    )
+    words = place_words(["a-b"], transcript, np.array([0, 1, 2]), log_probs, frame=1.0).words
+    assert words == (Word("a-b", 0.0, 3.0, pytest.approx(0.6, rel=1e-6)),)
+
+
+def test_what_is_written_into_the_sound_is_found(reader: CtcAligner) -> None:
+    words = reader.align(
+        sound_of("..OO.NE.|.T.WO||DON.'T..A.L.L.|LOW.."), "One, two -- 'don't' all low"
+    ).words
+    assert frames_of(words) == [
+        ("One,", 2, 7),
+        ("two", 10, 14),
+        ("--", 14, 14),
+        ("'don't'", 16, 22),
+        ("all", 24, 29),
+        ("low", 31, 34),
+    ]
+    # the delimiter after don't is nowhere heard
+    assert min(word.confidence for word in words if word.confidence is not None) > 0.9
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "EIGHTE.EN.|THIRTY.|.TWO",
+        "ONE|THOUSAND|EIGHT|HUNDRED|THIRTY|TWO",
+        "ONE|THOUSAND|EIGHT|HUNDRED|AND|THIRTY|TWO",
+    ],
+)
+def test_a_number_is_said_the_way_that_fits(reader: CtcAligner, said: str) -> None:
+    words = reader.align(sound_of(f".IN|{said}|FOR|FIVE."), "in 1832 for 5").words
+    assert frames_of(words)[1] == ("1832", 4, 4 + len(said))
+    assert all(word.confidence > 0.9 for word in words if word.confidence is not None)
+
+
+def test_long_sounds_are_heard_in_windows_without_seams(reader: CtcAligner) -> None:
+    """The windows of 30 s end at frames 1500 and 3000."""
+    frames = ["."] * 3400
+    frames[1497:1503] = "S.EA.M"
+    frames[2999:3001] = "|A"
+    frames[3399] = "B"
+    sound = sound_of("".join(frames))
+    assert frames_of(reader.align(sound, "seam a-b").words) == [("seam", 1497, 1503), ("a-b", 3000, 3400)]
+
+
+def test_other_text_does_not_fit(reader: CtcAligner) -> None:
+    sound = sound_of(".THE.|CAT.|SAT.")
+    assert len(reader.align(sound, "the cat sat").words) == 3
+    for text in ("one dog ran", "the", "the cat sat on the mat"):
+        with pytest.raises(
+            AlignmentError, match=rf"does not fit the sound: {len(text.split())} words, 0\.3 s"
+        ):
+            reader.align(sound, text)
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("twenty-five", ["TWENTY", "FIVE"]),
+        ("Mr.", ["MISTER"]),
+        ("naïve", ["NAIVE"]),
+        ("Straße", ["STRASSE"]),
+        ("don’t", ["DON'T"]),
+        ("‘tis", ["TIS"]),
+        ("--", []),
+    ],
+)
+def test_english_letters(token: str, words: list[str]) -> None:
+    assert [written(word, ENGLISH) for part in ENGLISH.parts(token) for word in part[0]] == words
+
+
+def written(word: list[int], vocabulary: Vocabulary) -> str:
+    signs = {label: sign for sign, label in vocabulary.letters.items()}
+    return "".join(signs[label] for label in word)
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "token", "words"),
+    [
+        ("abcdefghijklmnopqrstuvwxyzäöüß", "„Größe“", ["größe"]),
+        ("abcdefghijklmnopqrstuvwxyzäöü", "Größe", ["grösse"]),
+        ("abcdefghijklmnopqrstuvwxyzé", "Jean-Clément,", ["jean", "clément"]),
+        ("αβγδεζηθικλμνξοπρστυφχψωςέή", "Καλημέρα!", ["καλημέρα"]),
+        ("αβγδεζηθικλμνξοπρστυφχψως", "Καλημέρα!", ["καλημερα"]),
+        ("हनदि्ी", "हिन्दी", ["हिन्दी"]),
+        ("你好", "你好。", ["你好"]),
+        ("abcdefgh", "cheese", ["cheee"]),
+    ],
+)
+def test_letters_of_other_vocabularies(alphabet: str, token: str, words: list[str]) -> None:
+    vocabulary = Vocabulary({sign: label for label, sign in enumerate(alphabet, start=1)}, 0, None)
+    assert [written(word, vocabulary) for part in vocabulary.parts(token) for word in part[0]] == words
+
+
+def test_a_word_of_which_no_letter_is_known(reader: CtcAligner) -> None:
+    with pytest.raises(AlignmentError, match="'Καλημέρα' has a word of which the model knows no letter"):
+        reader.align(sound_of("ABC"), "abc Καλημέρα")
+
+
+def test_a_real_recording(recording: Waveform, aligner: CtcAligner) -> None:
+    words = aligner.align(recording, TEXT).words
+    assert [word.word for word in words] == TEXT.split()
+    assert all(left.end <= right.start for left, right in pairwise(words))
+    assert words[0].start >= 0
+    assert words[-1].end <= recording.seconds
+    for word in words:
+        if word.word == "--":
+            assert word.start == word.end
+            assert word.confidence is None
+        else:
+            assert word.start < word.end
+            assert word.confidence is not None
+            assert 0 <= word.confidence <= 1
+    assert aligner.align(recording, TEXT).words == words
+
+
+@pytest.mark.parametrize(
+    "network", [lambda: HubertForCTC(HubertConfig(**TINY)), lambda: WavLMForCTC(WavLMConfig(**TINY))]
+)
+def test_networks_of_the_same_kind(recording: Waveform, network: object, tmp_path: Path) -> None:
+    aligner = CtcAligner.load(write_folder(tmp_path, network()), "cpu")
+    assert len(aligner.align(recording, TEXT).words) == len(TEXT.split())
+
+
+def test_other_sample_rates(recording: Waveform, aligner: CtcAligner) -> None:
+    upsampled = Waveform(soxr.resample(recording.samples, recording.rate, 44100), 44100)
+    pairs = zip(aligner.align(upsampled, TEXT).words, aligner.align(recording, TEXT).words, strict=True)
+    # there and back it is nearly the same sound
+    shifts = [abs(one.start - other.start) for one, other in pairs]
+    assert np.median(shifts) <= 0.02
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_loudness_counts_where_the_model_does_not_normalize(
+    recording: Waveform, normalize: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    network = Wav2Vec2ForCTC(Wav2Vec2Config(**TINY, feat_extract_norm="layer", conv_bias=True))
+    aligner = CtcAligner.load(write_folder(tmp_path, network, normalize), "cpu")
+    quiet = Waveform(recording.samples / 8, recording.rate)
+    text = TEXT.replace("-- ", "")
+    loud_words, quiet_words = aligner.align(recording, text).words, aligner.align(quiet, text).words
+    same = all(
+        one.start == other.start and one.confidence == pytest.approx(other.confidence, rel=1e-2)
+        for one, other in zip(loud_words, quiet_words, strict=True)
+    )
+    assert same == normalize
+
+
+@pytest.mark.parametrize("text", ["", "-- …"])
+def test_texts_without_words(recording: Waveform, aligner: CtcAligner, text: str) -> None:
+    with pytest.raises(AlignmentError, match="no words"):
+        aligner.align(recording, text)
+
+
+def test_too_little_sound(recording: Waveform, aligner: CtcAligner) -> None:
+    for samples in (0, 300, 399):
+        with pytest.raises(AlignmentError, match="too short"):
+            aligner.align(Waveform(np.zeros(samples, dtype=np.float32), 16000), "a")
+    assert len(aligner.align(Waveform(np.zeros(400, dtype=np.float32), 16000), "a").words) == 1
+    with pytest.raises(AlignmentError, match="does not fit the sound: 630 words"):
+        aligner.align(recording, "a b c d e f g " * 90)
+
+
+def test_folders_that_are_no_model(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        CtcAligner.load(str(tmp_path / "nowhere"), "cpu")
+    headless = write_folder(tmp_path / "headless", Wav2Vec2Model(Wav2Vec2Config(**TINY)))
+    with pytest.raises(CheckpointError, match=r"weights missing: lm_head\.bias, lm_head\.weight"):
+        CtcAligner.load(headless, "cpu")
+    small = write_folder(tmp_path / "small", Wav2Vec2ForCTC(Wav2Vec2Config(**TINY | {"vocab_size": 20})))
+    with pytest.raises(CheckpointError, match="more labels than the network's 20"):
+        CtcAligner.load(small, "cpu")
+    slow = write_folder(
+        tmp_path / "slow", Wav2Vec2ForCTC(Wav2Vec2Config(**TINY, add_adapter=True, output_hidden_size=16))
+    )
+    with pytest.raises(CheckpointError, match="frame"):
+        CtcAligner.load(slow, "cpu")
+    for name in ("vocab.json", "preprocessor_config.json", "model.safetensors"):
+        broken = Path(write_folder(tmp_path / name, Wav2Vec2ForCTC(Wav2Vec2Config(**TINY))))
+        (broken / name).unlink()
+        with pytest.raises(CheckpointError, match="not a CTC model"):
+            CtcAligner.load(str(broken), "cpu")
+    with pytest.raises(SpiritLMError, match="device"):
+        CtcAligner.load(folder, "cuda:99")
+
+
+def test_nothing_is_printed(recording: Waveform, folder: str, capfd: pytest.CaptureFixture[str]) -> None:
+    CtcAligner.load(folder, "cpu").align(recording, TEXT)
+    assert capfd.readouterr() == ("", "")

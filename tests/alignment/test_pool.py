@@ -1,0 +1,131 @@
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
+from spiritlm_cli.alignment.pool import Aligned, AlignerPool, align_clip, cores, load_aligner
+from spiritlm_cli.errors import AlignmentError, AudioError, CheckpointError, ManifestError, SpiritLMError
+from spiritlm_cli.manifests.clip import BadClip, Clip
+
+TEXT = "and a strip of cow skin for a belt to hold it in."
+
+
+def outcome(answer: Callable[[], Aligned]) -> Aligned | str:
+    try:
+        return answer()
+    except SpiritLMError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_answers_are_in_order_and_faults_cost_their_clip(
+    recording_file: Path, aligner: PocketsphinxAligner, workers: int
+) -> None:
+    whole = Clip("whole", recording_file, end=3.0, text=TEXT)
+    clips: list[Clip | BadClip] = [
+        whole,
+        Clip("nowhere", "nowhere.wav", text="hello"),
+        Clip("silent", recording_file, end=3.0),
+        BadClip("bad", "clips.tsv", ManifestError("line 4: no audio")),
+        Clip("other", recording_file, end=3.0, text="it was the best of times"),
+        *(Clip(f"more-{n}", recording_file, start=0.1, end=3.0, text=TEXT) for n in range(8)),
+    ]
+    with AlignerPool(workers=workers) as pool:
+        found = [(clip.id, outcome(answer)) for clip, answer in pool.align_each(clips)]
+    assert [name for name, _ in found] == [clip.id for clip in clips]
+    answers = dict(found)
+    assert answers["whole"] == align_clip(whole, aligner)
+    assert isinstance(answers["whole"], Aligned)
+    assert answers["whole"].seconds == 3.0
+    assert str(answers["nowhere"]).startswith("AudioError: nowhere.wav: no such file")
+    assert str(answers["silent"]).startswith("AlignmentError: silent: no text; give a manifest")
+    assert answers["bad"] == "ManifestError: line 4: no audio"
+    assert "does not fit the sound" in str(answers["other"])
+    assert len({str(answers[f"more-{n}"]) for n in range(8)}) == 1
+
+
+def test_what_has_no_text_or_no_sound(recording_file: Path, aligner: PocketsphinxAligner) -> None:
+    with pytest.raises(AlignmentError, match="its text is empty"):
+        align_clip(Clip("a", recording_file, text="  "), aligner)
+    with pytest.raises(AudioError, match="no such file"):
+        align_clip(Clip("a", "nowhere.wav", text="hello"), aligner)
+
+
+def test_engines(tmp_path: Path) -> None:
+    assert isinstance(load_aligner(), PocketsphinxAligner)
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        AlignerPool(str(tmp_path))
+    assert cores() >= 1
+
+
+def test_a_process_that_is_ended_loses_nothing(recording_file: Path, aligner: PocketsphinxAligner) -> None:
+    clips = [Clip(str(n), recording_file, end=3.0, text=TEXT) for n in range(12)]
+    expected = align_clip(clips[0], aligner)
+    with AlignerPool(workers=2) as pool:
+        answers = pool.align_each(clips)
+        found = [next(answers)[1]()]
+        for process in multiprocessing.active_children():
+            process.kill()
+        found += [answer() for _, answer in answers]
+    assert found == [expected] * 12
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_running(recording_file: Path, tmp_path: Path, how: signal.Signals) -> None:
+    sound, rate = soundfile.read(recording_file, stop=48000)
+    soundfile.write(tmp_path / "a.wav", sound, rate)
+    rows = f"{tmp_path}/a.wav\t0\t3\t{TEXT}\n"
+    manifest = "id\taudio\tstart\tend\ttext\n" + "".join(f"{n}\t{rows}" for n in range(500))
+    (tmp_path / "clips.tsv").write_text(manifest)
+    command = [
+        sys.executable,
+        "-m",
+        "spiritlm_cli",
+        "align",
+        "--manifest",
+        tmp_path / "clips.tsv",
+    ]
+    command += ["--workers", "2", "--format", "ctm"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(how)
+    try:
+        # the pipes end with the last process that holds them
+        process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    assert process.returncode == {signal.SIGINT: 130}.get(how, -how)
+
+
+def test_lines_come_while_the_input_is_still_open(recording_file: Path) -> None:
+    row = f"{recording_file}\t0\t3\t{TEXT}\n"
+    command = [
+        sys.executable,
+        "-m",
+        "spiritlm_cli",
+        "align",
+        "--manifest",
+        "-",
+        "--workers",
+        "2",
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"id\taudio\tstart\tend\ttext\na\t{row}b\t{row}".encode())
+    process.stdin.flush()
+    assert [json.loads(process.stdout.readline())["id"] for _ in range(2)] == ["a", "b"]
+    process.stdin.close()
+    assert process.wait(60) == 0

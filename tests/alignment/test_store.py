@@ -1,0 +1,195 @@
+import gzip
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.alignment.formats.ctm import format_ctm
+from spiritlm_cli.alignment.formats.jsonl import format_row
+from spiritlm_cli.alignment.formats.textgrid import format_textgrid
+from spiritlm_cli.alignment.formats.whisper import format_whisper
+from spiritlm_cli.alignment.store import AlignmentFiles, Found
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.manifests.clip import Alignment, Clip, Word
+
+ONE = Alignment((Word("one", 0.5, 1.0),))
+TWO = Alignment((Word("two", 0.25, 0.5), Word("…", 0.5, 0.5)))
+
+
+def write(path: Path, content: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(gzip.compress(content.encode()) if path.suffix == ".gz" else content.encode())
+    return path
+
+
+def row(clip_id: str, text: str | None, alignment: Alignment | None) -> str:
+    return format_row(Clip(clip_id, Path("x.wav"), text=text), alignment, Path()) + "\n"
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "a.TextGrid", format_textgrid(ONE, 2))
+    write(tmp_path / "a.json", "not asked for")
+    write(tmp_path / "b.1.textgrid", format_textgrid(TWO, 2))
+    write(tmp_path / "c" / "c.json", format_whisper("Two…", TWO))
+    write(tmp_path / "c" / "d.ctm", format_ctm("whatever", ONE))
+    write(tmp_path / "e.ctm", "")
+    with AlignmentFiles.open(str(tmp_path)) as files:
+        for _ in range(2):
+            assert files.find("c/c") == Found("Two…", TWO)
+            assert files.find("a") == Found(None, ONE)
+            assert files.find("b.1") == Found(None, TWO)
+            assert files.find("c/d") == Found(None, ONE)
+            assert files.find("e") == Found(None, Alignment(()))
+            for missing in ("b", "c", "d", "a.TextGrid", "a/b", "x" * 300, "a\0"):
+                assert files.find(missing) is None
+
+
+@pytest.mark.parametrize("clip_id", ["../a", "b/../../a", "..", "/etc/a"])
+def test_no_id_leads_out_of_the_folder(tmp_path: Path, clip_id: str) -> None:
+    write(tmp_path / "a.TextGrid", format_textgrid(ONE, 2))
+    (tmp_path / "b").mkdir()
+    files = AlignmentFiles.open(tmp_path / "b")
+    with pytest.raises(ManifestError, match=r"b: '.*' leads out of the folder; give the clip another id"):
+        files.find(clip_id)
+    assert files.find("..a") is None
+
+
+def test_what_is_damaged_in_a_folder(tmp_path: Path) -> None:
+    files = AlignmentFiles.open(tmp_path)
+    write(tmp_path / "a.TextGrid", format_textgrid(ONE, 2)[:100])
+    write(tmp_path / "b.json", "{")
+    write(tmp_path / "c.ctm", format_ctm("x", ONE) + format_ctm("y", ONE))
+    (tmp_path / "d.ctm").write_bytes(b"\xff")
+    write(tmp_path / "e.ctm", "e 1 0.5")
+    for clip_id, message in {
+        "a": r"a\.TextGrid: line \d: ends where",
+        "b": r"b\.json: not JSON",
+        "c": r"c\.ctm: holds several recordings \(x, y\)",
+        "d": r"d\.ctm: not UTF-8 text",
+        "e": r"e\.ctm: line 1: not 'recording",
+    }.items():
+        with pytest.raises(ManifestError, match=message):
+            files.find(clip_id)
+
+
+@pytest.mark.parametrize("name", ["x.ctm", "x.CTM", "x.ctm.gz"])
+def test_a_ctm_of_many_recordings(tmp_path: Path, name: str) -> None:
+    blocks = ["\N{ZERO WIDTH NO-BREAK SPACE};; words\n", format_ctm("šest/1", ONE), "\n"]
+    blocks += ["b 1 0.25 0.25 two\n;; said\n\nb 1 0.5 0 …\n", format_ctm("c", ONE).rstrip()]
+    with AlignmentFiles.open(write(tmp_path / name, "".join(blocks))) as files:
+        for clip_id, found in [("c", ONE), ("b", TWO), ("šest/1", ONE), ("b", TWO), ("c", ONE)]:
+            assert files.find(clip_id) == Found(None, found)
+        assert files.find("d") is None
+        assert files.find(";;") is None
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.ndjson", "x.jsonl.gz"])
+def test_a_manifest(tmp_path: Path, name: str) -> None:
+    rows = row("a", "One.", ONE) + "\n" + row("bé", None, TWO) + row("c", "Three", None)
+    rows += '{"id": 7, "audio": "a.wav", "words": []}\r\n{"audio": "d/e.wav", "words": []}'
+    with AlignmentFiles.open(write(tmp_path / name, rows)) as files:
+        for _ in range(2):
+            assert files.find("d/e") == files.find("7") == Found(None, Alignment(()))
+            assert files.find("bé") == Found(None, TWO)
+            assert files.find("a") == Found("One.", ONE)
+            assert files.find("c") is None
+            assert files.find("x") is None
+
+
+def test_damage_in_a_ctm_costs_one_clip(tmp_path: Path) -> None:
+    lines = [b"a 1 0 1 one", b"b 1 0", b"c 1 0 1 caf\xe9", b"d 1 0 1 one", b"e 1 0 1 one", b"d 1 1 1 two"]
+    (tmp_path / "x.ctm").write_bytes(b"\n".join(lines))
+    files = AlignmentFiles.open(tmp_path / "x.ctm")
+    for clip_id, message in {
+        "b": r"x\.ctm: line 2: not 'recording",
+        "c": r"x\.ctm: line 3: not UTF-8 text",
+        "d": r"x\.ctm: line 6: 'd' was there before",
+    }.items():
+        with pytest.raises(ManifestError, match=message):
+            files.find(clip_id)
+    assert files.find("e") == Found(None, Alignment((Word("one", 0, 1),)))
+    assert files.find("a") == files.find("e")
+    assert files.find("f") is None
+
+
+def test_damage_in_a_manifest_costs_one_clip(tmp_path: Path) -> None:
+    rows = [
+        row("a", None, ONE),
+        row("b", None, ONE).replace("0.5", "5"),
+        row("c", None, ONE),
+        row("c", None, ONE),
+    ]
+    rows += [row("d", None, ONE), row("a", None, ONE)]
+    files = AlignmentFiles.open(write(tmp_path / "x.jsonl", "".join(rows)))
+    for clip_id, message in {
+        "a": r"x\.jsonl: line 6: 'a' was there before",
+        "b": r"x\.jsonl: line 2: word 1: 'one' begins at 5 s and ends at 1 s",
+        "c": r"x\.jsonl: line 4: 'c' was there before",
+    }.items():
+        with pytest.raises(ManifestError, match=message):
+            files.find(clip_id)
+    assert files.find("d") == Found(None, ONE)
+    assert files.find("e") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "b", "aud', "line 2: not JSON"),
+        ("[]", "line 2: not a JSON object"),
+        ('{"id": "b"}', "line 2: audio is not a path: None"),
+    ],
+)
+def test_a_row_that_could_be_any_clip(tmp_path: Path, line: str, message: str) -> None:
+    rows = row("a", None, ONE) + line + "\n[[\n"
+    with AlignmentFiles.open(write(tmp_path / "x.jsonl", rows)) as files:
+        assert files.find("a") == Found(None, ONE)
+        with pytest.raises(
+            ManifestError, match=r"'b' isn't there, and this line can't be read: .*x\.jsonl: " + message
+        ):
+            files.find("b")
+
+
+@pytest.mark.parametrize("name", ["x.TextGrid", "x.textgrid", "x.json"])
+def test_a_file_of_one_clip(tmp_path: Path, name: str) -> None:
+    content = format_whisper("One", ONE) if name == "x.json" else format_textgrid(ONE, 2)
+    files = AlignmentFiles.open(write(tmp_path / name, content))
+    for _ in range(2):
+        assert files.find("any/id") == Found("One" if name == "x.json" else None, ONE)
+    with pytest.raises(ManifestError, match=rf"{name}: holds one clip, which was 'any/id', so not 'x' too"):
+        files.find("x")
+    assert files.find("any/id") is not None
+
+
+def test_what_can_not_be_opened(tmp_path: Path) -> None:
+    for name in ("none", "none.ctm", "none.json"):
+        with pytest.raises(ManifestError, match=rf"{name}: no such file or folder"):
+            AlignmentFiles.open(tmp_path / name)
+    for name in ("x.txt", "x.gz", "x.json.gz", "x"):
+        with pytest.raises(ManifestError, match=rf"{name}: not an alignment file by its name \(\.ctm, "):
+            AlignmentFiles.open(write(tmp_path / name, "x"))
+    whole = gzip.compress(format_ctm("a", ONE).encode() * 100)
+    for damaged in (whole[:-20], b"a 1 0 1 one\n", whole[:30] + b"\0\xff" + whole[32:]):
+        (tmp_path / "x.ctm.gz").write_bytes(damaged)
+        with pytest.raises(ManifestError, match=r"x\.ctm\.gz: gzip data is cut off or damaged"):
+            AlignmentFiles.open(tmp_path / "x.ctm.gz")
+
+
+@pytest.mark.parametrize("name", ["x.ctm", "x.ctm.gz", "x.jsonl"])
+def test_many_clips_in_any_order_from_any_thread(tmp_path: Path, name: str) -> None:
+    alignments = {
+        f"clip-{number}": Alignment((Word(f"w{number}", number / 1000, 9.0), Word("–", 9.0, 9.0)))
+        for number in range(2000)
+    }
+    lines = [
+        row(clip_id, None, alignment) if name == "x.jsonl" else format_ctm(clip_id, alignment)
+        for clip_id, alignment in alignments.items()
+    ]
+    asked = random.Random(0).choices(list(alignments), k=2000)
+    with (
+        AlignmentFiles.open(write(tmp_path / name, "".join(lines))) as files,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        for clip_id, found in zip(asked, pool.map(files.find, asked), strict=True):
+            assert found == Found(None, alignments[clip_id])

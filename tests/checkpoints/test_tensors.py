@@ -1,0 +1,94 @@
+"""What damaged and hostile files say, and that sizes cost no memory before the weights have them."""
+
+import json
+import os
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from spiritlm_cli.checkpoints.tensors import TensorFile, load_into, read_tensors, unset, write_tensors
+from spiritlm_cli.errors import CheckpointError
+
+
+class Code:
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("ran",)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"weight": Code()}, "code.pt")
+    with pytest.raises(CheckpointError, match=r"code\.pt: .*mkdir; only tensors and plain values are read"):
+        read_tensors(Path("code.pt"))
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".bin", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint\n", b"\xff" * 100, pickle.dumps({"a": 1})])
+def test_what_is_not_a_checkpoint(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"weights\{suffix}: cut off or not a checkpoint") as caught:
+        read_tensors(path)
+    assert "weights_only" not in str(caught.value), "torch's advice to load it all the same"
+
+
+def test_a_header_that_promises_more_than_there_is(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}).encode()
+    path = tmp_path / "huge.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    with pytest.raises(CheckpointError, match=r"huge\.safetensors: cut off"):
+        read_tensors(path)
+
+
+def test_tensors_and_configuration_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "weights.safetensors"
+    write_tensors(path, {"a": torch.arange(3.0)}, {"model_cfg": {"dim": 3}})
+    file = read_tensors(path)
+    assert file.tensors["a"].tolist() == [0, 1, 2]
+    assert file.config == {"model_cfg": {"dim": 3}}
+    assert [p.name for p in path.parent.iterdir()] == ["weights.safetensors"]
+
+
+def test_sizes_take_no_memory_until_the_weights_have_them() -> None:
+    path = Path("config.json")
+    layer = unset(lambda: nn.Embedding(10**7, 10**7), path)
+    with pytest.raises(
+        CheckpointError, match=r"weights: weight is \(2, 3\), expected \(10000000, 10000000\)"
+    ):
+        load_into(layer, TensorFile(Path("weights"), {"weight": torch.ones(2, 3)}))
+
+
+@pytest.mark.parametrize("sizes", [(-1, 2), (2**62, 2**62)])
+def test_sizes_that_no_network_has(sizes: tuple[int, int]) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json: "):
+        unset(lambda: nn.Linear(*sizes), Path("config.json"))
+
+
+def test_weights_come_in_the_dtype_of_the_network() -> None:
+    file = TensorFile(Path("weights"), {"weight": torch.ones(2, 3).half(), "bias": torch.zeros(2).half()})
+    for layer in (nn.Linear(3, 2), unset(lambda: nn.Linear(3, 2), Path("config.json"))):
+        load_into(layer, file)
+        assert layer(torch.ones(1, 3)).tolist() == [[3, 3]]
+        assert layer.weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"weight": torch.ones(2, 3)}, "missing tensor bias"),
+        (
+            {"weight": torch.ones(2, 3), "bias": torch.ones(2), "more": torch.ones(1)},
+            "unexpected tensor more",
+        ),
+        ({"weight": torch.ones(2, 4), "bias": torch.ones(2)}, r"weight is \(2, 4\), expected \(2, 3\)"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_named(tensors: dict[str, torch.Tensor], message: str) -> None:
+    with pytest.raises(CheckpointError, match=f"weights: {message}"):
+        load_into(nn.Linear(3, 2), TensorFile(Path("weights"), tensors))

@@ -1,0 +1,54 @@
+import json
+
+import pytest
+
+from spiritlm_cli.profiling import speed
+
+
+@pytest.fixture(autouse=True)
+def _one_run(monkeypatch):
+    monkeypatch.setattr(speed, "RUNS", 1)
+    monkeypatch.setattr(speed, "TRIES", 1)
+
+
+def test_the_table_is_on_stdout_and_what_is_measured_on_stderr(spiritlm, model):
+    result = spiritlm("bench", *model, "--device", "cpu", "--seconds", "1")
+    assert result.exit_code == 0
+    for text in ("hubert", "tokenize", "decode", "× real time", "tokens/s", "GFLOP/s", "MB"):
+        assert text in result.stdout
+    first, *stages = result.stderr.splitlines()
+    assert first.endswith("float32, 1 s of sound in 1 clip")
+    assert stages[0] == "spiritlm: hubert …"
+    assert len(stages) == 7
+
+
+def test_json_of_a_sound_in_batches(spiritlm, model, recording):
+    arguments = ("--audio", recording, "--seconds", "1.5", "--batch-seconds", "1", "--units", "base")
+    result = spiritlm("bench", *model, "--device", "cpu", *arguments, "--json", "-q")
+    assert (result.exit_code, result.stderr) == (0, "")
+    report = json.loads(result.stdout)
+    assert (report["seconds"], report["dtype"]) == (1.5, "float32")
+    assert [row["stage"] for row in report["stages"]] == ["hubert", "tokenize", "decode", "generate"]
+    assert all(row["per_second"] > 0 for row in report["stages"])
+
+
+def test_what_the_checkpoint_lacks_is_said(spiritlm, release_tree, tmp_path):
+    (tmp_path / "spiritlm_model").symlink_to(release_tree / "spiritlm_model")
+    result = spiritlm("bench", "--model", tmp_path, "--device", "cpu", "--seconds", "1", "--json")
+    assert result.exit_code == 0
+    assert [row["stage"] for row in json.loads(result.stdout)["stages"]] == ["generate"]
+    assert "spiritlm: tokenize is left out: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (("--seconds", "0"), 2, "--seconds"),
+        (("--audio", "no.wav"), 1, "no.wav: no such file"),
+        (("--device", "cpu", "--dtype", "fp16"), 1, "float16 needs a GPU"),
+    ],
+)
+def test_what_can_t_be_measured(spiritlm, model, arguments, status, reason):
+    result = spiritlm("bench", *model, *arguments)
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert reason in result.stderr

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+import typer
+
+from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.cli.commands.models import byte_count
+
+
+def test_a_converted_checkpoint_takes_the_tokens_of_the_old(
+    spiritlm, model, release_tree, recording, tmp_path
+):
+    out = tmp_path / "out"
+    result = spiritlm("models", "convert", release_tree, "-o", out, "--shard-size", "5MB")
+    assert (result.exit_code, result.stdout) == (0, "")
+    files = [path for path in out.rglob("*") if path.is_file() and path.name != "converted.json"]
+    *steps, end = result.stderr.splitlines()
+    assert len(steps) == len(files)
+    assert steps[1].startswith("spiritlm: 2/")
+    size = sum(path.stat().st_size for path in files)
+    assert end == f"spiritlm: {out}: {len(files)} files written, {size / 1e6:,.1f} MB"
+
+    tokens = spiritlm("tokenize", *model, "--header", recording).stdout
+    greedy = ("generate", "--greedy", "--max-new-tokens", "4")
+    answers = [spiritlm(*greedy, "--model", root, stdin=tokens) for root in (release_tree, out)]
+    assert [answer.exit_code for answer in answers] == [0, 0]
+    assert answers[0].stdout.splitlines()[1:] == answers[1].stdout.splitlines()[1:]
+    fingerprint = find_checkpoint(str(release_tree)).fingerprint()
+    again = spiritlm("tokenize", "--model", out, "--header", recording).stdout
+    assert again.splitlines()[0] == f"#spiritlm 1 model=out tokenizer={fingerprint}"
+    assert again.splitlines()[1] == tokens.splitlines()[1]
+
+    quiet = spiritlm("models", "convert", release_tree, "-o", out, "--shard-size", "5MB", "-q")
+    assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
+
+
+def test_nano_is_safetensors_already(spiritlm, tmp_path):
+    result = spiritlm("models", "convert", "nano", "-o", tmp_path / "out")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (
+        result.stderr == "spiritlm: nano: its weights are safetensors already; there is nothing to convert\n"
+    )
+
+
+def test_a_folder_with_something_else_is_left_alone(spiritlm, release_tree, tmp_path):
+    (tmp_path / "converted.json").write_text(json.dumps({"shard_size": 1}))
+    result = spiritlm("models", "convert", release_tree, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "empty it, or give -o another folder" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["converted.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("4GB", 4 * 10**9), ("1.5 mb", 1_500_000), ("7", 7), ("2k", 2000)]
+)
+def test_sizes(text, count):
+    assert byte_count(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "0", "4GiB", "4 4"])
+def test_what_is_no_size(spiritlm, release_tree, tmp_path, text):
+    with pytest.raises(typer.BadParameter):
+        byte_count(text)
+    result = spiritlm("models", "convert", release_tree, "-o", tmp_path / "out", f"--shard-size={text}")
+    assert result.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_help(spiritlm):
+    for arguments in (("models",), ("models", "convert")):
+        result = spiritlm(*arguments, "--help")
+        assert result.exit_code == 0
+        assert "spiritlm models convert" in result.stdout.partition("Example")[2]

@@ -1,0 +1,103 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spiritlm_cli
+from spiritlm_cli.cli.main import main
+
+SPIRITLM = [sys.executable, "-m", "spiritlm_cli"]
+COMMANDS = ("tokenize", "align", "interleave", "generate", "decode", "bench", "evaluate", "train", "models")
+
+
+def test_version(spiritlm):
+    result = spiritlm("--version")
+    assert (result.exit_code, result.stdout) == (0, f"spiritlm {spiritlm_cli.__version__}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_examples(spiritlm, command):
+    result = spiritlm(command, "--help")
+    assert result.exit_code == 0
+    assert f"spiritlm {command}" in result.stdout.partition("Example")[2]
+    assert spiritlm(command, "--version").stdout.startswith("spiritlm ")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--help", "--version", "tokenize --help", "bench --help", "train hubert --help"]
+)
+def test_help_imports_nothing_heavy(arguments):
+    code = (
+        "import sys\n"
+        "from spiritlm_cli.cli.main import main\n"
+        f"sys.argv[1:] = {arguments.split()!r}\n"
+        "try:\n    main()\n"
+        "finally:\n    print(sorted({'torch', 'transformers', 'numpy'} & set(sys.modules)), file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["no-such-command", "tokenize", "tokenize a.wav --units neither", "decode", "generate --temperature 0"],
+)
+def test_a_wrong_command_line_exits_2(spiritlm, arguments):
+    result = spiritlm(*arguments.split())
+    assert result.exit_code == 2
+    assert not result.stdout
+    assert "Error: " in result.stderr
+
+
+def test_an_error_is_one_line_and_a_traceback_only_with_debug(spiritlm):
+    arguments = ("generate", "--model", "/no/such/folder", "--prompt", "x")
+    result = spiritlm(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("spiritlm: /no/such/folder: ")
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" in spiritlm(*arguments, "--debug").stderr
+
+
+@pytest.fixture
+def generating(release_tree: Path):
+    """`spiritlm generate` that has given its first answer; a second is asked for by another line."""
+    command = [*SPIRITLM, "generate", "--model", str(release_tree), "--max-new-tokens", "2", "--greedy"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdin.write(b"a\t[Hu1]\n")
+        process.stdin.flush()
+        assert process.stdout.readline().startswith(b"a\t[SPEECH]")
+        yield process
+        process.kill()
+
+
+def test_a_line_is_answered_before_the_next_is_there_and_ctrl_c_exits_130(generating):
+    generating.send_signal(signal.SIGINT)
+    assert generating.wait(60) == 130
+    assert generating.stderr.read() == b""
+
+
+def test_a_closed_pipe_ends_quietly(generating):
+    generating.stdout.close()
+    generating.stdin.write(b"b\t[Hu1]\n")
+    generating.stdin.close()
+    assert generating.wait(60) == 141
+    assert generating.stderr.read() == b""
+
+
+@pytest.mark.parametrize(("policy", "expected"), [(None, "30000"), ("active", None)])
+def test_waiting_threads_leave_their_core_unless_told_otherwise(monkeypatch, policy, expected):
+    """Of GNU's OpenMP, which reads its settings when torch is loaded."""
+    monkeypatch.setenv("GOMP_SPINCOUNT", "to be restored")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if policy:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    monkeypatch.setattr(sys, "argv", ["spiritlm", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert os.environ.get("GOMP_SPINCOUNT") == expected

@@ -1,0 +1,163 @@
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
+from spiritlm_cli.alignment.pool import POCKETSPHINX
+from spiritlm_cli.alignment.sources import WordTimes
+from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, SpiritLMError, TokenError
+from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.interleaving.utterances import (
+    read_utterance,
+    read_utterances,
+    stored_units,
+    utterance_of,
+)
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Waveform, Word
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.tokens.units import Units
+
+TEXT = "and a strip of cow skin for a belt to hold it in."
+TIMES = Alignment((Word("a", 0.32, 0.35), Word("strip", 0.35, 0.63)))
+
+
+class Published:
+    """A tokenizer that knows the answer for one recording: as long as it is not cut, any clip is that one."""
+
+    def __init__(self, units: Units) -> None:
+        self.units = units
+
+    def encode(self, waveform: Waveform) -> Units:
+        return self.units
+
+    def encode_clips(
+        self, clips: Iterable[Clip | BadClip], *, batch_seconds: float | None = None, workers: int = 2
+    ) -> Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]:
+        """All are asked for before the first is given, as batches do."""
+        for clip in list(clips):
+            yield clip, self._encode(clip)
+
+    def _encode(self, clip: Clip | BadClip) -> Iterator[Units]:
+        if isinstance(clip, BadClip):
+            raise clip.error
+        yield self.encode(read_clip(clip))
+
+
+@pytest.fixture
+def tokenizer(published_units: Units) -> Published:
+    return Published(published_units)
+
+
+@pytest.fixture
+def clip(recording_file: Path) -> Clip:
+    return Clip("one", recording_file, end=3.0, text=TEXT)
+
+
+def test_a_clip_and_its_text(clip: Clip, tokenizer: Published, aligner: PocketsphinxAligner) -> None:
+    utterance = read_utterance(clip, tokenizer, aligner)
+    assert utterance.units is tokenizer.units
+    assert utterance.text == TEXT
+    assert utterance.alignment is not None
+    assert [word.word for word in utterance.alignment.words] == TEXT.split()
+    assert read_utterance(clip, tokenizer).alignment is None
+
+
+def test_word_times_that_come_with_the_clip_are_taken(recording_file: Path, tokenizer: Published) -> None:
+    utterance = read_utterance(Clip("one", recording_file, end=1.0, alignment=TIMES), tokenizer)
+    assert (utterance.text, utterance.alignment) == ("a strip", TIMES)
+
+
+def test_words_of_a_longer_sound_are_refused(published_units: Units) -> None:
+    seconds = len(published_units.hubert) / 25
+    last = Alignment((Word("a", 0.0, seconds + 0.5),))
+    cut = utterance_of("one", published_units, None, last)
+    assert cut.alignment is not None
+    assert cut.alignment.words[0].end == seconds
+    assert cut.alignment.notes
+    near = utterance_of("one", published_units, None, Alignment((Word("a", 0.0, seconds + 0.09),)))
+    assert near.alignment is not None
+    assert near.alignment.notes == ()
+    with pytest.raises(AlignmentError, match=r"begins at 12\.00 s, but the sound ends at 9\."):
+        utterance_of("one", published_units, None, Alignment((Word("a", 12.0, 13.0),)))
+
+
+def outcomes(
+    clips: list[Clip | BadClip], tokenizer: Published | None, times: WordTimes
+) -> list[Utterance | str]:
+    found: list[Utterance | str] = []
+    given = []
+    for clip, make in read_utterances(clips, tokenizer, times):
+        given.append(clip.id)
+        try:
+            found.append(make())
+        except SpiritLMError as error:
+            found.append(f"{type(error).__name__}: {error}")
+    assert given == [clip.id for clip in clips]
+    return found
+
+
+def alignment_of(found: Utterance | str) -> Alignment | None:
+    assert isinstance(found, Utterance)
+    return found.alignment
+
+
+def test_many_clips_with_an_aligner(clip: Clip, tokenizer: Published, aligner: PocketsphinxAligner) -> None:
+    clips: list[Clip | BadClip] = [
+        clip,
+        Clip("two", clip.source, text=TEXT, alignment=TIMES),
+        BadClip("bad", "clips.tsv", ManifestError("line 3: no audio")),
+        Clip("gone", "gone.wav", text="hello"),
+        Clip("wordless", clip.source),
+        Clip("other", clip.source, end=3.0, text="it was the best of times"),
+    ]
+    with WordTimes(aligner=POCKETSPHINX) as times:
+        one, two, bad, gone, wordless, other = outcomes(clips, tokenizer, times)
+    assert alignment_of(one) == aligner.align(read_clip(clip), TEXT)
+    assert alignment_of(two) == TIMES
+    assert bad == "ManifestError: line 3: no audio"
+    assert str(gone).startswith("AudioError: gone.wav: no such file")
+    assert alignment_of(wordless) is None
+    assert "does not fit" in str(other)
+
+
+def test_alignment_files_go_before_all(clip: Clip, tokenizer: Published, tmp_path: Path) -> None:
+    (tmp_path / "two.ctm").write_text("rec 1 0.32 0.03 a\nrec 1 0.35 0.28 strip\n")
+    clips: list[Clip | BadClip] = [clip, Clip("two", clip.source, alignment=Alignment((Word("b", 0, 1),)))]
+    with WordTimes(tmp_path) as times:
+        one, two = outcomes(clips, tokenizer, times)
+    assert one == f"AlignmentError: one: there is no alignment of that id in {tmp_path}"
+    assert isinstance(two, Utterance)
+    assert (two.text, two.alignment) == ("a strip", TIMES)
+
+
+def test_text_alone_needs_no_sound() -> None:
+    (found,) = outcomes([Clip("one", "nowhere.wav", text=TEXT)], None, WordTimes())
+    assert isinstance(found, Utterance)
+    assert (found.text, len(found.units.hubert)) == (TEXT, 0)
+
+
+def test_stored_units(published_units: Units) -> None:
+    units = stored_units(Sequence.of([merge_streams(published_units, keep_repeats=True)]))
+    for name in ("hubert", "pitch", "style"):
+        np.testing.assert_array_equal(getattr(units, name), getattr(published_units, name))
+    phonetic = Units(published_units.hubert)
+    assert stored_units(Sequence.of([merge_streams(phonetic, keep_repeats=True)])).pitch is None
+
+
+def test_units_without_times_are_refused(published_units: Units) -> None:
+    for units in (published_units, Units(published_units.hubert)):
+        with pytest.raises(TokenError, match="merged in it; make it with `spiritlm tokenize --keep-repeats`"):
+            stored_units(Sequence.of([merge_streams(units)]))
+    for line in ("", "[TEXT]hello", "[SPEECH][Hu1][TEXT]hello[SPEECH][Hu2]"):
+        with pytest.raises(TokenError, match="not one span of speech"):
+            stored_units(parse_sequence(line))
+
+
+def test_what_can_not_be_read(tokenizer: Published, aligner: PocketsphinxAligner) -> None:
+    with pytest.raises(AudioError, match="no such file"):
+        read_utterance(Clip("one", "nowhere.wav", text="hello"), tokenizer, aligner)

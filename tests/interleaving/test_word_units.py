@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.interleaving.word_units import Said, first_units, said_words
+from spiritlm_cli.manifests.clip import Alignment, Word
+from spiritlm_cli.tokens.units import Units
+
+
+def aligned(*words: tuple[str, float, float]) -> Alignment:
+    return Alignment(tuple(Word(*word) for word in words))
+
+
+def untimed(text: str) -> Alignment:
+    return aligned(*((word, 0.0, 0.0) for word in text.split()))
+
+
+def texts(text: str, alignment: Alignment) -> tuple[str, ...]:
+    return tuple(word.text for word in said_words(text, alignment))
+
+
+@given(st.text(st.sampled_from("ab c\n-.'é"), min_size=1).filter(lambda text: any(map(str.isalnum, text))))
+def test_the_parts_are_the_transcript(text: str) -> None:
+    parts = texts(text, untimed(text))
+    assert "".join(parts) == text
+    assert len(parts) == sum(any(map(str.isalnum, token)) for token in text.split())
+
+
+def test_words_in_another_spelling() -> None:
+    text = '  "Well," -- said  Tom…\n'
+    assert texts(text, untimed("well said TOM")) == ('  "Well," -- ', "said  ", "Tom…\n")
+    assert texts(text, untimed('"Well," -- said Tom')) == ('  "Well," -- ', "said  ", "Tom…\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "parts", "end"),
+    [
+        ("I can not go", ["i", "cannot", "go"], ("I ", "can not ", "go"), 2.5),
+        ("I cannot go", ["i", "can", "not", "go"], ("I ", "cannot ", "go"), 3.5),
+        ("to-day's -- café", ["to", "day's", "cafe"], ("to-day's -- ", "café"), 2.5),
+        ("in York", ["in York"], ("in York",), 0.5),
+        ("ab cd e", ["abc", "de"], ("ab cd e",), 1.5),
+        ("so, yes", ["so", "--", "yes", "!"], ("so, ", "yes"), 2.5),
+    ],
+)
+def test_words_divided_in_another_way(
+    text: str, words: list[str], parts: tuple[str, ...], end: float
+) -> None:
+    alignment = aligned(*((word, place, place + 0.5) for place, word in enumerate(words)))
+    said = said_words(text, alignment)
+    assert tuple(word.text for word in said) == parts
+    assert (said[0].start, said[-1].end) == (0, end)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "reason"),
+    [
+        ("the cat", "the dog", r"'cat' where the alignment has 'dog' \(word 2\)"),
+        ("the cat", "a big dog", r"'the' where the alignment has 'a' \(word 1\)"),
+        ("I cannot", "I can go", r"'cannot' where the alignment has 'can go' \(word 2\)"),
+        ("the cat sat", "the cat", "'sat' where the alignment is at its end"),
+        ("the cat", "the cat sat", "ends where the alignment has 'sat'"),
+        ("", "", "no words"),
+    ],
+)
+def test_other_words(text: str, words: str, reason: str) -> None:
+    with pytest.raises(AlignmentError, match=reason):
+        said_words(text, untimed(words))
+
+
+def test_a_unit_belongs_to_the_word_that_holds_its_centre() -> None:
+    units = Units(hubert=np.zeros(50, dtype=np.int64))
+    # centres at 0.02, 0.06, … s
+    alignment = aligned(("a", 0.3, 0.5), ("b", 0.5, 0.53), ("c", 1.1, 1.5))
+    # sound before a goes with a; unit 12 has its centre at 0.5 s; the silence after b goes with b
+    words = said_words("a b c", alignment)
+    assert first_units(units, words).tolist() == [0, 12, 27, 50]
+
+
+def test_long_recordings_do_not_drift() -> None:
+    units = Units(hubert=np.zeros(25 * 3600, dtype=np.int64))
+    words = said_words("a b", aligned(("a", 0.0, 1.0), ("b", 3599.0, 3600.0)))
+    bounds = first_units(units, words)
+    assert bounds.tolist() == [0, 25 * 3599, 25 * 3600]
+
+
+@pytest.mark.parametrize("starts", [(1.0, 0.5), (0.0, float("nan"))])
+def test_times_out_of_order(starts: tuple[float, float]) -> None:
+    units = Units(hubert=np.zeros(50, dtype=np.int64))
+    with pytest.raises(AlignmentError, match="order of time"):
+        first_units(units, tuple(Said("a", start, start + 0.1) for start in starts))

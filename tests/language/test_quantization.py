@@ -1,0 +1,113 @@
+import sys
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.errors import MissingPackageError, SpiritLMError
+from spiritlm_cli.language.llama import PackedLlama
+from spiritlm_cli.language.loading import new_network
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.quantization import Quantize, QuantizedLinear, check_quantize
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence
+
+needs_torchao = pytest.mark.skipif(not find_spec("torchao"), reason="torchao is an extra: quantize")
+CPU = torch.device("cpu")
+PROMPTS = [
+    parse_sequence(line)
+    for line in ("[TEXT]Once upon a time", "[SPEECH][Hu3][Hu40]", "[TEXT]Lily and her mother went to the sea")
+]
+# weights of four bits have sixteen values between the least and the largest of a group
+ERRORS: list[tuple[Quantize, float]] = [("int8", 0.02), ("int4", 0.15)]
+
+
+def test_without_torchao_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchao.quantization", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[quantize\]'"):
+        LanguageModel.load("nano", device="cpu", quantize="int8")
+
+
+@needs_torchao
+def test_a_device_without_code_for_four_bits_is_refused() -> None:
+    check_quantize("int8", torch.device("mps"))
+    with pytest.raises(SpiritLMError, match="not on mps; int8 can"):
+        check_quantize("int4", torch.device("mps"))
+
+
+@needs_torchao
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("quantize", "error"), ERRORS)
+def test_a_layer_is_near_what_it_was_and_each_row_by_itself(
+    quantize: Quantize, error: float, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    weight, bias, x = torch.randn(96, 128), torch.randn(96), torch.randn(40, 128, dtype=dtype)
+    expected = torch.nn.functional.linear(x.float(), weight, bias)
+    layer = QuantizedLinear(weight.to(dtype), bias.to(dtype), quantize)
+    found = layer(x)
+    assert found.dtype == dtype
+    assert (found - expected).norm() < error * expected.norm()
+    for rows in (8, 16, 24):
+        assert torch.equal(layer(x[:rows]), found[:rows])
+
+
+@needs_torchao
+def test_layers_that_four_bits_can_not_divide_are_named() -> None:
+    with pytest.raises(SpiritLMError, match="the model has one with 48 and 32; int8"):
+        QuantizedLinear(torch.zeros(32, 48), None, "int4")
+    QuantizedLinear(torch.zeros(32, 48), None, "int8")
+
+
+@needs_torchao
+@pytest.mark.parametrize("quantize", ["int8", "int4"])
+def test_in_a_batch_each_line_is_as_alone(quantize: Quantize) -> None:
+    lm = LanguageModel.load("nano", device="cpu", quantize=quantize)
+    sampling = Sampling(max_new_tokens=20, seed=1)
+    for size in (1, 2, 3):
+        found = [
+            next(one) for _, one in lm.generate_each(PROMPTS, lambda p: p, "any", sampling, batch_size=size)
+        ]
+        if size == 1:
+            alone = found
+        assert found == alone
+    scores = [lm.score(prompt) for prompt in PROMPTS]
+    assert [score() for _, score in lm.score_each(PROMPTS, lambda p: p)] == scores
+
+
+@needs_torchao
+@pytest.mark.parametrize(("quantize", "worse"), [("int8", 0.02), ("int4", 0.1)])
+def test_answers_are_nearly_as_likely(quantize: Quantize, worse: float) -> None:
+    story = parse_sequence(
+        "[TEXT]Once upon a time, there was a little girl named Lily. She loved to play with her toys in the park."
+    )
+    given = Sequence()
+    whole = LanguageModel.load("nano", device="cpu").score(story, given).mean
+    assert (
+        abs(LanguageModel.load("nano", device="cpu", quantize=quantize).score(story, given).mean - whole)
+        < worse
+    )
+
+
+@needs_torchao
+@torch.inference_mode()
+def test_layers_go_to_their_devices_as_they_are_quantized() -> None:
+    """With one CPU as both devices, and with the release's reading: quantized as it is taken over."""
+    folder = find_checkpoint("nano").language_model(True)
+    assert LanguageModel.read(folder, "cpu", quantize="int8").network.device == CPU
+
+    def network() -> torch.nn.Module:
+        torch.manual_seed(0)
+        return new_network(
+            vocab_size=50, hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+            max_position_embeddings=64,
+        ).eval()  # fmt: skip
+
+    ids = torch.arange(9)
+    stay, moved = PackedLlama(network(), "int8"), PackedLlama(network(), "int8", [CPU, CPU])
+    assert torch.equal(stay.last_hidden([ids])[0], moved.last_hidden([ids])[0])
+    unquantized = PackedLlama(network(), None, [CPU]).last_hidden([ids])[0]
+    assert (stay.last_hidden([ids])[0] - unquantized).norm() < 0.05 * unquantized.norm()

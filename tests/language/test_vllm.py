@@ -1,0 +1,113 @@
+"""What vLLM is asked is tested with vLLM's own classes, and what it answers where it can run a model."""
+
+import os
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from spiritlm_cli.errors import MissingPackageError, SpiritLMError
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.vllm import VllmEngine, sampling_params
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence
+
+needs_vllm = pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is an extra: vllm")
+PROMPTS = [
+    parse_sequence(line)
+    for line in (
+        "[TEXT]Once upon a time",
+        "[SPEECH][St19][Pi8][Hu279]",
+        "[TEXT]Lily went to the sea. She saw",
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def lm() -> LanguageModel:
+    return LanguageModel.load("nano", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def engine() -> VllmEngine:
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    try:
+        found = VllmEngine.load("nano", dtype="float32")
+    except SpiritLMError as error:
+        pytest.skip(str(error))
+    return found
+
+
+def test_without_vllm_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[vllm\]'"):
+        VllmEngine.load("nano")
+
+
+@needs_vllm
+def test_what_vllm_is_asked(lm: LanguageModel) -> None:
+    drawn = Sampling(
+        temperature=0.7, top_p=0.8, top_k=9, min_p=0.1, repetition_penalty=1.3, seed=4, max_new_tokens=30
+    )
+    row = lm.begin(PROMPTS[0], "speech", drawn, "a")
+    params = sampling_params(row, row.allowed, [lm.vocabulary.end])
+    asked = (
+        params.temperature,
+        params.top_p,
+        params.top_k,
+        params.min_p,
+        params.repetition_penalty,
+        params.max_tokens,
+    )
+    assert asked == (0.7, 0.8, 9, 0.1, 1.3, 30)
+    assert sorted(params.allowed_token_ids) == sorted([*lm.vocabulary.unit_ids.values(), lm.vocabulary.end])
+    other = lm.begin(PROMPTS[0], "speech", drawn, "b")
+    assert params.seed != sampling_params(other, other.allowed, []).seed, "each line has its own"
+
+    text = lm.begin(PROMPTS[0], "text", Sampling(greedy=True))
+    params = sampling_params(text, text.allowed, [])
+    assert params.temperature == 0
+    # that all but these are allowed is said so, for there are too many
+    assert set(params.logit_bias) == set((~text.allowed).nonzero()[:, 0].tolist())
+    assert set(params.logit_bias.values()) == {float("-inf")}
+
+    hot = lm.begin(PROMPTS[0], "text", Sampling(temperature=3))
+    with pytest.raises(SpiritLMError, match="temperatures up to 2, not 3"):
+        sampling_params(hot, hot.allowed, [])
+
+
+@needs_vllm
+@pytest.mark.parametrize("to", ["same", "any", "text", "speech"])
+@pytest.mark.parametrize(
+    "ends",
+    [{}, {"stop": (" the",), "max_seconds": 1.0}, {"one_span": True}, {"min_seconds": 0.5, "sentence": True}],
+)
+def test_the_likeliest_are_the_same(
+    lm: LanguageModel, engine: VllmEngine, to: str, ends: dict[str, object]
+) -> None:
+    sampling = Sampling(greedy=True, max_new_tokens=40, **ends)
+    expected = [next(one) for _, one in lm.generate_each(PROMPTS, lambda p: p, to, sampling)]
+    found = [next(one) for _, one in engine.generate_each(PROMPTS, lambda p: p, to, sampling)]
+    assert found == expected
+
+
+@needs_vllm
+def test_what_is_drawn_goes_by_the_seed_and_the_key(engine: VllmEngine) -> None:
+    def drawn(seed: int, size: int) -> list[tuple[int, ...]]:
+        sampling = Sampling(seed=seed, max_new_tokens=20)
+        found = engine.generate_each(
+            PROMPTS, lambda p: p, "any", sampling, lambda p: str(PROMPTS.index(p)), 2, batch_size=size
+        )
+        return [one.ids for _, samples in found for one in samples]
+
+    assert drawn(1, 1) == drawn(1, 16)
+    assert drawn(1, 16) != drawn(2, 16)
+    assert len(set(drawn(1, 16))) > len(PROMPTS)
+
+
+@needs_vllm
+def test_what_grows_is_what_is_generated(engine: VllmEngine) -> None:
+    sampling = Sampling(seed=3, max_new_tokens=30, stop=(" the",))
+    pieces = engine.grow(engine.begin(PROMPTS[0], "any", sampling))
+    assert Sequence.of(pieces) == engine.generate(PROMPTS[0], "any", sampling).sequence

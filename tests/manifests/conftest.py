@@ -1,0 +1,13 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from spiritlm_cli.manifests.clip import FloatArray
+
+
+@pytest.fixture(scope="session")
+def samples(recording_file: Path) -> FloatArray:
+    found, _ = soundfile.read(recording_file, dtype="float32")
+    return np.asarray(found, dtype=np.float32)

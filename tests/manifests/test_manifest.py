@@ -1,0 +1,302 @@
+import gzip
+import io
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spiritlm_cli.errors import AudioError, ManifestError
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Word
+from spiritlm_cli.manifests.manifest import count_clips, find_clips, read_manifest, read_names, scan_manifest
+
+WORDS = [{"word": "a", "start": 0, "end": 0.5, "score": 1}, {"word": "b", "start": 0.5, "end": 1}]
+ALIGNMENT = Alignment((Word("a", 0, 0.5), Word("b", 0.5, 1)))
+TSV = (
+    "id\taudio\tstart\tend\ttext\tspeaker\twords\tvoice\n"
+    f"one\tsub/a.wav\t1.5\t2\t a  “b” \tbob\t{json.dumps(WORDS)}\tx\n"
+    "\n"
+    "two\t/abs/b.flac\t\t\t\t\t\t\n"
+)
+
+
+def expected(folder: Path) -> list[Clip]:
+    return [
+        Clip("one", folder / "sub/a.wav", 1.5, 2.0, " a  “b” ", "bob", ALIGNMENT),
+        Clip("two", Path("/abs/b.flac")),
+    ]
+
+
+def jsonl() -> str:
+    first = {
+        "id": "one",
+        "audio": "sub/a.wav",
+        "start": 1.5,
+        "end": 2,
+        "text": " a  “b” ",
+        "speaker": "bob",
+        "words": WORDS,
+        "voice": {"x": 1},
+    }
+    return "".join(
+        json.dumps(line) + "\n" for line in (first, {"id": "two", "audio": "/abs/b.flac", "text": None})
+    )
+
+
+@pytest.mark.parametrize("name", ["m.tsv", "m", "m.txt", "m.tsv.gz", "m.gz"])
+@pytest.mark.parametrize("form", ["plain", "crlf", "mark", "torn"])
+def test_tsv(tmp_path: Path, name: str, form: str) -> None:
+    content = {
+        "plain": TSV,
+        "crlf": TSV.replace("\n", "\r\n"),
+        "mark": "\N{ZERO WIDTH NO-BREAK SPACE}" + TSV,
+        "torn": TSV.removesuffix("\n"),
+    }[form].encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert list(read_manifest(tmp_path / name)) == expected(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "m", "m.json", "m.jsonl.gz"])
+def test_jsonl(tmp_path: Path, name: str) -> None:
+    content = jsonl().encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert list(read_manifest(str(tmp_path / name))) == expected(tmp_path)
+
+
+def test_kaldi(tmp_path: Path) -> None:
+    (tmp_path / "wav.scp").write_text("one a b.wav\ntwo\t/abs/b.flac\n")
+    assert list(read_manifest(tmp_path / "wav.scp")) == [
+        Clip("one", tmp_path / "a b.wav"),
+        Clip("two", Path("/abs/b.flac")),
+    ]
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TSV.encode())))
+    assert list(read_manifest("-")) == expected(Path())
+
+
+def test_ids_that_are_not_given(tmp_path: Path) -> None:
+    (tmp_path / "m.tsv").write_text("audio\nsub/a.b.wav\ntake.1\n")
+    assert [clip.id for clip in read_manifest(tmp_path / "m.tsv")] == ["sub/a.b", "take.1"]
+
+
+def test_numbers_as_ids_and_speakers(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"id": 7, "audio": "a.wav", "speaker": 0}\n')
+    assert list(read_manifest(tmp_path / "m.jsonl")) == [Clip("7", tmp_path / "a.wav", speaker="0")]
+
+
+def test_empty_manifests(tmp_path: Path) -> None:
+    for name in ("m.jsonl", "wav.scp"):
+        (tmp_path / name).write_bytes(b"")
+        assert list(read_manifest(tmp_path / name)) == []
+    (tmp_path / "m.tsv").write_text("audio\n")
+    assert list(read_manifest(tmp_path / "m.tsv")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "ids"),
+    [
+        ("m.tsv", "id\taudio\tend\na\ta.wav\t1\nb\tb.wav\nc\tc.wav\t-1\nd\td.wav\t1\n", ["3", "c"]),
+        ("m.jsonl", '{"id": "a", "audio": "a.wav"}\n{\n{"id": "c"}\n{"id": "d", "audio": "d.wav"}\n', ["2", "c"]),
+        ("m.scp", "a a.wav\nb\na c.wav\nd d.wav\n", ["2", "a"]),
+        ("m.jsonl", r'{"audio": "a.wav"}{"audio": "b.wav", "text": "\u0000"}'
+         r'{"id": "c", "audio": "c.wav", "text": "\ud800"}{"audio": "d.wav"}'.replace("}", "}\n"), ["2", "c"]),
+    ],
+)  # fmt: skip
+def test_a_bad_row_costs_itself(tmp_path: Path, name: str, content: str, ids: list[str]) -> None:
+    (tmp_path / name).write_text(content)
+    rows = list(scan_manifest(tmp_path / name))
+    assert [row.id for row in rows if isinstance(row, Clip)] == ["a", "d"]
+    bad = [row for row in rows if isinstance(row, BadClip)]
+    assert [row.id for row in bad] == ids
+    assert all(re.search(rf"{name}: line \d: ", str(row.error)) for row in bad)
+
+
+def test_clips_come_before_a_bad_line(tmp_path: Path) -> None:
+    (tmp_path / "m.tsv").write_text("audio\na.wav\nb.wav\tx\n")
+    clips = read_manifest(tmp_path / "m.tsv")
+    assert next(clips).id == "a"
+    with pytest.raises(ManifestError, match="line 3: 2 columns, but line 1 names 1"):
+        next(clips)
+
+
+BROKEN: list[tuple[str, str | bytes, str]] = [
+    ("m.tsv", "", "empty"),
+    ("m.tsv", "id\tpath\n", "line 1: no column is named audio, only: id, path"),
+    ("m.tsv", "id\taudio\nx\ta\nx\tb\n", "line 3: id 'x' was there before"),
+    ("m.tsv", "id\taudio\nx\t\n", "line 2: audio is not a path"),
+    ("m.tsv", "audio\tstart\na\tsoon\n", "line 2: start is not a number of seconds: 'soon'"),
+    ("m.tsv", "audio\tstart\na\tnan\n", "line 2: start is not a number of seconds"),
+    ("m.tsv", "audio\tend\na\t-1\n", "line 2: end is not a number of seconds: '-1'"),
+    ("m.tsv", "audio\tstart\tend\na\t2\t1\n", "line 2: end (1) is not after start (2)"),
+    ("m.tsv", "audio\twords\na\t[\n", "line 2: words is not JSON"),
+    ("m.tsv", b"audio\na\n\xff\n", "line 3: not UTF-8"),
+    ("m.jsonl", "{\n", "line 1: not JSON"),
+    ("m.jsonl", "[1]\n", "line 1: not a JSON object"),
+    ("m.jsonl", "[" * 100_000 + "\n", "line 1: not JSON"),
+    ("m.jsonl", '{"audio": ["a"]}\n', "line 1: audio is not text"),
+    ("m.jsonl", '{"audio": "a\\u0000b"}\n', "line 1: audio is not a path"),
+    ("m.jsonl", '{"audio": "a", "id": "b\\tc"}\n', "line 1: id can't"),
+    ("m.jsonl", '{"audio": "a", "id": ""}\n', "line 1: id can't"),
+    ("m.jsonl", '{"audio": "a", "text": true}\n', "line 1: text is not text"),
+    ("m.jsonl", '{"audio": "a", "start": true}\n', "line 1: start is not a number"),
+    ("m.jsonl", '{"audio": "a", "words": {}}\n', "line 1: words is not a list"),
+    ("m.jsonl", '{"audio": "a", "words": [{"word": "b", "start": 0}]}\n', "line 1: word 1: 'b' has no end"),
+    (
+        "m.jsonl",
+        '{"audio": "a", "words": [{"word": "b", "start": 1, "end": 0}]}\n',
+        "line 1: word 1: 'b' begins at 1 s and ends at 0 s",
+    ),
+    ("wav.scp", "one\n", "line 1: not 'id path'"),
+    ("wav.scp", "one sox x.wav -t wav - |\n", "line 1: a command, which is not run"),
+    ("m.tsv.gz", b"audio\n", "line 1: gzip data is cut off or damaged"),
+    ("m.tsv.gz", gzip.compress(b"audio\na\n")[:-12], "gzip data is cut off or damaged"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), BROKEN, ids=[message for *_, message in BROKEN])
+def test_broken_manifests(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ManifestError) as caught:
+        list(read_manifest(path))
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_manifests_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"none\.tsv: no such file"):
+        list(read_manifest(tmp_path / "none.tsv"))
+    with pytest.raises(ManifestError, match="can't be read"):
+        list(read_manifest(tmp_path))
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def test_files_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "b.wav", "a/x.y.FLAC")
+    assert list(find_clips(["b.wav", "./a/x.y.FLAC", "none.mp3", "-", "notes.txt"])) == [
+        Clip("b", Path("b.wav")),
+        Clip("a/x.y", Path("a/x.y.FLAC")),
+        Clip("none", Path("none.mp3")),
+        Clip("stdin", "-"),
+        Clip("notes.txt", Path("notes.txt")),
+    ]
+
+
+def test_folders_in_order(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "z.wav", "b.mp3", "sub/deep/c.OPUS", "sub/a.flac", "notes.txt", ".hidden.wav", ".git/x.wav"
+    )
+    found = list(find_clips([str(tmp_path)]))
+    assert [clip.id for clip in found] == ["b", "z", "sub/a", "sub/deep/c"]
+    assert found[3].source == tmp_path / "sub/deep/c.OPUS"
+
+
+def test_ids_from_odd_names_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "a\tb\n.wav").write_bytes(b"")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")).write_bytes(b"")
+    assert [clip.id for clip in find_clips([str(tmp_path)])] == ["a\ufffdb\ufffd", "\ufffd"]
+
+
+def test_two_files_of_one_id(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "a.flac", "empty/notes.txt")
+    with pytest.raises(AudioError, match=r"a\.wav: would have the id of .*a\.flac, 'a'"):
+        list(find_clips([str(tmp_path)]))
+    with pytest.raises(AudioError, match="no sound files in this folder"):
+        list(find_clips([str(tmp_path / "empty")]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.tsv", TSV),
+        ("m", TSV.replace("\n", "\r\n\r\n")),
+        ("m.tsv", "audio\n"),
+        ("m.tsv", "id\taudio\nx\ta\nx\tb\nb\n"),
+        ("m.jsonl", jsonl() + "\n{\n \n[]"),
+        ("m", jsonl()),
+        ("m.jsonl", ""),
+        ("wav.scp", "one a.wav\ntwo\n\none sox |\n"),
+    ],
+)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_count(tmp_path: Path, name: str, content: str, zipped: bool) -> None:
+    path = tmp_path / (name + ".gz" * zipped)
+    path.write_bytes(gzip.compress(content.encode()) if zipped else content.encode())
+    assert count_clips(path) == len(list(scan_manifest(path)))
+    assert count_clips(str(path)) == len(list(scan_manifest(path)))
+
+
+def test_what_cannot_be_counted(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"^stdin: can be read only once"):
+        count_clips("-")
+    os.mkfifo(tmp_path / "m.tsv")
+    with pytest.raises(ManifestError, match=r"m\.tsv: can be read only once"):
+        count_clips(tmp_path / "m.tsv")
+    with pytest.raises(ManifestError, match=r"none\.tsv: no such file"):
+        count_clips(tmp_path / "none.tsv")
+    (tmp_path / "x.tsv").write_text("path\na\n")
+    with pytest.raises(ManifestError, match="no column is named audio"):
+        count_clips(tmp_path / "x.tsv")
+    with pytest.raises(ManifestError, match="can't be read"):
+        count_clips(tmp_path)
+
+
+def names(content: bytes, nul: bool = False) -> list[str]:
+    return list(read_names(io.BytesIO(content), nul))
+
+
+def test_names_of_files() -> None:
+    assert names(b"a.wav\n\n sub/b c.wav \r\n \t\nlast") == ["a.wav", " sub/b c.wav ", "last"]
+    assert names(b"\xef\xbb\xbfa.wav\r\nb.wav\r\n") == ["a.wav", "b.wav"]
+    assert names(b"a.wav\0\0two\nlines\r\n\0last", nul=True) == ["a.wav", "two\nlines\r\n", "last"]
+    assert names(b"") == names(b"", nul=True) == names(b"\n\n") == []
+    assert os.fsencode(names(b"\xff\xfe.wav\n")[0]) == b"\xff\xfe.wav"
+    with pytest.raises(ManifestError, match="line 2 of the names holds NUL"):
+        names(b"a.wav\nb.wav\0c.wav\0")
+
+
+@given(st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name and name.strip() != b"")))
+def test_any_names_separated_by_nul(given_names: list[bytes]) -> None:
+    for content in (b"".join(name + b"\0" for name in given_names), b"\0".join(given_names)):
+        assert [os.fsencode(name) for name in names(content, nul=True)] == given_names
+
+
+def test_names_longer_than_what_is_read_at_once() -> None:
+    long = [letter * 100_000 for letter in "abc"]
+    assert names("\0".join(long).encode(), nul=True) == long
+
+
+@pytest.mark.parametrize("nul", [False, True])
+def test_names_are_given_as_they_come(nul: bool) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as stream:
+        found = read_names(stream, nul)
+        for name in ("one", "two"):
+            os.write(writer, name.encode() + (b"\0" if nul else b"\n"))
+            # The next read would wait for more.
+            assert next(found) == name
+        os.close(writer)
+        assert list(found) == []
+
+
+def test_names_become_clips(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "sub/b.flac", "sub/c.ogg")
+    found = find_clips(read_names(io.BytesIO(f"{tmp_path}/a.wav\n{tmp_path}/sub\n".encode())))
+    assert [clip.source for clip in found] == [
+        tmp_path / "a.wav",
+        tmp_path / "sub/b.flac",
+        tmp_path / "sub/c.ogg",
+    ]

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.manifests.clip import BadClip, Clip
+from spiritlm_cli.manifests.transcripts import with_text
+
+
+def texts(*clips: Clip | BadClip, text: str | None = None) -> list[str | None]:
+    found = list(with_text(clips, text))
+    assert [clip.id for clip in found] == [clip.id for clip in clips]
+    return [clip.text if isinstance(clip, Clip) else str(clip.error) for clip in found]
+
+
+def test_text_beside_the_sound(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf The  cat\nsat. \r\n")
+    (tmp_path / "b.lab").write_text("the dog")
+    clips = [Clip(name, tmp_path / f"{name}.wav") for name in "abc"]
+    assert texts(*clips) == ["The  cat\nsat.", "the dog", None]
+
+
+def test_what_is_known_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("from the file")
+    bad = BadClip("bad", "clips.tsv", ManifestError("line 3: no audio"))
+    clips = Clip("a", tmp_path / "a.wav", text="its own"), Clip("stdin", "-"), bad
+    assert texts(*clips) == ["its own", None, "line 3: no audio"]
+
+
+def test_a_text_that_is_given_is_that_of_the_clip(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("from the file")
+    assert texts(Clip("a", tmp_path / "a.wav"), Clip("stdin", "-"), text="said") == ["said", "said"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"the c\xe4t", "line 1: not UTF-8"), (b"one\ntw\xf6", "line 2: not UTF-8"), (b"a\0b", "NUL")],
+)
+def test_what_is_no_text(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    (found,) = texts(Clip("a", tmp_path / "a.wav"))
+    assert found is not None
+    assert found.startswith(f"{tmp_path / 'a.txt'}: ")
+    assert reason in found
+    (tmp_path / "a.txt").unlink()
+    (tmp_path / "a.txt").mkdir()
+    (found,) = texts(Clip("a", tmp_path / "a.wav"))
+    assert found is not None
+    assert "can't be read" in found

@@ -1,0 +1,135 @@
+"""The same convolutions with fewer multiplications: equal to plain ones, wherever a sound begins and ends."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from spiritlm_cli.nn import winograd
+from spiritlm_cli.nn.layers import Conv, pack
+from spiritlm_cli.nn.winograd import WinogradConv, _compiled, suits
+from spiritlm_cli.tokens.sequence import SpeechSpan
+from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.vocoder import cpu_inference
+from spiritlm_cli.vocoder.vocoder import Vocoder
+
+SIZES = st.sampled_from([3, 5, 7, 9, 11])
+CHANNELS = st.sampled_from([32, 48, 64])
+
+
+def made(channels: int, size: int, dilation: int, bias: bool = True) -> Conv:
+    return Conv(channels, channels, size, dilation=dilation, padding=dilation * (size // 2), bias=bias)
+
+
+@given(
+    CHANNELS,
+    SIZES,
+    st.sampled_from([1, 2, 3, 5, 12]),
+    st.integers(1, 150),
+    st.integers(1, 3),
+    st.integers(0, 9),
+)
+@settings(deadline=None, max_examples=60)
+def test_it_is_the_convolution(
+    channels: int, size: int, dilation: int, frames: int, batch: int, seed: int
+) -> None:
+    """Of any length, shorter than its kernel too; to about what float32 resolves."""
+    torch.manual_seed(seed)
+    conv, x, residual = made(channels, size, dilation), *torch.randn(2, batch, frames, channels)
+    quick = WinogradConv(conv)
+    exact = conv.double()
+    with torch.inference_mode():
+        pack(quick)
+
+        def assert_same(found: Tensor, expected: Tensor) -> None:
+            torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
+
+        assert_same(quick(x), exact(x.double()))
+        assert_same(
+            quick(x, "leaky_relu", 0.1, slope_in=0.2), exact(x.double(), "leaky_relu", 0.1, slope_in=0.2)
+        )
+        assert_same(quick(x, add=residual), exact(x.double(), add=residual.double()))
+
+
+def test_it_loses_little_of_float32() -> None:
+    torch.manual_seed(0)
+    conv, x = made(128, 11, 3), torch.randn(1, 2000, 128)
+    with torch.inference_mode():
+        plain, quick = conv(x), WinogradConv(conv)(x)
+        exact = conv.double()(x.double())
+    # so it is another way of computing, and not a much worse one
+    assert 1 < (quick - exact).std() / (plain - exact).std() < 10
+    assert (quick - exact).std() / exact.std() < 2e-6
+
+
+def test_no_bias_and_what_it_is_not_for() -> None:
+    conv = made(32, 7, 1, bias=False)
+    x = torch.randn(1, 40, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(WinogradConv(conv)(x), conv(x), atol=1e-5, rtol=1e-5)
+    assert suits(conv)
+    assert not suits(made(16, 11, 1))
+    assert not suits(made(32, 3, 1))
+    assert not suits(Conv(64, 64, 7, stride=2, padding=3))
+    assert not suits(Conv(64, 64, 7))
+    assert not suits(Conv(64, 64, 7, padding=3, groups=2))
+    assert not suits(made(64, 7, 1).bfloat16())
+    assert not suits(torch.nn.Linear(64, 64))
+
+
+@pytest.mark.filterwarnings("error")
+def test_kernels_are_compiled_where_nothing_can_be_kept() -> None:
+    """numba finds no folder for a function that comes from no file, as it finds none where it may not write."""
+    names: dict[str, object] = {}
+    exec("def twice(x): return x + x", names)
+    assert _compiled("float32(float32)")(names["twice"])(2) == 4  # type: ignore[type-var,operator]
+
+
+def test_kernels_are_compiled_where_what_was_kept_is_cut_off(tmp_path) -> None:
+    """As after a crash: no error, and nobody has to find the files and delete them."""
+    script = (
+        "import numpy as np; from spiritlm_cli.nn.winograd import _transform_inputs as transform;"
+        "out = np.empty((1, 7, 1), np.float32);"
+        "transform(np.ones((7, 1), np.float32), np.float32(1), 1, 0, out); print(out[:, 1].sum())"
+    )
+
+    def run() -> str:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    first = run()
+    kept = [file for file in tmp_path.rglob("*") if file.suffix in (".nbi", ".nbc")]
+    assert len(kept) >= 4
+    for file in kept:
+        file.write_bytes(b"")
+    assert run() == first
+
+
+def test_a_vocoder_is_loaded_in_this_form(release_tree, monkeypatch) -> None:
+    """Where its network is large, which the stand-in's is not; and it speaks as it does otherwise."""
+    span = SpeechSpan((Unit(Kind.STYLE, 3), Unit(Kind.PITCH, 5), *(Unit(Kind.HUBERT, n) for n in range(40))))
+    plain = Vocoder.load(str(release_tree), device="cpu")
+    for module, name in ((cpu_inference, "_LARGE"), (winograd, "LEAST_CHANNELS"), (winograd, "LEAST_INPUTS")):
+        monkeypatch.setattr(module, name, 1)
+    quick = Vocoder.load(str(release_tree), device="cpu")
+    assert not any(isinstance(layer, WinogradConv) for layer in plain.network.modules())
+    assert sum(isinstance(layer, WinogradConv) for layer in quick.network.modules()) > 10
+    samples, expected = quick.decode(span).samples, plain.decode(span).samples
+    np.testing.assert_allclose(samples, expected, atol=1e-5, rtol=0)
+    assert not np.array_equal(samples, expected)
+
+
+def test_loading_leaves_torch_s_compiler_alone(release_tree) -> None:
+    """It takes a second to import, and drawing weights that nobody needs would do it."""
+    script = (
+        "import sys; from spiritlm_cli.vocoder.vocoder import Vocoder;"
+        "Vocoder.load(sys.argv[1], device='cpu'); assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script, str(release_tree)], check=True)

@@ -1,0 +1,197 @@
+"""Lines that are read before they end, against the same lines read whole."""
+
+import io
+import os
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.tokens.reader import BadLine, parse_line, read_lines
+from spiritlm_cli.tokens.sequence import Line, Sequence
+from spiritlm_cli.tokens.streaming import GrowingLine, arriving, read_growing
+
+USUAL = ("[SPEECH]", "[TEXT]", "[Hu1]", "[Pi2]", "[Hu22][Hu4]", "ab ")
+RARE = (
+    *(
+        "[Speech]",
+        "[St3]",
+        "[Hu1",
+        "[",
+        "]",
+        "[]",
+        "\\",
+        "\\[",
+        "\\\\",
+        "é",
+        "🎈",
+        "\t",
+        "\r",
+        "\ufeff",
+        "#spiritlm ",
+    ),
+    *("\n", "\na\t[Hu3]", "[Hu01]", "[St-1]", "\0"),
+)
+fragments = st.sampled_from([*[fragment.encode() for fragment in (*USUAL * 10, *RARE)], b"\xff"])
+contents = st.lists(fragments, min_size=8, max_size=30).map(b"".join)
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[bytes]:
+    """Bytes in any pieces, with any waits between them."""
+    content = draw(contents)
+    pieces = []
+    while content:
+        size = draw(st.integers(1, 20))
+        pieces += [content[:size], *draw(st.sampled_from([[b""], []]))]
+        content = content[size:]
+    return pieces
+
+
+def joined(sequences: list[Sequence]) -> Sequence:
+    return Sequence.of(span for sequence in sequences for span in sequence.spans)
+
+
+def same(item: object, wanted: object) -> bool:
+    if isinstance(item, BadLine) and isinstance(wanted, BadLine):
+        return (item.id, str(item.error)) == (wanted.id, str(wanted.error))
+    return item == wanted and (not isinstance(item, Line) or item.prompt == wanted.prompt)
+
+
+@settings(max_examples=400)
+@given(arrivals())
+def test_lines_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
+    content = b"".join(pieces)
+    whole = read_lines(io.BytesIO(content))
+    growing = read_growing(pieces)
+    while True:
+        try:
+            wanted = next(whole, None)
+        except TokenError as error:  # a header
+            with pytest.raises(TokenError, match=f"^{re.escape(str(error))}$"):
+                next(growing)
+            return
+        item = next(growing, None)
+        if not isinstance(item, GrowingLine):
+            assert same(item, wanted)
+        elif isinstance(wanted, BadLine):
+            with pytest.raises(TokenError) as raised:
+                list(item)
+            assert str(raised.value) == str(wanted.error)
+        elif wanted.id != item.id:
+            with pytest.raises(TokenError, match="a tab after units"):
+                list(item)
+        else:
+            assert joined([piece.sequence for piece in item]).speech == wanted.sequence.speech
+            assert same(item.line(), wanted)
+        if item is None:
+            return
+
+
+@settings(max_examples=400)
+@given(arrivals())
+def test_continuations_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
+    whole = [line for line in read_lines(io.BytesIO(b"a\t[Hu1]\n" + b"".join(pieces)))]
+    for item, wanted in zip(read_growing([b"a\t[Hu1]\n", *pieces]), whole, strict=True):
+        if isinstance(item, GrowingLine):
+            try:
+                prompt, continuation = item.split()
+                found = prompt, joined(list(continuation)).speech
+            except TokenError:
+                continue
+            assert isinstance(wanted, Line)
+            assert found == (wanted.split()[0], wanted.split()[1].speech)
+
+
+def test_speech_is_there_before_its_line_ends() -> None:
+    arrived: list[bytes] = []
+
+    def content():
+        for piece in (b"a\t[SPEECH][Hu1]", b"", b"[Hu2][H", b"u3", b"]", b"\n"):
+            arrived.append(piece)
+            yield piece
+
+    line = next(read_growing(content()))
+    assert isinstance(line, GrowingLine)
+    assert (line.id, arrived[-1]) == ("a", b"")
+    pieces = iter(line)
+    for text, last in (("[Hu1]", b""), ("[Hu2]", b"[Hu2][H"), ("[Hu3]", b"]")):
+        assert (next(pieces).sequence, arrived[-1]) == (parse_line(text).sequence, last)
+    assert list(pieces) == []
+    assert line.line() == parse_line("a\t[Hu1][Hu2][Hu3]")
+
+
+def test_whole_lines_are_not_growing() -> None:
+    lines = list(read_growing([b"[Hu1]\n", b"", b"[Hu2]\n[Hu", b"3]", b"\nsome text", b"", b" more", b""]))
+    assert lines == [parse_line(text) for text in ("[Hu1]", "[Hu2]", "[Hu3]", "some text more")]
+
+
+def test_what_is_not_read_of_a_growing_line_is_passed_over() -> None:
+    first, second = read_growing([b"[Hu1]", b"", b"[Hu2]", b"[Hu3]\n[Hu4]"])
+    assert isinstance(first, GrowingLine)
+    assert first.line() == parse_line("[Hu1][Hu2][Hu3]")
+    assert second == parse_line("[Hu4]")
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        (b"[Hu07][Hu8]\n", r"line 2, column 8: '\[Hu07\]' is not a unit"),
+        (b"\xff\n", "line 2, column 8: byte 0xff is not UTF-8"),
+        (b"[Hu12", r"line 2, column 8: '\[Hu12' is not a unit"),
+        (b"\t[Hu3]\n", "line 2, column 1: a tab after units"),
+    ],
+)
+def test_what_is_wrong_is_said_at_the_end_of_the_line(rest: bytes, message: str) -> None:
+    lines = read_growing([b"\na\t[Hu1]" if not rest.startswith(b"\t") else b"\n[Hu1]", b"", rest])
+    next(lines)
+    pieces = iter(next(lines))
+    assert next(pieces).sequence == parse_line("[Hu1]").sequence
+    with pytest.raises(TokenError, match=message):
+        list(pieces)
+
+
+def test_a_continuation_is_known_when_its_marker_comes() -> None:
+    read: list[bytes] = []
+
+    def content():
+        for piece in (b"[TEXT]a[SPEECH][Hu1]", b"", b"[SPEECH]", b"[Hu2]", b"[Hu3]", b"\n"):
+            read.append(piece)
+            yield piece
+
+    line = next(read_growing(content()))
+    prompt, continuation = line.split()
+    assert (prompt, read[-1]) == (parse_line("[TEXT]a[SPEECH][Hu1]").sequence, b"[SPEECH]")
+    assert (next(continuation), next(continuation)) == (Sequence(), parse_line("[Hu2]").sequence)
+    assert read[-1] == b"[Hu2]"
+    assert joined(list(continuation)) == parse_line("[Hu3]").sequence
+
+
+def test_a_continuation_without_a_repeated_marker_is_the_last_span() -> None:
+    (found,) = (line.split() for line in read_growing([b"[TEXT]a[SPEECH][Hu1]", b"", b"[Hu2]\n"]))
+    assert (found[0], joined(list(found[1]))) == parse_line("[TEXT]a[SPEECH][Hu1][Hu2]").split()
+
+
+def test_a_marker_repeated_in_two_places() -> None:
+    line = next(read_growing([b"[Hu1][SPEECH][Hu2]", b"", b"[SPEECH][Hu3]\n"]))
+    with pytest.raises(TokenError, match="repeated in two places"):
+        list(line.split()[1])
+
+
+def test_bytes_of_a_pipe_as_they_come() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as stream:
+        content = arriving(stream)
+        assert next(content) == b""
+        os.write(write, b"abc")
+        assert next(content) == b"abc"
+        assert next(content) == b""
+        os.write(write, b"def")
+        os.close(write)
+        assert list(content) == [b"def"]
+
+
+def test_bytes_in_memory_are_all_there() -> None:
+    assert list(arriving(io.BytesIO(b"abc"))) == [b"abc"]

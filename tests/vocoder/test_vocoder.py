@@ -1,0 +1,190 @@
+"""Waveforms against the published implementation's, and what the vocoder refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
+from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
+from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.tokens.units import Units
+from spiritlm_cli.vocoder.vocoder import Vocoder
+
+FOLDERS = {False: "hifigan_spiritlm_base", True: "hifigan_spiritlm_expressive_w2v2"}
+# The goldens' speakers, where they are not the default.
+SPEAKERS = {"base/keep": 1, "expressive/keep": "ex01"}
+
+
+@pytest.fixture(scope="module")
+def vocoders(release_tree: Path) -> dict[bool, Vocoder]:
+    return {expressive: Vocoder.load(str(release_tree), expressive, "cpu") for expressive in FOLDERS}
+
+
+@pytest.fixture(scope="module")
+def waveforms(data: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(data / "waveforms.npz"))
+
+
+def speech(golden, clip: str, keep: bool) -> SpeechSpan:
+    streams = {name: np.array(ids.split(), dtype=np.int64) for name, ids in golden[clip]["units"].items()}
+    return merge_streams(Units(**streams), keep_repeats=keep)
+
+
+@pytest.mark.parametrize("durations", ["auto", "as named"])
+@pytest.mark.parametrize("key", [f"{u}/{d}" for u in ("base", "expressive") for d in ("predict", "keep")])
+@pytest.mark.parametrize("clip", ["short", "medium"])
+def test_waveforms_equal_the_published_ones(vocoders, waveforms, golden, clip, key, durations) -> None:
+    units, named = key.split("/")
+    waveform = vocoders[units == "expressive"].decode(
+        speech(golden, clip, named == "keep"),
+        speaker=SPEAKERS.get(key),
+        durations=named if durations == "as named" else "auto",
+    )
+    assert waveform.rate == 16000
+    assert waveform.samples.dtype == np.float32
+    np.testing.assert_allclose(waveform.samples, waveforms[f"{clip}/{key}"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("expressive", [False, True])
+def test_pieces_are_the_whole(vocoders, golden, expressive) -> None:
+    span = speech(golden, "medium", keep=False)
+    whole = vocoders[expressive].decode(span).samples
+    pieces = [piece.samples for piece in vocoders[expressive].stream(span, window=30)]
+    assert all(len(piece) == 30 * 640 for piece in pieces[:-1])
+    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("expressive", [False, True])
+def test_safetensors_give_the_same_waveform(tree, vocoders, golden, expressive) -> None:
+    path = tree / "speech_tokenizer" / FOLDERS[expressive] / "generator.pt"
+    write_tensors(path.with_suffix(".safetensors"), read_tensors(path).tensors)
+    path.unlink()
+    span = speech(golden, "short", keep=False)
+    again = Vocoder.load(str(tree), expressive, "cpu").decode(span)
+    np.testing.assert_array_equal(again.samples, vocoders[expressive].decode(span).samples)
+
+
+def test_all_the_speech_of_a_line_is_one_sound(vocoders) -> None:
+    apart = parse_sequence("[SPEECH][St1][Pi2][Hu3][TEXT]and[SPEECH][Hu4]")
+    together = parse_sequence("[SPEECH][St1][Pi2][Hu3][Hu4]")
+    np.testing.assert_array_equal(
+        vocoders[True].decode(apart).samples, vocoders[True].decode(together).samples
+    )
+
+
+def test_a_line_without_style_takes_the_default_one(vocoders) -> None:
+    without = vocoders[True].decode(parse_sequence("[Pi2][Hu3][Hu4]"))
+    stated = vocoders[True].decode(parse_sequence(f"[St{vocoders[True].default_style}][Pi2][Hu3][Hu4]"))
+    np.testing.assert_array_equal(without.samples, stated.samples)
+
+
+def test_a_style_asked_for_takes_the_place_of_the_line_s_own(vocoders) -> None:
+    asked = vocoders[True].decode(parse_sequence("[St5][Pi2][Hu3][Hu4]"), style=9)
+    stated = vocoders[True].decode(parse_sequence("[St9][Pi2][Hu3][Hu4]"))
+    np.testing.assert_array_equal(asked.samples, stated.samples)
+
+
+def test_voices_and_styles_by_name_and_number(vocoders) -> None:
+    line = parse_sequence("[Hu3][Hu4]")
+    base = vocoders[False]
+    assert base.speakers == ("ex01", "ex02", "ex03", "ex04")
+    named = base.decode(line, speaker="ex02", style="style03").samples
+    np.testing.assert_array_equal(named, base.decode(line, speaker="1", style=3).samples)
+    assert np.abs(named - base.decode(line).samples).max() > 1e-3
+
+
+@pytest.mark.parametrize("speaker", ["nobody", 4, -1, "4", "-1", "²", ""])
+def test_no_such_voice(vocoders, speaker) -> None:
+    with pytest.raises(SpiritLMError, match=r"no speaker.*ex01, ex02"):
+        vocoders[False].find_speaker(speaker)
+
+
+@pytest.mark.parametrize(
+    ("expressive", "style"), [(False, 26), (False, "st"), (True, 100), (True, "style01")]
+)
+def test_no_such_style(vocoders, expressive, style) -> None:
+    with pytest.raises(SpiritLMError, match=f"no style {style}"):
+        vocoders[expressive].find_style(style)
+
+
+@pytest.mark.parametrize(
+    ("expressive", "line", "message"),
+    [
+        (False, "", "no speech"),
+        (False, "only text", "no speech"),
+        (True, "[St1][Pi1]", "no speech"),
+        (True, "[Hu1][Hu2]", r"no pitch: .*\[Pi"),
+        (False, "[Hu1][Hu501]", r"\[Hu501\] .* \[Hu0\] to \[Hu500\]"),
+        (True, "[St0][Pi64][Hu1]", r"\[Pi64\] .* \[Pi0\] to \[Pi63\]"),
+        (True, "[St100][Pi6][Hu1]", r"\[St100\] .* \[St0\] to \[St99\]"),
+    ],
+)
+def test_lines_it_can_not_speak(vocoders, expressive, line, message) -> None:
+    with pytest.raises(TokenError, match=message):
+        vocoders[expressive].decode(parse_sequence(line))
+
+
+def test_a_base_vocoder_passes_over_pitch_and_style(vocoders) -> None:
+    plain = vocoders[False].decode(parse_sequence("[Hu3][Hu4]")).samples
+    np.testing.assert_array_equal(
+        vocoders[False].decode(parse_sequence("[St500][Pi99][Hu3][Hu4]")).samples, plain
+    )
+
+
+@pytest.mark.parametrize("expressive", [False, True])
+@pytest.mark.parametrize("file", ["generator.pt", "config.json", "speakers.txt"])
+def test_a_missing_file_is_named(tree, file, expressive) -> None:
+    path = tree / "speech_tokenizer" / FOLDERS[expressive] / file
+    path.unlink()
+    with pytest.raises(CheckpointError, match=f"{FOLDERS[expressive]}/{file}: missing"):
+        Vocoder.load(str(tree), expressive, "cpu")
+
+
+def test_a_truncated_file_is_named(tree) -> None:
+    path = tree / "speech_tokenizer" / FOLDERS[True] / "generator.pt"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(CheckpointError, match=r"generator\.pt: cut off"):
+        Vocoder.load(str(tree), True, "cpu")
+
+
+def test_names_that_are_not_as_many_as_voices(tree) -> None:
+    path = tree / "speech_tokenizer" / FOLDERS[True] / "speakers.txt"
+    path.write_text("ex01\n")
+    with pytest.raises(CheckpointError, match=r"speakers\.txt: 1 names, expected 4"):
+        Vocoder.load(str(tree), True, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("num_speakers", 5, r"generator\.pt: spkr.weight is \(4, 16\), expected \(5, 16\)"),
+        ("upsample_rates", [5, 4, 4, 4, 4], r"config\.json.*multiply to 1280, but code_hop_size is 640"),
+        ("resblock", "3", r"config\.json.*resblock is '3'"),
+        ("model_in_dim", 65, r"config\.json.*model_in_dim is 65, expected 16 × 4"),
+        ("default_speaker", 4, r"config\.json.*default_speaker is 4, there are 4"),
+        ("default_style", 100, r"config\.json.*default_style is 100, there are 100"),
+        ("new_key", 1, r"config\.json.*'new_key'"),
+    ],
+)
+def test_a_configuration_that_does_not_fit(tree, key, value, message) -> None:
+    path = tree / "speech_tokenizer" / FOLDERS[True] / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(CheckpointError, match=message):
+        Vocoder.load(str(tree), True, "cpu")
+
+
+def test_defaults_that_the_configuration_states(tree) -> None:
+    path = tree / "speech_tokenizer" / FOLDERS[True] / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"default_speaker": 0, "default_style": 7}))
+    vocoder = Vocoder.load(str(tree), True, "cpu")
+    assert (vocoder.default_speaker, vocoder.default_style) == (0, 7)
+
+
+def test_speech_of_a_sequence_and_of_its_span_are_the_same(vocoders, golden) -> None:
+    span = speech(golden, "short", keep=True)
+    whole = vocoders[True].decode(Sequence.of([span])).samples
+    np.testing.assert_array_equal(vocoders[True].decode(span).samples, whole)
