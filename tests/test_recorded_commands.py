@@ -32,11 +32,11 @@ from release_tree import write_release_tree
 from safetensors import safe_open
 from typer.testing import CliRunner
 
+from spiritlm_cli.cli.main import app
+
 
 def run_command(arguments: list[str], stdin: bytes) -> "Answer":
-    """Run `spiritlm` in this process. The one function that depends on where the command is defined."""
-    from spiritlm_cli.commands.main import app
-
+    """Run `spiritlm` in this process: the one place that depends on where the command is defined."""
     result = CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)
     return Answer(result.exit_code, result.stdout_bytes, result.stderr)
 
@@ -120,12 +120,20 @@ def run_case(case: dict[str, Any], inputs: Path, release: Path, folder: Path) ->
         missing = [fact for fact in facts if fact not in message]
         assert not missing, f"{step['run']}: {missing} not in: {message}"
         assert facts or not answer.status, f"{step['run']}: name what stderr has to say: {message}"
-        shown = {} if step.get("unrecorded") else {"stdout": describe(stdout, case)}
-        steps.append({"status": answer.status, **shown})
+        steps.append({"status": answer.status, **shown(stdout, step, case)})
     for one, other in case.get("same", []):
         assert (folder / one).read_bytes() == (folder / other).read_bytes(), f"{one} is not {other}"
     written = [name for name in files_of(folder) if name not in given]
     return {"steps": steps, "files": {name: describe_file(folder, name, case) for name in written}}
+
+
+def shown(stdout: bytes, step: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
+    """What is recorded of a step's output: nothing, the numbers of a table, or all of it."""
+    if step.get("unrecorded"):
+        return {}
+    if step.get("numbers"):
+        return {"numbers": " ".join(NUMBER.findall(stdout.decode()))}
+    return {"stdout": describe(stdout, case)}
 
 
 def files_of(folder: Path) -> Iterator[str]:
