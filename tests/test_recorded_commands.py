@@ -1,12 +1,15 @@
-"""Runs recorded command lines again and compares what they print and write with what was recorded.
+"""Run recorded command lines again and compare what they print and write with the recorded answers.
 
-`data/recorded_commands/cases.yaml` has the command lines, written by hand; `answers.json` beside it is what they
-gave. Only where a difference is meant, or the weights of nano are new, is it recorded again:
+`data/recorded_commands/cases.yaml` holds the command lines, written by hand; `answers.json` beside it holds what they
+printed and wrote. Record a case again only if its difference is intended, or if the weights of nano have changed:
 
-    python tests/test_recorded_commands.py --record [PATTERN ...]     # of names, such as 'nano-*'; none: new cases
+    python tests/test_recorded_commands.py --record [PATTERN ...]
 
-Units, text and sampled tokens are compared exactly. Sound is compared by length and loudness, weights by their
-shapes and size, and numbers of a case with a `tolerance` within it, since they differ between processors.
+PATTERN is a case name with wildcards, such as 'nano-*'. Without a pattern, only cases that have no answer are recorded.
+
+Units, text and sampled tokens are compared exactly. Results that differ between processors are compared within a
+tolerance: sound by its length and some samples, weights by their shapes and mean magnitude, and the numbers of a case
+within its `tolerance`.
 """
 
 import fnmatch
@@ -20,34 +23,24 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 from release_tree import write_release_tree
 from safetensors import safe_open
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from spiritlm_cli.cli.main import app
 
 
-def run_command(arguments: list[str], stdin: bytes) -> "Answer":
+def run_command(arguments: list[str], stdin: bytes) -> Result:
     """Run `spiritlm` in this process: the one place that depends on where the command is defined."""
-    result = CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)
-    return Answer(result.exit_code, result.stdout_bytes, result.stderr)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command gave: its exit status, its output, and its messages."""
-
-    status: int
-    stdout: bytes
-    stderr: str
+    return CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)
 
 
 FOLDER = Path(__file__).parent / "data" / "recorded_commands"
@@ -57,13 +50,13 @@ TEXT = "and a strip of cow skin for a belt to hold it in."  # of the recording's
 VERBATIM = 2000  # bytes; longer text is recorded by its hash
 CASES: list[dict[str, Any]] = yaml.safe_load((FOLDER / "cases.yaml").read_text(encoding="utf-8"))
 
-# Files that a command keeps for itself while it runs or to resume.
+# Files that a command keeps while it runs or in order to resume.
 PRIVATE = ("*.part", "*.part.*", ".*", "converted.json", "training/*")
 # Weights whose bytes depend on the release of a library.
 OPAQUE = (".model", ".bin", ".pt")
 SOUND = (".wav", ".flac", ".ogg")
-SOUND_OF = "sound of"  # begins the description of a sound, whose numbers are compared within
-SOUND_TOLERANCE = 0.01
+SOUND_OF = "sound of"  # the description of a sound begins with this
+SOUND_TOLERANCE = 0.01  # of full scale
 
 
 def write_inputs(folder: Path) -> None:
@@ -110,25 +103,34 @@ def run_case(case: dict[str, Any], inputs: Path, release: Path, folder: Path) ->
         for name, source in step.get("copy", {}).items():
             shutil.copy(folder / source, folder / name)
             given.add(name)
-        stdin = step.get("stdin", "").encode()
-        if "stdin_file" in step:
-            stdin = (folder / step["stdin_file"]).read_bytes()
-        answer = run_command(shlex.split(step["run"]), stdout if step.get("pipe") else stdin)
-        stdout = answer.stdout
-        message = " ".join(answer.stderr.replace("│", " ").split())
-        facts = step.get("stderr", [])
-        missing = [fact for fact in facts if fact not in message]
-        assert not missing, f"{step['run']}: {missing} not in: {message}"
-        assert facts or not answer.status, f"{step['run']}: name what stderr has to say: {message}"
-        steps.append({"status": answer.status, **shown(stdout, step, case)})
+        result = run_step(step, stdout, folder)
+        stdout = result.stdout_bytes
+        steps.append({"status": result.exit_code, **describe_output(stdout, step, case)})
     for one, other in case.get("same", []):
         assert (folder / one).read_bytes() == (folder / other).read_bytes(), f"{one} is not {other}"
+    if not result.exit_code:
+        left = [path.name for path in folder.rglob("*.part*")]
+        assert not left, f"{left} left after a run that succeeded"
     written = [name for name in files_of(folder) if name not in given]
     return {"steps": steps, "files": {name: describe_file(folder, name, case) for name in written}}
 
 
-def shown(stdout: bytes, step: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
-    """What is recorded of a step's output: nothing, the numbers of a table, or all of it."""
+def run_step(step: dict[str, Any], before: bytes, folder: Path) -> Result:
+    """Run a step's command and check what stderr must contain. before: stdout of the step before it."""
+    stdin = before if step.get("pipe") else step.get("stdin", "").encode()
+    if "stdin_file" in step:
+        stdin = (folder / step["stdin_file"]).read_bytes()
+    result = run_command(shlex.split(step["run"]), stdin)
+    message = " ".join(result.stderr.replace("│", " ").split())
+    facts = step.get("stderr", [])
+    missing = [fact for fact in facts if fact not in message]
+    assert not missing, f"{step['run']}: {missing} not in: {message}"
+    assert facts or not result.exit_code, f"{step['run']}: the case has no `stderr`: {message}"
+    return result
+
+
+def describe_output(stdout: bytes, step: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
+    """What is recorded of a step's stdout: nothing, the numbers of a table, or all of it."""
     if step.get("unrecorded"):
         return {}
     if step.get("numbers"):
@@ -137,7 +139,7 @@ def shown(stdout: bytes, step: dict[str, Any], case: dict[str, Any]) -> dict[str
 
 
 def files_of(folder: Path) -> Iterator[str]:
-    """Names of the files in the folder, without what commands keep for themselves."""
+    """Names of the files in the folder, without private files of the commands and `release`."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and not name.startswith("release/"):
@@ -200,12 +202,12 @@ def as_json(answers: Any) -> str:
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 
 
-def settled(found: Any, recorded: Any, tolerance: float | None) -> Any:
-    """The answer found, with the recorded numbers in place of those that are as good as equal."""
+def snap_numbers(found: Any, recorded: Any, tolerance: float | None) -> Any:
+    """The answer found, with each number replaced by the recorded one if it is within the tolerance."""
     if isinstance(found, dict) and isinstance(recorded, dict):
-        return {key: settled(value, recorded.get(key), tolerance) for key, value in found.items()}
+        return {key: snap_numbers(value, recorded.get(key), tolerance) for key, value in found.items()}
     if isinstance(found, list) and isinstance(recorded, list) and len(found) == len(recorded):
-        return [settled(one, other, tolerance) for one, other in zip(found, recorded, strict=True)]
+        return [snap_numbers(one, other, tolerance) for one, other in zip(found, recorded, strict=True)]
     if isinstance(found, float) and isinstance(recorded, float):
         return recorded if math.isclose(found, recorded, rel_tol=0.02, abs_tol=0.002) else found
     if isinstance(found, str) and isinstance(recorded, str):
@@ -231,6 +233,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # models are tiny: threads would only wait for one another
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def answers() -> dict[str, Any]:
     return json.loads(ANSWERS.read_text(encoding="utf-8"))
@@ -252,7 +262,7 @@ def test_recorded_command(
     recorded = answers[case["name"]]
     # As lines, so that pytest shows the first that differs.
     lines, wanted = (
-        as_json(it).split("\n") for it in (settled(found, recorded, case.get("tolerance")), recorded)
+        as_json(it).split("\n") for it in (snap_numbers(found, recorded, case.get("tolerance")), recorded)
     )
     assert lines == wanted
 
@@ -262,9 +272,10 @@ def test_each_recorded_command_has_a_case(answers: dict[str, Any]) -> None:
 
 
 def record(patterns: list[str]) -> None:
-    """Record what the cases give whose names fit a pattern, and those that have no answer yet."""
+    """Record the cases whose names match a pattern, and those that have no answer yet."""
     before = json.loads(ANSWERS.read_text(encoding="utf-8")) if ANSWERS.exists() else {}
     recorded = {}
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary, pytest.MonkeyPatch.context() as patch:
         inputs, release = Path(temporary, "inputs"), Path(temporary, "release")
         for folder in (inputs, release):
