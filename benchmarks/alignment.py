@@ -40,9 +40,9 @@ def align_all(clips: Iterable[Clip]) -> tuple[dict[str, Alignment], list[str], f
     sound = 0.0
     begun = time.perf_counter()
     with AlignerPool(workers=cores()) as pool:
-        for clip, answer in pool.align_each(clips):
+        for clip, answer in pool.align_stream(clips):
             try:
-                aligned = answer()
+                aligned = answer.result()
             except AlignmentError as error:
                 reasons.append(f"{clip.id}: {error}")
             else:

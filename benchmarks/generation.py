@@ -3,7 +3,7 @@
     python benchmarks/generation.py [--model nano] [--new-tokens 100] [--prompts 16]
     python benchmarks/generation.py --hidden 4096 --layers 32 --dtype bfloat16 --new-tokens 8 --plain 2
 
-Prints tokens a second of `LanguageModel.generate_each`, greedy, for 1, 4 and 16 continuations at once, of
+Prints tokens a second of `LanguageModel.generate_stream`, greedy, for 1, 4 and 16 continuations at once, of
 transformers' `LlamaForCausalLM.generate`, one prompt at a time, and the ratios; and whether the tokens are equal: in
 any batch to those alone, and to transformers'. Prompts are of mixed lengths, text and speech. Of the
 checkpoint, with the seconds from the start of the command to its first token; or, with --hidden, of a LLaMA of that
@@ -117,7 +117,7 @@ def measure(
         begun = time.perf_counter()
         generations = [
             next(found)
-            for _, found in lm.generate_each(prompts, lambda p: p, "same", sampling, batch_size=batch)
+            for _, found in lm.generate_stream(prompts, lambda p: p, "same", sampling, batch_size=batch)
         ]
         seconds = time.perf_counter() - begun
         tokens = [[*found.ids, *([vocabulary.end] if found.finished else [])] for found in generations]

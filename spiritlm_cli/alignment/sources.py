@@ -1,16 +1,13 @@
 """Where the words of clips and their times come from."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from spiritlm_cli.alignment.pool import AlignerPool
 from spiritlm_cli.alignment.store import AlignmentFiles
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AlignmentError
-from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip
-
-# waits for the text and the word times of a clip
-Asked = Callable[[], tuple[str | None, Alignment | None]]
+from spiritlm_cli.manifests.clip import BadClip, Clip, Transcript
 
 
 class WordTimes:
@@ -43,25 +40,24 @@ class WordTimes:
         if self._pool:
             self._pool.__exit__(kind, error, trace)
 
-    def ask(self, clip: Clip | BadClip) -> Asked:
-        """Ask for text and word times of a clip, which may take a while; the answer waits for them.
+    def submit(self, clip: Clip | BadClip) -> Outcome[Transcript]:
+        """Start to look for a clip's text and word times. The outcome waits for them.
 
-        Both are None where they are not known. The clip's own text goes before a file's. The answer raises
-        ManifestError, AudioError and AlignmentError.
+        The clip's own text takes precedence over a file's. The outcome raises ManifestError, AudioError and
+        AlignmentError.
         """
         if isinstance(clip, BadClip):
-            return lambda: (None, None)
+            return Outcome.failure(clip.error)
         if self._files:
             files = self._files
-            return lambda: _find(clip, files)
+            return Outcome.of(lambda: _find(clip, files))
         if clip.alignment or not clip.text or self._pool is None:
-            return lambda: (clip.text, clip.alignment)
-        answer = self._pool.submit(clip)
-        return lambda: (clip.text, answer().alignment)
+            return Outcome([Transcript(clip.text, clip.alignment)])
+        return self._pool.submit(clip).map(lambda aligned: Transcript(clip.text, aligned.alignment))
 
 
-def _find(clip: Clip, files: AlignmentFiles) -> tuple[str | None, Alignment]:
+def _find(clip: Clip, files: AlignmentFiles) -> Transcript:
     found = files.find(clip.id)
     if found is None:
         raise AlignmentError(f"{clip.id}: there is no alignment of that id in {files.path}")
-    return found.text if clip.text is None else clip.text, found.alignment
+    return Transcript(found.text if clip.text is None else clip.text, found.alignment)

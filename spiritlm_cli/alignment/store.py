@@ -9,19 +9,19 @@ from types import TracebackType
 from spiritlm_cli.alignment.formats.ctm import read_ctm, recording_of
 from spiritlm_cli.alignment.formats.index import Blocks
 from spiritlm_cli.alignment.formats.jsonl import id_of_row, read_row
-from spiritlm_cli.alignment.formats.record import Found, read_content
+from spiritlm_cli.alignment.formats.record import read_content
 from spiritlm_cli.alignment.formats.textgrid import read_textgrid
 from spiritlm_cli.alignment.formats.whisper import read_whisper
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.manifests.clip import Alignment
+from spiritlm_cli.manifests.clip import Alignment, Transcript
 from spiritlm_cli.manifests.filenames import file_name
 
-__all__ = ["AlignmentFiles", "Found"]
+__all__ = ["AlignmentFiles", "Transcript"]
 
 # In the order in which a folder is asked for them.
 _SUFFIXES = (".TextGrid", ".textgrid", ".json", ".ctm")
 
-Find = Callable[[str], Found | None]
+Find = Callable[[str], Transcript | None]
 
 
 class AlignmentFiles:
@@ -59,7 +59,7 @@ class AlignmentFiles:
             f"{path}: not an alignment file by its name (.ctm, .jsonl, .TextGrid, .json), and not a folder of them"
         )
 
-    def find(self, clip_id: str) -> Found | None:
+    def find(self, clip_id: str) -> Transcript | None:
         """What is known of a clip; None where nothing is.
 
         Raises ManifestError, with file and line, where what is there can't be used.
@@ -86,7 +86,7 @@ class _OneClip:
         self._path = path
         self._clip_id: str | None = None
 
-    def find(self, clip_id: str) -> Found:
+    def find(self, clip_id: str) -> Transcript:
         if self._clip_id not in (None, clip_id):
             raise ManifestError(
                 f"{self._path}: holds one clip, which was {self._clip_id!r}, so not {clip_id!r} too; "
@@ -96,7 +96,7 @@ class _OneClip:
         return _read(self._path)
 
 
-def _in_folder(folder: Path, clip_id: str) -> Found | None:
+def _in_folder(folder: Path, clip_id: str) -> Transcript | None:
     outside = clip_id.startswith("/") or ".." in clip_id.split("/")
     names = dict.fromkeys([file_name(clip_id), *([] if outside else [clip_id])])
     for name in names:
@@ -110,21 +110,21 @@ def _in_folder(folder: Path, clip_id: str) -> Found | None:
     return None
 
 
-def _in_ctm(blocks: Blocks, name: str, clip_id: str) -> Found | None:
+def _in_ctm(blocks: Blocks, name: str, clip_id: str) -> Transcript | None:
     lines = blocks.find(clip_id)
-    return Found(None, next(read_ctm(lines, name))[1]) if lines else None
+    return Transcript(None, next(read_ctm(lines, name))[1]) if lines else None
 
 
-def _in_manifest(blocks: Blocks, name: str, clip_id: str) -> Found | None:
+def _in_manifest(blocks: Blocks, name: str, clip_id: str) -> Transcript | None:
     lines = blocks.find(clip_id)
     return read_row(lines, name) if lines else None
 
 
-def _read(path: Path) -> Found:
+def _read(path: Path) -> Transcript:
     suffix = path.suffix.lower()
     if suffix == ".textgrid":
-        return Found(None, read_textgrid(path))
-    return read_whisper(path) if suffix == ".json" else Found(None, _only_recording(path))
+        return Transcript(None, read_textgrid(path))
+    return read_whisper(path) if suffix == ".json" else Transcript(None, _only_recording(path))
 
 
 def _only_recording(path: Path) -> Alignment:

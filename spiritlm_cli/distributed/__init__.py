@@ -1,4 +1,4 @@
-"""Clips to units on a Ray cluster: what `SpeechTokenizer.encode_clips` does, by a model in each of many processes.
+"""Clips to units on a Ray cluster: what `SpeechTokenizer.encode_stream` does, by a model in each of many processes.
 
 Clips go to the workers, and answers come back, as JSON. Ray is an extra: only functions import it.
 """

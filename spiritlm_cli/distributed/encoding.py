@@ -10,6 +10,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.console import log
 from spiritlm_cli.distributed.cluster import Crew, connected, find_crew, import_ray
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from spiritlm_cli.audio.reading import Channel
 
-Encoded = Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]
+Encoded = Generator[tuple[Clip | BadClip, Outcome[Units]], None, None]
 
 
 # Clips of a task, which is what is done again where a worker is lost. The driver holds some 25 kB for each task.
@@ -48,7 +49,7 @@ def encode_on_ray(
     "host:port", seen from one of its machines. A program that is connected already stays where it is.
     loading.device: "auto" (the cluster's GPUs where it has any, else its CPUs), "cuda" or "cpu". There is a worker
     for each GPU, or else for every four CPUs of a machine; channel, batch_seconds and workers (threads that read
-    files) mean in each what they do in `encode_clips`. All machines need this package, and the files and the
+    files) mean in each what they do in `encode_stream`. All machines need this package, and the files and the
     checkpoint under the same paths. All clips are taken before the first is given back; units are held in Ray's
     store until they are asked for. A worker that is lost is started again, and does again what it was at.
     Raises MissingPackageError without Ray; CheckpointError, from workers too; AudioError for standard input;
@@ -81,13 +82,11 @@ def _encoded(
         job = Job(loading, str(Path.cwd()), crew.cpus, channel, batch_seconds, readers)
         with closing(_mapped(list(_tables(clips, crew.size)), job, crew)) as mapped:
             for clip, answer in mapped:
-                yield clip_from_json(clip), _given(answer)
+                yield clip_from_json(clip), _outcome(answer)
 
 
-def _given(answer: Units | SpiritLMError) -> Iterator[Units]:
-    if isinstance(answer, SpiritLMError):
-        raise answer
-    yield answer
+def _outcome(answer: Units | SpiritLMError) -> Outcome[Units]:
+    return Outcome.failure(answer) if isinstance(answer, SpiritLMError) else Outcome([answer])
 
 
 def _known_everywhere(model: str | None) -> str:

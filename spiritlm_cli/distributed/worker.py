@@ -108,11 +108,11 @@ class Worker:
 
     def _answers(self, clips: list[Clip | BadClip]) -> Iterator[Units | SpiritLMError]:
         job = self._job
-        for _, heard in self._tokenizer.encode_clips(
+        for _, heard in self._tokenizer.encode_stream(
             clips, channel=job.channel, batch_seconds=job.batch_seconds, workers=job.readers
         ):
             try:
-                (units,) = heard
+                units = heard.result()
             except SpiritLMError as error:
                 yield error
             else:

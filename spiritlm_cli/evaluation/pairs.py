@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice, product
 from typing import Any, Protocol, TypeVar
 
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.language.model import LanguageModel, Score
 from spiritlm_cli.manifests.clip import Clip
@@ -24,12 +25,12 @@ _HEARD_AT_ONCE = 512
 class Scorer(Protocol):
     """What says how likely sequences are: a `LanguageModel`."""
 
-    def score_each(
+    def score_stream(
         self,
         items: Iterable[T],
         sequence: Callable[[T], Sequence],
         given: Callable[[T], Sequence | Line | None] | None = None,
-    ) -> Iterable[tuple[T, Callable[[], Score]]]:
+    ) -> Iterable[tuple[T, Outcome[Score]]]:
         """Items in order, each with what gives the score of its sequence, to be called before the next is taken.
 
         given: what the sequence follows, of which nothing is counted.
@@ -194,7 +195,7 @@ class _Piece:
 class PairTask:
     """`evaluate pairs`, `wuggy` and `blimp`: (clips → units →) sequences → likelihoods → which is likelier.
 
-    tokenizer: needed where there are clips. batch_seconds, workers: see `SpeechTokenizer.encode_clips`.
+    tokenizer: needed where there are clips. batch_seconds, workers: see `SpeechTokenizer.encode_stream`.
     """
 
     scorer: Scorer
@@ -219,7 +220,7 @@ class PairTask:
         lm = LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype)
         return cls(lm, tokenizer, batch_seconds, workers)
 
-    def score_each(self, entries: Iterable[Entry]) -> Iterator[Scored]:
+    def score_stream(self, entries: Iterable[Entry]) -> Iterator[Scored]:
         """The entries in order; bad ones at the start come before anything is computed.
 
         Raises ValueError for a clip where there is no tokenizer.
@@ -272,13 +273,13 @@ def _heard(
             if isinstance(piece.content, Clip):
                 yield piece.content
 
-    with closing(tokenizer.encode_clips(clips(), batch_seconds=batch_seconds, workers=workers)) as encoded:
+    with closing(tokenizer.encode_stream(clips(), batch_seconds=batch_seconds, workers=workers)) as encoded:
         for clip, units in encoded:
             while (piece := waiting.popleft()).content is not clip:
                 yield piece
             try:
                 # at once: when the next clip is asked for, this one's units are lost
-                sequence = Sequence.of([merge_streams(next(units))])
+                sequence = Sequence.of([merge_streams(units.result())])
             except SpiritLMError as error:
                 yield replace(piece, content=error)
             else:
@@ -288,9 +289,9 @@ def _heard(
 
 def _scored(scorer: Scorer, pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, Score | SpiritLMError]]:
     """The pieces in order, each with its score, or why it has none."""
-    for piece, score in scorer.score_each(pieces, _sequence, _given):
+    for piece, score in scorer.score_stream(pieces, _sequence, _given):
         try:
-            found = score()
+            found = score.result()
             if math.isnan(found.log_likelihood):
                 raise TokenError("the likelihood is not a number; try --dtype float32")
         except SpiritLMError as error:

@@ -8,7 +8,7 @@ from typing import Any
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.evaluation.clips import reference_text
-from spiritlm_cli.evaluation.recognizer import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.evaluation.report import Published, Report, Row, Transcript
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
@@ -117,14 +117,14 @@ class SpeechToText:
 
 @dataclass(frozen=True)
 class TextToSpeech:
-    """`evaluate tts`: text → language model → units → vocoder → recogniser. The clip's sound is not read.
+    """`evaluate tts`: text → language model → units → vocoder → recognizer. The clip's sound is not read.
 
     speaker: the vocoder's voice, None is its default.
     """
 
     language_model: LanguageModel
     vocoder: Vocoder
-    recogniser: Recogniser
+    recognizer: Recognizer
     speaker: str | None = None
     sampling: Sampling = TTS_SAMPLING
 
@@ -136,7 +136,7 @@ class TextToSpeech:
         expressive: bool = True,
         device: str = "auto",
         dtype: str | None = None,
-        recogniser: str | Path = "base.en",
+        recognizer: str | Path = "base.en",
         speaker: str | None = None,
         sampling: Sampling = TTS_SAMPLING,
     ) -> "TextToSpeech":
@@ -144,7 +144,7 @@ class TextToSpeech:
         return cls(
             LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype),
             Vocoder.load(model, expressive=expressive, device=device),
-            Recogniser.load(recogniser, device),
+            Recognizer.load(recognizer, device),
             speaker,
             sampling,
         )
@@ -162,7 +162,7 @@ class TextToSpeech:
         except TokenError:
             seconds, heard = 0.0, ""
         else:
-            seconds, heard = waveform.seconds, self.recogniser.transcribe(waveform)
+            seconds, heard = waveform.seconds, self.recognizer.transcribe(waveform)
         return RecognitionItem(
             id=clip.id,
             reference=reference,

@@ -1,4 +1,4 @@
-"""The speech recogniser that scores listen with: Whisper through faster-whisper."""
+"""The speech recognizer that scores listen with: Whisper through faster-whisper."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ RATE = 16_000  # what Whisper listens at
 WINDOW = 30.0  # seconds that it hears at once
 
 
-class Recogniser:
+class Recognizer:
     """English speech to text, the same text for the same sound every time.
 
     Beam search of five at temperature 0, with nothing drawn: the retries at higher temperatures and the rules
@@ -23,7 +23,7 @@ class Recogniser:
         self.name = name
 
     @classmethod
-    def load(cls, model: str | Path = "base.en", device: str = "auto") -> "Recogniser":
+    def load(cls, model: str | Path = "base.en", device: str = "auto") -> "Recognizer":
         """A faster-whisper name ("tiny.en", "large-v3", a Hugging Face repository), or such a folder.
 
         On the CPU the weights are 8-bit, on a GPU 16-bit. Devices: auto, cpu, cuda, cuda:n; on others (mps),
@@ -37,7 +37,7 @@ class Recogniser:
             import faster_whisper
         except ModuleNotFoundError as error:
             raise MissingPackageError(
-                "the recogniser needs faster-whisper: pip install 'spiritlm[evaluate]'"
+                "the recognizer needs faster-whisper: pip install 'spiritlm[evaluate]'"
             ) from error
         folder = Path(model)
         if folder.is_dir() and not (folder / "model.bin").is_file():
@@ -60,7 +60,7 @@ class Recogniser:
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(
-                f"recogniser {model}: {reason}; give the name of a faster-whisper model, or a folder with one"
+                f"recognizer {model}: {reason}; give the name of a faster-whisper model, or a folder with one"
             ) from error
         return cls(loaded, str(model))
 

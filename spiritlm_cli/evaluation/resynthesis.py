@@ -7,7 +7,7 @@ from typing import Any
 
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.evaluation.clips import reference_text
-from spiritlm_cli.evaluation.recognizer import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.evaluation.report import Published, Report, Row, Transcript
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -24,7 +24,7 @@ PUBLISHED_RESYNTHESIS = (
 
 @dataclass(frozen=True)
 class ResynthesisItem:
-    """One clip: what the recogniser hears in the original and in what is spoken from its tokens.
+    """One clip: what the recognizer hears in the original and in what is spoken from its tokens.
 
     seconds, resynthesis_seconds: lengths of the two; tokens: units in the token line between them.
     """
@@ -53,7 +53,7 @@ class ResynthesisItem:
 
 @dataclass(frozen=True)
 class Resynthesis:
-    """Clip → units → token line → waveform → recogniser, beside clip → recogniser.
+    """Clip → units → token line → waveform → recognizer, beside clip → recognizer.
 
     speaker: the vocoder's voice, by name or number; None is its default; "same" is the clip's own where the
     vocoder has a voice of that name, else the default.
@@ -61,7 +61,7 @@ class Resynthesis:
 
     tokenizer: SpeechTokenizer
     vocoder: Vocoder
-    recogniser: Recogniser
+    recognizer: Recognizer
     speaker: str | None = None
 
     @classmethod
@@ -71,14 +71,14 @@ class Resynthesis:
         *,
         expressive: bool = True,
         device: str = "auto",
-        recogniser: str | Path = "base.en",
+        recognizer: str | Path = "base.en",
         speaker: str | None = None,
     ) -> "Resynthesis":
         """Raises CheckpointError, MissingPackageError."""
         return cls(
             SpeechTokenizer.load(model, expressive=expressive, device=device),
             Vocoder.load(model, expressive=expressive, device=device),
-            Recogniser.load(recogniser, device),
+            Recognizer.load(recognizer, device),
             speaker,
         )
 
@@ -96,8 +96,8 @@ class Resynthesis:
             seconds=waveform.seconds,
             resynthesis_seconds=resynthesis.seconds,
             tokens=len(speech.units),
-            original=Transcript.score(reference, self.recogniser.transcribe(waveform)),
-            resynthesis=Transcript.score(reference, self.recogniser.transcribe(resynthesis)),
+            original=Transcript.score(reference, self.recognizer.transcribe(waveform)),
+            resynthesis=Transcript.score(reference, self.recognizer.transcribe(resynthesis)),
         )
 
     def report(self, items: Iterable[ResynthesisItem], seed: int = 0) -> Report:

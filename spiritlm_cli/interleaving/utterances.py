@@ -1,7 +1,7 @@
 """From a recording, or its stored units, to an utterance: the units, and the words with their times."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from typing import Protocol
@@ -9,11 +9,12 @@ from typing import Protocol
 import numpy as np
 
 from spiritlm_cli.alignment.aligner import Aligner
-from spiritlm_cli.alignment.sources import Asked, WordTimes
+from spiritlm_cli.alignment.sources import WordTimes
 from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.interleaving.interleave import Utterance
-from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Waveform
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Transcript, Waveform
 from spiritlm_cli.manifests.word_times import within
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import restore_streams
@@ -35,9 +36,9 @@ class Encoder(Protocol):
 class ClipEncoder(Protocol):
     """What makes units of many clips: a `SpeechTokenizer`."""
 
-    def encode_clips(
+    def encode_stream(
         self, clips: Iterable[Clip | BadClip], *, batch_seconds: float | None = None, workers: int = 2
-    ) -> Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]: ...
+    ) -> Generator[tuple[Clip | BadClip, Outcome[Units]], None, None]: ...
 
 
 def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = None) -> Utterance:
@@ -51,14 +52,15 @@ def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = Non
     alignment = clip.alignment
     if alignment is None and clip.text and aligner:
         alignment = aligner.align(waveform, clip.text)
-    return utterance_of(clip.id, tokenizer.encode(waveform), clip.text, alignment)
+    return utterance_of(clip.id, tokenizer.encode(waveform), Transcript(clip.text, alignment))
 
 
-def utterance_of(clip_id: str, units: Units, text: str | None, alignment: Alignment | None) -> Utterance:
+def utterance_of(clip_id: str, units: Units, transcript: Transcript) -> Utterance:
     """Put together what belongs together; see `within` for words past the end.
 
     Raises AlignmentError where the words are of a longer sound than the units.
     """
+    text, alignment = transcript.text, transcript.alignment
     if alignment:
         seconds = len(units.hubert) / round(units.rates.hubert, 1)
         alignment = within(alignment, seconds, slack=_LEFT_OVER)
@@ -79,37 +81,36 @@ def read_utterances(
     *,
     batch_seconds: float | None = None,
     workers: int = 2,
-) -> Generator[tuple[Clip | BadClip, Callable[[], Utterance]], None, None]:
-    """Clips in order, each with what gives its utterance: tokenized in batches, words asked for meanwhile.
+) -> Generator[tuple[Clip | BadClip, Outcome[Utterance]], None, None]:
+    """Tokenize clips in batches and find their words meanwhile. Yields (clip, outcome) in order.
 
-    tokenizer: None for utterances of text alone, without units. What gives an utterance raises AudioError,
-    ManifestError and AlignmentError where the clip can't be used.
+    tokenizer: None for utterances of text alone, without units. The outcome raises AudioError, ManifestError and
+    AlignmentError if the clip can't be used.
     """
-    asked: deque[Asked] = deque()
+    transcripts: deque[Outcome[Transcript]] = deque()
 
-    def asking() -> Iterator[Clip | BadClip]:
+    def submitted() -> Iterator[Clip | BadClip]:
         for clip in clips:
-            asked.append(times.ask(clip))
+            transcripts.append(times.submit(clip))
             yield clip
 
     if tokenizer is None:
-        for clip in asking():
-            yield clip, partial(_utterance, clip, None, asked.popleft())
+        for clip in submitted():
+            yield clip, Outcome.of(partial(_utterance, clip, None, transcripts.popleft()))
     else:
-        encoded = tokenizer.encode_clips(asking(), batch_seconds=batch_seconds, workers=workers)
+        encoded = tokenizer.encode_stream(submitted(), batch_seconds=batch_seconds, workers=workers)
         with closing(encoded):
-            for clip, parts in encoded:
-                yield clip, partial(_utterance, clip, parts, asked.popleft())
+            for clip, units in encoded:
+                yield clip, Outcome.of(partial(_utterance, clip, units, transcripts.popleft()))
 
 
-def _utterance(clip: Clip | BadClip, parts: Iterator[Units] | None, asked: Asked) -> Utterance:
-    if isinstance(clip, BadClip):
-        raise clip.error
-    if parts is None:
-        text, alignment = asked()
-        return Utterance(clip.id, _NO_UNITS, text_of(text, alignment), None)
-    (units,) = parts
-    return utterance_of(clip.id, units, *asked())
+def _utterance(
+    clip: Clip | BadClip, units: Outcome[Units] | None, transcript: Outcome[Transcript]
+) -> Utterance:
+    if units is None:
+        words = transcript.result()
+        return Utterance(clip.id, _NO_UNITS, text_of(words.text, words.alignment), None)
+    return utterance_of(clip.id, units.result(), transcript.result())
 
 
 def stored_units(sequence: Sequence) -> Units:

@@ -44,7 +44,7 @@ class Continuing:
         from spiritlm_cli.tokens.sequence import Line, Sequence
 
         # Random numbers go by the line's name, so that a line's answer doesn't depend on those around it.
-        generated = self.lm.generate_each(
+        generated = self.lm.generate_stream(
             lines,
             self.prompt,
             self.to,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.files import standard_input
 from spiritlm_cli.jobs.lines import InputLine, check_header, read_input
@@ -66,7 +67,7 @@ class Speaking:
 
     def each(
         self, lines: Iterable[InputLine], passed_over: Callable[[str], bool], batch_seconds: float | None
-    ) -> "Iterator[tuple[InputLine, Iterator[Waveform]]]":
+    ) -> "Iterator[tuple[InputLine, Outcome[Waveform]]]":
         """Lines in order, each with its sound in pieces as they are made, which raises TokenError for what can't be.
 
         passed_over: whether the line of that name gets no sound.
@@ -85,12 +86,12 @@ class Speaking:
             return [] if passed_over(line.name) else self._windows(line)
 
         while True:
-            yield from self.vocoder.speak_each(whole(), windows, batch_seconds)
+            yield from self.vocoder.synthesize_stream(whole(), windows, batch_seconds)
             if not growing:
                 return
             # the thread that read ahead has ended with it: what follows is read here
             line = growing.pop()
-            yield line, self._follow(line)
+            yield line, Outcome(self._follow(line))
 
     def _windows(self, line: InputLine) -> "list[Window]":
         prompt, heard = line.line.split() if self.continuation else (None, line.sequence)

@@ -1,6 +1,6 @@
 """How likely token lines are."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from spiritlm_cli.errors import TokenError
@@ -9,6 +9,7 @@ from spiritlm_cli.jobs.lines import InputLine
 from spiritlm_cli.jobs.output import LineWriter
 
 if TYPE_CHECKING:
+    from spiritlm_cli.batching import Outcome
     from spiritlm_cli.language.model import LanguageModel, Score
     from spiritlm_cli.tokens.sequence import Line
 
@@ -24,10 +25,10 @@ def write_scores(
 
     Raises TokenError where they are not as many.
     """
-    scored = lm.score_each(_paired(lines, contexts), lambda pair: pair[0].sequence, _context)
+    scored = lm.score_stream(_paired(lines, contexts), lambda pair: pair[0].sequence, _context)
 
-    def found(_: InputLine, score: "Callable[[], Score]") -> "Score":
-        return score()
+    def found(_: InputLine, outcome: "Outcome[Score]") -> "Score":
+        return outcome.result()
 
     for line, score in failures.each_of(((line, score) for (line, _), score in scored), found):
         shown = f"{score.log_likelihood:.6f}\t{score.tokens}\t{score.mean:.6f}" if score else ""

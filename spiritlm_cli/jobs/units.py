@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from spiritlm_cli.tokens.sequence import Line, Sequence
 from spiritlm_cli.tokens.timeline import StreamMerger, merge_streams
 
 if TYPE_CHECKING:
+    from spiritlm_cli.batching import Outcome
     from spiritlm_cli.jobs.output import LineWriter
     from spiritlm_cli.jobs.progress import Progress
     from spiritlm_cli.manifests.clip import BadClip, Clip
@@ -28,13 +28,13 @@ class UnitWriter:
         self._keep_repeats, self._jsonl, self._stream = keep_repeats, jsonl, stream
         self._begun: Clip | BadClip | None = None
 
-    def write(self, clip: "Clip | BadClip", parts: "Iterator[Units]") -> bool:
+    def write(self, clip: "Clip | BadClip", parts: "Outcome[Units]") -> bool:
         """The clip's line, when its units are there; True. Raises what getting them does, and then writes none; but
         a line that has been begun is ended."""
         if self._stream:
             self._write_parts(clip, parts)
         else:
-            (units,) = parts
+            units = parts.result()
             self._count(units)
             self._write_whole(clip, units)
         self._progress.done()
@@ -56,7 +56,7 @@ class UnitWriter:
             spans = [] if units is None else [merge_streams(units, self._keep_repeats)]
             self._writer.write(Line(Sequence.of(spans), clip.id))
 
-    def _write_parts(self, clip: "Clip | BadClip", parts: "Iterator[Units]") -> None:
+    def _write_parts(self, clip: "Clip | BadClip", parts: "Outcome[Units]") -> None:
         merger = StreamMerger(self._keep_repeats)
         try:
             for units in parts:

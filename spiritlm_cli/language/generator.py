@@ -5,11 +5,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from collections.abc import Sequence as TypingSequence
 from typing import Literal, TypeVar
 
-from spiritlm_cli.batching import Batches
+from spiritlm_cli.batching import Batches, Outcome
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.grammar import Grammar, To
-from spiritlm_cli.language.hypothesis import Continuation, Generation
+from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
 from spiritlm_cli.language.sampling import Sampling, line_generator
 from spiritlm_cli.language.vocabulary import Vocabulary
@@ -44,7 +44,7 @@ class Engine(ABC):
         self._timing: Timing | None = None
 
     @abstractmethod
-    def _advance(self, rows: TypingSequence[Continuation]) -> list[Generation | None]:
+    def _advance(self, rows: TypingSequence[Hypothesis]) -> list[Generation | None]:
         """Go on a little, a token as a rule, with each; of those that are over then, what has become of them."""
 
     def generate(
@@ -72,7 +72,7 @@ class Engine(ABC):
             self._advance([continuation])
         return found
 
-    def grow(self, continuation: Continuation) -> Iterator[Span]:
+    def grow(self, continuation: Hypothesis) -> Iterator[Span]:
         """Go on with what `begin` gave until it is over.
 
         Gives what is added in pieces, each as soon as nothing can take it back: units one by one. `Sequence.of` makes
@@ -86,7 +86,7 @@ class Engine(ABC):
                 return
             self._advance([continuation])
 
-    def generate_each(
+    def generate_stream(
         self,
         items: Iterable[T],
         prompt: Callable[[T], Sequence | Line | Prompt],
@@ -96,10 +96,11 @@ class Engine(ABC):
         samples: int = 1,
         batch_size: int = 16,
         overflow: Overflow = "refuse",
-    ) -> Generator[tuple[T, Iterator[Generation]], None, None]:
-        """Items in order, each with the continuations of its prompt: the same, on a CPU, as alone.
+    ) -> Generator[tuple[T, Outcome[Generation]], None, None]:
+        """Continue prompts in batches. Yields (item, outcome) in order; on a CPU the same tokens as alone.
 
-        What gives them raises what `prompt` and `generate` raise. key: of the item; that of its sample k is `key#k`.
+        The outcome yields `samples` generations and raises what `prompt` and `generate` raise.
+        key: the item's name in the random state; sample k has `key#k`.
         batch_size: how many go on together; where one is over another begins.
         """
         yield from Batches(
@@ -119,7 +120,7 @@ class Engine(ABC):
         key: str,
         samples: int,
         overflow: Overflow,
-    ) -> Iterator[Continuation]:
+    ) -> Iterator[Hypothesis]:
         for sample in range(samples):
             continuation = self.begin(prompt, to, sampling, f"{key}#{sample}", overflow)
             continuation.repeated = samples > 1
@@ -132,7 +133,7 @@ class Engine(ABC):
         sampling: Sampling = _DEFAULT,
         key: str = "",
         overflow: Overflow = "refuse",
-    ) -> Continuation:
+    ) -> Hypothesis:
         """A prompt to which nothing has been added yet; arguments and errors are those of `generate`."""
         prompt = Prompt.of(prompt)
         kind = prompt.ends_in if to == "same" else to
@@ -149,7 +150,7 @@ class Engine(ABC):
         key: str = "",
         overflow: Overflow = "refuse",
         heard: TypingSequence[int] = (),
-    ) -> Continuation:
+    ) -> Hypothesis:
         """The same of a prompt's tokens. heard: the phonetic units that it ends in; how long the next ones last depends
         on them too.
         """
@@ -164,7 +165,7 @@ class Engine(ABC):
             to = "any"
         limit = min(most, self.context - len(ids))
         state = self.grammar.start(to, *self.vocabulary.last_span(ids))
-        return Continuation(
+        return Hypothesis(
             ids, to, state, limit, sampling, line_generator(sampling.seed, key), self.vocabulary, self.grammar,
             clock, cut=whole - len(ids), shared=prompt.shared,
         )  # fmt: skip

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.language.grammar import Grammar, State
-from spiritlm_cli.language.llama import KeyValues
+from spiritlm_cli.language.llama import KVCache
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.stopping import GrowingSpeech, GrowingText
 from spiritlm_cli.language.vocabulary import Vocabulary
@@ -39,7 +39,7 @@ class Generation:
         return self.reason in ("end", "stop")
 
 
-class Continuation:
+class Hypothesis:
     """A prompt and what has been added to it.
 
     tokens: ids, of both. memory: what the network keeps of those that it has seen (None: it has seen none).
@@ -64,7 +64,7 @@ class Continuation:
     ) -> None:
         """limit: the most tokens that are added; clock: measures the speech that is, where its length matters."""
         self.tokens = list(prompt)
-        self.memory: KeyValues | None = None
+        self.memory: KVCache | None = None
         self.generator = generator
         self.sampling = sampling
         self.cut, self.shared = cut, shared

@@ -20,7 +20,7 @@ from spiritlm_cli.language.quantization import Quantize, QuantizedLinear
 from spiritlm_cli.nn.layers import linear, packed_weight, padding_to_few
 
 
-class KeyValues:
+class KVCache:
     """What attention has seen of one sequence: keys and values of each layer, in memory that grows by doubling, where
     the layer is."""
 
@@ -45,9 +45,9 @@ class KeyValues:
         values[:, self.length :] = value
         return keys, values
 
-    def copy(self) -> "KeyValues":
+    def copy(self) -> "KVCache":
         """The same, to be added to apart."""
-        other = KeyValues(len(self._layers))
+        other = KVCache(len(self._layers))
         other.length = self.length
         for layer, held in enumerate(self._layers):
             if held is not None:
@@ -153,13 +153,11 @@ class PackedLlama:
         self._head = _Linear.of(last, network.lm_head)
         self._turns = self._find_turns(network)
 
-    def new_memory(self) -> KeyValues:
+    def new_memory(self) -> KVCache:
         """Of a sequence of which nothing has been seen."""
-        return KeyValues(len(self._layers))
+        return KVCache(len(self._layers))
 
-    def last_hidden(
-        self, sequences: Sequence[Tensor], seen: Sequence[KeyValues] | None = None
-    ) -> list[Tensor]:
+    def last_hidden(self, sequences: Sequence[Tensor], seen: Sequence[KVCache] | None = None) -> list[Tensor]:
         """What goes into the head, for each token of each sequence.
 
         sequences: each (tokens,) int64, on `device`. seen: of each what came before, to be added to. Returns for each
@@ -216,7 +214,7 @@ class PackedLlama:
         x: Tensor,
         turns: tuple[Tensor, Tensor],
         lengths: list[int],
-        seen: Sequence[KeyValues] | None,
+        seen: Sequence[KVCache] | None,
     ) -> Tensor:
         """Each sequence's attention, by itself; a single query sees all keys. x: (all tokens, hidden size), which comes
         out too."""

@@ -3,19 +3,18 @@
 from collections.abc import Callable, Collection, Generator, Iterable
 from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from spiritlm_cli.batching import Batches
+from spiritlm_cli.batching import Batches, Outcome
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.generator import Engine, Overflow, checkpoint_timing
-from spiritlm_cli.language.hypothesis import Continuation, Generation
-from spiritlm_cli.language.llama import KeyValues, PackedLlama
+from spiritlm_cli.language.hypothesis import Generation, Hypothesis
+from spiritlm_cli.language.llama import KVCache, PackedLlama
 from spiritlm_cli.language.loading import LlamaForCausalLM, load_network
 from spiritlm_cli.language.placement import DeviceMap, find_devices
 from spiritlm_cli.language.quantization import Quantize, check_quantize
@@ -75,9 +74,9 @@ class LanguageModel(Engine):
             )
         self.network = PackedLlama(network.eval(), quantize, devices)
         # a prompt of which there are more samples to come, with its memory and its last hidden state
-        self._kept: dict[tuple[int, ...], tuple[KeyValues, Tensor]] = {}
+        self._kept: dict[tuple[int, ...], tuple[KVCache, Tensor]] = {}
         # what the last prompts began with, and the memory of it
-        self._shared: tuple[list[int], KeyValues] | None = None
+        self._shared: tuple[list[int], KVCache] | None = None
         super().__init__(
             vocabulary, network.config.vocab_size, network.config.max_position_embeddings, timing
         )
@@ -137,18 +136,17 @@ class LanguageModel(Engine):
         """
         return self._score_batch([self._scored(sequence, given)])[0]
 
-    def score_each(
+    def score_stream(
         self,
         items: Iterable[T],
         sequence: Callable[[T], Sequence],
         given: Callable[[T], Sequence | Line | None] | None = None,
-    ) -> Generator[tuple[T, Callable[[], Score]], None, None]:
-        """Items in order, each with what gives the score of its sequence: the same, to the last bit on a CPU, as alone.
+    ) -> Generator[tuple[T, Outcome[Score]], None, None]:
+        """Score sequences in batches. Yields (item, outcome) in order; on a CPU, bit for bit the score of each alone.
 
-        That raises what `sequence`, `given` and `score` raise. Sequences go through the network together, without
-        padding.
+        The outcome raises what `sequence`, `given` and `score` raise. Batches are packed, without padding.
         """
-        batches = Batches(
+        yield from Batches(
             items,
             lambda item: [self._scored(sequence(item), given(item) if given else None)],
             self._score_batch,
@@ -156,8 +154,6 @@ class LanguageModel(Engine):
             budget=_TOKENS_AT_ONCE,
             workers=0,
         )
-        for item, scores in batches:
-            yield item, partial(next, scores)
 
     def score_ids(self, ids: list[int]) -> Score:
         """How likely each of `ids` is after those before it; the first is given. Raises TokenError."""
@@ -190,7 +186,7 @@ class LanguageModel(Engine):
         ]
 
     @torch.inference_mode()
-    def _advance(self, rows: TypingSequence[Continuation]) -> list[Generation | None]:
+    def _advance(self, rows: TypingSequence[Hypothesis]) -> list[Generation | None]:
         """One token more for each; of those that are over then, what has become of them."""
         new = [row for row in rows if row.memory is None]
         old = [row for row in rows if row.memory is not None]
@@ -208,7 +204,7 @@ class LanguageModel(Engine):
             row.take(token)
         return [row.result() for row in rows]
 
-    def _read(self, rows: list[Continuation]) -> list[Tensor]:
+    def _read(self, rows: list[Hypothesis]) -> list[Tensor]:
         """Prompts into memory, those that are equal once. Returns of each what `last_hidden` says of its last token."""
         prompts = [tuple(row.tokens) for row in rows]
         # the one that more samples will be made of
@@ -224,9 +220,9 @@ class LanguageModel(Engine):
             self._kept = {prompts[-1]: read[prompts[-1]]} if rows[-1].repeated else {}
         return [read[prompt][1] for prompt in prompts]
 
-    def _read_some(self, rows: list[Continuation]) -> list[tuple[KeyValues, Tensor]]:
+    def _read_some(self, rows: list[Hypothesis]) -> list[tuple[KVCache, Tensor]]:
         """The memory of each prompt, and what `last_hidden` says of its last token; some are read at a time."""
-        found: list[tuple[KeyValues, Tensor]] = []
+        found: list[tuple[KVCache, Tensor]] = []
         while len(found) < len(rows):
             first = stop = len(found)
             while stop < len(rows) and (
@@ -243,7 +239,7 @@ class LanguageModel(Engine):
             found += [(memory, states[-1:]) for memory, states in zip(memories, hidden, strict=True)]
         return found
 
-    def _begun_memory(self, row: Continuation) -> KeyValues:
+    def _begun_memory(self, row: Hypothesis) -> KVCache:
         """For a prompt, with what it shares with others in it. That is read apart, whether or not it was read before:
         so nothing depends on the order of prompts."""
         start = row.tokens[: row.shared]

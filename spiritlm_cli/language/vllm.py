@@ -3,7 +3,7 @@
 vLLM draws the tokens, and what may be drawn is said to it for a whole request. Where that changes in the course of a
 continuation (a marker has opened a span; enough seconds have passed), the request is broken off, and another goes on
 from there; what has been read stays in vLLM's cache of prefixes. So it needs nothing of vLLM but what its requests
-have, and a token counts when `Continuation` has taken it.
+have, and a token counts when `Hypothesis` has taken it.
 """
 
 import os
@@ -24,7 +24,7 @@ from spiritlm_cli.config import read_json
 from spiritlm_cli.console import is_verbose
 from spiritlm_cli.errors import CheckpointError, MissingPackageError, SpiritLMError
 from spiritlm_cli.language.generator import Engine, checkpoint_timing
-from spiritlm_cli.language.hypothesis import Continuation, Generation
+from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.vocoder.durations import Timing
 
@@ -36,11 +36,11 @@ _HOTTEST = 2.0
 class _Request:
     """What vLLM works on: a continuation, and which tokens it was told may be drawn, (logits,) bool."""
 
-    row: Continuation
+    row: Hypothesis
     allowed: Tensor
 
 
-class VllmEngine(Engine):
+class VllmGenerator(Engine):
     """A language model that vLLM runs, where it finds a GPU, or on a CPU where it is built for one."""
 
     def __init__(
@@ -60,7 +60,7 @@ class VllmEngine(Engine):
     @classmethod
     def load(
         cls, model: str | None = "nano", expressive: bool = True, dtype: str | None = None
-    ) -> "VllmEngine":
+    ) -> "VllmGenerator":
         """The language model of a checkpoint, as `LanguageModel.load` has it.
 
         dtype: None is float32 on a CPU and bfloat16 elsewhere. Raises CheckpointError; MissingPackageError without
@@ -80,7 +80,7 @@ class VllmEngine(Engine):
         timing = checkpoint_timing(checkpoint, expressive)
         return cls(_start(folder, dtype), vocabulary, logits, context, timing)
 
-    def _advance(self, rows: TypingSequence[Continuation]) -> list[Generation | None]:
+    def _advance(self, rows: TypingSequence[Hypothesis]) -> list[Generation | None]:
         """What vLLM has made by now, a token of each as a rule."""
         # those that nobody waits for any more
         wanted = set(map(id, rows))
@@ -98,7 +98,7 @@ class VllmEngine(Engine):
             self._take(output.request_id, output.outputs[0])
         return [row.result() for row in rows]
 
-    def _ask(self, row: Continuation) -> None:
+    def _ask(self, row: Hypothesis) -> None:
         name, allowed = next(self._names), row.allowed
         self._engine.add_request(
             name,
@@ -133,7 +133,7 @@ class VllmEngine(Engine):
             del self._requests[name]
 
 
-def sampling_params(row: Continuation, allowed: Tensor, stops: list[int]) -> Any:
+def sampling_params(row: Hypothesis, allowed: Tensor, stops: list[int]) -> Any:
     """vLLM's SamplingParams for what is to follow a continuation.
 
     allowed: (logits,) bool; stops: tokens after which it is asked again, if it isn't over. Raises SpiritLMError where

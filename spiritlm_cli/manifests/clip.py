@@ -48,6 +48,14 @@ class Alignment:
 
 
 @dataclass(frozen=True)
+class Transcript:
+    """What is said in a clip: its text, and its words with their times; None where that is not known."""
+
+    text: str | None
+    alignment: Alignment | None
+
+
+@dataclass(frozen=True)
 class Clip:
     """A file, or the stretch from `start` to `end` seconds of it (None: its own), and what is known of it.
 

@@ -103,7 +103,7 @@ def compile_parts(network: nn.Module) -> None:
             setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
 
 
-def pack(network: nn.Module) -> None:
+def prepack_weights(network: nn.Module) -> None:
     """Put the weights into oneDNN's own order, on a CPU, where it would put them at each call otherwise.
 
     The network can only be computed with on this CPU from then on: not trained, moved or saved.

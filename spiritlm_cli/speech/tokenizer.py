@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from spiritlm_cli.audio.reading import Channel, read_windows
-from spiritlm_cli.batching import Batches
+from spiritlm_cli.batching import Batches, Outcome
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import AudioError, CheckpointError
 from spiritlm_cli.manifests.clip import BadClip, Clip, FloatArray, Waveform
 from spiritlm_cli.nn.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
-from spiritlm_cli.nn.layers import compile_parts, pack
+from spiritlm_cli.nn.layers import compile_parts, prepack_weights
 from spiritlm_cli.speech.f0 import F0Tracker, FcpeTracker, Method, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
@@ -43,7 +43,7 @@ class ProsodyEncoders:
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class EncodedWindow:
     """What the networks say of one window of so many samples; `SpeechTokenizer.join` makes units of it.
 
     classes: (frames,) of the quantizer, blanks and all; f0: (frames,) Hz, 0 where there is no voice; style:
@@ -107,7 +107,7 @@ class SpeechTokenizer:
             networks += [prosody.style, prosody.tracker.network]
         for network in networks:
             if network is not None:
-                (compile_parts if compile else pack)(network)
+                (compile_parts if compile else prepack_weights)(network)
         return tokenizer
 
     def encode(self, waveform: Waveform) -> Units:
@@ -124,10 +124,12 @@ class SpeechTokenizer:
         batch_seconds: how much sound goes through the networks at a time (None: what the device has room for).
         Raises AudioError as `encode`.
         """
-        batches = self.hear_each(waveforms, lambda waveform: cut(self.checked(waveform)), batch_seconds)
+        batches = self.encode_windows_stream(
+            waveforms, lambda waveform: cut(self.checked(waveform)), batch_seconds
+        )
         return [self.join(list(heard)) for _, heard in batches]
 
-    def encode_clips(
+    def encode_stream(
         self,
         clips: Iterable[Clip | BadClip],
         *,
@@ -135,19 +137,21 @@ class SpeechTokenizer:
         batch_seconds: float | None = None,
         workers: int = 2,
         stream: bool = False,
-    ) -> Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]:
-        """Clips in order, each with an iterator over its units, which raises AudioError where it can't be used.
+    ) -> Generator[tuple[Clip | BadClip, Outcome[Units]], None, None]:
+        """Encode clips in batches. Yields (clip, outcome) in order; the outcome raises AudioError or ManifestError.
 
-        They are read by `workers` threads beside the networks' work, sounds over 100 s by windows.
-        stream: give the units of each window as soon as it is heard, as if it were a clip of its own (pitch is then
-        relative to its own mean, not the clip's); else the units of the whole, once.
+        `workers` threads read files while the networks compute; files over 100 s are read in windows of 100 s.
+        stream: yield the units of each window as soon as it is encoded, as if it were a clip of its own (pitch is then
+        relative to the window's mean, not to the clip's). Otherwise the outcome has one result: the units of the clip.
         """
         windows = partial(self._read_windows, channel=channel)
-        for clip, heard in self.hear_each(clips, windows, batch_seconds, workers):
-            yield clip, (self.join([part]) for part in heard) if stream else self._whole(heard)
+        for clip, heard in self.encode_windows_stream(clips, windows, batch_seconds, workers):
+            yield clip, self._joined(heard, stream)
 
-    def _whole(self, heard: Iterator[Heard]) -> Iterator[Units]:
-        yield self.join(list(heard))
+    def _joined(self, windows: Outcome[EncodedWindow], stream: bool) -> Outcome[Units]:
+        if stream:
+            return windows.map(lambda window: self.join([window]))
+        return Outcome.of(lambda: self.join(list(windows)))
 
     def _read_windows(self, clip: Clip | BadClip, channel: Channel) -> Iterator[FloatArray]:
         if isinstance(clip, BadClip):
@@ -157,13 +161,13 @@ class SpeechTokenizer:
         ):
             yield self.checked(window)
 
-    def hear_each(
+    def encode_windows_stream(
         self,
         items: Iterable[T],
         windows: Callable[[T], Iterable[FloatArray]],
         batch_seconds: float | None = None,
         workers: int = 1,
-    ) -> Batches[T, FloatArray, Heard]:
+    ) -> Batches[T, FloatArray, EncodedWindow]:
         """Items in order, each with an iterator over what is heard in its windows; see `Batches`.
 
         windows: of an item, as `windows.cut` cuts them, read by `workers` threads beside the networks' work.
@@ -175,7 +179,7 @@ class SpeechTokenizer:
         )  # fmt: skip
 
     @torch.inference_mode()
-    def hear(self, windows: Sequence[FloatArray]) -> list[Heard]:
+    def hear(self, windows: Sequence[FloatArray]) -> list[EncodedWindow]:
         """What is heard in each window: (samples,) at 16 kHz, from 80 ms to 100 s; see `windows.cut`."""
         self._trim()
         samples = [len(window) for window in windows]
@@ -186,21 +190,21 @@ class SpeechTokenizer:
         frames = [len(clip) for clip in features]
         classes = self.quantizer(torch.cat(features).float())
         if self.prosody is None:
-            return [Heard(*parts) for parts in zip(samples, _split(classes, frames), strict=True)]
+            return [EncodedWindow(*parts) for parts in zip(samples, _split(classes, frames), strict=True)]
         style = self.prosody.style(waveforms)
         seconds = [len(units) for units in style]
         tracker = self.prosody.tracker
         f0 = tracker.hear(on_device) if isinstance(tracker, FcpeTracker) else tracker.voiced_f0(windows)
         # all has been started on the device before the first answer is waited for
         return [
-            Heard(*parts)
+            EncodedWindow(*parts)
             for parts in zip(
                 samples, _split(classes, frames), f0, _split(torch.cat(style), seconds), strict=True
             )
         ]
 
     @torch.inference_mode()
-    def join(self, heard: Sequence[Heard]) -> Units:
+    def join(self, heard: Sequence[EncodedWindow]) -> Units:
         """The units of a clip from what was heard in its windows."""
         hubert = fill_blanks(np.concatenate([part.classes for part in heard]), self.quantizer.blank)
         if self.prosody is None:

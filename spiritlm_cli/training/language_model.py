@@ -75,9 +75,9 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
     with WordTimes(aligner=POCKETSPHINX, workers=cores()) as times:
         clips = [clip for clip in read_manifest(manifest) if clip.text and clip.id in known]
         clips = [clip for clip in clips if len(known[clip.id].hubert)]
-        for clip, answer in [(clip, times.ask(clip)) for clip in clips]:
+        for clip, answer in [(clip, times.submit(clip)) for clip in clips]:
             try:
-                utterance = utterance_of(clip.id, known[clip.id], *answer())
+                utterance = utterance_of(clip.id, known[clip.id], answer.result())
             except AlignmentError as error:
                 print(f"{clip.id}: left out: {error}", file=sys.stderr)
             else:

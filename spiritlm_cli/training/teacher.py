@@ -1,6 +1,6 @@
 """The first labels of HuBERT: clusters of a Whisper encoder's features, seen from the side that tells phones apart.
 
-HuBERT begins from k-means on MFCCs (Hsu et al. 2021); a recogniser's encoder is a better beginning, and where texts
+HuBERT begins from k-means on MFCCs (Hsu et al. 2021); a recognizer's encoder is a better beginning, and where texts
 are known, linear discriminant analysis on aligned phones turns its features so that distance means phone, and not
 voice or place in the clip.
 """

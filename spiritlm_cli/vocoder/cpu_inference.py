@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from spiritlm_cli.nn.layers import ONEDNN, padding_to_few
 from spiritlm_cli.nn.thread_pool import on_cores
-from spiritlm_cli.vocoder.hifigan import Clear, HifiGan
+from spiritlm_cli.vocoder.hifigan import HifiGan, LengthMask
 
 # Numbers (frames times channels) that leave a stage of the generator at once, where there are at least twice as many: a
 # megabyte, so that a core's cache holds most of what it computes with.
@@ -19,7 +19,7 @@ _WINDOW = 1 << 18
 _LARGE = 1e9
 
 
-def quicken(network: HifiGan) -> None:
+def optimize_for_cpu(network: HifiGan) -> None:
     """Put convolutions into the form that takes a CPU the least time, for inference only. Comes before `pack`."""
     quickens = ONEDNN and network.conv_pre.weight.dtype == torch.float32
     if not quickens or _multiplications(network) < _LARGE:
@@ -43,7 +43,7 @@ def _multiplications(network: HifiGan) -> float:
     return total
 
 
-def synthesise(network: HifiGan, sounds: Sequence[Tensor]) -> list[Tensor]:
+def synthesize(network: HifiGan, sounds: Sequence[Tensor]) -> list[Tensor]:
     """What the network makes of each sound by itself.
 
     sounds: each (1, frames, model_in_dim), as `embed` gives it. Returns of each (1, frames * code_hop_size), in ±1.
@@ -84,7 +84,7 @@ def _stage(network: HifiGan, i: int, sounds: Sequence[Tensor]) -> list[Tensor]:
         frames, padding = x.shape[1], piece.size - x.shape[1]
         if padding:
             x = F.pad(x, (0, 0, 0, padding))
-        x = network.stage(i, x, Clear(frames if padding else None, piece.size))
+        x = network.stage(i, x, LengthMask(frames if padding else None, piece.size))
         start, stop = piece.start * rate, piece.stop * rate
         made[index][:, start:stop] = x[:, start - piece.first * rate : stop - piece.first * rate]
 

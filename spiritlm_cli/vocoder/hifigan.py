@@ -151,14 +151,14 @@ class HifiGan(nn.Module):
         lengths: (batch,) frames of each that are real (None: all); what stands after them changes nothing before.
         Returns (batch, frames * code_hop_size) float, in ±1; of each the first `lengths * code_hop_size` count.
         """
-        clear = Clear(lengths, hubert.shape[1])
+        clear = LengthMask(lengths, hubert.shape[1])
         x = self.conv_pre(clear(self.embed(hubert, speaker, pitch, style)))
         for i in range(len(self.ups)):
             x = self.stage(i, x, clear)
         waveform: Tensor = x[..., 0]
         return waveform
 
-    def stage(self, i: int, x: Tensor, clear: "Clear") -> Tensor:
+    def stage(self, i: int, x: Tensor, clear: "LengthMask") -> Tensor:
         """(batch, frames, channels) to `upsample_rates[i]` times as many frames, of the next stage's channels, or of
         one, which is the waveform in ±1, after the last."""
         x = clear(self.ups[i](F.leaky_relu(clear(x), SLOPE)))
@@ -230,7 +230,7 @@ class HifiGan(nn.Module):
         )
 
 
-class Clear:
+class LengthMask:
     """Sets to 0 what stands after the end of each row of a batch, at whatever rate: convolutions pad with zeros, so
     the end of a sound is as it would be if nothing came after it."""
 
@@ -263,7 +263,7 @@ class ResBlock1(nn.Module):
         self.convs1 = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
         self.convs2 = nn.ModuleList(_conv(channels, size, 1) for _ in dilations)
 
-    def forward(self, x: Tensor, clear: Clear) -> Tensor:
+    def forward(self, x: Tensor, clear: LengthMask) -> Tensor:
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
             inner = clear(dilated(x, "leaky_relu", SLOPE, slope_in=SLOPE))
             x = clear(plain(inner, add=x))
@@ -279,7 +279,7 @@ class ResBlock2(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
 
-    def forward(self, x: Tensor, clear: Clear) -> Tensor:
+    def forward(self, x: Tensor, clear: LengthMask) -> Tensor:
         for conv in self.convs:
             x = clear(conv(x, add=x, slope_in=SLOPE))
         return x

@@ -19,12 +19,12 @@ from spiritlm_cli.checkpoints.weight_norm import fold
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.nn.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
-from spiritlm_cli.nn.layers import compile_parts, pack
+from spiritlm_cli.nn.layers import compile_parts, prepack_weights
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
-from spiritlm_cli.vocoder.cpu_inference import quicken, synthesise
+from spiritlm_cli.vocoder.cpu_inference import optimize_for_cpu, synthesize
 from spiritlm_cli.vocoder.durations import Timing
 from spiritlm_cli.vocoder.hifigan import HifiGan, HifiGanConfig
-from spiritlm_cli.vocoder.windows import Durations, Stretches, Window
+from spiritlm_cli.vocoder.windows import Durations, Window, WindowBuilder
 
 T = TypeVar("T")
 
@@ -87,8 +87,8 @@ class Vocoder:
             compile_parts(vocoder.network)
             vocoder._on_cores = False
         elif vocoder.device.type == "cpu":
-            quicken(vocoder.network)
-            pack(vocoder.network)
+            optimize_for_cpu(vocoder.network)
+            prepack_weights(vocoder.network)
         return vocoder
 
     @classmethod
@@ -130,7 +130,7 @@ class Vocoder:
     ) -> Waveform:
         """All that is speech in a line, as one sound at 16 kHz; `windows` explains the arguments and errors."""
         windows = partial(self.windows, speaker=speaker, style=style, durations=durations, after=after)
-        return self._joined(self.speak_each([speech], windows))[0]
+        return self._joined(self.synthesize_stream([speech], windows))[0]
 
     def decode_batch(
         self,
@@ -142,7 +142,7 @@ class Vocoder:
     ) -> list[Waveform]:
         """The sounds of several lines, each what `decode` makes of it alone."""
         windows = partial(self.windows, speaker=speaker, style=style, durations=durations)
-        return self._joined(self.speak_each(speech, windows, batch_seconds))
+        return self._joined(self.synthesize_stream(speech, windows, batch_seconds))
 
     def _joined(self, spoken: Iterable[tuple[T, Iterable[Waveform]]]) -> list[Waveform]:
         return [Waveform(np.concatenate([part.samples for part in parts]), self.rate) for _, parts in spoken]
@@ -175,7 +175,7 @@ class Vocoder:
         decided once 20 phonetic units without repeats, or as clear a number with them, have come.
         Raises what `windows` does, when it comes to be known.
         """
-        stretches = Stretches(self, self.find_speaker(speaker), style, durations, WINDOW, after)
+        stretches = WindowBuilder(self, self.find_speaker(speaker), style, durations, WINDOW, after)
         for piece in pieces:
             stretches.add(piece)
             for window in stretches.certain():
@@ -183,7 +183,7 @@ class Vocoder:
         for window in stretches.finish():
             yield self.speak([window])[0]
 
-    def speak_each(
+    def synthesize_stream(
         self,
         items: Iterable[T],
         windows: Callable[[T], Iterable[Window]],
@@ -218,7 +218,7 @@ class Vocoder:
         Raises TokenError where there is no speech, a unit is not this model's, or pitch is missing;
         SpiritLMError where there is no such voice or style.
         """
-        stretches = Stretches(self, self.find_speaker(speaker), style, durations, window, after)
+        stretches = WindowBuilder(self, self.find_speaker(speaker), style, durations, window, after)
         stretches.add(speech)
         return list(stretches.finish())
 
@@ -228,7 +228,7 @@ class Vocoder:
         self._trim()
         if self._on_cores:
             sounds = [self.network.embed(*self._arguments([window])) for window in windows]
-            made = [sound[0].float().numpy() for sound in synthesise(self.network, sounds)]
+            made = [sound[0].float().numpy() for sound in synthesize(self.network, sounds)]
         elif self.device.type == "cpu":
             made = [self._sound([window])[0] for window in windows]
         else:

@@ -40,7 +40,7 @@ class Window:
     kept: int
 
 
-class Stretches:
+class WindowBuilder:
     """The windows of a line that may still grow.
 
     A frame is certain when its unit's pitch, style and duration are: the units before the first pitch (style) take

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,16 @@ import soundfile
 
 from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.alignment.pool import Aligned, AlignerPool, align_clip, cores, load_aligner
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AlignmentError, AudioError, CheckpointError, ManifestError, SpiritLMError
 from spiritlm_cli.manifests.clip import BadClip, Clip
 
 TEXT = "and a strip of cow skin for a belt to hold it in."
 
 
-def outcome(answer: Callable[[], Aligned]) -> Aligned | str:
+def outcome(answer: Outcome[Aligned]) -> Aligned | str:
     try:
-        return answer()
+        return answer.result()
     except SpiritLMError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -39,7 +39,7 @@ def test_answers_are_in_order_and_faults_cost_their_clip(
         *(Clip(f"more-{n}", recording_file, start=0.1, end=3.0, text=TEXT) for n in range(8)),
     ]
     with AlignerPool(workers=workers) as pool:
-        found = [(clip.id, outcome(answer)) for clip, answer in pool.align_each(clips)]
+        found = [(clip.id, outcome(answer)) for clip, answer in pool.align_stream(clips)]
     assert [name for name, _ in found] == [clip.id for clip in clips]
     answers = dict(found)
     assert answers["whole"] == align_clip(whole, aligner)
@@ -70,11 +70,11 @@ def test_a_process_that_is_ended_loses_nothing(recording_file: Path, aligner: Po
     clips = [Clip(str(n), recording_file, end=3.0, text=TEXT) for n in range(12)]
     expected = align_clip(clips[0], aligner)
     with AlignerPool(workers=2) as pool:
-        answers = pool.align_each(clips)
-        found = [next(answers)[1]()]
+        answers = pool.align_stream(clips)
+        found = [next(answers)[1].result()]
         for process in multiprocessing.active_children():
             process.kill()
-        found += [answer() for _, answer in answers]
+        found += [answer.result() for _, answer in answers]
     assert found == [expected] * 12
 
 

@@ -9,7 +9,7 @@ from spiritlm_cli.alignment.formats.ctm import format_ctm
 from spiritlm_cli.alignment.formats.jsonl import format_row
 from spiritlm_cli.alignment.formats.textgrid import format_textgrid
 from spiritlm_cli.alignment.formats.whisper import format_whisper
-from spiritlm_cli.alignment.store import AlignmentFiles, Found
+from spiritlm_cli.alignment.store import AlignmentFiles, Transcript
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Clip, Word
 
@@ -36,11 +36,11 @@ def test_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "e.ctm", "")
     with AlignmentFiles.open(str(tmp_path)) as files:
         for _ in range(2):
-            assert files.find("c/c") == Found("Two…", TWO)
-            assert files.find("a") == Found(None, ONE)
-            assert files.find("b.1") == Found(None, TWO)
-            assert files.find("c/d") == Found(None, ONE)
-            assert files.find("e") == Found(None, Alignment(()))
+            assert files.find("c/c") == Transcript("Two…", TWO)
+            assert files.find("a") == Transcript(None, ONE)
+            assert files.find("b.1") == Transcript(None, TWO)
+            assert files.find("c/d") == Transcript(None, ONE)
+            assert files.find("e") == Transcript(None, Alignment(()))
             for missing in ("b", "c", "d", "a.TextGrid", "a/b", "x" * 300, "a\0"):
                 assert files.find(missing) is None
 
@@ -79,7 +79,7 @@ def test_a_ctm_of_many_recordings(tmp_path: Path, name: str) -> None:
     blocks += ["b 1 0.25 0.25 two\n;; said\n\nb 1 0.5 0 …\n", format_ctm("c", ONE).rstrip()]
     with AlignmentFiles.open(write(tmp_path / name, "".join(blocks))) as files:
         for clip_id, found in [("c", ONE), ("b", TWO), ("šest/1", ONE), ("b", TWO), ("c", ONE)]:
-            assert files.find(clip_id) == Found(None, found)
+            assert files.find(clip_id) == Transcript(None, found)
         assert files.find("d") is None
         assert files.find(";;") is None
 
@@ -90,9 +90,9 @@ def test_a_manifest(tmp_path: Path, name: str) -> None:
     rows += '{"id": 7, "audio": "a.wav", "words": []}\r\n{"audio": "d/e.wav", "words": []}'
     with AlignmentFiles.open(write(tmp_path / name, rows)) as files:
         for _ in range(2):
-            assert files.find("d/e") == files.find("7") == Found(None, Alignment(()))
-            assert files.find("bé") == Found(None, TWO)
-            assert files.find("a") == Found("One.", ONE)
+            assert files.find("d/e") == files.find("7") == Transcript(None, Alignment(()))
+            assert files.find("bé") == Transcript(None, TWO)
+            assert files.find("a") == Transcript("One.", ONE)
             assert files.find("c") is None
             assert files.find("x") is None
 
@@ -108,7 +108,7 @@ def test_damage_in_a_ctm_costs_one_clip(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ManifestError, match=message):
             files.find(clip_id)
-    assert files.find("e") == Found(None, Alignment((Word("one", 0, 1),)))
+    assert files.find("e") == Transcript(None, Alignment((Word("one", 0, 1),)))
     assert files.find("a") == files.find("e")
     assert files.find("f") is None
 
@@ -129,7 +129,7 @@ def test_damage_in_a_manifest_costs_one_clip(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ManifestError, match=message):
             files.find(clip_id)
-    assert files.find("d") == Found(None, ONE)
+    assert files.find("d") == Transcript(None, ONE)
     assert files.find("e") is None
 
 
@@ -144,7 +144,7 @@ def test_damage_in_a_manifest_costs_one_clip(tmp_path: Path) -> None:
 def test_a_row_that_could_be_any_clip(tmp_path: Path, line: str, message: str) -> None:
     rows = row("a", None, ONE) + line + "\n[[\n"
     with AlignmentFiles.open(write(tmp_path / "x.jsonl", rows)) as files:
-        assert files.find("a") == Found(None, ONE)
+        assert files.find("a") == Transcript(None, ONE)
         with pytest.raises(
             ManifestError, match=r"'b' isn't there, and this line can't be read: .*x\.jsonl: " + message
         ):
@@ -156,7 +156,7 @@ def test_a_file_of_one_clip(tmp_path: Path, name: str) -> None:
     content = format_whisper("One", ONE) if name == "x.json" else format_textgrid(ONE, 2)
     files = AlignmentFiles.open(write(tmp_path / name, content))
     for _ in range(2):
-        assert files.find("any/id") == Found("One" if name == "x.json" else None, ONE)
+        assert files.find("any/id") == Transcript("One" if name == "x.json" else None, ONE)
     with pytest.raises(ManifestError, match=rf"{name}: holds one clip, which was 'any/id', so not 'x' too"):
         files.find("x")
     assert files.find("any/id") is not None
@@ -192,4 +192,4 @@ def test_many_clips_in_any_order_from_any_thread(tmp_path: Path, name: str) -> N
         ThreadPoolExecutor(4) as pool,
     ):
         for clip_id, found in zip(asked, pool.map(files.find, asked), strict=True):
-            assert found == Found(None, alignments[clip_id])
+            assert found == Transcript(None, alignments[clip_id])

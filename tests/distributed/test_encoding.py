@@ -168,7 +168,7 @@ def test_several_workers_give_units_in_order(folder: Path, release_tree: Path) -
     ]
     clips.insert(9, Clip("missing", folder / "missing.wav", text="words"))
     tokenizer = SpeechTokenizer.load(str(release_tree), device="cpu")
-    assert told(encode_on_ray(iter(clips), "auto", loading=loading)) == told(tokenizer.encode_clips(clips))
+    assert told(encode_on_ray(iter(clips), "auto", loading=loading)) == told(tokenizer.encode_stream(clips))
 
 
 def told(encoded: Iterator[tuple[Clip | BadClip, Iterator[Units]]]) -> list[tuple[Clip | BadClip, object]]:
@@ -176,7 +176,7 @@ def told(encoded: Iterator[tuple[Clip | BadClip, Iterator[Units]]]) -> list[tupl
     found: list[tuple[Clip | BadClip, object]] = []
     for clip, heard in encoded:
         try:
-            (units,) = heard
+            units = heard.result()
         except SpiritLMError as error:
             found.append((clip, (type(error), str(error))))
         else:

@@ -1,11 +1,11 @@
-"""The recogniser of these tests: Whisper tiny.en from a package that holds it, where that is installed."""
+"""The recognizer of these tests: Whisper tiny.en from a package that holds it, where that is installed."""
 
 import importlib.util
 from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.evaluation.recognizer import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recognizer
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +20,5 @@ def whisper_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def whisper(whisper_folder: Path) -> Recogniser:
-    return Recogniser.load(whisper_folder, device="cpu")
+def whisper(whisper_folder: Path) -> Recognizer:
+    return Recognizer.load(whisper_folder, device="cpu")

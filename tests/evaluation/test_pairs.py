@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 from rich.console import Console
 
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.evaluation.pair_files import read_pairs, table_rows
 from spiritlm_cli.evaluation.pair_report import Accuracy, PairReport, PublishedAccuracy
@@ -21,12 +22,12 @@ T = TypeVar("T")
 class Letters:
     """Each letter is a token: an `a` costs 1, any other 2; nothing with `!` can be scored."""
 
-    def score_each(
+    def score_stream(
         self,
         items: Iterable[T],
         sequence: Callable[[T], Sequence],
         given: Callable[[T], Sequence | None] | None = None,
-    ) -> Iterator[tuple[T, Callable[[], Score]]]:
+    ) -> Iterator[tuple[T, Outcome[Score]]]:
         def score(item: T) -> Score:
             text = sequence(item).text
             if "!" in text:
@@ -34,7 +35,7 @@ class Letters:
             return Score(-float(sum(1 if letter == "a" else 2 for letter in text)), len(text))
 
         for item in items:
-            yield item, partial(score, item)
+            yield item, Outcome.of(partial(score, item))
 
 
 def written(text: str) -> Candidate:
@@ -47,7 +48,7 @@ def pair(good: str, bad: str, **fields: object) -> Pair:
 
 
 def compared(*pairs: Pair, scorer: Scorer | None = None) -> list[Comparison]:
-    found = [scored.comparison() for scored in PairTask(scorer or Letters()).score_each(pairs)]
+    found = [scored.comparison() for scored in PairTask(scorer or Letters()).score_stream(pairs)]
     return [comparison for comparison in found if comparison]
 
 
@@ -75,7 +76,7 @@ def test_what_has_no_score_costs_its_pair_alone_and_all_stay_in_order() -> None:
         Lone("lone", "c.wav", written("c")),
         pair("b", "a"),
     ]
-    scored = list(PairTask(Letters()).score_each(entries))
+    scored = list(PairTask(Letters()).score_stream(entries))
     assert [one.entry for one in scored] == entries
     with pytest.raises(ManifestError, match="line 2: broken"):
         scored[1].comparison()
@@ -96,7 +97,7 @@ def test_bad_ones_at_the_start_come_before_any_work() -> None:
         taken.append("a pair")
         yield pair("a", "b")
 
-    scored = PairTask(Letters()).score_each(entries())
+    scored = PairTask(Letters()).score_stream(entries())
     assert next(scored).entry == bad
     assert taken == []
     assert [one.entry.id for one in scored] == ["a-b"]
@@ -104,16 +105,16 @@ def test_bad_ones_at_the_start_come_before_any_work() -> None:
 
 def test_a_likelihood_that_is_no_number_is_an_error() -> None:
     class Overflown(Letters):
-        def score_each(
+        def score_stream(
             self,
             items: Iterable[T],
             sequence: Callable[[T], Sequence],
             given: Callable[[T], Sequence | None] | None = None,
-        ) -> Iterator[tuple[T, Callable[[], Score]]]:
-            for item, _ in super().score_each(items, sequence, given):
-                yield item, lambda: Score(float("nan"), 1)
+        ) -> Iterator[tuple[T, Outcome[Score]]]:
+            for item, _ in super().score_stream(items, sequence, given):
+                yield item, Outcome([Score(float("nan"), 1)])
 
-    (scored,) = PairTask(Overflown()).score_each([pair("a", "b")])
+    (scored,) = PairTask(Overflown()).score_stream([pair("a", "b")])
     with pytest.raises(TokenError, match="of a: the likelihood is not a number"):
         scored.comparison()
 
@@ -121,7 +122,7 @@ def test_a_likelihood_that_is_no_number_is_an_error() -> None:
 def test_clips_need_a_tokenizer(recording_file: Path) -> None:
     entry = Lone("lone", "c.wav", Candidate("c", "c.wav", Clip("c", recording_file)))
     with pytest.raises(ValueError, match="tokenizer"):
-        list(PairTask(Letters()).score_each([entry]))
+        list(PairTask(Letters()).score_stream([entry]))
 
 
 def test_readings_are_averaged_before_items_and_groups_are_apart() -> None:
@@ -253,7 +254,7 @@ def test_on_a_language_model(release_tree: Path) -> None:
     (found,) = compared(pair(" sat", " sits", given=given), scorer=lm)
     assert found.good == (lm.score(Sequence.of([TextSpan(" sat")]), given),)
     # what doesn't fit into the context is that pair's error
-    scored = list(PairTask(lm).score_each([pair("a", "the cat " * 4000), pair("a", "a")]))
+    scored = list(PairTask(lm).score_stream([pair("a", "the cat " * 4000), pair("a", "a")]))
     with pytest.raises(TokenError, match="context"):
         scored[0].comparison()
     even = scored[1].comparison()

@@ -5,7 +5,7 @@ import pytest
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.recognition import SpeechToText, TextToSpeech
-from spiritlm_cli.evaluation.recognizer import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -40,7 +40,7 @@ def test_speech_to_text(release_tree: Path, language_model: LanguageModel, clip:
 
 
 def test_text_to_speech(
-    release_tree: Path, language_model: LanguageModel, whisper: Recogniser, clip: Clip
+    release_tree: Path, language_model: LanguageModel, whisper: Recognizer, clip: Clip
 ) -> None:
     vocoder = Vocoder.load(str(release_tree), device="cpu")
     benchmark = TextToSpeech(language_model, vocoder, whisper)
@@ -59,7 +59,7 @@ def test_text_to_speech(
 
 
 def test_what_no_voice_can_speak_is_not_heard(
-    release_tree: Path, language_model: LanguageModel, whisper: Recogniser, clip: Clip
+    release_tree: Path, language_model: LanguageModel, whisper: Recognizer, clip: Clip
 ) -> None:
     benchmark = TextToSpeech(language_model, Vocoder.load(str(release_tree), device="cpu"), whisper)
     # one token can't be both a phonetic unit and its pitch

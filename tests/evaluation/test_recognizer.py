@@ -8,7 +8,7 @@ import soundfile
 
 from spiritlm_cli.errors import CheckpointError, MissingPackageError
 from spiritlm_cli.evaluation.metrics import word_errors
-from spiritlm_cli.evaluation.recognizer import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.manifests.clip import Waveform
 
 SAID = (
@@ -23,39 +23,39 @@ def recording(recording_file: Path) -> Waveform:
     return Waveform(samples, rate)
 
 
-def test_it_hears_what_is_said(whisper: Recogniser, recording: Waveform) -> None:
+def test_it_hears_what_is_said(whisper: Recognizer, recording: Waveform) -> None:
     heard = whisper.transcribe(recording)
     assert word_errors(SAID, heard).rate <= 0.1
     assert whisper.transcribe(recording) == heard
 
 
-def test_any_rate(whisper: Recogniser, recording: Waveform) -> None:
+def test_any_rate(whisper: Recognizer, recording: Waveform) -> None:
     halved = Waveform(recording.samples[::2].copy(), recording.rate // 2)
     assert word_errors(SAID, whisper.transcribe(halved)).rate <= 0.2
 
 
-def test_all_of_a_long_recording(whisper: Recogniser, recording: Waveform) -> None:
+def test_all_of_a_long_recording(whisper: Recognizer, recording: Waveform) -> None:
     long = Waveform(np.tile(recording.samples, 5), recording.rate)
     assert long.seconds > 40
     assert word_errors(" ".join([SAID] * 5), whisper.transcribe(long)).rate <= 0.1
 
 
-def test_no_samples_no_words(whisper: Recogniser) -> None:
+def test_no_samples_no_words(whisper: Recognizer) -> None:
     assert whisper.transcribe(Waveform(np.zeros(0, dtype=np.float32), 16_000)) == ""
 
 
 @pytest.mark.skipif(importlib.util.find_spec("faster_whisper") is None, reason="needs faster-whisper")
 def test_what_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no model\.bin"):
-        Recogniser.load(tmp_path)
+        Recognizer.load(tmp_path)
     (tmp_path / "model.bin").write_bytes(b"not a model")
     with pytest.raises(CheckpointError, match=str(tmp_path)):
-        Recogniser.load(tmp_path)
+        Recognizer.load(tmp_path)
     with pytest.raises(CheckpointError, match="no-such-model"):
-        Recogniser.load("no-such-model")
+        Recognizer.load("no-such-model")
 
 
 def test_without_faster_whisper_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[evaluate\]'"):
-        Recogniser.load("tiny.en")
+        Recognizer.load("tiny.en")

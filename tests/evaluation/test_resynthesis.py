@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation.recognizer import Recogniser
+from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.evaluation.resynthesis import Resynthesis
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -14,7 +14,7 @@ SAID = "a strip of cow skin for a belt to hold it in"
 
 
 @pytest.fixture(scope="module")
-def benchmark(release_tree: Path, whisper: Recogniser) -> Resynthesis:
+def benchmark(release_tree: Path, whisper: Recognizer) -> Resynthesis:
     model = str(release_tree)
     return Resynthesis(SpeechTokenizer.load(model, device="cpu"), Vocoder.load(model, device="cpu"), whisper)
 

@@ -166,7 +166,7 @@ def test_measured(root: Path, release_tree: Path, expressive: bool) -> None:
     # nothing to hear in it; the wavs around it are heard all the same
     soundfile.write(root / "lexical/dev/n1y.wav", [0.0] * 100, 16000)
     entries, _ = read_parts(root, "lexical", every=True)
-    scored = list(task.score_each(entries))
+    scored = list(task.score_stream(entries))
     assert [one.entry for one in scored] == entries
     with pytest.raises(AudioError, match=r"n1y\.wav: .*short"):
         scored[1].comparison()

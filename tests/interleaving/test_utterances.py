@@ -8,6 +8,7 @@ from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.alignment.pool import POCKETSPHINX
 from spiritlm_cli.alignment.sources import WordTimes
 from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.interleaving.utterances import (
@@ -16,7 +17,7 @@ from spiritlm_cli.interleaving.utterances import (
     stored_units,
     utterance_of,
 )
-from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Waveform, Word
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Transcript, Waveform, Word
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
@@ -35,12 +36,12 @@ class Published:
     def encode(self, waveform: Waveform) -> Units:
         return self.units
 
-    def encode_clips(
+    def encode_stream(
         self, clips: Iterable[Clip | BadClip], *, batch_seconds: float | None = None, workers: int = 2
-    ) -> Generator[tuple[Clip | BadClip, Iterator[Units]], None, None]:
+    ) -> Generator[tuple[Clip | BadClip, Outcome[Units]], None, None]:
         """All are asked for before the first is given, as batches do."""
         for clip in list(clips):
-            yield clip, self._encode(clip)
+            yield clip, Outcome(self._encode(clip))
 
     def _encode(self, clip: Clip | BadClip) -> Iterator[Units]:
         if isinstance(clip, BadClip):
@@ -75,15 +76,17 @@ def test_word_times_that_come_with_the_clip_are_taken(recording_file: Path, toke
 def test_words_of_a_longer_sound_are_refused(published_units: Units) -> None:
     seconds = len(published_units.hubert) / 25
     last = Alignment((Word("a", 0.0, seconds + 0.5),))
-    cut = utterance_of("one", published_units, None, last)
+    cut = utterance_of("one", published_units, Transcript(None, last))
     assert cut.alignment is not None
     assert cut.alignment.words[0].end == seconds
     assert cut.alignment.notes
-    near = utterance_of("one", published_units, None, Alignment((Word("a", 0.0, seconds + 0.09),)))
+    near = utterance_of(
+        "one", published_units, Transcript(None, Alignment((Word("a", 0.0, seconds + 0.09),)))
+    )
     assert near.alignment is not None
     assert near.alignment.notes == ()
     with pytest.raises(AlignmentError, match=r"begins at 12\.00 s, but the sound ends at 9\."):
-        utterance_of("one", published_units, None, Alignment((Word("a", 12.0, 13.0),)))
+        utterance_of("one", published_units, Transcript(None, Alignment((Word("a", 12.0, 13.0),))))
 
 
 def outcomes(
@@ -94,7 +97,7 @@ def outcomes(
     for clip, make in read_utterances(clips, tokenizer, times):
         given.append(clip.id)
         try:
-            found.append(make())
+            found.append(make.result())
         except SpiritLMError as error:
             found.append(f"{type(error).__name__}: {error}")
     assert given == [clip.id for clip in clips]

@@ -8,7 +8,7 @@ import torch
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
-from spiritlm_cli.language.hypothesis import Continuation
+from spiritlm_cli.language.hypothesis import Hypothesis
 from spiritlm_cli.language.loading import load_network
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import EncodedPrompt
@@ -63,7 +63,7 @@ def test_greedy_answers_are_the_published(
     assert compared > 200
 
 
-def _takes(continuation: Continuation, token: int) -> bool:
+def _takes(continuation: Hypothesis, token: int) -> bool:
     allowed = bool(continuation.allowed[token])
     if allowed:
         continuation.take(token)
@@ -211,9 +211,9 @@ def test_scores_do_not_depend_on_what_is_scored_beside(model: LanguageModel) -> 
     ]  # fmt: skip
     alone = [model.score(line) for line in lines]
     for order in (lines, lines[::-1], lines[2:7]):
-        found = list(model.score_each(order, lambda line: line))
+        found = list(model.score_stream(order, lambda line: line))
         assert [line for line, _ in found] == list(order)
-        assert [score() for _, score in model.score_each(order, lambda line: line)] == [
+        assert [score.result() for _, score in model.score_stream(order, lambda line: line)] == [
             alone[lines.index(line)] for line in order
         ]
 
@@ -221,9 +221,9 @@ def test_scores_do_not_depend_on_what_is_scored_beside(model: LanguageModel) -> 
 def test_a_sequence_that_can_not_be_scored_costs_itself_alone(model: LanguageModel) -> None:
     lines = ["[TEXT]the cat", "[SPEECH][Hu501]", "[SPEECH]" + "[Hu1]" * 5000, "[Hu01]", "[TEXT]the cat"]
     found = []
-    for line, score in model.score_each(lines, parse_sequence):
+    for line, score in model.score_stream(lines, parse_sequence):
         try:
-            found.append((line, score().tokens))
+            found.append((line, score.result().tokens))
         except TokenError as error:
             found.append((line, str(error)))
     assert [line for line, _ in found] == lines
@@ -272,7 +272,8 @@ def test_what_is_given_is_not_counted(model: LanguageModel) -> None:
     )
     assert model.score(given, parse_line("[SPEECH]")) == model.score(given)
     found = [
-        score() for _, score in model.score_each([1, 2], lambda _: rest, lambda n: given if n == 1 else None)
+        score.result()
+        for _, score in model.score_stream([1, 2], lambda _: rest, lambda n: given if n == 1 else None)
     ]
     assert found == [after, model.score(rest)]
 
@@ -287,7 +288,7 @@ PROMPTS = [
 def test_a_continuation_is_the_same_in_any_batch(model: LanguageModel, to: str, batch_size: int) -> None:
     drawn = Sampling(max_new_tokens=12, temperature=2.0, repetition_penalty=1.2, seed=4)
     for sampling in (Sampling(greedy=True, max_new_tokens=12), drawn):
-        found = model.generate_each(
+        found = model.generate_stream(
             enumerate(PROMPTS),
             lambda item: item[1],
             to,
@@ -306,7 +307,7 @@ def test_a_continuation_is_the_same_in_any_batch(model: LanguageModel, to: str, 
 def test_a_prompt_that_can_not_be_continued_costs_itself_alone(model: LanguageModel) -> None:
     lines = ["[TEXT]the cat", "[SPEECH][Hu501]", "", "[SPEECH]" + "[Hu1]" * 5000, "[TEXT]the cat"]
     found: list[object] = []
-    for _, generation in model.generate_each(lines, parse_sequence, "same", GREEDY):
+    for _, generation in model.generate_stream(lines, parse_sequence, "same", GREEDY):
         try:
             found.append(next(generation))
         except TokenError as error:

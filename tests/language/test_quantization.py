@@ -69,13 +69,14 @@ def test_in_a_batch_each_line_is_as_alone(quantize: Quantize) -> None:
     sampling = Sampling(max_new_tokens=20, seed=1)
     for size in (1, 2, 3):
         found = [
-            next(one) for _, one in lm.generate_each(PROMPTS, lambda p: p, "any", sampling, batch_size=size)
+            one.result()
+            for _, one in lm.generate_stream(PROMPTS, lambda p: p, "any", sampling, batch_size=size)
         ]
         if size == 1:
             alone = found
         assert found == alone
     scores = [lm.score(prompt) for prompt in PROMPTS]
-    assert [score() for _, score in lm.score_each(PROMPTS, lambda p: p)] == scores
+    assert [score.result() for _, score in lm.score_stream(PROMPTS, lambda p: p)] == scores
 
 
 @needs_torchao

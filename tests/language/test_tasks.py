@@ -178,8 +178,8 @@ def test_examples_that_prompts_share_are_read_once_and_change_nothing(
     sampling = Sampling(greedy=True, max_new_tokens=8)
     alone = [model.generate(prompt, sampling=sampling) for prompt in prompts]
     for size in (1, 3, 16):
-        found = model.generate_each(prompts, lambda prompt: prompt, "same", sampling, batch_size=size)
-        assert [next(one) for _, one in found] == alone
+        found = model.generate_stream(prompts, lambda prompt: prompt, "same", sampling, batch_size=size)
+        assert [one.result() for _, one in found] == alone
     # the same as when all is read at once
     for prompt, found in zip(prompts, alone, strict=True):
         tokens = prompt.encode(model.vocabulary, None).tokens

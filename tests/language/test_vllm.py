@@ -9,7 +9,7 @@ import pytest
 from spiritlm_cli.errors import MissingPackageError, SpiritLMError
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.language.vllm import VllmEngine, sampling_params
+from spiritlm_cli.language.vllm import VllmGenerator, sampling_params
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence
 
@@ -30,10 +30,10 @@ def lm() -> LanguageModel:
 
 
 @pytest.fixture(scope="module")
-def engine() -> VllmEngine:
+def engine() -> VllmGenerator:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     try:
-        found = VllmEngine.load("nano", dtype="float32")
+        found = VllmGenerator.load("nano", dtype="float32")
     except SpiritLMError as error:
         pytest.skip(str(error))
     return found
@@ -42,7 +42,7 @@ def engine() -> VllmEngine:
 def test_without_vllm_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[vllm\]'"):
-        VllmEngine.load("nano")
+        VllmGenerator.load("nano")
 
 
 @needs_vllm
@@ -84,19 +84,19 @@ def test_what_vllm_is_asked(lm: LanguageModel) -> None:
     [{}, {"stop": (" the",), "max_seconds": 1.0}, {"one_span": True}, {"min_seconds": 0.5, "sentence": True}],
 )
 def test_the_likeliest_are_the_same(
-    lm: LanguageModel, engine: VllmEngine, to: str, ends: dict[str, object]
+    lm: LanguageModel, engine: VllmGenerator, to: str, ends: dict[str, object]
 ) -> None:
     sampling = Sampling(greedy=True, max_new_tokens=40, **ends)
-    expected = [next(one) for _, one in lm.generate_each(PROMPTS, lambda p: p, to, sampling)]
-    found = [next(one) for _, one in engine.generate_each(PROMPTS, lambda p: p, to, sampling)]
+    expected = [one.result() for _, one in lm.generate_stream(PROMPTS, lambda p: p, to, sampling)]
+    found = [one.result() for _, one in engine.generate_stream(PROMPTS, lambda p: p, to, sampling)]
     assert found == expected
 
 
 @needs_vllm
-def test_what_is_drawn_goes_by_the_seed_and_the_key(engine: VllmEngine) -> None:
+def test_what_is_drawn_goes_by_the_seed_and_the_key(engine: VllmGenerator) -> None:
     def drawn(seed: int, size: int) -> list[tuple[int, ...]]:
         sampling = Sampling(seed=seed, max_new_tokens=20)
-        found = engine.generate_each(
+        found = engine.generate_stream(
             PROMPTS, lambda p: p, "any", sampling, lambda p: str(PROMPTS.index(p)), 2, batch_size=size
         )
         return [one.ids for _, samples in found for one in samples]
@@ -107,7 +107,7 @@ def test_what_is_drawn_goes_by_the_seed_and_the_key(engine: VllmEngine) -> None:
 
 
 @needs_vllm
-def test_what_grows_is_what_is_generated(engine: VllmEngine) -> None:
+def test_what_grows_is_what_is_generated(engine: VllmGenerator) -> None:
     sampling = Sampling(seed=3, max_new_tokens=30, stop=(" the",))
     pieces = engine.grow(engine.begin(PROMPTS[0], "any", sampling))
     assert Sequence.of(pieces) == engine.generate(PROMPTS[0], "any", sampling).sequence

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from spiritlm_cli.nn import winograd
-from spiritlm_cli.nn.layers import Conv, pack
+from spiritlm_cli.nn.layers import Conv, prepack_weights
 from spiritlm_cli.nn.winograd import WinogradConv, _compiled, suits
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import Kind, Unit
@@ -45,7 +45,7 @@ def test_it_is_the_convolution(
     quick = WinogradConv(conv)
     exact = conv.double()
     with torch.inference_mode():
-        pack(quick)
+        prepack_weights(quick)
 
         def assert_same(found: Tensor, expected: Tensor) -> None:
             torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from spiritlm_cli.nn.layers import Conv, ConvTranspose, Linear, pack
+from spiritlm_cli.nn.layers import Conv, ConvTranspose, Linear, prepack_weights
 from spiritlm_cli.nn.thread_pool import on_cores
 from spiritlm_cli.profiling.hardware import count_operations, matrix_peak, peak_memory, reset_peak_memory
 from spiritlm_cli.speech.encoder import attend
@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 def test_operations_are_counted_whichever_kernels_do_them(packed: bool) -> None:
     linear, conv = Linear(12, 16), Conv(12, 24, 5, padding=2, groups=4)
     if packed:
-        pack(torch.nn.ModuleList([linear, conv]))
+        prepack_weights(torch.nn.ModuleList([linear, conv]))
     x = torch.randn(2, 48, 12)  # as many rows as need no padding
     y, operations = count_operations(lambda: linear(x, "gelu"))
     assert (tuple(y.shape), operations) == ((2, 48, 16), 2 * 96 * 12 * 16)

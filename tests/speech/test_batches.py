@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spiritlm_cli.manifests.clip import Waveform
-from spiritlm_cli.nn.layers import Conv, Linear, pack
+from spiritlm_cli.nn.layers import Conv, Linear, prepack_weights
 from spiritlm_cli.nn.winograd import WinogradConv
 from spiritlm_cli.speech import encoder
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -114,7 +114,7 @@ def test_windows_of_the_generator_are_the_whole(vocoders, monkeypatch, frames) -
     monkeypatch.setattr(cpu_inference, "_WINDOW", 8192)
     with torch.inference_mode():
         whole = network(ids, voice, ids, ids)
-        made = cpu_inference.synthesise(network, [network.embed(ids, voice, ids, ids)])[0]
+        made = cpu_inference.synthesize(network, [network.embed(ids, voice, ids, ids)])[0]
         torch.testing.assert_close(made, whole, atol=1e-5, rtol=0)
 
 
@@ -145,7 +145,7 @@ def test_layers_are_torch_s_own(packed, activation) -> None:
     added = conv(x, add=plain)
     straight = line(x, "gelu")
     if packed:
-        pack(torch.nn.ModuleList([conv, line]))
+        prepack_weights(torch.nn.ModuleList([conv, line]))
     with torch.inference_mode():
         torch.testing.assert_close(conv(x, activation, 0.1), plain)
         torch.testing.assert_close(conv(x, add=plain), added)
@@ -184,9 +184,9 @@ def test_a_large_vocoder_on_a_cpu_is_the_plain_network(large: HifiGan, monkeypat
     with torch.inference_mode():
         expected = [large(ids)[0] for ids in units]
         quick = copy.deepcopy(large)
-        cpu_inference.quicken(quick)
+        cpu_inference.optimize_for_cpu(quick)
         assert sum(isinstance(layer, WinogradConv) for layer in quick.modules()) == 36
-        pack(quick)
+        prepack_weights(quick)
         sounds = [quick.embed(ids) for ids in units]
     before = torch.get_num_threads()
     made = []
@@ -194,11 +194,11 @@ def test_a_large_vocoder_on_a_cpu_is_the_plain_network(large: HifiGan, monkeypat
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             with torch.inference_mode():
-                made.append(cpu_inference.synthesise(quick, sounds))
+                made.append(cpu_inference.synthesize(quick, sounds))
     finally:
         torch.set_num_threads(before)
     with torch.inference_mode():
-        made.append([cpu_inference.synthesise(quick, [sound])[0] for sound in sounds])
+        made.append([cpu_inference.synthesize(quick, [sound])[0] for sound in sounds])
     for found in made:
         for one, other, first in zip(found, expected, made[0], strict=True):
             torch.testing.assert_close(one[0], other, atol=1e-5, rtol=0)

@@ -145,7 +145,7 @@ def test_frames_without_some_streams() -> None:
     seed=st.integers(0, 99),
 )
 def test_units_of_stretches_in_a_row_are_those_of_the_whole(lengths, keep, seed) -> None:
-    """Stretches of whole two seconds, as windows are."""
+    """WindowBuilder of whole two seconds, as windows are."""
     draw = np.random.default_rng(seed)
     parts = [
         Units(draw.integers(0, 3, 50 * n), draw.integers(0, 3, 25 * n), draw.integers(0, 3, 2 * n))

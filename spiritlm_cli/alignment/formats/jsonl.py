@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spiritlm_cli.alignment.formats.index import came_before
-from spiritlm_cli.alignment.formats.record import Found
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.manifests.clip import Alignment, Clip, Word
+from spiritlm_cli.manifests.clip import Alignment, Clip, Transcript, Word
 from spiritlm_cli.manifests.row import clip_from, json_row
 
 
@@ -20,7 +19,7 @@ def id_of_row(text: str, where: str) -> str | None:
     return clip_from(Path(), {name: fields.get(name) for name in ("id", "audio")}, where).id
 
 
-def read_row(lines: Iterable[tuple[int, str]], name: str) -> Found | None:
+def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
     """Text and words of the only row in these lines; None where it has no words. name: the manifest's.
 
     Raises ManifestError, with file and line, for a second row, and for what `scan_manifest` refuses.
@@ -29,7 +28,7 @@ def read_row(lines: Iterable[tuple[int, str]], name: str) -> Found | None:
     clip = clip_from(Path(), json_row(text, f"{name}: line {number}"), f"{name}: line {number}")
     if others:
         raise came_before(clip.id, f"{name}: line {others[0][0]}")
-    return Found(clip.text, clip.alignment) if clip.alignment else None
+    return Transcript(clip.text, clip.alignment) if clip.alignment else None
 
 
 def format_row(clip: Clip, alignment: Alignment | None, folder: Path) -> str:

@@ -1,18 +1,8 @@
-"""What an alignment file says of one clip."""
+"""Whole files, with typed errors."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.manifests.clip import Alignment
-
-
-@dataclass(frozen=True)
-class Found:
-    """text: the transcript, where the file has one of its own, beside the words."""
-
-    text: str | None
-    alignment: Alignment
 
 
 def read_content(path: Path | str) -> bytes:

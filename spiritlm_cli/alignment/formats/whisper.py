@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from spiritlm_cli.alignment.formats.record import Found, read_content
+from spiritlm_cli.alignment.formats.record import read_content
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.manifests.clip import Alignment
+from spiritlm_cli.manifests.clip import Alignment, Transcript
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT, WordList
 
 _Fields = Mapping[str, object]
@@ -15,7 +15,7 @@ _Fields = Mapping[str, object]
 _CONFIDENCES = ("probability", "score", "confidence")
 
 
-def read_whisper(path: Path | str) -> Found:
+def read_whisper(path: Path | str) -> Transcript:
     """Text and words of a file. The text is Whisper's own, else that of the segments; spaces around it are left out.
 
     Words that WhisperX couldn't place, such as numbers, get the gap that they stand in.
@@ -42,7 +42,7 @@ def read_whisper(path: Path | str) -> Found:
     text = _text(content, "text", name)
     if text is None and any(said is not None for said in texts):
         text = " ".join(said.strip() for said in texts if said and said.strip())
-    return Found(None if text is None else text.strip(), words.finish())
+    return Transcript(None if text is None else text.strip(), words.finish())
 
 
 def format_whisper(text: str | None, alignment: Alignment) -> str:

@@ -15,7 +15,8 @@ from spiritlm_cli.jobs.output import Finished
 from spiritlm_cli.jobs.progress import Progress
 
 if TYPE_CHECKING:
-    from spiritlm_cli.alignment.pool import Answer
+    from spiritlm_cli.alignment.pool import Aligned
+    from spiritlm_cli.batching import Outcome
     from spiritlm_cli.manifests.clip import BadClip
 
 
@@ -82,11 +83,11 @@ def align(
         writer,
         Progress("clips", inputs.count() if Progress.shown() else None, before.clips) as progress,
         AlignerPool(aligner, device, cores() if workers is None else workers) as pool,
-        closing(pool.align_each(clip for clip in clips if not writer.has(clip))) as answers,
+        closing(pool.align_stream(clip for clip in clips if not writer.has(clip))) as answers,
     ):
 
-        def write(clip: "Clip | BadClip", answer: "Answer") -> bool:
-            aligned = answer()
+        def write(clip: "Clip | BadClip", outcome: "Outcome[Aligned]") -> bool:
+            aligned = outcome.result()
             tell_notes(clip.id, aligned.alignment)
             assert isinstance(clip, Clip)  # the answer of others is an error
             writer.write(clip, aligned)

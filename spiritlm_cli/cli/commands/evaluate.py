@@ -24,7 +24,7 @@ evaluate = typer.Typer(name="evaluate", cls=options.Group, no_args_is_help=True,
 Manifest = Annotated[
     Path, typer.Option(help="TSV with a header line or JSONL: id, audio, text, and speaker.")
 ]
-Recogniser = Annotated[
+Recognizer = Annotated[
     str,
     typer.Option(
         "--asr", metavar="NAME|DIR", help="The faster-whisper model that listens, by name or folder."
@@ -52,7 +52,7 @@ def about() -> None:
 @evaluate.command(cls=options.Command)
 def resynthesis(
     manifest: Manifest,
-    asr: Recogniser = "base.en",
+    asr: Recognizer = "base.en",
     speaker: Annotated[
         str | None,
         typer.Option(help="The voice; same: the clip's own where it has one.  [default: the model's]"),
@@ -77,7 +77,7 @@ def resynthesis(
     from spiritlm_cli.evaluation.resynthesis import Resynthesis
 
     task = Resynthesis.load(
-        model, expressive=units == "expressive", device=device, recogniser=asr, speaker=speaker
+        model, expressive=units == "expressive", device=device, recognizer=asr, speaker=speaker
     )
     _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
 
@@ -117,7 +117,7 @@ def asr(
 @evaluate.command(cls=options.Command)
 def tts(
     manifest: Manifest,
-    asr: Recogniser = "base.en",
+    asr: Recognizer = "base.en",
     speaker: Speaker = None,
     max_new_tokens: MaxNewTokens = 300,
     seed: Annotated[int, typer.Option(min=0, help="Of what the language model draws.")] = 0,
@@ -144,7 +144,7 @@ def tts(
         expressive=units == "expressive",
         device=device,
         dtype=dtype,
-        recogniser=asr,
+        recognizer=asr,
         speaker=speaker,
         sampling=replace(TTS_SAMPLING, max_new_tokens=max_new_tokens, seed=seed),
     )

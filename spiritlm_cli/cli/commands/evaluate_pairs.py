@@ -212,7 +212,7 @@ def _compare(
                 for part in dict.fromkeys(entry.set for entry in entries if entry.set):
                     scores[part] = files.enter_context(LineWriter(submission / f"{part}.txt"))
             seen: Iterable[Scored] = track(
-                task.score_each(entries),
+                task.score_stream(entries),
                 "pairs",
                 total=len(entries),
                 console=on_terminal,

@@ -170,9 +170,9 @@ def generate(
     if solved:
         sampling = solved.sampling(sampling, max_new_tokens, greedy)
     if engine == "vllm":
-        from spiritlm_cli.language.vllm import VllmEngine
+        from spiritlm_cli.language.vllm import VllmGenerator
 
-        lm: Engine = VllmEngine.load(model, expressive, dtype)
+        lm: Engine = VllmGenerator.load(model, expressive, dtype)
     else:
         lm = LanguageModel.load(model, expressive, device, dtype, device_map, quantize)
     before = Finished.of(options.resumable(output), num_samples) if resume else Finished.nothing()

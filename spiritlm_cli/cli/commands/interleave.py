@@ -1,6 +1,6 @@
 """`spiritlm interleave`: sound and its words to lines in which speech and text take turns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,6 +16,7 @@ from spiritlm_cli.jobs.output import Finished, LineWriter, data_only, heading_of
 from spiritlm_cli.jobs.progress import Progress
 
 if TYPE_CHECKING:
+    from spiritlm_cli.batching import Outcome
     from spiritlm_cli.interleaving.interleave import Utterance
     from spiritlm_cli.manifests.clip import BadClip, Clip
     from spiritlm_cli.tokens.sequence import Line
@@ -121,8 +122,8 @@ def interleave(
         clips = finished.after(clips, heading)
     own_ids = inputs is None or inputs.several or copies > 1
 
-    def draw(item: "Clip | BadClip | InputLine", make: "Callable[[], Utterance]") -> "list[Line]":
-        utterance = make()
+    def draw(item: "Clip | BadClip | InputLine", outcome: "Outcome[Utterance]") -> "list[Line]":
+        utterance = outcome.result()
         tell_notes(utterance.id, utterance.alignment)
         lines = list(draw_lines([utterance], spans, seed=seed, copies=copies))
         if explain:
@@ -142,7 +143,7 @@ def interleave(
         times = stack.enter_context(WordTimes(files, engine, device, max(1, cores() // 2)))
         if heading and not before.size:
             writer.write_text(heading)
-        found: Iterator[tuple[Any, Callable[[], Utterance]]]
+        found: Iterator[tuple[Any, Outcome[Utterance]]]
         if tokens is not None:
             found = from_units(read_input([tokens], checkpoint, None if header else writer), clips, times)
         else:

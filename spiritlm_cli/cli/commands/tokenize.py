@@ -90,7 +90,7 @@ def tokenize(
                 clips, ray, loading=loading, channel=selected, batch_seconds=batch_seconds, workers=workers
             )
         else:
-            encoded = loading.load().encode_clips(
+            encoded = loading.load().encode_stream(
                 clips, channel=selected, batch_seconds=batch_seconds, workers=workers, stream=stream
             )
         with closing(encoded):

