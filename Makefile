@@ -1,4 +1,5 @@
-# make demo: the pipe on a bundled recording; make test: the tests; make lint: ruff and mypy.
+# make demo: the pipe on a bundled recording; make test: the tests; make lint: ruff, mypy, codespell
+# and import-linter.
 # Each makes the environment it needs, with the versions in constraints.txt.
 
 PYTHON ?= python3
@@ -29,6 +30,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf $(VENV) demo build

@@ -1,0 +1,132 @@
+"""Check the package's structure: mirrored tests, and the sizes of functions and modules.
+
+The order in which packages may import each other is checked by import-linter (`make lint`).
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import spiritlm_cli
+
+PACKAGE = Path(spiritlm_cli.__file__).parent
+TESTS = Path(__file__).parent
+
+LONGEST_FUNCTION = 80
+LONGEST_COMMAND = 60  # in cli/
+LONGEST_MODULE = 300
+
+# Modules without a test module of their own. This list may only become shorter.
+UNTESTED = {
+    "alignment/aligner",
+    "alignment/formats/index",
+    "alignment/formats/labels",
+    "alignment/formats/record",
+    "alignment/sources",
+    "audio/probing",
+    "checkpoints/tensor_names",
+    "checkpoints/weight_norm",
+    "cli/commands/evaluate_pairs",
+    "cli/options",
+    "distributed/cluster",
+    "distributed/worker",
+    "english/numbers",
+    "errors",
+    "evaluation/clips",
+    "evaluation/pair_files",
+    "evaluation/pair_report",
+    "files",
+    "jobs/alignment_sinks",
+    "jobs/continuations",
+    "jobs/decoding",
+    "jobs/explain",
+    "jobs/failures",
+    "jobs/few_shot",
+    "jobs/inputs",
+    "jobs/output",
+    "jobs/progress",
+    "jobs/score",
+    "jobs/units",
+    "jobs/utterances",
+    "language/generator",
+    "language/prompt",
+    "manifests/clip",
+    "manifests/row",
+    "nn/device",
+    "profiling/stages",
+    "speech/encoder",
+    "speech/fcpe",
+    "speech/hubert",
+    "speech/quantizer",
+    "speech/windows",
+    "tokens/units",
+    "training/data",
+    "training/discriminators",
+    "training/hubert",
+    "training/language_model",
+    "training/loop",
+    "training/options",
+    "training/pitch",
+    "training/quantizer",
+    "training/spectra",
+    "training/style",
+    "training/teacher",
+    "training/vocabulary",
+    "training/vocoder",
+    "vocoder/cpu_inference",
+    "vocoder/durations",
+}
+
+# Modules and functions that are too long. These lists may only become shorter.
+LONG_MODULES = {
+    "batching",
+    "checkpoints/convert",
+    "evaluation/pairs",
+    "profiling/speed",
+}
+LONG_FUNCTIONS = {
+    "cli/commands/align:align",
+    "cli/commands/decode:decode",
+    "cli/commands/generate:generate",
+    "cli/commands/interleave:interleave",
+    "cli/commands/tokenize:tokenize",
+    "training/vocoder:train",
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Yield the name of each module below the package, such as `tokens/units`, and its path."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).with_suffix("").as_posix(), path
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the name of each function of a module and its length in lines, decorators excluded."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+def test_every_module_has_a_test_module() -> None:
+    untested = {
+        name
+        for name, path in modules()
+        if not path.stem.startswith("__") and not (TESTS / name).with_name(f"test_{path.stem}.py").is_file()
+    }
+    assert untested <= UNTESTED
+
+
+def test_functions_are_short() -> None:
+    long = {
+        f"{name}:{function}"
+        for name, path in modules()
+        for function, lines in functions(path)
+        if lines > (LONGEST_COMMAND if name.startswith("cli/") else LONGEST_FUNCTION)
+    }
+    assert long <= LONG_FUNCTIONS
+
+
+def test_modules_are_short() -> None:
+    long = {name for name, path in modules() if len(path.read_text().splitlines()) > LONGEST_MODULE}
+    assert long <= LONG_MODULES
