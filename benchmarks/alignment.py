@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from spiritlm_cli.alignment.ctc import CtcAligner
-from spiritlm_cli.alignment.pool import AlignerPool, cores
+from spiritlm_cli.alignment.pool import AlignerPool, available_cpus
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import AlignmentError
-from spiritlm_cli.interleaving.word_units import letters_of
+from spiritlm_cli.interleaving.word_units import letters_and_digits
 from spiritlm_cli.manifests.clip import Alignment, Clip
 from spiritlm_cli.manifests.manifest import read_manifest
 
@@ -39,7 +39,7 @@ def align_all(clips: Iterable[Clip]) -> tuple[dict[str, Alignment], list[str], f
     reasons: list[str] = []
     sound = 0.0
     begun = time.perf_counter()
-    with AlignerPool(workers=cores()) as pool:
+    with AlignerPool(workers=available_cpus()) as pool:
         for clip, answer in pool.align_stream(clips):
             try:
                 aligned = answer.result()
@@ -63,7 +63,7 @@ def with_wrong_text(clips: list[Clip]) -> list[Clip]:
 
 def distances(one: Alignment, other: Alignment) -> tuple[list[float], list[float]]:
     """Seconds between the starts, and between the ends, of the words that both have."""
-    spelt = [[letters_of(word.word) for word in alignment.words] for alignment in (one, other)]
+    spelt = [[letters_and_digits(word.word) for word in alignment.words] for alignment in (one, other)]
     blocks = difflib.SequenceMatcher(a=spelt[0], b=spelt[1], autojunk=False).get_matching_blocks()
     pairs = [
         (one.words[block.a + place], other.words[block.b + place])
@@ -164,7 +164,7 @@ def main() -> None:
     found, reasons, sound, took = align_all(clips)
     flagged = sum(bool(alignment.notes) for alignment in found.values())
     print(
-        f"pocketsphinx, {cores()} processes: {len(found)} of {len(clips)} clips aligned "
+        f"pocketsphinx, {available_cpus()} processes: {len(found)} of {len(clips)} clips aligned "
         f"({100 * len(found) / len(clips):.2f} %), {flagged} of them flagged; "
         f"{sound / 3600:.2f} hours in {took:.0f} s, {sound / took:.0f} × real time"
     )

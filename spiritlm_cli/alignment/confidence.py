@@ -17,7 +17,7 @@ def mean_confidence(words: Sequence[Word]) -> float:
     return sum(known) / len(known) if known else 1.0
 
 
-def badly_fitting(words: Sequence[Word]) -> tuple[str, ...]:
+def low_confidence_notes(words: Sequence[Word]) -> tuple[str, ...]:
     """A note for people where so many words are doubtful that the text may not be what is said; else none."""
     known = [word for word in words if word.confidence is not None]
     doubtful = [word for word in known if (word.confidence or 0.0) < DOUBTFUL]

@@ -14,8 +14,8 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from spiritlm_cli.alignment.viterbi import IntArray, find_path
-from spiritlm_cli.english.verbalize import QUOTES, spoken
+from spiritlm_cli.alignment.viterbi import IntArray, best_path
+from spiritlm_cli.english.verbalize import QUOTES, verbalize
 from spiritlm_cli.errors import AlignmentError, CheckpointError
 from spiritlm_cli.manifests.clip import Alignment, FloatArray, Waveform, Word
 from spiritlm_cli.nn.device import find_device
@@ -52,12 +52,12 @@ class Vocabulary:
     def parts(self, token: str) -> list[Part]:
         """What may be said for one token of a text, part after part; none for a token such as `--`.
 
-        That is what `spoken` says, which knows English only; but a token with letters other than a-z stays as it is
+        That is what `verbalize` says, which knows English only; but a token with letters other than a-z stays as it is
         spelt, save its case, where no more of its letters are lost by that. Letters that the model lacks are left out.
 
         Raises AlignmentError where nothing remains of a word.
         """
-        parts = [[[self._labels(word) for word in way] for way in ways] for ways in spoken(token)]
+        parts = [[[self._labels(word) for word in way] for way in ways] for ways in verbalize(token)]
         words = _own_words(token)
         spelling = [self._labels(word) for word in words]
         if not "".join(words).isascii() and not any(map(str.isdigit, token)):
@@ -81,7 +81,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, eq=False)
-class Transcript:
+class TargetLabels:
     """A text as labels.
 
     targets: (n,) int64, delimiters among them; letters: (n,) bool, which of them are none. spans: for each token the
@@ -93,7 +93,7 @@ class Transcript:
     spans: tuple[tuple[int, int] | None, ...]
 
     @classmethod
-    def of(cls, said: list[list[Spelling]], delimiter: int | None) -> "Transcript":
+    def of(cls, said: list[list[Spelling]], delimiter: int | None) -> "TargetLabels":
         """said: what each token says, part after part; between each two words goes the delimiter."""
         targets: list[int] = []
         spans: list[tuple[int, int] | None] = []
@@ -114,7 +114,7 @@ class CtcAligner:
     A model trained by CTC says a letter in one frame or two, anywhere in its sound, and blank in the rest. So a word,
     which is from its first letter to its last, tends to begin late and to end early: by a frame (20 ms) each against
     pocketsphinx, with a small model. That is left as it is, since how much depends on the model. What isn't English is
-    spelt as written, save numbers, which are spoken in English.
+    spelt as written, save numbers, which are verbalized in English.
     """
 
     def __init__(self, network: Any, extractor: Any, vocabulary: Vocabulary) -> None:
@@ -174,7 +174,7 @@ class CtcAligner:
             raise AlignmentError(
                 f"the text does not fit the sound: {len(tokens)} words, {waveform.seconds:.1f} s"
             )
-        return place_words(tokens, transcript, path, log_probs, self._stride / self._rate)
+        return word_times(tokens, transcript, path, log_probs, self._stride / self._rate)
 
     def _log_probs(self, waveform: Waveform) -> FloatArray:
         """Of each label in each frame, (frames, labels) float32. Raises AlignmentError where there is no frame."""
@@ -211,12 +211,12 @@ class CtcAligner:
             raise CheckpointError(f"{folder}: vocab.json has more labels than the network's {heard.shape[1]}")
 
 
-def place_words(
-    tokens: list[str], transcript: Transcript, path: IntArray, log_probs: FloatArray, frame: float
+def word_times(
+    tokens: list[str], transcript: TargetLabels, path: IntArray, log_probs: FloatArray, frame: float
 ) -> Alignment:
     """The tokens where the path has their letters: frame i is from i * frame to (i + 1) * frame seconds.
 
-    path: (frames,), as `best_path` gives it. A token with nothing to say takes no time: it starts and ends where the
+    path: (frames,), as `numpy_path` gives it. A token with nothing to say takes no time: it starts and ends where the
     word before it ends, or, before the first word, where that starts.
     """
     chances = log_probs[np.arange(len(path)), transcript.targets[path]]
@@ -234,7 +234,7 @@ def place_words(
     return Alignment(tuple(words))
 
 
-def _choose(parts: list[list[Part]], log_probs: FloatArray, vocabulary: Vocabulary) -> Transcript:
+def _choose(parts: list[list[Part]], log_probs: FloatArray, vocabulary: Vocabulary) -> TargetLabels:
     """What is said of what may be: where there are ways, one part after the other, that with the best path."""
     said = [[ways[0] for ways in of_token] for of_token in parts]
     for token, of_token in enumerate(parts):
@@ -242,20 +242,20 @@ def _choose(parts: list[list[Part]], log_probs: FloatArray, vocabulary: Vocabula
             scores = []
             for way in ways if len(ways) > 1 else ():
                 said[token][part] = way
-                transcript = Transcript.of(said, vocabulary.delimiter)
+                transcript = TargetLabels.of(said, vocabulary.delimiter)
                 scores.append(_search(log_probs, transcript, vocabulary.blank)[1])
             if scores:
                 said[token][part] = ways[int(np.argmax(scores))]
-    return Transcript.of(said, vocabulary.delimiter)
+    return TargetLabels.of(said, vocabulary.delimiter)
 
 
-def _search(log_probs: FloatArray, transcript: Transcript, blank: int) -> tuple[IntArray, float]:
+def _search(log_probs: FloatArray, transcript: TargetLabels, blank: int) -> tuple[IntArray, float]:
     """The best path and its log probability; -inf where there are too few frames."""
     targets = transcript.targets
     # between two equal labels there is a blank
     if len(targets) + (targets[1:] == targets[:-1]).sum() > len(log_probs):
         return np.empty(0, dtype=np.int64), -np.inf
-    path = find_path(log_probs, targets, blank)
+    path = best_path(log_probs, targets, blank)
     labels = np.where(path < 0, blank, targets[path])
     return path, float(log_probs[np.arange(len(path)), labels].sum(dtype=np.float64))
 

@@ -8,9 +8,9 @@ import numpy as np
 import soxr
 from pocketsphinx import Decoder
 
-from spiritlm_cli.alignment.confidence import badly_fitting, mean_confidence
+from spiritlm_cli.alignment.confidence import low_confidence_notes, mean_confidence
 from spiritlm_cli.english.g2p import letters_to_phones
-from spiritlm_cli.english.verbalize import Ways, spoken
+from spiritlm_cli.english.verbalize import Ways, verbalize
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.manifests.clip import Alignment, Waveform, Word
 
@@ -44,7 +44,7 @@ class Phone:
 class PocketsphinxAligner:
     """When each word of a known English text is said. Not for several threads at once.
 
-    Numbers and abbreviations are spoken out (`spoken`), words that the dictionary lacks get their phones from
+    Numbers and abbreviations are verbalized (`verbalize`), words that the dictionary lacks get their phones from
     their letters (`letters_to_phones`). A token with nothing to say, such as `--`, takes no time: it starts
     and ends where the word before it ends, or, before the first word, where that starts; it has no confidence.
     """
@@ -86,7 +86,9 @@ class PocketsphinxAligner:
                 continue
             words = _token_words(tokens, entries, found)
             if mean_confidence(words) >= WORST_FIT:
-                return Alignment(words, badly_fitting(words)), _phones(decoder, sound) if phones else ()
+                return Alignment(words, low_confidence_notes(words)), _phones(
+                    decoder, sound
+                ) if phones else ()
         raise AlignmentError(
             f"the text does not fit the sound: {len(tokens)} words, {waveform.seconds:.1f} s"
         )
@@ -169,7 +171,7 @@ def _phones(decoder: Decoder, sound: bytes) -> tuple[Phone, ...]:
 
 def _entries(decoder: Decoder, token: str) -> list[str]:
     """The dictionary entries that say a token; what the dictionary lacks is added to it."""
-    return [entry for part in spoken(token) for entry in _part_entries(decoder, token, part)]
+    return [entry for part in verbalize(token) for entry in _part_entries(decoder, token, part)]
 
 
 def _part_entries(decoder: Decoder, token: str, ways: Ways) -> list[str]:

@@ -118,7 +118,7 @@ class AlignerPool:
         return [self.submit(clip)]
 
 
-def cores() -> int:
+def available_cpus() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from types import TracebackType
 
 from spiritlm_cli.alignment.formats.ctm import read_ctm, recording_of
-from spiritlm_cli.alignment.formats.index import Blocks
+from spiritlm_cli.alignment.formats.index import LineIndex
 from spiritlm_cli.alignment.formats.jsonl import id_of_row, read_row
 from spiritlm_cli.alignment.formats.record import read_content
 from spiritlm_cli.alignment.formats.textgrid import read_textgrid
@@ -33,7 +33,7 @@ class AlignmentFiles:
     its id, are .TextGrid and .json.
     """
 
-    def __init__(self, path: Path, find: Find, blocks: Blocks | None = None) -> None:
+    def __init__(self, path: Path, find: Find, blocks: LineIndex | None = None) -> None:
         self.path = path
         self._find = find
         self._blocks = blocks
@@ -48,10 +48,10 @@ class AlignmentFiles:
             raise ManifestError(f"{path}: no such file or folder")
         suffix = PurePath(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
         if suffix == ".ctm":
-            blocks = Blocks(path, lambda text, _: recording_of(text))
+            blocks = LineIndex(path, lambda text, _: recording_of(text))
             return cls(path, partial(_in_ctm, blocks, str(path)), blocks)
         if suffix in (".jsonl", ".ndjson"):
-            blocks = Blocks(path, id_of_row)
+            blocks = LineIndex(path, id_of_row)
             return cls(path, partial(_in_manifest, blocks, str(path)), blocks)
         if path.suffix.lower() in (".textgrid", ".json"):
             return cls(path, _OneClip(path).find)
@@ -110,12 +110,12 @@ def _in_folder(folder: Path, clip_id: str) -> Transcript | None:
     return None
 
 
-def _in_ctm(blocks: Blocks, name: str, clip_id: str) -> Transcript | None:
+def _in_ctm(blocks: LineIndex, name: str, clip_id: str) -> Transcript | None:
     lines = blocks.find(clip_id)
     return Transcript(None, next(read_ctm(lines, name))[1]) if lines else None
 
 
-def _in_manifest(blocks: Blocks, name: str, clip_id: str) -> Transcript | None:
+def _in_manifest(blocks: LineIndex, name: str, clip_id: str) -> Transcript | None:
     lines = blocks.find(clip_id)
     return read_row(lines, name) if lines else None
 

@@ -14,7 +14,7 @@ SEARCH_BYTES = 1 << 30
 IntArray = NDArray[np.int64]
 
 
-def best_path(log_probs: FloatArray, targets: IntArray, blank: int) -> IntArray:
+def numpy_path(log_probs: FloatArray, targets: IntArray, blank: int) -> IntArray:
     """The most probable of the paths that say `targets`: what each frame says.
 
     log_probs: (frames, labels) float32, finite; targets: (n,) int64, n >= 1, no blank among them. Returns (frames,)
@@ -51,7 +51,7 @@ def best_path(log_probs: FloatArray, targets: IntArray, blank: int) -> IntArray:
 
 
 def torchaudio_path(log_probs: FloatArray, targets: IntArray, blank: int) -> IntArray:
-    """The same as `best_path`, by torchaudio. Where states tie exactly it may take a path a little less probable."""
+    """The same as `numpy_path`, by torchaudio. Where states tie exactly it may take a path a little less probable."""
     from torchaudio.functional import forced_align
 
     # float64, as there: over an hour's frames float32 would no longer tell near paths apart
@@ -61,10 +61,10 @@ def torchaudio_path(log_probs: FloatArray, targets: IntArray, blank: int) -> Int
     return np.where(labels == blank, -1, np.cumsum(begins) - 1)
 
 
-def find_path(log_probs: FloatArray, targets: IntArray, blank: int) -> IntArray:
-    """As `best_path`, by what is fastest here. Raises AlignmentError where it would take too much memory."""
+def best_path(log_probs: FloatArray, targets: IntArray, blank: int) -> IntArray:
+    """As `numpy_path`, by what is fastest here. Raises AlignmentError where it would take too much memory."""
     if len(log_probs) * (2 * len(targets) + 1) > SEARCH_BYTES:
         raise AlignmentError(
             f"{len(targets)} letters in {len(log_probs)} frames are too much to align at once; cut it into segments"
         )
-    return (torchaudio_path if torchaudio_works() else best_path)(log_probs, targets, blank)
+    return (torchaudio_path if torchaudio_works() else numpy_path)(log_probs, targets, blank)

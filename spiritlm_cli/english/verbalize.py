@@ -1,4 +1,4 @@
-"""From written tokens to the words that are said: numbers, abbreviations, symbols, initials spoken out."""
+"""From written tokens to the words that are said: numbers, abbreviations, symbols, initials."""
 
 import re
 import unicodedata
@@ -106,7 +106,7 @@ SPELT = re.compile(r"[A-Z]{1,3}(?:&[A-Z]{1,3})+")  # AT&T
 ROMAN = re.compile(r"(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 
 
-def spoken(token: str) -> list[Ways]:
+def verbalize(token: str) -> list[Ways]:
     """What is said for one whitespace-separated token of a transcript, part after part.
 
     `Mr.` gives mister; `twenty-five` twenty, five; `1832` one part with the ways eighteen thirty-two and one

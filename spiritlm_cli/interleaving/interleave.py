@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.interleaving.spans import Modality, Mode, SpanOptions, WordSpan, draw_spans
-from spiritlm_cli.interleaving.word_units import first_units, said_words
+from spiritlm_cli.interleaving.word_units import timed_words, unit_boundaries
 from spiritlm_cli.manifests.clip import Alignment
 from spiritlm_cli.tokens.sequence import Line, Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams, timed_units
@@ -29,7 +29,7 @@ class Utterance:
 
 
 @dataclass(frozen=True)
-class Cut:
+class TimedSpan:
     """One span as it was cut. text: its part of the transcript, also under speech; start, end: seconds."""
 
     words: WordSpan
@@ -66,16 +66,16 @@ def interleave(
 
 def cut_spans(
     units: Units, text: str, alignment: Alignment, options: SpanOptions, rng: random.Random
-) -> tuple[Cut, ...]:
-    """The spans of an utterance in turn, each with its part of the transcript (`said_words`) and its seconds.
+) -> tuple[TimedSpan, ...]:
+    """The spans of an utterance in turn, each with its part of the transcript (`timed_words`) and its seconds.
 
-    A speech span has the units of its words (`first_units`), merged as in the whole clip, and starts with the
+    A speech span has the units of its words (`unit_boundaries`), merged as in the whole clip, and starts with the
     style and the pitch that hold there. Where its words have no unit (too short, or nothing to say), they
     stay text. Raises AlignmentError where text and alignment don't have the same words.
     """
-    words = said_words(text, alignment)
-    bounds = first_units(units, words)
-    timeline = Timeline(units)
+    words = timed_words(text, alignment)
+    bounds = unit_boundaries(units, words)
+    timeline = UnitTimeline(units)
     cuts = []
     for drawn in draw_spans(len(words), options, rng):
         said = words[drawn.first : drawn.stop]
@@ -87,11 +87,11 @@ def cut_spans(
                 span = speech
             else:
                 drawn = WordSpan(Modality.TEXT, drawn.first, drawn.stop)
-        cuts.append(Cut(drawn, part, span, said[0].start, said[-1].end))
+        cuts.append(TimedSpan(drawn, part, span, said[0].start, said[-1].end))
     return tuple(cuts)
 
 
-class Timeline:
+class UnitTimeline:
     """A clip's units in time order, to cut spans from."""
 
     def __init__(self, units: Units) -> None:
@@ -147,7 +147,7 @@ def draw_lines(
             yield Line(sequence, f"{utterance.id}#{copy}" if copies > 1 else utterance.id)
 
 
-def draw_without_end(
+def sample_sequences(
     utterances: Collection[Utterance], options: SpanOptions, rng: random.Random
 ) -> Iterator[Sequence]:
     """Sequences of utterances taken at random, each drawn anew: what training learns from.

@@ -52,10 +52,10 @@ def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = Non
     alignment = clip.alignment
     if alignment is None and clip.text and aligner:
         alignment = aligner.align(waveform, clip.text)
-    return utterance_of(clip.id, tokenizer.encode(waveform), Transcript(clip.text, alignment))
+    return make_utterance(clip.id, tokenizer.encode(waveform), Transcript(clip.text, alignment))
 
 
-def utterance_of(clip_id: str, units: Units, transcript: Transcript) -> Utterance:
+def make_utterance(clip_id: str, units: Units, transcript: Transcript) -> Utterance:
     """Put together what belongs together; see `within` for words past the end.
 
     Raises AlignmentError where the words are of a longer sound than the units.
@@ -64,10 +64,10 @@ def utterance_of(clip_id: str, units: Units, transcript: Transcript) -> Utteranc
     if alignment:
         seconds = len(units.hubert) / round(units.rates.hubert, 1)
         alignment = within(alignment, seconds, slack=_LEFT_OVER)
-    return Utterance(clip_id, units, text_of(text, alignment), alignment)
+    return Utterance(clip_id, units, transcript_text(text, alignment), alignment)
 
 
-def text_of(text: str | None, alignment: Alignment | None) -> str:
+def transcript_text(text: str | None, alignment: Alignment | None) -> str:
     """The transcript; where there is none, the words, with spaces between."""
     if text is not None:
         return text
@@ -109,11 +109,11 @@ def _utterance(
 ) -> Utterance:
     if units is None:
         words = transcript.result()
-        return Utterance(clip.id, _NO_UNITS, text_of(words.text, words.alignment), None)
-    return utterance_of(clip.id, units.result(), transcript.result())
+        return Utterance(clip.id, _NO_UNITS, transcript_text(words.text, words.alignment), None)
+    return make_utterance(clip.id, units.result(), transcript.result())
 
 
-def stored_units(sequence: Sequence) -> Units:
+def restore_units(sequence: Sequence) -> Units:
     """The streams of a line that was written with its repeats.
 
     Raises TokenError where there is text in it, or no speech, or where its runs are merged, so that its units have no

@@ -14,7 +14,7 @@ from spiritlm_cli.tokens.units import IntArray, Units
 
 
 @dataclass(frozen=True)
-class Said:
+class TimedWord:
     """A word as the transcript writes it, with its punctuation and the spaces after it, and when it is said.
 
     start, end: seconds. Where transcript and alignment divide words differently, what can't be parted is one.
@@ -25,7 +25,7 @@ class Said:
     end: float
 
 
-def said_words(text: str, alignment: Alignment) -> tuple[Said, ...]:
+def timed_words(text: str, alignment: Alignment) -> tuple[TimedWord, ...]:
     """The transcript cut into words, each with the times that the alignment has for it; joined, they are `text`.
 
     Both are compared by their letters and digits, without case and accents, so `Well,` is `well`, `to-day` is `to day`,
@@ -41,17 +41,17 @@ def said_words(text: str, alignment: Alignment) -> tuple[Said, ...]:
     if not starts:
         raise AlignmentError("no words")
     bounds = pairwise([0, *starts[1:], len(text)])
-    return tuple(Said(text[at:stop], *time) for (at, stop), time in zip(bounds, times, strict=True))
+    return tuple(TimedWord(text[at:stop], *time) for (at, stop), time in zip(bounds, times, strict=True))
 
 
 def _matched(text: str, alignment: Alignment) -> Iterator[tuple[int, int, int]]:
     """Where in `text` each word begins, and its first and last word of the alignment."""
-    words = [letters_of(word.word) for word in alignment.words]
+    words = [letters_and_digits(word.word) for word in alignment.words]
     place = 0  # of the next word of the alignment
     start = first = 0
     written = spoken = ""  # letters since the last place where both had a word's end
     for token in re.finditer(r"\S+", text):
-        letters = letters_of(token[0])
+        letters = letters_and_digits(token[0])
         if not written:
             if not letters:
                 continue
@@ -80,13 +80,13 @@ def _difference(token: str, first: int, place: int, alignment: Alignment) -> str
     return f"the text has {token!r} where the alignment has {found!r} (word {first + 1})"
 
 
-def letters_of(word: str) -> str:
+def letters_and_digits(word: str) -> str:
     """The letters and digits, by which words are compared."""
     plain = unicodedata.normalize("NFKD", word).casefold()
     return "".join(letter for letter in plain if letter.isalnum())
 
 
-def first_units(units: Units, words: tuple[Said, ...]) -> IntArray:
+def unit_boundaries(units: Units, words: tuple[TimedWord, ...]) -> IntArray:
     """Where the phonetic units of each word begin.
 
     A unit belongs to the word whose time holds its centre; in a silence, to the word before it, and before

@@ -6,7 +6,7 @@ from spiritlm_cli.console import log, one_line
 from spiritlm_cli.jobs.lines import copy_ids
 
 if TYPE_CHECKING:
-    from spiritlm_cli.interleaving.interleave import Cut, Utterance
+    from spiritlm_cli.interleaving.interleave import TimedSpan, Utterance
     from spiritlm_cli.interleaving.spans import SpanOptions
     from spiritlm_cli.manifests.clip import Alignment
 
@@ -27,7 +27,7 @@ def show_spans(utterance: "Utterance", spans: "SpanOptions", seed: int, copies: 
         _show(name, cut_spans(utterance.units, utterance.text, utterance.alignment, spans, rng))
 
 
-def _show(name: str, cuts: "tuple[Cut, ...]") -> None:
+def _show(name: str, cuts: "tuple[TimedSpan, ...]") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

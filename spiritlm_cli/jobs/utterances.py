@@ -35,10 +35,10 @@ def from_units(
 
 
 def _stored(line: InputLine, clip: "Clip | BadClip | None", times: "WordTimes") -> "Utterance":
-    from spiritlm_cli.interleaving.utterances import stored_units, utterance_of
+    from spiritlm_cli.interleaving.utterances import make_utterance, restore_units
     from spiritlm_cli.manifests.clip import BadClip, Clip
 
     if isinstance(clip, BadClip):
         raise clip.error
     clip = clip or Clip(line.name, line.source)
-    return utterance_of(clip.id, stored_units(line.sequence), times.submit(clip).result())
+    return make_utterance(clip.id, restore_units(line.sequence), times.submit(clip).result())

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spiritlm_cli.alignment.pool import POCKETSPHINX, cores
+from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
 from spiritlm_cli.alignment.sources import WordTimes
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors, write_text
 from spiritlm_cli.errors import AlignmentError, ManifestError
-from spiritlm_cli.interleaving.interleave import Utterance, draw_without_end
+from spiritlm_cli.interleaving.interleave import Utterance, sample_sequences
 from spiritlm_cli.interleaving.spans import SpanOptions
-from spiritlm_cli.interleaving.utterances import utterance_of
+from spiritlm_cli.interleaving.utterances import make_utterance
 from spiritlm_cli.language.loading import new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.manifests.manifest import read_manifest
@@ -72,12 +72,12 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
     """
     known = read_units(units)
     utterances = []
-    with WordTimes(aligner=POCKETSPHINX, workers=cores()) as times:
+    with WordTimes(aligner=POCKETSPHINX, workers=available_cpus()) as times:
         clips = [clip for clip in read_manifest(manifest) if clip.text and clip.id in known]
         clips = [clip for clip in clips if len(known[clip.id].hubert)]
         for clip, answer in [(clip, times.submit(clip)) for clip in clips]:
             try:
-                utterance = utterance_of(clip.id, known[clip.id], answer.result())
+                utterance = make_utterance(clip.id, known[clip.id], answer.result())
             except AlignmentError as error:
                 print(f"{clip.id}: left out: {error}", file=sys.stderr)
             else:
@@ -97,7 +97,7 @@ def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
         spoken = [utterance for _, utterance in utterances]
         pairs = Pairs(utterances, options.words)
         found += [
-            Source(SHARES["interleaved"], lambda rng: next(draw_without_end(spoken, SpanOptions(), rng))),
+            Source(SHARES["interleaved"], lambda rng: next(sample_sequences(spoken, SpanOptions(), rng))),
             Source(SHARES["speech"], _run_on(utterances)),
             Source(SHARES["to text"], pairs.to_text, heard=True),
             Source(SHARES["to speech"], pairs.to_speech, read=True),

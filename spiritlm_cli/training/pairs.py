@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from spiritlm_cli.interleaving.interleave import Timeline, Utterance
-from spiritlm_cli.interleaving.word_units import first_units, said_words
+from spiritlm_cli.interleaving.interleave import UnitTimeline, Utterance
+from spiritlm_cli.interleaving.word_units import timed_words, unit_boundaries
 from spiritlm_cli.language.tasks import Task
 from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan, TextSpan
 
@@ -39,10 +39,10 @@ class SpokenClip:
         """Raises AlignmentError where text and word times don't have the same words; ValueError without times."""
         if utterance.alignment is None:
             raise ValueError(f"{utterance.id} has no word times")
-        words = said_words(utterance.text, utterance.alignment)
+        words = timed_words(utterance.text, utterance.alignment)
         self._texts = [word.text for word in words]
-        self._bounds = first_units(utterance.units, words).tolist()
-        self._timeline = Timeline(utterance.units)
+        self._bounds = unit_boundaries(utterance.units, words).tolist()
+        self._timeline = UnitTimeline(utterance.units)
 
     def __len__(self) -> int:
         """How many words it has."""

@@ -1,6 +1,6 @@
 import pytest
 
-from spiritlm_cli.alignment.confidence import badly_fitting, mean_confidence
+from spiritlm_cli.alignment.confidence import low_confidence_notes, mean_confidence
 from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.manifests.clip import Waveform, Word
@@ -23,9 +23,9 @@ def test_mean() -> None:
 
 
 def test_too_many_doubtful_words_are_said() -> None:
-    assert badly_fitting(said(*[0.9] * 9, 0.1)) == ()
-    assert badly_fitting([]) == ()
-    assert badly_fitting(said(None, 0.1, 0.2, 0.3, 0.9, 0.9)) == (
+    assert low_confidence_notes(said(*[0.9] * 9, 0.1)) == ()
+    assert low_confidence_notes([]) == ()
+    assert low_confidence_notes(said(None, 0.1, 0.2, 0.3, 0.9, 0.9)) == (
         "3 of 5 words fit the sound badly, the first 'w1' at 1.00 s: is this what is said?",
     )
 

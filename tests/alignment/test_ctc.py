@@ -12,9 +12,9 @@ import torch
 
 from spiritlm_cli.alignment.ctc import (
     CtcAligner,
-    Transcript,
+    TargetLabels,
     Vocabulary,
-    place_words,
+    word_times,
 )
 from spiritlm_cli.errors import AlignmentError, CheckpointError, SpiritLMError
 from spiritlm_cli.manifests.clip import Waveform, Word
@@ -101,14 +101,14 @@ def frames_of(words: tuple[Word, ...]) -> list[tuple[str, int, int]]:
 
 def test_words_from_a_path() -> None:
     # AB|C with a token that says nothing before, between and after
-    transcript = Transcript.of([[], [[[1, 2]]], [], [[[3]]], []], delimiter=4)
+    transcript = TargetLabels.of([[], [[[1, 2]]], [], [[[3]]], []], delimiter=4)
     assert transcript.targets.tolist() == [1, 2, 4, 3]
     assert transcript.spans == (None, (0, 2), None, (3, 4), None)
     path = np.array([-1, -1, 0, 0, -1, 1, -1, 2, 2, -1, 3, -1])
     log_probs = np.log(np.full((12, 5), 0.2, dtype=np.float32))
     log_probs[[2, 3, 5], [1, 1, 2]] = np.log([0.5, 1.0, 0.25])
     log_probs[10, 3] = np.log(0.75)
-    words = place_words(["--", "ab", "-", "c", "…"], transcript, path, log_probs, frame=0.5).words
+    words = word_times(["--", "ab", "-", "c", "…"], transcript, path, log_probs, frame=0.5).words
     assert [(word.word, word.start, word.end) for word in words] == [
         ("--", 1.0, 1.0),
         ("ab", 1.0, 3.0),
@@ -126,11 +126,11 @@ def test_words_from_a_path() -> None:
 
 
 def test_a_token_of_several_words_is_sure_of_its_letters_alone() -> None:
-    transcript = Transcript.of([[[[1]], [[2]]]], delimiter=3)
+    transcript = TargetLabels.of([[[[1]], [[2]]]], delimiter=3)
     log_probs = np.log(
         np.array([[0.1, 0.4, 0.1, 0.4], [0.1, 0.4, 0.1, 0.01], [0.1, 0.1, 0.9, 0.1]], np.float32)
     )
-    words = place_words(["a-b"], transcript, np.array([0, 1, 2]), log_probs, frame=1.0).words
+    words = word_times(["a-b"], transcript, np.array([0, 1, 2]), log_probs, frame=1.0).words
     assert words == (Word("a-b", 0.0, 3.0, pytest.approx(0.6, rel=1e-6)),)
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
-from spiritlm_cli.alignment.pool import Aligned, AlignerPool, align_clip, cores, load_aligner
+from spiritlm_cli.alignment.pool import Aligned, AlignerPool, align_clip, available_cpus, load_aligner
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AlignmentError, AudioError, CheckpointError, ManifestError, SpiritLMError
 from spiritlm_cli.manifests.clip import BadClip, Clip
@@ -63,7 +63,7 @@ def test_engines(tmp_path: Path) -> None:
     assert isinstance(load_aligner(), PocketsphinxAligner)
     with pytest.raises(CheckpointError, match=r"no config\.json"):
         AlignerPool(str(tmp_path))
-    assert cores() >= 1
+    assert available_cpus() >= 1
 
 
 def test_a_process_that_is_ended_loses_nothing(recording_file: Path, aligner: PocketsphinxAligner) -> None:

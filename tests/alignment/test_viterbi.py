@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiritlm_cli.alignment.viterbi import best_path, find_path, torchaudio_path
+from spiritlm_cli.alignment.viterbi import best_path, numpy_path, torchaudio_path
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.third_party import torchaudio_works
 
@@ -41,9 +41,9 @@ def test_the_best_of_all_paths(frames: int, labels: list[int], seed: int, ties: 
     every = [path for path in itertools.product(range(3), repeat=frames) if collapsed(path) == labels]
     if not every:
         with pytest.raises(ValueError, match="don't fit"):
-            best_path(log_probs, targets, 0)
+            numpy_path(log_probs, targets, 0)
         return
-    path = best_path(log_probs, targets, 0)
+    path = numpy_path(log_probs, targets, 0)
     assert collapsed(tuple(np.where(path < 0, 0, targets[path]))) == labels
     assert list(dict.fromkeys(path[path >= 0])) == list(range(len(labels)))
     best = max(float(log_probs[np.arange(frames), list(every_path)].sum()) for every_path in every)
@@ -54,7 +54,7 @@ def test_the_best_of_all_paths(frames: int, labels: list[int], seed: int, ties: 
     ("labels", "path"), [([1], [0, 0, 0, 0, 0]), ([1, 2], [0, 1, 1, 1, 1]), ([1, 1], [0, -1, 1, 1, 1])]
 )
 def test_ties(labels: list[int], path: list[int]) -> None:
-    assert best_path(np.zeros((5, 3), dtype=np.float32), np.array(labels), 0).tolist() == path
+    assert numpy_path(np.zeros((5, 3), dtype=np.float32), np.array(labels), 0).tolist() == path
 
 
 @pytest.mark.parametrize("blank", [0, 7])
@@ -68,11 +68,11 @@ def test_torchaudio_has_the_same_path(blank: int) -> None:
             repeats = int((targets[1:] == targets[:-1]).sum())
             log_probs = random_log_probs(rng, count + repeats + extra, 8)
             np.testing.assert_array_equal(
-                torchaudio_path(log_probs, targets, blank), best_path(log_probs, targets, blank)
+                torchaudio_path(log_probs, targets, blank), numpy_path(log_probs, targets, blank)
             )
 
 
 def test_what_takes_too_much_memory_is_refused() -> None:
     log_probs = np.zeros((40_000, 2), dtype=np.float32)
     with pytest.raises(AlignmentError, match="cut it into segments"):
-        find_path(log_probs, np.ones(14_000, dtype=np.int64), 0)
+        best_path(log_probs, np.ones(14_000, dtype=np.int64), 0)

@@ -1,10 +1,10 @@
 import pytest
 
-from spiritlm_cli.english.verbalize import cardinal, number_ways, ordinal, roman_value, spoken
+from spiritlm_cli.english.verbalize import cardinal, number_ways, ordinal, roman_value, verbalize
 
 
 def first_way(token: str) -> str:
-    return " ".join(word for part in spoken(token) for word in part[0])
+    return " ".join(word for part in verbalize(token) for word in part[0])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_first_way(token: str, words: str) -> None:
 
 
 def test_what_can_be_said_in_several_ways_is_one_part() -> None:
-    assert spoken("St.") == [(("saint",), ("street",))]
+    assert verbalize("St.") == [(("saint",), ("street",))]
     assert set(number_ways("1832")) == {
         ("eighteen", "thirty", "two"),
         ("one", "thousand", "eight", "hundred", "thirty", "two"),
@@ -66,12 +66,12 @@ def test_what_can_be_said_in_several_ways_is_one_part() -> None:
         ("five", "dollars", "and", "fifty", "cents"),
         ("five", "fifty"),
         ("five", "point", "five", "zero"),
-    } <= set(spoken("$5.50")[0])
-    assert spoken("$5")[0][-1] == ("five",)  # of $5 million
-    assert ("and", "a", "half") in spoken("2½")[1]
-    assert spoken("No.") == [(("no",), ("number",))]
-    assert spoken("no") == [(("no",),)]
-    assert spoken("XII") == [(("xii",), ("x", "i", "i"), ("twelve",), ("twelfth",))]
+    } <= set(verbalize("$5.50")[0])
+    assert verbalize("$5")[0][-1] == ("five",)  # of $5 million
+    assert ("and", "a", "half") in verbalize("2½")[1]
+    assert verbalize("No.") == [(("no",), ("number",))]
+    assert verbalize("no") == [(("no",),)]
+    assert verbalize("XII") == [(("xii",), ("x", "i", "i"), ("twelve",), ("twelfth",))]
 
 
 def test_numbers() -> None:

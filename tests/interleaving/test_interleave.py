@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.interleaving.interleave import (
-    Timeline,
+    UnitTimeline,
     Utterance,
     cut_spans,
     draw_lines,
-    draw_without_end,
     interleave,
+    sample_sequences,
 )
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
-from spiritlm_cli.interleaving.word_units import said_words
+from spiritlm_cli.interleaving.word_units import timed_words
 from spiritlm_cli.manifests.clip import Alignment, Waveform, Word
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
@@ -70,7 +70,7 @@ def test_text_and_the_words_under_speech_are_the_transcript(utterance: Utterance
     assert "".join(cut.text for cut in cuts) == utterance.text
     assert all(cut.span == TextSpan(cut.text) for cut in cuts if isinstance(cut.span, TextSpan))
     assert [place for cut in cuts for place in range(cut.words.first, cut.words.stop)] == list(
-        range(len(said_words(utterance.text, aligned(utterance))))
+        range(len(timed_words(utterance.text, aligned(utterance))))
     )
 
 
@@ -78,7 +78,7 @@ def test_text_and_the_words_under_speech_are_the_transcript(utterance: Utterance
 def test_speech_spans_hold_the_units_of_their_time(utterance: Utterance, seed: int) -> None:
     options = dataclasses.replace(SHORT, keep_repeats=True)
     cuts = cut_spans(utterance.units, utterance.text, aligned(utterance), options, random.Random(seed))
-    words = said_words(utterance.text, aligned(utterance))
+    words = timed_words(utterance.text, aligned(utterance))
     last = len(words)
     for cut in cuts:
         # a span's sound ends where the next begins
@@ -98,7 +98,7 @@ def test_a_span_reads_as_if_tokenized_in_place(utterance: Utterance, first: int,
     units = utterance.units
     first %= len(units.hubert)
     stop = min(first + length, len(units.hubert))
-    span = Timeline(units).cut(first, stop, keep_repeats=True)
+    span = UnitTimeline(units).cut(first, stop, keep_repeats=True)
     whole = frame_units(merge_streams(units, keep_repeats=True).units)
     alone = frame_units(span.units)
     # each phonetic unit has the pitch and style that it has in the whole clip
@@ -111,7 +111,7 @@ def test_a_span_reads_as_if_tokenized_in_place(utterance: Utterance, first: int,
     opening = "".join(unit.kind.value for unit in span.units[:3])
     assert opening.startswith("StPiHu" if units.pitch is not None else "Hu")
     # repeats are merged within the span
-    merged = Timeline(units).cut(first, stop)
+    merged = UnitTimeline(units).cut(first, stop)
     for kind in (Kind.HUBERT, Kind.PITCH):
         assert kinds(merged, kind) == [value for value, _ in groupby(kinds(span, kind))]
     assert kinds(merged, Kind.STYLE) == kinds(span, Kind.STYLE)
@@ -120,7 +120,7 @@ def test_a_span_reads_as_if_tokenized_in_place(utterance: Utterance, first: int,
 @given(utterances(), st.booleans())
 def test_the_span_of_a_whole_clip_is_the_clip(utterance: Utterance, keep_repeats: bool) -> None:
     units = utterance.units
-    assert Timeline(units).cut(0, len(units.hubert), keep_repeats) == merge_streams(units, keep_repeats)
+    assert UnitTimeline(units).cut(0, len(units.hubert), keep_repeats) == merge_streams(units, keep_repeats)
 
 
 @given(utterances(), seeds)
@@ -144,11 +144,11 @@ def test_spans_keep_to_their_ranges_where_every_word_can_be_heard(utterance: Utt
 
 def test_training_draws_without_end(real: Utterance) -> None:
     others = [real, dataclasses.replace(real, id="other", text=TEXT.upper())]
-    drawn = draw_without_end(others, SpanOptions(), random.Random(3))
+    drawn = sample_sequences(others, SpanOptions(), random.Random(3))
     found = [next(drawn) for _ in range(60)]
     assert len(set(found)) > 20
     assert {sequence.text.isupper() for sequence in found if sequence.text} == {True, False}
-    again = draw_without_end(others, SpanOptions(), random.Random(3))
+    again = sample_sequences(others, SpanOptions(), random.Random(3))
     assert [next(again) for _ in range(60)] == found
 
 

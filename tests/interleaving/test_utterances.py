@@ -12,10 +12,10 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.interleaving.utterances import (
+    make_utterance,
     read_utterance,
     read_utterances,
-    stored_units,
-    utterance_of,
+    restore_units,
 )
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Transcript, Waveform, Word
 from spiritlm_cli.tokens.reader import parse_sequence
@@ -76,17 +76,17 @@ def test_word_times_that_come_with_the_clip_are_taken(recording_file: Path, toke
 def test_words_of_a_longer_sound_are_refused(published_units: Units) -> None:
     seconds = len(published_units.hubert) / 25
     last = Alignment((Word("a", 0.0, seconds + 0.5),))
-    cut = utterance_of("one", published_units, Transcript(None, last))
+    cut = make_utterance("one", published_units, Transcript(None, last))
     assert cut.alignment is not None
     assert cut.alignment.words[0].end == seconds
     assert cut.alignment.notes
-    near = utterance_of(
+    near = make_utterance(
         "one", published_units, Transcript(None, Alignment((Word("a", 0.0, seconds + 0.09),)))
     )
     assert near.alignment is not None
     assert near.alignment.notes == ()
     with pytest.raises(AlignmentError, match=r"begins at 12\.00 s, but the sound ends at 9\."):
-        utterance_of("one", published_units, Transcript(None, Alignment((Word("a", 12.0, 13.0),))))
+        make_utterance("one", published_units, Transcript(None, Alignment((Word("a", 12.0, 13.0),))))
 
 
 def outcomes(
@@ -145,20 +145,20 @@ def test_text_alone_needs_no_sound() -> None:
 
 
 def test_stored_units(published_units: Units) -> None:
-    units = stored_units(Sequence.of([merge_streams(published_units, keep_repeats=True)]))
+    units = restore_units(Sequence.of([merge_streams(published_units, keep_repeats=True)]))
     for name in ("hubert", "pitch", "style"):
         np.testing.assert_array_equal(getattr(units, name), getattr(published_units, name))
     phonetic = Units(published_units.hubert)
-    assert stored_units(Sequence.of([merge_streams(phonetic, keep_repeats=True)])).pitch is None
+    assert restore_units(Sequence.of([merge_streams(phonetic, keep_repeats=True)])).pitch is None
 
 
 def test_units_without_times_are_refused(published_units: Units) -> None:
     for units in (published_units, Units(published_units.hubert)):
         with pytest.raises(TokenError, match="merged in it; make it with `spiritlm tokenize --keep-repeats`"):
-            stored_units(Sequence.of([merge_streams(units)]))
+            restore_units(Sequence.of([merge_streams(units)]))
     for line in ("", "[TEXT]hello", "[SPEECH][Hu1][TEXT]hello[SPEECH][Hu2]"):
         with pytest.raises(TokenError, match="not one span of speech"):
-            stored_units(parse_sequence(line))
+            restore_units(parse_sequence(line))
 
 
 def test_what_can_not_be_read(tokenizer: Published, aligner: PocketsphinxAligner) -> None:

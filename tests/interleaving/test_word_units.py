@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spiritlm_cli.errors import AlignmentError
-from spiritlm_cli.interleaving.word_units import Said, first_units, said_words
+from spiritlm_cli.interleaving.word_units import TimedWord, timed_words, unit_boundaries
 from spiritlm_cli.manifests.clip import Alignment, Word
 from spiritlm_cli.tokens.units import Units
 
@@ -18,7 +18,7 @@ def untimed(text: str) -> Alignment:
 
 
 def texts(text: str, alignment: Alignment) -> tuple[str, ...]:
-    return tuple(word.text for word in said_words(text, alignment))
+    return tuple(word.text for word in timed_words(text, alignment))
 
 
 @given(st.text(st.sampled_from("ab c\n-.'é"), min_size=1).filter(lambda text: any(map(str.isalnum, text))))
@@ -49,7 +49,7 @@ def test_words_divided_in_another_way(
     text: str, words: list[str], parts: tuple[str, ...], end: float
 ) -> None:
     alignment = aligned(*((word, place, place + 0.5) for place, word in enumerate(words)))
-    said = said_words(text, alignment)
+    said = timed_words(text, alignment)
     assert tuple(word.text for word in said) == parts
     assert (said[0].start, said[-1].end) == (0, end)
 
@@ -67,7 +67,7 @@ def test_words_divided_in_another_way(
 )
 def test_other_words(text: str, words: str, reason: str) -> None:
     with pytest.raises(AlignmentError, match=reason):
-        said_words(text, untimed(words))
+        timed_words(text, untimed(words))
 
 
 def test_a_unit_belongs_to_the_word_that_holds_its_centre() -> None:
@@ -75,14 +75,14 @@ def test_a_unit_belongs_to_the_word_that_holds_its_centre() -> None:
     # centres at 0.02, 0.06, … s
     alignment = aligned(("a", 0.3, 0.5), ("b", 0.5, 0.53), ("c", 1.1, 1.5))
     # sound before a goes with a; unit 12 has its centre at 0.5 s; the silence after b goes with b
-    words = said_words("a b c", alignment)
-    assert first_units(units, words).tolist() == [0, 12, 27, 50]
+    words = timed_words("a b c", alignment)
+    assert unit_boundaries(units, words).tolist() == [0, 12, 27, 50]
 
 
 def test_long_recordings_do_not_drift() -> None:
     units = Units(hubert=np.zeros(25 * 3600, dtype=np.int64))
-    words = said_words("a b", aligned(("a", 0.0, 1.0), ("b", 3599.0, 3600.0)))
-    bounds = first_units(units, words)
+    words = timed_words("a b", aligned(("a", 0.0, 1.0), ("b", 3599.0, 3600.0)))
+    bounds = unit_boundaries(units, words)
     assert bounds.tolist() == [0, 25 * 3599, 25 * 3600]
 
 
@@ -90,4 +90,4 @@ def test_long_recordings_do_not_drift() -> None:
 def test_times_out_of_order(starts: tuple[float, float]) -> None:
     units = Units(hubert=np.zeros(50, dtype=np.int64))
     with pytest.raises(AlignmentError, match="order of time"):
-        first_units(units, tuple(Said("a", start, start + 0.1) for start in starts))
+        unit_boundaries(units, tuple(TimedWord("a", start, start + 0.1) for start in starts))

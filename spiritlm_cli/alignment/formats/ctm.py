@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import groupby
 
-from spiritlm_cli.alignment.formats.index import came_before
+from spiritlm_cli.alignment.formats.index import duplicate_error
 from spiritlm_cli.alignment.formats.labels import is_silence, is_word
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment
@@ -36,7 +36,7 @@ def read_ctm(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[str,
         for number, text in block:
             where = f"{name}: line {number}"
             if recording in seen:
-                raise came_before(recording, where)
+                raise duplicate_error(recording, where)
             columns = text.split()
             _add(words, columns, where)
             if channel not in (None, columns[1]):

@@ -21,7 +21,7 @@ class _Place(NamedTuple):
     line: int
 
 
-class Blocks:
+class LineIndex:
     """The lines of each clip in a file, which may be gzipped. In memory is only where they are.
 
     A clip's lines are in one place: for one whose lines come again later, asking is an error.
@@ -80,7 +80,7 @@ class Blocks:
                 length = place.offset + place.length - before.offset
                 self._places[clip_id] = before._replace(length=length)
             else:
-                self._places[clip_id] = came_before(clip_id, where)
+                self._places[clip_id] = duplicate_error(clip_id, where)
 
     def _decoded(self, content: bytes, first: int) -> Iterator[tuple[int, str]]:
         for number, raw in enumerate(content.split(b"\n"), first):
@@ -94,7 +94,7 @@ def _encoding(line: int) -> str:
     return "utf-8-sig" if line == 1 else "utf-8"
 
 
-def came_before(clip_id: str, where: str) -> ManifestError:
+def duplicate_error(clip_id: str, where: str) -> ManifestError:
     return ManifestError(f"{where}: {clip_id!r} was there before; all that is of it must be in one place")
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from spiritlm_cli.alignment.formats.index import came_before
+from spiritlm_cli.alignment.formats.index import duplicate_error
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Clip, Transcript, Word
 from spiritlm_cli.manifests.row import clip_from, json_row
@@ -27,7 +27,7 @@ def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
     (number, text), *others = ((number, text) for number, text in lines if text.strip())
     clip = clip_from(Path(), json_row(text, f"{name}: line {number}"), f"{name}: line {number}")
     if others:
-        raise came_before(clip.id, f"{name}: line {others[0][0]}")
+        raise duplicate_error(clip.id, f"{name}: line {others[0][0]}")
     return Transcript(clip.text, clip.alignment) if clip.alignment else None
 
 

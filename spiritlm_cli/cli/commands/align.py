@@ -70,7 +70,7 @@ def align(
             "rows of a manifest name files; for sound on stdin give --format ctm", param_hint="--format"
         )
 
-    from spiritlm_cli.alignment.pool import AlignerPool, cores
+    from spiritlm_cli.alignment.pool import AlignerPool, available_cpus
     from spiritlm_cli.manifests.clip import Clip
     from spiritlm_cli.manifests.transcripts import with_text
 
@@ -82,7 +82,7 @@ def align(
         Failures(on_error, errors, before.failed) as failures,
         writer,
         Progress("clips", inputs.count() if Progress.shown() else None, before.clips) as progress,
-        AlignerPool(aligner, device, cores() if workers is None else workers) as pool,
+        AlignerPool(aligner, device, available_cpus() if workers is None else workers) as pool,
         closing(pool.align_stream(clip for clip in clips if not writer.has(clip))) as answers,
     ):
 

@@ -101,7 +101,7 @@ def interleave(
         raise typer.BadParameter("is for --mode interleave", param_hint="--explain")
     finished = Finished.of(options.resumable(output), copies) if resume else None
 
-    from spiritlm_cli.alignment.pool import cores
+    from spiritlm_cli.alignment.pool import available_cpus
     from spiritlm_cli.alignment.sources import WordTimes
     from spiritlm_cli.checkpoints import find_checkpoint
     from spiritlm_cli.interleaving.interleave import draw_lines
@@ -140,7 +140,7 @@ def interleave(
         # half the cores for them, as the networks, where they are not on a GPU, have all
         engine = aligner if mode == "interleave" and aligner != "none" else None
         files = None if mode == "speech" else alignments
-        times = stack.enter_context(WordTimes(files, engine, device, max(1, cores() // 2)))
+        times = stack.enter_context(WordTimes(files, engine, device, max(1, available_cpus() // 2)))
         if heading and not before.size:
             writer.write_text(heading)
         found: Iterator[tuple[Any, Outcome[Utterance]]]
