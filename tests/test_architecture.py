@@ -32,9 +32,6 @@ UNTESTED = {
     "distributed/worker",
     "english/numbers",
     "errors",
-    "evaluation/clips",
-    "evaluation/pair_files",
-    "evaluation/pair_report",
     "files",
     "jobs/alignment_sinks",
     "jobs/continuations",
@@ -81,7 +78,6 @@ UNTESTED = {
 LONG_MODULES = {
     "batching",
     "checkpoints/convert",
-    "evaluation/pairs",
     "profiling/speed",
 }
 LONG_FUNCTIONS = {

@@ -1,4 +1,4 @@
-"""BLiMP's own files: JSONL of sentences that differ in one point of grammar (Warstadt et al. 2020)."""
+"""`blimp` on text: BLiMP's JSONL files of sentence pairs that differ in one point of grammar (Warstadt et al. 2020)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ _GROUPS = ("linguistics_term", "UID")
 
 
 def blimp_files(path: Path | str) -> list[Path]:
-    """The JSONL files that `path` is or, as a folder, holds, sorted; none where it is something else."""
+    """Return the JSONL file `path`, or the JSONL files in the folder `path`, sorted; empty for anything else."""
     path = Path(path)
     if path.is_dir():
         return sorted(path.glob("*.jsonl"))
@@ -21,36 +21,36 @@ def blimp_files(path: Path | str) -> list[Path]:
 
 
 def read_blimp(path: Path | str) -> Iterator[Pair | BadPair]:
-    """The pairs of BLiMP's JSONL, a file or a folder of them, and the lines that can't be used.
+    """Read the pairs of BLiMP's JSONL, a file or a folder of files, and the lines that can't be used, in order.
 
-    Each has sentence_good and sentence_bad, and is grouped by linguistics_term and UID where it has them. Its id is
-    `UID/pairID`, or `file/line` where it lacks one. Raises ManifestError where a file can't be read.
+    Required fields: sentence_good and sentence_bad. Optional: linguistics_term and UID, which are groups. The id of a
+    pair is `UID/pairID`, or `file/line` if one of these is missing. Raises ManifestError if a file can't be read.
     """
     for file in blimp_files(path):
-        number = 0
+        line_number = 0
         try:
             with file.open(encoding="utf-8-sig") as lines:
-                for number, line in enumerate(lines, 1):
+                for line_number, line in enumerate(lines, 1):
                     if line.strip():
-                        yield _pair(line, file, number)
+                        yield _pair(line, file, line_number)
         except UnicodeDecodeError:
-            raise ManifestError(f"{file}: after line {number}: not UTF-8 text") from None
+            raise ManifestError(f"{file}: after line {line_number}: not UTF-8 text") from None
         except OSError as error:
             raise ManifestError(f"{file}: can't be read ({error.strerror or error})") from None
 
 
-def _pair(line: str, file: Path, number: int) -> Pair | BadPair:
-    source = f"{file}: line {number}"
-    name = f"{file.stem}/{number}"
+def _pair(line: str, file: Path, line_number: int) -> Pair | BadPair:
+    source = f"{file}: line {line_number}"
+    name = f"{file.stem}/{line_number}"
     try:
         fields = json_row(line, source)
         if "UID" in fields and "pairID" in fields:
             name = f"{fields['UID']}/{fields['pairID']}"
         groups = tuple(_group(fields[kind], kind, source) for kind in _GROUPS if kind in fields)
-        good, bad = (_sentence(fields.get(side), side, source) for side in ("sentence_good", "sentence_bad"))
+        good, bad = (_candidate(fields.get(side), side, source) for side in ("sentence_good", "sentence_bad"))
     except ManifestError as error:
         return BadPair(name, source, error)
-    # ids of some other corpora in this form are not of one line alone, so each line is an item by where it stands
+    # Some other corpora of this form repeat ids, so that the line identifies the item.
     return Pair(name, source, (good,), (bad,), groups, item=source)
 
 
@@ -60,7 +60,7 @@ def _group(value: object, kind: str, source: str) -> Group:
     return Group(kind, value)
 
 
-def _sentence(value: object, side: str, source: str) -> Candidate:
+def _candidate(value: object, side: str, source: str) -> Candidate:
     if not isinstance(value, str) or not value.strip() or NOT_IN_TEXT.search(value):
         raise ManifestError(f"{source}: {side} is not text")
     return Candidate(value, source, Sequence.of([TextSpan(value)]))

@@ -1,4 +1,4 @@
-"""Word and character error rates, of one item and of a corpus."""
+"""Word and character error rates, accuracies, and their bootstrap confidence intervals."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,13 @@ import numpy as np
 from spiritlm_cli.english.normalize import normalize
 from spiritlm_cli.errors import MissingPackageError
 
+RESAMPLES = 1000
+_PERCENTILES = (2.5, 97.5)  # of a 95 % interval
+
 
 @dataclass(frozen=True)
 class ErrorCount:
-    """The fewest edits from reference to hypothesis, and the reference's length, in words or characters."""
+    """The fewest edits that turn a reference into a hypothesis, and the reference's length, in words or characters."""
 
     substitutions: int
     deletions: int
@@ -20,17 +23,18 @@ class ErrorCount:
 
     @property
     def errors(self) -> int:
+        """Number of edits."""
         return self.substitutions + self.deletions + self.insertions
 
     @property
     def rate(self) -> float:
-        """Errors over length; can be above 1. An empty reference counts as one long."""
+        """Errors divided by length, as a fraction; may exceed 1. The length of an empty reference counts as 1."""
         return self.errors / max(self.length, 1)
 
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """A corpus's error rate with its 95 % bootstrap interval; all three are fractions, not percent."""
+    """Error rate of a corpus with its 95 % bootstrap interval from `low` to `high`, as fractions."""
 
     rate: float
     low: float
@@ -39,27 +43,60 @@ class ErrorRate:
     length: int
     items: int
 
+    @property
+    def percent(self) -> str:
+        """The rate and its interval in percent, such as `5.0 [3.1–8.2]`."""
+        return _percent(self.rate, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Mean accuracy of items with its 95 % bootstrap interval from `low` to `high`, as fractions."""
+
+    accuracy: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float], seed: int = 0, resamples: int = RESAMPLES) -> "Accuracy":
+        """Compute the mean of the items' values, and the percentile bootstrap over items as in `error_rate`.
+
+        Raises ValueError if there are no values.
+        """
+        distinct, counts = np.unique(np.fromiter(values, dtype=np.float64), return_counts=True)
+        total = int(counts.sum())
+        if not total:
+            raise ValueError("an accuracy needs at least one pair")
+        # Draw how often each distinct value occurs in a resample, which is the same as drawing its items.
+        draws = np.random.default_rng(seed).multinomial(total, counts / total, size=resamples)
+        low, high = np.percentile(draws @ distinct / total, _PERCENTILES)
+        return cls(float(counts @ distinct / total), float(low), float(high))
+
+    @property
+    def percent(self) -> str:
+        """The accuracy and its interval in percent, such as `69.0 [65.2–72.8]`."""
+        return _percent(self.accuracy, self.low, self.high)
+
 
 def word_errors(reference: str, hypothesis: str) -> ErrorCount:
-    """Words of the two texts compared after `normalize`. Raises MissingPackageError without jiwer."""
+    """Count word edits between two texts after `normalize`. Raises MissingPackageError without jiwer."""
     return _count(normalize(reference), normalize(hypothesis), "words")
 
 
 def character_errors(reference: str, hypothesis: str) -> ErrorCount:
-    """Characters of the two texts, spaces between words among them, compared after `normalize`.
+    """Count character edits, spaces included, between two texts after `normalize`.
 
     Raises MissingPackageError without jiwer.
     """
     return _count(normalize(reference), normalize(hypothesis), "characters")
 
 
-def error_rate(counts: Iterable[ErrorCount], seed: int = 0, resamples: int = 1000) -> ErrorRate:
-    """The corpus's rate: errors summed over lengths summed, so long items weigh more than short ones.
+def error_rate(counts: Iterable[ErrorCount], seed: int = 0, resamples: int = RESAMPLES) -> ErrorRate:
+    """Compute a corpus's error rate: the sum of errors divided by the sum of reference lengths.
 
-    The interval is the percentile bootstrap over items: the 2.5th and 97.5th percentile of the rates of
-    `resamples` corpora of as many items, drawn with replacement (Bisani and Ney 2004, "Bootstrap estimates
-    for confidence intervals in ASR performance evaluation"). Raises ValueError where there is nothing to
-    compare with.
+    The interval is the percentile bootstrap over items: the 2.5th and 97.5th percentile of the rates of `resamples`
+    corpora of the same number of items, drawn with replacement (Bisani and Ney 2004, "Bootstrap estimates for
+    confidence intervals in ASR performance evaluation"). Raises ValueError if all references are empty.
     """
     counts = list(counts)
     errors = np.array([count.errors for count in counts], dtype=np.int64)
@@ -71,7 +108,7 @@ def error_rate(counts: Iterable[ErrorCount], seed: int = 0, resamples: int = 100
     for index in range(resamples):
         drawn = generator.integers(len(counts), size=len(counts))
         rates[index] = errors[drawn].sum() / max(lengths[drawn].sum(), 1)
-    low, high = np.percentile(rates, [2.5, 97.5])
+    low, high = np.percentile(rates, _PERCENTILES)
     return ErrorRate(
         rate=float(errors.sum() / lengths.sum()),
         low=float(low),
@@ -83,16 +120,19 @@ def error_rate(counts: Iterable[ErrorCount], seed: int = 0, resamples: int = 100
 
 
 def wer(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> ErrorRate:
-    """Word error rate of a corpus. Raises ValueError where the lists' lengths differ, and as `error_rate`."""
-    return error_rate(map(word_errors, *_paired(references, hypotheses)), seed)
+    """Compute the word error rate of a corpus.
+
+    Raises ValueError if the numbers of references and hypotheses differ, or as `error_rate`.
+    """
+    return error_rate(map(word_errors, *_same_length(references, hypotheses)), seed)
 
 
 def cer(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> ErrorRate:
-    """Character error rate of a corpus. Raises ValueError as `wer`."""
-    return error_rate(map(character_errors, *_paired(references, hypotheses)), seed)
+    """Compute the character error rate of a corpus. Raises ValueError as `wer`."""
+    return error_rate(map(character_errors, *_same_length(references, hypotheses)), seed)
 
 
-def _paired(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _same_length(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     if len(references) != len(hypotheses):
         raise ValueError(f"{len(references)} references and {len(hypotheses)} hypotheses")
     return references, hypotheses
@@ -111,3 +151,7 @@ def _count(reference: str, hypothesis: str, unit: str) -> ErrorCount:
         insertions=result.insertions,
         length=result.hits + result.substitutions + result.deletions,
     )
+
+
+def _percent(value: float, low: float, high: float) -> str:
+    return f"{100 * value:.1f} [{100 * low:.1f}–{100 * high:.1f}]"

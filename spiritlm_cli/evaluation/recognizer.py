@@ -1,4 +1,4 @@
-"""The speech recognizer that scores listen with: Whisper through faster-whisper."""
+"""Speech recognition for scoring: English Whisper models, run by faster-whisper."""
 
 from pathlib import Path
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from spiritlm_cli.errors import CheckpointError, MissingPackageError
 from spiritlm_cli.manifests.clip import Waveform
 
-RATE = 16_000  # what Whisper listens at
-WINDOW = 30.0  # seconds that it hears at once
+RATE = 16_000  # sample rate of Whisper's input
+WINDOW = 30.0  # seconds of Whisper's input
 
 
 class Recognizer:
-    """English speech to text, the same text for the same sound every time.
+    """Transcribes English speech deterministically.
 
-    Beam search of five at temperature 0, with nothing drawn: the retries at higher temperatures and the rules
-    that drop a doubtful segment are off, so what is scored is what was heard. Each window is heard by itself,
-    not after the text before it.
+    Decodes with a beam of 5 at temperature 0. Whisper's fallback to sampling at higher temperatures and its rules that
+    drop uncertain segments are disabled, so every window is transcribed once. Windows don't depend on the text of the
+    window before.
     """
 
     def __init__(self, model: Any, name: str) -> None:
@@ -24,13 +24,13 @@ class Recognizer:
 
     @classmethod
     def load(cls, model: str | Path = "base.en", device: str = "auto") -> "Recognizer":
-        """A faster-whisper name ("tiny.en", "large-v3", a Hugging Face repository), or such a folder.
+        """Load a model by its faster-whisper name ("tiny.en", "large-v3"), Hugging Face repository or folder.
 
-        On the CPU the weights are 8-bit, on a GPU 16-bit. Devices: auto, cpu, cuda, cuda:n; on others (mps),
-        for which CTranslate2 has no code, it works on the CPU.
+        Weights are 8-bit integers on a CPU, float16 on a GPU. device: auto, cpu, cuda or cuda:N; for others, such as
+        mps, which CTranslate2 doesn't support, the CPU is used.
 
-        Raises MissingPackageError without faster-whisper, CheckpointError for a folder that is no such model
-        or a name that can't be fetched.
+        Raises MissingPackageError without faster-whisper, and CheckpointError if the folder holds no such model or the
+        name can't be downloaded.
         """
         try:
             import ctranslate2
@@ -55,8 +55,8 @@ class Recognizer:
                 device_index=int(index or 0) if on_gpu else 0,
                 compute_type="float16" if on_gpu else "int8",
             )
-        # what comes up depends on where the model comes from: ValueError for a name, RuntimeError for a file,
-        # OSError and its kin for the network
+        # The type depends on the source: ValueError for a name, RuntimeError for a file, OSError and others for the
+        # network.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(
@@ -65,7 +65,7 @@ class Recognizer:
         return cls(loaded, str(model))
 
     def transcribe(self, waveform: Waveform) -> str:
-        """What is said in it; the empty string where nothing is heard. Any sample rate, any length."""
+        """Return the transcript of a waveform of any sample rate and length; empty if there is no speech."""
         import soxr
 
         samples = waveform.samples
@@ -79,7 +79,7 @@ class Recognizer:
             beam_size=5,
             temperature=0.0,
             condition_on_previous_text=False,
-            # times are needed only to go on from the right place in what is longer than one window
+            # Timestamps are needed only to find where the next window starts.
             without_timestamps=waveform.seconds <= WINDOW,
             no_speech_threshold=None,
             log_prob_threshold=None,

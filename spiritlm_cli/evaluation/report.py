@@ -1,28 +1,33 @@
-"""What a benchmark found: for each item, and in all; as JSON, and as a table for people."""
+"""Results of the benchmarks over clips: the scored text of one clip, and the report over all, as JSON or a table."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from rich.markup import escape
 from rich.table import Table
 
+from spiritlm_cli.english.normalize import normalize
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.metrics import ErrorCount, ErrorRate, character_errors, error_rate, word_errors
+from spiritlm_cli.manifests.clip import Clip
 
 
 @dataclass(frozen=True)
-class Transcript:
-    """A text to be scored, and its errors against what should have been said or written."""
+class ScoredText:
+    """A transcript, and its word and character errors against a reference."""
 
     text: str
     words: ErrorCount
     characters: ErrorCount
 
     @classmethod
-    def score(cls, reference: str, text: str) -> "Transcript":
+    def score(cls, reference: str, text: str) -> "ScoredText":
+        """Score a text against a reference. Raises MissingPackageError without jiwer."""
         return cls(text, word_errors(reference, text), character_errors(reference, text))
 
     def to_json(self) -> dict[str, Any]:
+        """Return an object for `json.dumps`; rates are fractions."""
         return {
             "text": self.text,
             "wer": self.words.rate,
@@ -33,8 +38,35 @@ class Transcript:
 
 
 @dataclass(frozen=True)
+class GenerationItem:
+    """Result for one clip of a benchmark in which the language model generates.
+
+    seconds: length of the speech, read (`asr`) or generated (`tts`); tokens: number of generated tokens;
+    finished: whether generation ended by itself, not at the maximum length.
+    """
+
+    id: str
+    reference: str
+    seconds: float
+    tokens: int
+    finished: bool
+    transcript: ScoredText
+
+    def to_json(self) -> dict[str, Any]:
+        """Return an object for `json.dumps`."""
+        return {
+            "id": self.id,
+            "reference": self.reference,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+            "finished": self.finished,
+            **self.transcript.to_json(),
+        }
+
+
+@dataclass(frozen=True)
 class Published:
-    """A number from the paper, in percent, measured on other data: a yardstick, not a target."""
+    """A result of the paper in percent, measured on other data: for comparison, not to be reproduced."""
 
     what: str
     metric: Literal["WER", "CER"]
@@ -43,7 +75,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Row:
-    """The error rates of one kind of transcript over all items."""
+    """Error rates of one kind of transcript over all clips."""
 
     name: str
     wer: ErrorRate
@@ -54,54 +86,71 @@ class Row:
     def of(
         cls,
         name: str,
-        transcripts: Iterable[Transcript],
+        texts: Iterable[ScoredText],
         published: tuple[Published, ...] = (),
         seed: int = 0,
     ) -> "Row":
-        """Raises ManifestError where there are no transcripts."""
-        transcripts = list(transcripts)
-        if not transcripts:
+        """Compute the error rates of scored texts. seed: of the bootstrap. Raises ManifestError if there are none."""
+        texts = list(texts)
+        if not texts:
             raise ManifestError(f"{name}: no clip was scored")
         return cls(
             name,
-            wer=error_rate((transcript.words for transcript in transcripts), seed),
-            cer=error_rate((transcript.characters for transcript in transcripts), seed),
+            wer=error_rate((text.words for text in texts), seed),
+            cer=error_rate((text.characters for text in texts), seed),
             published=published,
         )
 
 
 @dataclass(frozen=True)
 class Report:
-    """A benchmark's result. seconds: of sound listened to, over all items."""
+    """Result of a benchmark. seconds: length of the speech of all clips."""
 
     task: str
     items: int
     seconds: float
     rows: tuple[Row, ...]
 
+    @classmethod
+    def of_generation(
+        cls,
+        task: str,
+        name: str,
+        items: Iterable[GenerationItem],
+        published: tuple[Published, ...],
+        seed: int = 0,
+    ) -> "Report":
+        """Build the report of a benchmark with one row, called `name`. Raises ManifestError if there are no items."""
+        items = list(items)
+        row = Row.of(name, (item.transcript for item in items), published, seed)
+        return cls(task, len(items), sum(item.seconds for item in items), (row,))
+
     def to_json(self) -> dict[str, Any]:
-        """For `json.dumps`: rates are fractions, the published numbers percent as the paper prints them."""
+        """Return an object for `json.dumps`; rates are fractions, published results are in percent."""
         return asdict(self)
 
     def table(self) -> Table:
-        """For `rich`: percent, with the 95 % interval."""
+        """Return a `rich` table of rates in percent with their 95 % intervals."""
         table = Table(
-            title=f"{self.task}: {self.items} items, {self.seconds:.1f} s of sound",
-            caption="95 % bootstrap interval in brackets. Published: the paper's numbers, on other data.",
+            title=f"{self.task}: {self.items} items, {self.seconds:.1f} s of speech",
+            caption="95 % bootstrap interval in brackets. Published: the paper's results, on other data.",
         )
         table.add_column("")
         table.add_column("WER %", justify="right", no_wrap=True)
         table.add_column("CER %", justify="right", no_wrap=True)
         for row in self.rows:
-            table.add_row(row.name, _percent(row.wer), _percent(row.cer))
-            for number in row.published:
+            table.add_row(row.name, escape(row.wer.percent), escape(row.cer.percent))
+            for result in row.published:
                 cells = [
-                    f"{number.percent:.1f}" if number.metric == metric else "" for metric in ("WER", "CER")
+                    f"{result.percent:.1f}" if result.metric == metric else "" for metric in ("WER", "CER")
                 ]
-                table.add_row(f"  published: {number.what}", *cells, style="dim")
+                table.add_row(f"  published: {result.what}", *cells, style="dim")
             table.add_section()
         return table
 
 
-def _percent(rate: ErrorRate) -> str:
-    return f"{100 * rate.rate:.1f} [{100 * rate.low:.1f}–{100 * rate.high:.1f}]".replace("[", "\\[")
+def reference_text(clip: Clip) -> str:
+    """Return the clip's text. Raises ManifestError if it has none, or none that contains a word."""
+    if clip.text is None or not normalize(clip.text):
+        raise ManifestError(f"{clip.id}: no text to score against; the manifest needs the field text")
+    return clip.text

@@ -1,4 +1,4 @@
-"""How much is understood of speech that has been through tokens and back: tokenizer and vocoder, no LM."""
+"""`resynthesis`: word errors of clips after tokenizing and decoding, beside those of the original clips."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.evaluation.clips import reference_text
 from spiritlm_cli.evaluation.recognizer import Recognizer
-from spiritlm_cli.evaluation.report import Published, Report, Row, Transcript
+from spiritlm_cli.evaluation.report import Published, Report, Row, ScoredText, reference_text
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
-PUBLISHED_ORIGINAL = (Published("originals", "WER", 16.2),)
-PUBLISHED_RESYNTHESIS = (
+_PUBLISHED_ORIGINAL = (Published("originals", "WER", 16.2),)
+_PUBLISHED_RESYNTHESIS = (
     Published("Base", "WER", 23.4),
     Published("Expressive", "WER", 23.2),
 )
@@ -24,9 +23,9 @@ PUBLISHED_RESYNTHESIS = (
 
 @dataclass(frozen=True)
 class ResynthesisItem:
-    """One clip: what the recognizer hears in the original and in what is spoken from its tokens.
+    """Result for one clip: scored transcripts of the original and of the speech decoded from its tokens.
 
-    seconds, resynthesis_seconds: lengths of the two; tokens: units in the token line between them.
+    seconds, resynthesis_seconds: length of each; tokens: number of units in the token line.
     """
 
     id: str
@@ -35,10 +34,11 @@ class ResynthesisItem:
     seconds: float
     resynthesis_seconds: float
     tokens: int
-    original: Transcript
-    resynthesis: Transcript
+    original: ScoredText
+    resynthesis: ScoredText
 
     def to_json(self) -> dict[str, Any]:
+        """Return an object for `json.dumps`."""
         return {
             "id": self.id,
             "reference": self.reference,
@@ -53,10 +53,10 @@ class ResynthesisItem:
 
 @dataclass(frozen=True)
 class Resynthesis:
-    """Clip → units → token line → waveform → recognizer, beside clip → recognizer.
+    """Clip → units → vocoder → recognizer, beside clip → recognizer.
 
-    speaker: the vocoder's voice, by name or number; None is its default; "same" is the clip's own where the
-    vocoder has a voice of that name, else the default.
+    speaker: name or index of a vocoder voice; None: the model's default; "same": the voice with the name of the clip's
+    speaker, or the default if the vocoder has none of that name.
     """
 
     tokenizer: SpeechTokenizer
@@ -74,7 +74,10 @@ class Resynthesis:
         recognizer: str | Path = "base.en",
         speaker: str | None = None,
     ) -> "Resynthesis":
-        """Raises CheckpointError, MissingPackageError."""
+        """Load the parts of a checkpoint: "nano", a folder or a Hugging Face repository.
+
+        recognizer: as in `Recognizer.load`. Raises CheckpointError, and MissingPackageError without faster-whisper.
+        """
         return cls(
             SpeechTokenizer.load(model, expressive=expressive, device=device),
             Vocoder.load(model, expressive=expressive, device=device),
@@ -83,7 +86,7 @@ class Resynthesis:
         )
 
     def measure(self, clip: Clip) -> ResynthesisItem:
-        """Raises ManifestError for a clip without text, AudioError for one that can't be read."""
+        """Score one clip. Raises ManifestError for a clip without text, AudioError for a clip that can't be read."""
         reference = reference_text(clip)
         waveform = read_clip(clip)
         speech = merge_streams(self.tokenizer.encode(waveform))
@@ -96,20 +99,20 @@ class Resynthesis:
             seconds=waveform.seconds,
             resynthesis_seconds=resynthesis.seconds,
             tokens=len(speech.units),
-            original=Transcript.score(reference, self.recognizer.transcribe(waveform)),
-            resynthesis=Transcript.score(reference, self.recognizer.transcribe(resynthesis)),
+            original=ScoredText.score(reference, self.recognizer.transcribe(waveform)),
+            resynthesis=ScoredText.score(reference, self.recognizer.transcribe(resynthesis)),
         )
 
     def report(self, items: Iterable[ResynthesisItem], seed: int = 0) -> Report:
-        """Raises ManifestError where there are no items."""
+        """Build the report of scored clips. seed: of the bootstrap. Raises ManifestError if there are none."""
         items = list(items)
         return Report(
             task="resynthesis",
             items=len(items),
             seconds=sum(item.seconds for item in items),
             rows=(
-                Row.of("original", (item.original for item in items), PUBLISHED_ORIGINAL, seed),
-                Row.of("resynthesis", (item.resynthesis for item in items), PUBLISHED_RESYNTHESIS, seed),
+                Row.of("original", (item.original for item in items), _PUBLISHED_ORIGINAL, seed),
+                Row.of("resynthesis", (item.resynthesis for item in items), _PUBLISHED_RESYNTHESIS, seed),
             ),
         )
 

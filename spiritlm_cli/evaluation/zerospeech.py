@@ -1,26 +1,19 @@
-"""ZeroSpeech 2021's folders of words (sWUGGY) and of sentences (sBLIMP), as pairs.
+"""`wuggy`, and `blimp` on speech: the folders of ZeroSpeech 2021 (sWUGGY, sBLIMP), read as pairs.
 
-Nguyen et al. 2020, "The Zero Resource Speech Benchmark 2021". `lexical/{dev,test}` and `syntactic/{dev,test}` hold wavs
-and, where the answers are public, `gold.csv`.
+Nguyen et al. 2020, "The Zero Resource Speech Benchmark 2021". `lexical/{dev,test}` and `syntactic/{dev,test}` hold WAV
+files and, where the answers are public, `gold.csv`.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.pair_files import table_rows
 from spiritlm_cli.evaluation.pair_report import PublishedAccuracy
-from spiritlm_cli.evaluation.pairs import (
-    BadPair,
-    Candidate,
-    Entry,
-    Group,
-    Lone,
-    Pair,
-)
+from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Entry, Group, Pair, Unpaired
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
@@ -34,20 +27,20 @@ PUBLISHED = {
     ("syntactic", "text"): (PublishedAccuracy("Base", 73.3), PublishedAccuracy("Expressive", 73.6)),
 }
 
-# Where the challenge's own evaluation cuts: it prints these bands as 1-5, 6-20, 21-100 and >100, but 5, 20 and 100
-# fall into the upper one. Occurrences of the word in LibriSpeech.
+# Upper limits, exclusive, and names of the frequency bands: occurrences of the word in LibriSpeech. The challenge's own
+# evaluation prints these bands as 1-5, 6-20, 21-100 and >100, but counts 5, 20 and 100 in the upper one.
 _BANDS = ((1, "oov"), (5, "1–4"), (20, "5–19"), (100, "20–99"), (math.inf, "100+"))
 
 _COLUMNS = {
     "lexical": ("id", "frequency", "correct"),
     "syntactic": ("id", "type", "subtype", "correct"),
 }
-_TEXT = {"lexical": "word", "syntactic": "transcription"}
+_TEXT_COLUMN = {"lexical": "word", "syntactic": "transcription"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """A folder of a benchmark, such as dev or test. gold: its answers, where they are there."""
+    """One folder of a benchmark, such as dev or test. gold: its `gold.csv`; None: the answers are not public."""
 
     benchmark: Benchmark
     name: str
@@ -57,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of gold.csv. key: what makes a pair with rows of the other kind; content: what is scored."""
+    """A row of `gold.csv`. key: identifies the pair, together with the voice; correct: of which side it is."""
 
     source: str
     key: tuple[str, ...]
@@ -67,10 +60,18 @@ class _Row:
     candidate: Candidate
 
 
-def find_parts(path: Path | str, benchmark: Benchmark) -> list[Part]:
-    """The parts of a benchmark below `path`: ZeroSpeech 2021's folder, `lexical` or `syntactic` in it, or dev or test.
+@dataclass
+class _Sides:
+    """The correct and the incorrect rows of a pair."""
 
-    Raises ManifestError where there are none.
+    good: list[_Row] = field(default_factory=list)
+    bad: list[_Row] = field(default_factory=list)
+
+
+def find_parts(path: Path | str, benchmark: Benchmark) -> list[Part]:
+    """Return the parts of a benchmark below a path: ZeroSpeech 2021's folder, `lexical` or `syntactic`, or dev or test.
+
+    Raises ManifestError if there are none.
     """
     path = Path(path)
     base = path / benchmark if (path / benchmark).is_dir() else path
@@ -79,7 +80,7 @@ def find_parts(path: Path | str, benchmark: Benchmark) -> list[Part]:
     for folder in folders:
         gold = folder / "gold.csv"
         if gold.is_file() or next(folder.glob("*.wav"), None):
-            # the name of `.` is empty
+            # The name of `.` is empty, so resolve it.
             parts.append(Part(benchmark, folder.resolve().name, folder, gold if gold.is_file() else None))
     if not parts:
         raise ManifestError(
@@ -89,112 +90,118 @@ def find_parts(path: Path | str, benchmark: Benchmark) -> list[Part]:
 
 
 def read_parts(
-    path: Path | str, benchmark: Benchmark, *, text: bool = False, every: bool = False
+    path: Path | str, benchmark: Benchmark, *, text: bool = False, all_files: bool = False
 ) -> tuple[list[Entry], list[Path]]:
-    """What of all parts below `path` is to be scored, and the folders that have no gold.csv, so nothing to compare.
+    """Read the entries of all parts below a path, and return them with the folders that have no `gold.csv`.
 
-    text: what is written, not the wavs; every: wavs that are in no pair, too, and so those of the parts without
-    gold.csv. Raises ManifestError where there is no part, or nothing to score.
+    text: score the words or sentences as text, not the WAV files; all_files: add an `Unpaired` for each WAV file in no
+    pair. Bad entries come first. Raises ManifestError if there is no part, or nothing to score.
     """
     parts = find_parts(path, benchmark)
-    without = [part.folder for part in parts if not part.gold]
-    if len(without) == len(parts) and not every:
+    without_gold = [part.folder for part in parts if not part.gold]
+    if len(without_gold) == len(parts) and not all_files:
         raise ManifestError(f"{path}: no gold.csv there, so there is nothing to compare")
     entries: list[Entry] = []
     for part in parts:
         if text and part.gold:
             entries += read_text_pairs(part)
         elif not text:
-            entries += read_speech_pairs(part, every)
-    # what can't be used comes first in each part; it should in all
+            entries += read_speech_pairs(part, all_files)
     entries.sort(key=lambda entry: not isinstance(entry, BadPair))
-    return entries, without
+    return entries, without_gold
 
 
 def read_text_pairs(part: Part) -> list[Entry]:
-    """The pairs of written words or sentences of a part with gold.csv; voices say the same, so they make one pair.
+    """Read the pairs of words or sentences as text of a part with `gold.csv`. All voices of an item make one pair.
 
-    Errors are as `read_speech_pairs` has them.
+    Bad entries come first. Raises ManifestError if `gold.csv` can't be read.
     """
     return _entries(part, text=True)
 
 
-def read_speech_pairs(part: Part, every: bool = False) -> list[Entry]:
-    """The pairs of wavs of a part, one a voice, if it has gold.csv. every: then all wavs that are in no pair, too.
+def read_speech_pairs(part: Part, all_files: bool = False) -> list[Entry]:
+    """Read the pairs of WAV files of a part, one per voice, if it has `gold.csv`.
 
-    Rows that can't be used, have no counterpart or no wav come first, so that a run can end before its work.
-    Raises ManifestError where gold.csv can't be read.
+    all_files: add an `Unpaired` for each WAV file that is in no pair. Bad entries (invalid rows, rows without
+    counterpart or WAV file) come first, so that a run can stop before it computes anything. Raises ManifestError if
+    `gold.csv` can't be read.
     """
     entries = _entries(part, text=False) if part.gold else []
-    if every:
+    if all_files:
         paired = {candidate.name for entry in entries for candidate in entry.candidates}
         for wav in sorted(part.folder.glob("*.wav")):
             if wav.stem not in paired:
                 name = f"{part.name}/{wav.stem}"
                 candidate = Candidate(wav.stem, str(wav), Clip(name, wav))
-                entries.append(Lone(name, str(wav), candidate, part.name))
+                entries.append(Unpaired(name, str(wav), candidate, part.name))
     return entries
 
 
 def _entries(part: Part, text: bool) -> list[Entry]:
     bad: list[Entry] = []
-    # (item, voice) → the rows that should be likely and those that should not
-    found: dict[tuple[tuple[str, ...], str | None], tuple[list[_Row], list[_Row]]] = {}
-    seen: set[str] = set()
+    sides: dict[tuple[tuple[str, ...], str | None], _Sides] = {}
+    names: set[str] = set()
     for row in _rows(part, text):
         if isinstance(row, BadPair):
             bad.append(row)
             continue
-        sides = found.setdefault((row.key, row.voice), ([], []))
-        side = sides[0 if row.correct else 1]
+        pair = sides.setdefault((row.key, row.voice), _Sides())
+        side = pair.good if row.correct else pair.bad
         name = row.candidate.name
         if text:
             if any(other.candidate.name == name for other in side):
-                continue
-        elif name in seen:
-            error = ManifestError(f"{row.source}: {name} was there before; a wav is in one row")
-            bad.append(BadPair(f"{part.name}/{name}", row.source, error, part.name))
+                continue  # the same text in another voice
+        elif name in names:
+            bad.append(_bad_row(part, row, f"{name} was there before; a wav is in one row"))
             continue
-        seen.add(name)
+        names.add(name)
         side.append(row)
-    pairs: list[Entry] = []
-    for (key, voice), (good, wrong) in found.items():
-        if good and wrong:
-            item = "/".join(key)
-            name = "/".join((part.name, *key, *([voice] if voice else [])))
-            pairs.append(
-                Pair(
-                    name,
-                    good[0].source,
-                    tuple(row.candidate for row in good),
-                    tuple(row.candidate for row in wrong),
-                    good[0].groups,
-                    item,
-                    voice,
-                    part.name,
-                )
-            )
-        for row in () if good and wrong else (*good, *wrong):
-            whose = f"id {key[-1]}" + (f", voice {voice}" if voice else "")
-            error = ManifestError(
-                f"{row.source}: {row.candidate.name}: no {'incorrect' if row.correct else 'correct'} row has {whose}"
-            )
-            bad.append(BadPair(f"{part.name}/{row.candidate.name}", row.source, error, part.name))
-    return bad + pairs
+    pairs = [_pair(part, pair) for pair in sides.values() if pair.good and pair.bad]
+    return [*bad, *_without_counterpart(part, sides.values()), *pairs]
+
+
+def _pair(part: Part, sides: _Sides) -> Pair:
+    first = sides.good[0]
+    return Pair(
+        "/".join((part.name, *first.key, *([first.voice] if first.voice else []))),
+        first.source,
+        tuple(row.candidate for row in sides.good),
+        tuple(row.candidate for row in sides.bad),
+        first.groups,
+        item="/".join(first.key),
+        voice=first.voice,
+        set=part.name,
+    )
+
+
+def _without_counterpart(part: Part, pairs: Iterable[_Sides]) -> Iterator[BadPair]:
+    """Yield a bad entry for each row of a pair that has only one side."""
+    for pair in pairs:
+        if pair.good and pair.bad:
+            continue
+        for row in (*pair.good, *pair.bad):
+            key = f"id {row.key[-1]}" + (f", voice {row.voice}" if row.voice else "")
+            other = "incorrect" if row.correct else "correct"
+            yield _bad_row(part, row, f"{row.candidate.name}: no {other} row has {key}")
+
+
+def _bad_row(part: Part, row: _Row, reason: str) -> BadPair:
+    error = ManifestError(f"{row.source}: {reason}")
+    return BadPair(f"{part.name}/{row.candidate.name}", row.source, error, part.name)
 
 
 def _rows(part: Part, text: bool) -> Iterator[_Row | BadPair]:
-    """The rows of gold.csv, and those that can't be used."""
+    """Yield the rows of `gold.csv`, and a bad entry in place of each row that can't be used."""
     assert part.gold is not None
-    needed = (*_COLUMNS[part.benchmark], *((_TEXT[part.benchmark],) if text else ("filename", "voice")))
-    for number, row in table_rows(part.gold, needed):
-        source = f"{part.gold}: line {number}"
-        name = number
+    content = (_TEXT_COLUMN[part.benchmark],) if text else ("filename", "voice")
+    for line_number, row in table_rows(part.gold, (*_COLUMNS[part.benchmark], *content)):
+        source = f"{part.gold}: line {line_number}"
+        name = str(line_number)
         try:
             if isinstance(row, ManifestError):
                 raise row
             if not text:
-                name = row.cells["filename"].removesuffix(".wav") or number
+                name = row.cells["filename"].removesuffix(".wav") or name
             yield _row(part, row.cells, source, text)
         except ManifestError as error:
             yield BadPair(f"{part.name}/{name}", source, error, part.name)
@@ -209,23 +216,23 @@ def _row(part: Part, cells: dict[str, str], source: str, text: bool) -> _Row:
         key: tuple[str, ...] = (cells["id"],)
         groups = _frequency_groups(cells["frequency"], source)
     else:
-        # ids of sentences are counted anew in each subtype
+        # The ids of sentences are unique only in their subtype.
         key = (cells["type"], cells["subtype"], cells["id"])
         groups = tuple(Group(kind, cells[kind]) for kind in ("type", "subtype"))
-    candidate = _written(part, cells, source) if text else _spoken(part, cells, source)
+    candidate = _text_candidate(part, cells, source) if text else _speech_candidate(part, cells, source)
     voice = None if text else cells["voice"]
     return _Row(source, key, voice, cells["correct"] == "1", groups, candidate)
 
 
-def _written(part: Part, cells: dict[str, str], source: str) -> Candidate:
-    column = _TEXT[part.benchmark]
+def _text_candidate(part: Part, cells: dict[str, str], source: str) -> Candidate:
+    column = _TEXT_COLUMN[part.benchmark]
     text = cells[column]
     if not text.strip() or NOT_IN_TEXT.search(text):
         raise ManifestError(f"{source}: {column} is not text: {text!a}")
     return Candidate(text, source, Sequence.of([TextSpan(text)]))
 
 
-def _spoken(part: Part, cells: dict[str, str], source: str) -> Candidate:
+def _speech_candidate(part: Part, cells: dict[str, str], source: str) -> Candidate:
     name = cells["filename"].removesuffix(".wav")
     if not name or any(char.isspace() or char in "/\\\0" for char in name):
         raise ManifestError(f"{source}: filename is not that of a wav here: {cells['filename']!a}")
@@ -236,9 +243,9 @@ def _spoken(part: Part, cells: dict[str, str], source: str) -> Candidate:
 
 
 def _frequency_groups(text: str, source: str) -> tuple[Group, ...]:
-    """Of a word that is so often in LibriSpeech; 0 and nothing are out of vocabulary."""
+    """Return the groups of a word by its number of occurrences in LibriSpeech; 0 or empty is out of vocabulary."""
     try:
-        # pandas writes whole numbers with a fraction where some are missing
+        # pandas writes integers as decimals if a column has missing values.
         frequency = float(text or 0)
     except ValueError:
         frequency = -1.0
@@ -246,6 +253,6 @@ def _frequency_groups(text: str, source: str) -> tuple[Group, ...]:
         frequency = 0.0
     if not 0 <= frequency < math.inf:
         raise ManifestError(f"{source}: frequency is {text!a}, not a number of occurrences")
-    place, band = next((place, band) for place, (end, band) in enumerate(_BANDS) if frequency < end)
-    vocabulary = Group("vocabulary", "in") if place else Group("vocabulary", "out", 1)
-    return vocabulary, Group("frequency", band, place)
+    index, band = next((index, band) for index, (limit, band) in enumerate(_BANDS) if frequency < limit)
+    vocabulary = Group("vocabulary", "in") if index else Group("vocabulary", "out", 1)
+    return vocabulary, Group("frequency", band, index)

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spiritlm_cli.errors import MissingPackageError
-from spiritlm_cli.evaluation.metrics import ErrorCount, cer, character_errors, error_rate, wer, word_errors
+from spiritlm_cli.evaluation.metrics import (
+    Accuracy,
+    ErrorCount,
+    cer,
+    character_errors,
+    error_rate,
+    wer,
+    word_errors,
+)
 
 
 def test_word_errors_by_kind() -> None:
@@ -84,3 +92,15 @@ def test_without_jiwer_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "jiwer", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[evaluate\]'"):
         word_errors("a", "b")
+
+
+def test_accuracy_interval_of_a_binomial() -> None:
+    found = Accuracy.of([1.0] * 60 + [0.0] * 40)
+    assert found.accuracy == pytest.approx(0.6)
+    # 1.96 standard errors of √(.6 × .4 / 100)
+    assert (found.low, found.high) == pytest.approx((0.504, 0.696), abs=0.02)
+
+
+def test_accuracy_without_values() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Accuracy.of([])

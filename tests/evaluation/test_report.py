@@ -5,21 +5,21 @@ from rich.console import Console
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.metrics import ErrorCount
-from spiritlm_cli.evaluation.report import Published, Report, Row, Transcript
+from spiritlm_cli.evaluation.report import Published, Report, Row, ScoredText
 
 
 def report() -> Report:
     # of 6 + 2 words one is wrong and one lost: 25 %
     transcripts = [
-        Transcript.score("the cat sat on the mat", "the cat sat on the hat"),
-        Transcript.score("Mr. Hill", "Hill"),
+        ScoredText.score("the cat sat on the mat", "the cat sat on the hat"),
+        ScoredText.score("Mr. Hill", "Hill"),
     ]
     row = Row.of("resynthesis", transcripts, (Published("Base", "WER", 23.4),))
     return Report("resynthesis", len(transcripts), 12.34, (row,))
 
 
 def test_transcript() -> None:
-    transcript = Transcript.score("the cat", "a cat")
+    transcript = ScoredText.score("the cat", "a cat")
     assert transcript.words == ErrorCount(substitutions=1, deletions=0, insertions=0, length=2)
     assert transcript.to_json()["wer"] == 0.5
     assert transcript.to_json()["text"] == "a cat"

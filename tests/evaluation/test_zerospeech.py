@@ -7,7 +7,8 @@ import soundfile
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import AudioError, ManifestError
 from spiritlm_cli.evaluation.pair_report import PairReport
-from spiritlm_cli.evaluation.pairs import BadPair, Entry, Group, Lone, Pair, PairTask
+from spiritlm_cli.evaluation.pair_scoring import PairScorer
+from spiritlm_cli.evaluation.pairs import BadPair, Entry, Group, Pair, Unpaired
 from spiritlm_cli.evaluation.zerospeech import find_parts, read_parts
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.manifests.clip import Clip
@@ -148,10 +149,10 @@ def test_a_column_that_is_not_there(root: Path) -> None:
 def test_every_wav_once(root: Path) -> None:
     gold = root / "lexical/dev/gold.csv"
     gold.write_text("\n".join(gold.read_text().splitlines()[:-1]) + "\n")
-    entries, _ = read_parts(root, "lexical", every=True)
+    entries, _ = read_parts(root, "lexical", all_files=True)
     assert isinstance(entries[0], BadPair)
     assert "w2x: no incorrect row" in str(entries[0].error)
-    lone = [entry for entry in entries if isinstance(entry, Lone)]
+    lone = [entry for entry in entries if isinstance(entry, Unpaired)]
     # one is in no row, one in a row without counterpart
     assert [(entry.set, entry.candidate.name) for entry in lone] == [
         ("dev", "n2x"), ("dev", "w2x"), ("test", "t1"), ("test", "t2"),
@@ -162,10 +163,10 @@ def test_every_wav_once(root: Path) -> None:
 
 @pytest.mark.parametrize("expressive", [False, True])
 def test_measured(root: Path, release_tree: Path, expressive: bool) -> None:
-    task = PairTask.load(str(release_tree), sound=True, expressive=expressive, device="cpu")
+    task = PairScorer.load(str(release_tree), speech=True, expressive=expressive, device="cpu")
     # nothing to hear in it; the wavs around it are heard all the same
     soundfile.write(root / "lexical/dev/n1y.wav", [0.0] * 100, 16000)
-    entries, _ = read_parts(root, "lexical", every=True)
+    entries, _ = read_parts(root, "lexical", all_files=True)
     scored = list(task.score_stream(entries))
     assert [one.entry for one in scored] == entries
     with pytest.raises(AudioError, match=r"n1y\.wav: .*short"):

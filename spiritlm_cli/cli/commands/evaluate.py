@@ -16,8 +16,9 @@ from spiritlm_cli.jobs.failures import Failures
 from spiritlm_cli.jobs.output import LineWriter
 
 if TYPE_CHECKING:
-    from spiritlm_cli.evaluation.recognition import SpeechToText, TextToSpeech
+    from spiritlm_cli.evaluation.asr import SpeechToText
     from spiritlm_cli.evaluation.resynthesis import Resynthesis
+    from spiritlm_cli.evaluation.tts import TextToSpeech
 
 evaluate = typer.Typer(name="evaluate", cls=options.Group, no_args_is_help=True, rich_markup_mode=None)
 
@@ -102,14 +103,14 @@ def asr(
     Example:
       spiritlm evaluate asr --manifest clips.tsv --limit 40
     """
-    from spiritlm_cli.evaluation.recognition import ASR_SAMPLING, SpeechToText
+    from spiritlm_cli.evaluation.asr import SAMPLING, SpeechToText
 
     task = SpeechToText.load(
         model,
         expressive=units == "expressive",
         device=device,
         dtype=dtype,
-        sampling=replace(ASR_SAMPLING, max_new_tokens=max_new_tokens),
+        sampling=replace(SAMPLING, max_new_tokens=max_new_tokens),
     )
     _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
 
@@ -137,7 +138,7 @@ def tts(
     Example:
       spiritlm evaluate tts --manifest clips.tsv --limit 40
     """
-    from spiritlm_cli.evaluation.recognition import TTS_SAMPLING, TextToSpeech
+    from spiritlm_cli.evaluation.tts import SAMPLING, TextToSpeech
 
     task = TextToSpeech.load(
         model,
@@ -146,7 +147,7 @@ def tts(
         dtype=dtype,
         recognizer=asr,
         speaker=speaker,
-        sampling=replace(TTS_SAMPLING, max_new_tokens=max_new_tokens, seed=seed),
+        sampling=replace(SAMPLING, max_new_tokens=max_new_tokens, seed=seed),
     )
     _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
 

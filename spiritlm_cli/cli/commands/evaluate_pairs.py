@@ -16,7 +16,8 @@ from spiritlm_cli.jobs.output import LineWriter
 
 if TYPE_CHECKING:
     from spiritlm_cli.evaluation.pair_report import PublishedAccuracy
-    from spiritlm_cli.evaluation.pairs import Entry, PairTask
+    from spiritlm_cli.evaluation.pair_scoring import PairScorer
+    from spiritlm_cli.evaluation.pairs import Entry
     from spiritlm_cli.evaluation.zerospeech import Benchmark
 
 Items = Annotated[
@@ -52,10 +53,10 @@ def pairs(
       spiritlm evaluate pairs pairs.tsv --items items.jsonl
     """
     from spiritlm_cli.evaluation.pair_files import read_pairs
-    from spiritlm_cli.evaluation.pairs import PairTask
+    from spiritlm_cli.evaluation.pair_scoring import PairScorer
 
     entries = list(islice(read_pairs(path), limit))
-    task = PairTask.load(model, expressive=units == "expressive", device=device, dtype=dtype)
+    task = PairScorer.load(model, expressive=units == "expressive", device=device, dtype=dtype)
     _compare("pairs", task, entries, as_json, items, Failures(on_error, errors))
 
 
@@ -85,12 +86,12 @@ def wuggy(
       spiritlm evaluate wuggy zerospeech2021/lexical/dev --text
       spiritlm evaluate wuggy zerospeech2021/ --submission submission/
     """
-    from spiritlm_cli.evaluation.pairs import PairTask
+    from spiritlm_cli.evaluation.pair_scoring import PairScorer
 
     entries = _zerospeech(path, "lexical", text, submission, limit)
-    task = PairTask.load(
+    task = PairScorer.load(
         model,
-        sound=not text,
+        speech=not text,
         expressive=units == "expressive",
         device=device,
         dtype=dtype,
@@ -133,7 +134,7 @@ def blimp(
       spiritlm evaluate blimp zerospeech2021/ --submission submission/
     """
     from spiritlm_cli.evaluation.blimp import blimp_files, read_blimp
-    from spiritlm_cli.evaluation.pairs import PairTask
+    from spiritlm_cli.evaluation.pair_scoring import PairScorer
 
     entries: Sequence[Entry]
     if files := blimp_files(path):
@@ -143,9 +144,9 @@ def blimp(
     else:
         entries = _zerospeech(path, "syntactic", text, submission, limit)
     written = text or bool(files)
-    task = PairTask.load(
+    task = PairScorer.load(
         model,
-        sound=not written,
+        speech=not written,
         expressive=units == "expressive",
         device=device,
         dtype=dtype,
@@ -166,7 +167,7 @@ def _zerospeech(
 
     from spiritlm_cli.evaluation.zerospeech import read_parts
 
-    entries, without = read_parts(path, benchmark, text=text, every=submission is not None)
+    entries, without = read_parts(path, benchmark, text=text, all_files=submission is not None)
     if without and not submission:
         notify(f"spiritlm: {', '.join(map(str, without))}: no gold.csv, so left out")
     return entries[:limit]
@@ -180,7 +181,7 @@ def _published(benchmark: "Benchmark", text: bool) -> "tuple[PublishedAccuracy, 
 
 def _compare(
     name: str,
-    task: "PairTask",
+    task: "PairScorer",
     entries: "Sequence[Entry]",
     as_json: bool,
     items: Path | None,
@@ -192,14 +193,14 @@ def _compare(
     from rich.progress import track
 
     from spiritlm_cli.evaluation.pair_report import PairReport
-    from spiritlm_cli.evaluation.pairs import Comparison, Lone, Scored
+    from spiritlm_cli.evaluation.pairs import Comparison, ScoredEntry, Unpaired
 
     on_terminal = Console(stderr=True)
     scores: dict[str, LineWriter] = {}
 
-    def compared(_: "Entry", scored: Scored) -> Comparison | None:
+    def compared(_: "Entry", scored: ScoredEntry) -> Comparison | None:
         if scored.entry.set in scores:
-            for candidate, score in scored.known():
+            for candidate, score in scored.candidate_scores():
                 scores[scored.entry.set].write_text(f"{candidate} {score.mean!r}")
         return scored.comparison()
 
@@ -211,7 +212,7 @@ def _compare(
                 submission.mkdir(parents=True, exist_ok=True)
                 for part in dict.fromkeys(entry.set for entry in entries if entry.set):
                     scores[part] = files.enter_context(LineWriter(submission / f"{part}.txt"))
-            seen: Iterable[Scored] = track(
+            seen: Iterable[ScoredEntry] = track(
                 task.score_stream(entries),
                 "pairs",
                 total=len(entries),
@@ -223,7 +224,7 @@ def _compare(
                     found.append(comparison)
                     if writer:
                         writer.write_text(json.dumps(comparison.to_json(), ensure_ascii=False))
-        if submission and all(isinstance(entry, Lone) for entry in entries):
+        if submission and all(isinstance(entry, Unpaired) for entry in entries):
             return
         report = PairReport.of(name, found, failures.count, published)
         if as_json:

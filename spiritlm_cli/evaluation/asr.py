@@ -1,0 +1,75 @@
+"""`asr`: word errors of the text that the language model generates after a clip's speech, without examples."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.timeline import merge_streams
+
+# The length is the paper's. Its decoding method is not published; greedy, since transcription has one right answer.
+SAMPLING = Sampling(greedy=True, max_new_tokens=50)
+
+# LS: LibriSpeech test sets; +ASR+TTS: trained on pairs of speech and its transcript as well.
+PUBLISHED = (
+    Published("Base, 10-shot, LS clean", "WER", 21.9),
+    Published("Base, 10-shot, LS other", "WER", 29.2),
+    Published("Expressive, 10-shot, LS clean", "WER", 37.9),
+    Published("Expressive, 10-shot, LS other", "WER", 50.0),
+    Published("+ASR+TTS, 10-shot, LS clean", "WER", 6.0),
+    Published("+ASR+TTS, 10-shot, LS other", "WER", 11.0),
+)
+
+
+@dataclass(frozen=True)
+class SpeechToText:
+    """Clip → units → language model → text."""
+
+    tokenizer: SpeechTokenizer
+    language_model: LanguageModel
+    sampling: Sampling = SAMPLING
+
+    @classmethod
+    def load(
+        cls,
+        model: str | None = "nano",
+        *,
+        expressive: bool = True,
+        device: str = "auto",
+        dtype: str | None = None,
+        sampling: Sampling = SAMPLING,
+    ) -> "SpeechToText":
+        """Load the parts of a checkpoint: "nano", a folder or a Hugging Face repository. Raises CheckpointError."""
+        return cls(
+            SpeechTokenizer.load(model, expressive=expressive, device=device),
+            LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype),
+            sampling,
+        )
+
+    def measure(self, clip: Clip) -> GenerationItem:
+        """Score one clip.
+
+        Raises ManifestError for a clip without text, AudioError for a clip that can't be read, and TokenError if its
+        units fill the model's context.
+        """
+        reference = reference_text(clip)
+        waveform = read_clip(clip)
+        prompt = Sequence.of([merge_streams(self.tokenizer.encode(waveform))])
+        generation = self.language_model.generate(prompt, to="text", sampling=self.sampling, key=clip.id)
+        return GenerationItem(
+            id=clip.id,
+            reference=reference,
+            seconds=waveform.seconds,
+            tokens=len(generation.ids),
+            finished=generation.finished,
+            transcript=ScoredText.score(reference, generation.sequence.text),
+        )
+
+    def report(self, items: Iterable[GenerationItem], seed: int = 0) -> Report:
+        """Build the report of scored clips. seed: of the bootstrap. Raises ManifestError if there are none."""
+        return Report.of_generation("asr", "speech to text", items, PUBLISHED, seed)

@@ -1,0 +1,93 @@
+"""`tts`: word errors of the transcript of speech that the language model generates for a text, without examples."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.evaluation.recognizer import Recognizer
+from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.tokens.sequence import Sequence, TextSpan
+from spiritlm_cli.vocoder.vocoder import Vocoder
+
+# The length is the paper's. Its decoding method is not published; greedy speech tends to loop, so sample as the paper
+# samples continuations.
+SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_new_tokens=300)
+
+# LS: LibriSpeech test sets; +ASR+TTS: trained on pairs of speech and its transcript as well.
+PUBLISHED = (
+    Published("Base, 10-shot, LS clean", "CER", 45.5),
+    Published("Base, 10-shot, LS other", "CER", 43.8),
+    Published("Expressive, 10-shot, LS clean", "CER", 52.0),
+    Published("Expressive, 10-shot, LS other", "CER", 53.6),
+    Published("+ASR+TTS, 10-shot, LS clean", "CER", 6.7),
+    Published("+ASR+TTS, 10-shot, LS other", "CER", 7.9),
+)
+
+
+@dataclass(frozen=True)
+class TextToSpeech:
+    """Text → language model → units → vocoder → recognizer. The clip's audio is not read.
+
+    speaker: name or index of a vocoder voice; None: the model's default.
+    """
+
+    language_model: LanguageModel
+    vocoder: Vocoder
+    recognizer: Recognizer
+    speaker: str | None = None
+    sampling: Sampling = SAMPLING
+
+    @classmethod
+    def load(
+        cls,
+        model: str | None = "nano",
+        *,
+        expressive: bool = True,
+        device: str = "auto",
+        dtype: str | None = None,
+        recognizer: str | Path = "base.en",
+        speaker: str | None = None,
+        sampling: Sampling = SAMPLING,
+    ) -> "TextToSpeech":
+        """Load the parts of a checkpoint: "nano", a folder or a Hugging Face repository.
+
+        recognizer: as in `Recognizer.load`. Raises CheckpointError, and MissingPackageError without faster-whisper.
+        """
+        return cls(
+            LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype),
+            Vocoder.load(model, expressive=expressive, device=device),
+            Recognizer.load(recognizer, device),
+            speaker,
+            sampling,
+        )
+
+    def measure(self, clip: Clip) -> GenerationItem:
+        """Score the speech generated for one clip's text; if there is none to synthesize, all words count as deleted.
+
+        Raises ManifestError for a clip without text, and TokenError if the text fills the model's context.
+        """
+        reference = reference_text(clip)
+        prompt = Sequence.of([TextSpan(reference)])
+        generation = self.language_model.generate(prompt, to="speech", sampling=self.sampling, key=clip.id)
+        try:
+            waveform = self.vocoder.decode(generation.sequence, speaker=self.speaker)
+        except TokenError:
+            seconds, transcript = 0.0, ""
+        else:
+            seconds, transcript = waveform.seconds, self.recognizer.transcribe(waveform)
+        return GenerationItem(
+            id=clip.id,
+            reference=reference,
+            seconds=seconds,
+            tokens=len(generation.ids),
+            finished=generation.finished,
+            transcript=ScoredText.score(reference, transcript),
+        )
+
+    def report(self, items: Iterable[GenerationItem], seed: int = 0) -> Report:
+        """Build the report of scored clips. seed: of the bootstrap. Raises ManifestError if there are none."""
+        return Report.of_generation("tts", "text to speech", items, PUBLISHED, seed)

@@ -1,0 +1,36 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.evaluation.asr import SpeechToText
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+
+SAID = "a strip of cow skin for a belt to hold it in"
+
+
+@pytest.fixture(scope="module")
+def language_model(release_tree: Path) -> LanguageModel:
+    return LanguageModel.load(str(release_tree), device="cpu")
+
+
+@pytest.fixture
+def clip(recording_file: Path) -> Clip:
+    return Clip("clip", recording_file, start=0.0, end=3.0, text=SAID)
+
+
+def test_speech_to_text(release_tree: Path, language_model: LanguageModel, clip: Clip) -> None:
+    benchmark = SpeechToText(SpeechTokenizer.load(str(release_tree), device="cpu"), language_model)
+    benchmark = replace(benchmark, sampling=replace(benchmark.sampling, max_new_tokens=8))
+    item = benchmark.measure(clip)
+    assert item == benchmark.measure(clip)
+    assert item.tokens <= 8
+    assert item.seconds == pytest.approx(3.0, abs=0.01)
+    assert item.transcript.words.length == len(SAID.split())
+    assert item.to_json()["finished"] == item.finished
+
+    report = benchmark.report([item])
+    assert (report.task, report.items) == ("asr", 1)
+    assert report.rows[0].wer.rate == item.transcript.words.rate
