@@ -78,19 +78,19 @@ def whisper_times(folder: str) -> Callable[[Clip], Alignment]:
     """What Whisper hears, with its word times."""
     from faster_whisper import WhisperModel
 
-    from spiritlm_cli.manifests.word_times import WordList
+    from spiritlm_cli.manifests.word_times import AlignmentBuilder
 
     model = WhisperModel(folder, device="cpu", compute_type="int8")
 
     def listen(clip: Clip) -> Alignment:
-        words = WordList()
+        words = AlignmentBuilder()
         segments, _ = model.transcribe(
             read_clip(clip).samples, language="en", word_timestamps=True, beam_size=5
         )
         for segment in segments:
             for word in segment.words or ():
                 words.add(word.word, word.start, word.end, clip.id)
-        return words.finish()
+        return words.build()
 
     return listen
 

@@ -31,7 +31,7 @@ from rapidfuzz.distance import Levenshtein
 
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.manifests.clip import Waveform
-from spiritlm_cli.manifests.manifest import find_clips
+from spiritlm_cli.manifests.discovery import find_clips
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.profiling.hardware import synchronize
 from spiritlm_cli.profiling.speed import RECORDING

@@ -26,12 +26,12 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.speech.hubert import parse_conv_layers
 from spiritlm_cli.speech.quantizer import fill_blanks, quantized_layer
-from spiritlm_cli.third_party import broken_torchaudio_hidden
+from spiritlm_cli.third_party import hide_broken_torchaudio
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.timeline import frame_units
 from spiritlm_cli.tokens.units import IntArray
 
-with broken_torchaudio_hidden():
+with hide_broken_torchaudio():
     from transformers import (
         HubertConfig,
         HubertModel,

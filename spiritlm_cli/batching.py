@@ -1,8 +1,8 @@
-"""Many items through a network, some at a time: read ahead by threads, packed by length, given back in order.
+"""Run a batch function over a stream of items: read ahead in threads, pack batches by length, keep the order.
 
-An item (a clip, a token line) is opened into pieces (windows of sound, of units); a batch is made of pieces of any
-items. What is computed of a piece must not depend on the others in its batch: then neither does any answer depend on
-how the batches fell out, which is as chance and the machine's speed have it.
+An item (a clip, a token line) is split into pieces (windows of a waveform, prompts to continue). A batch holds pieces
+of any items. The result of a piece must not depend on the other pieces in its batch, because which pieces share a batch
+depends on the timing of the threads.
 """
 
 import threading
@@ -12,136 +12,99 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.outcome import Outcome
+
+__all__ = ["BatchScheduler", "Outcome"]
 
 Item = TypeVar("Item")
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-T = TypeVar("T")
-R = TypeVar("R")
 
-# Items that wait for their turn or have been computed out of turn; what they hold is bounded by `ahead` as well.
-_IN_FLIGHT = 1024
-# Pieces that the item whose turn it is may be ahead of its consumer, whatever the others hold.
-_OWN = 2
-# Seconds for which the end waits for each thread.
-_PATIENCE = 1.0
-
-
-class Outcome(Generic[T]):
-    """What an item became: its results, or the typed error in their place.
-
-    Iterating yields the results as they are computed (the windows of a long clip, the samples of a prompt), and raises
-    the SpiritLMError that the item failed with after the results before it. Results can be taken once; `result` keeps
-    its answer.
-    """
-
-    def __init__(self, results: Iterable[T]) -> None:
-        self._results = iter(results)
-        self._kept: T | SpiritLMError | None = None
-
-    @classmethod
-    def of(cls, compute: Callable[[], T]) -> "Outcome[T]":
-        """The outcome of a call that is made when its result is asked for."""
-        return cls(compute() for _ in range(1))
-
-    @classmethod
-    def failure(cls, error: SpiritLMError) -> "Outcome[T]":
-        """An outcome without results."""
-
-        def fail() -> T:
-            raise error
-
-        return cls.of(fail)
-
-    def __iter__(self) -> Iterator[T]:
-        return self._results
-
-    def result(self) -> T:
-        """The only result. Raises the SpiritLMError in its place, and ValueError if there is not one result."""
-        if self._kept is None:
-            try:
-                (self._kept,) = self._results
-            except SpiritLMError as error:
-                self._kept = error
-        if isinstance(self._kept, SpiritLMError):
-            raise self._kept
-        return self._kept
-
-    def map(self, function: Callable[[T], R]) -> "Outcome[R]":
-        """The outcome with a function applied to each result; what the function raises is an error in its place."""
-        return Outcome(map(function, self._results))
+# Maximum number of items that are being read or wait to be yielded.
+_MAX_ITEMS = 1024
+# Pieces of the current item that may be read ahead of its consumer even if the buffer is full.
+_MIN_LOOKAHEAD = 2
+# Seconds to wait for each thread to end.
+_JOIN_SECONDS = 1.0
 
 
 @dataclass(eq=False)
 class _Entry(Generic[Item, Piece, Result]):
-    """An item on its way. results: by place, of the pieces that have been computed and not been given back.
+    """An item in progress.
 
-    source: its pieces that have not been read; read: how many have; given: how many results have been given back;
-    closed: whether all pieces are read, or (error) reading them failed.
+    pieces: iterator over the pieces that are not read yet; None before the item is opened.
+    results: results that are computed and not yielded, by the index of their piece.
+    sizes: sizes of the pieces that are read and whose results are not yielded, in order.
+    read, yielded: number of pieces read, and of results yielded.
+    closed: all pieces are read, reading failed (`error`), or the item is finished.
     """
 
     item: Item
-    source: Iterator[Piece] | None = None
+    pieces: Iterator[Piece] | None = None
     results: dict[int, Result] = field(default_factory=dict)
     sizes: deque[float] = field(default_factory=deque)
     read: int = 0
-    given: int = 0
+    yielded: int = 0
     closed: bool = False
     error: BaseException | None = None
 
 
 @dataclass(eq=False)
-class _Waiting(Generic[Item, Piece, Result]):
-    """A piece that has been read and not been computed, or not to its end."""
+class _Task(Generic[Item, Piece, Result]):
+    """A piece that is read and whose result is not computed yet. index: of the piece in its item."""
 
     entry: _Entry[Item, Piece, Result]
-    place: int
+    index: int
     piece: Piece
     size: float
 
 
-class Batches(Generic[Item, Piece, Result]):
-    """Iterate over (item, outcome) in the order of the items; the outcome yields the results of the item's pieces.
+class BatchScheduler(Generic[Item, Piece, Result]):
+    """Iterate over (item, outcome) in the order of the items. The outcome yields a result for each piece, in order.
 
-    It raises the SpiritLMError that `pieces` raised, in its place; other items are not affected. Results that were not
-    taken when the next item is asked for are lost. An error of `items` itself is raised after all items before it.
+    A SpiritLMError raised by `split` is raised by the outcome of that item; other items are not affected. Results that
+    are not taken before the next item is requested are dropped. An error raised by `items` itself is raised after all
+    items before it.
     """
 
     def __init__(
         self,
         items: Iterable[Item],
-        pieces: Callable[[Item], Iterable[Piece]],
-        work: Callable[[Sequence[Piece]], Sequence[Result | None]],
+        split: Callable[[Item], Iterable[Piece]],
+        compute: Callable[[Sequence[Piece]], Sequence[Result | None]],
         *,
         size: Callable[[Piece], float],
-        budget: float,
-        ahead: float | None = None,
+        max_batch: float,
+        max_buffered: float | None = None,
         workers: int = 1,
     ) -> None:
-        """pieces: of an item, and may be lazy; called in one of `workers` threads, or where those are 0, because it
-        is no waiting but work, in the thread that iterates. work: of a batch, called in that thread; where it gives
-        None for a piece, that is not finished, and in the next batch too, with others in the finished ones' places.
-        size: of a piece, seconds as a rule; a batch is of one piece, or of so many that their number times the
-        longest is within `budget`. ahead: sizes in all that may be read or computed before their turn (None: four
-        times the budget).
+        """Configure the scheduler; iterating starts it.
+
+        split: pieces of an item, may be lazy. Called in one of `workers` threads; with 0 workers, in the iterating
+            thread, for pieces that cost computation rather than waiting.
+        compute: results of a batch, in order; called in the iterating thread. None for a piece that is not finished:
+            it stays in the next batch, and other pieces take the place of finished ones.
+        size: size of a piece, such as its length in seconds.
+        max_batch: maximum of number of pieces x size of the largest piece. A piece larger than that is a batch alone.
+        max_buffered: maximum total size of pieces that are read before their turn; 4 x max_batch if None.
         """
-        self._items, self._pieces, self._work, self._size = items, pieces, work, size
-        self._budget = budget
-        self._ahead = 4 * budget if ahead is None else ahead
+        self._items, self._split, self._compute, self._size = items, split, compute, size
+        self._max_batch = max_batch
+        self._max_buffered = 4 * max_batch if max_buffered is None else max_buffered
         self._workers = workers
         self._changed = threading.Condition()
         self._entries: deque[_Entry[Item, Piece, Result]] = deque()
         self._unread: deque[_Entry[Item, Piece, Result]] = deque()
-        self._waiting: list[_Waiting[Item, Piece, Result]] = []
-        self._begun: list[_Waiting[Item, Piece, Result]] = []
-        self._held = 0.0
+        self._pending: list[_Task[Item, Piece, Result]] = []
+        self._unfinished: list[_Task[Item, Piece, Result]] = []
+        self._buffered = 0.0
         self._ended = False
         self._stopped = False
-        self._failure: BaseException | None = None
+        self._items_error: BaseException | None = None
 
     def __iter__(self) -> Iterator[tuple[Item, Outcome[Result]]]:
-        # Daemons, because nothing wakes a thread that waits for a line on stdin, and a program that ends with an
-        # error waits for none.
+        # Daemon threads, because nothing can wake a thread that reads stdin, and a program that exits with an error
+        # must not wait for it.
         threads = [threading.Thread(target=self._feed, name="feeder", daemon=True)]
         threads += [
             threading.Thread(target=self._read, name="reader", daemon=True) for _ in range(self._workers)
@@ -151,62 +114,62 @@ class Batches(Generic[Item, Piece, Result]):
         try:
             while entry := self._next_entry():
                 yield entry.item, Outcome(self._results(entry))
-                self._drop(entry)
-            if self._failure:
-                raise self._failure
+                self._finish(entry)
+            if self._items_error:
+                raise self._items_error
         finally:
             with self._changed:
                 self._stopped = True
                 self._changed.notify_all()
             for thread in threads:
-                # one that is cut down by the program's end in the midst of a library's work can take it along
-                thread.join(_PATIENCE)
+                # a thread that the exiting interpreter stops inside a C library can crash the process
+                thread.join(_JOIN_SECONDS)
 
-    # What the threads do.
+    # Methods of the threads.
 
     def _feed(self) -> None:
-        """Take the items one after another, and have each read."""
+        """Take the items one after another and queue each for reading."""
         try:
             for item in self._items:
                 entry: _Entry[Item, Piece, Result] = _Entry(item)
                 with self._changed:
-                    self._changed.wait_for(lambda: self._stopped or len(self._entries) < _IN_FLIGHT)
+                    self._changed.wait_for(lambda: self._stopped or len(self._entries) < _MAX_ITEMS)
                     if self._stopped:
                         return
                     self._entries.append(entry)
                     if self._workers:
                         self._unread.append(entry)
                     self._changed.notify_all()
-        except BaseException as error:  # whatever it is, it is raised where the items are asked for
-            self._failure = error
+        except BaseException as error:  # raised later, by the iterating thread
+            self._items_error = error
         finally:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
 
     def _read(self) -> None:
-        """Read one item after another, each as fast as there is room for its pieces."""
+        """Read queued items one after another, as the buffer has room."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopped or self._unread or self._ended)
                 if self._stopped or not self._unread:
                     return
                 entry = self._unread.popleft()
-            self._read_all(entry)
+            self._read_item(entry)
 
-    def _read_all(self, entry: _Entry[Item, Piece, Result]) -> None:
+    def _read_item(self, entry: _Entry[Item, Piece, Result]) -> None:
         while not (self._stopped or entry.closed):
             self._read_piece(entry)
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or entry.closed or self._room(entry))
+                self._changed.wait_for(lambda: self._stopped or entry.closed or self._has_room(entry))
 
     def _read_piece(self, entry: _Entry[Item, Piece, Result]) -> None:
-        """Read one piece more, and put it with those that wait."""
+        """Read the next piece of an item and add it to the pending ones."""
         try:
-            if entry.source is None:
-                entry.source = iter(self._pieces(entry.item))
-            piece = next(entry.source)
-            waiting = _Waiting(entry, entry.read, piece, self._size(piece))
+            if entry.pieces is None:
+                entry.pieces = iter(self._split(entry.item))
+            piece = next(entry.pieces)
+            task = _Task(entry, entry.read, piece, self._size(piece))
         except BaseException as error:
             with self._changed:
                 entry.error = None if isinstance(error, StopIteration) else error
@@ -216,17 +179,20 @@ class Batches(Generic[Item, Piece, Result]):
         with self._changed:
             if self._stopped or entry.closed:
                 return
-            self._waiting.append(waiting)
-            entry.sizes.append(waiting.size)
+            self._pending.append(task)
+            entry.sizes.append(task.size)
             entry.read += 1
-            self._held += waiting.size
+            self._buffered += task.size
             self._changed.notify_all()
 
-    def _room(self, entry: _Entry[Item, Piece, Result]) -> bool:
-        """Whether one piece more of it may be read."""
-        return self._held < self._ahead or (entry is self._entries[0] and entry.read - entry.given < _OWN)
+    def _has_room(self, entry: _Entry[Item, Piece, Result]) -> bool:
+        """Whether one more piece of the item may be read."""
+        is_current = entry is self._entries[0]
+        return self._buffered < self._max_buffered or (
+            is_current and entry.read - entry.yielded < _MIN_LOOKAHEAD
+        )
 
-    # What the thread does that iterates.
+    # Methods of the iterating thread.
 
     def _next_entry(self) -> _Entry[Item, Piece, Result] | None:
         with self._changed:
@@ -234,77 +200,88 @@ class Batches(Generic[Item, Piece, Result]):
             return self._entries[0] if self._entries else None
 
     def _results(self, entry: _Entry[Item, Piece, Result]) -> Iterator[Result]:
+        """Yield the results of the current item, computing batches until each is there."""
         while True:
             if not self._workers:
                 self._read_here()
             with self._changed:
                 self._changed.wait_for(
                     lambda: (
-                        entry.given in entry.results or self._begun or self._waiting or self._exhausted(entry)
+                        entry.yielded in entry.results
+                        or self._unfinished
+                        or self._pending
+                        or self._is_exhausted(entry)
                     )
                 )
-                if entry.given in entry.results:
-                    result = entry.results.pop(entry.given)
-                    entry.given += 1
-                    self._held -= entry.sizes.popleft()
+                if entry.yielded in entry.results:
+                    result = entry.results.pop(entry.yielded)
+                    entry.yielded += 1
+                    self._buffered -= entry.sizes.popleft()
                     self._changed.notify_all()
                     batch = []
-                elif self._exhausted(entry):
+                elif self._is_exhausted(entry):
                     break
                 else:
                     batch = self._take_batch()
             if not batch:
                 yield result
                 continue
-            results = self._work([waiting.piece for waiting in batch])
-            with self._changed:
-                self._begun = []
-                for waiting, found in zip(batch, results, strict=True):
-                    if found is None:
-                        self._begun.append(waiting)
-                    else:
-                        waiting.entry.results[waiting.place] = found
+            self._run(batch)
         if isinstance(entry.error, SpiritLMError):
             raise entry.error
         if entry.error:
             raise RuntimeError(f"reading {entry.item} failed") from entry.error
 
+    def _run(self, batch: list[_Task[Item, Piece, Result]]) -> None:
+        """Compute a batch, and store its results with their items."""
+        results = self._compute([task.piece for task in batch])
+        with self._changed:
+            self._unfinished = []
+            for task, result in zip(batch, results, strict=True):
+                if result is None:
+                    self._unfinished.append(task)
+                else:
+                    task.entry.results[task.index] = result
+
     def _read_here(self) -> None:
-        """Read in this thread what there is room for."""
+        """Read as many pieces as the buffer has room for, in this thread."""
         with self._changed:
             entries = list(self._entries)
         for entry in entries:
-            while not entry.closed and self._room(entry):
+            while not entry.closed and self._has_room(entry):
                 self._read_piece(entry)
 
-    def _exhausted(self, entry: _Entry[Item, Piece, Result]) -> bool:
-        return entry.closed and entry.given == entry.read
+    def _is_exhausted(self, entry: _Entry[Item, Piece, Result]) -> bool:
+        return entry.closed and entry.yielded == entry.read
 
-    def _take_batch(self) -> list[_Waiting[Item, Piece, Result]]:
-        """The pieces that are not finished; or else the one that has waited longest of those whose item comes first.
-        With them those next to it in length, where there is room."""
-        batch = list(self._begun)
+    def _take_batch(self) -> list[_Task[Item, Piece, Result]]:
+        """Take the next batch from the pending tasks.
+
+        It starts from the unfinished tasks, or if there are none from the first pending task of the first item. It is
+        filled with the pending tasks closest in size, as long as max_batch allows.
+        """
+        batch = list(self._unfinished)
         if not batch:
-            order = {id(entry): place for place, entry in enumerate(self._entries)}
-            batch.append(min(self._waiting, key=lambda waiting: (order[id(waiting.entry)], waiting.place)))
+            order = {id(entry): position for position, entry in enumerate(self._entries)}
+            batch.append(min(self._pending, key=lambda task: (order[id(task.entry)], task.index)))
         first = batch[0]
-        rest = sorted((w for w in self._waiting if w is not first), key=lambda w: abs(w.size - first.size))
-        longest = max(waiting.size for waiting in batch)
-        for waiting in rest:
-            longest = max(longest, waiting.size)
-            if longest * (len(batch) + 1) > self._budget:
+        others = sorted((t for t in self._pending if t is not first), key=lambda t: abs(t.size - first.size))
+        largest = max(task.size for task in batch)
+        for task in others:
+            largest = max(largest, task.size)
+            if largest * (len(batch) + 1) > self._max_batch:
                 break
-            batch.append(waiting)
+            batch.append(task)
         taken = set(map(id, batch))
-        self._waiting = [waiting for waiting in self._waiting if id(waiting) not in taken]
+        self._pending = [task for task in self._pending if id(task) not in taken]
         return batch
 
-    def _drop(self, entry: _Entry[Item, Piece, Result]) -> None:
-        """The item is done with, whether or not all of it was asked for."""
+    def _finish(self, entry: _Entry[Item, Piece, Result]) -> None:
+        """Drop the item, whether or not all of its results were taken."""
         with self._changed:
             entry.closed = True
-            self._held -= sum(entry.sizes)
-            self._waiting = [waiting for waiting in self._waiting if waiting.entry is not entry]
-            self._begun = [waiting for waiting in self._begun if waiting.entry is not entry]
+            self._buffered -= sum(entry.sizes)
+            self._pending = [task for task in self._pending if task.entry is not entry]
+            self._unfinished = [task for task in self._unfinished if task.entry is not entry]
             self._entries.popleft()
             self._changed.notify_all()

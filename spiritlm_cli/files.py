@@ -1,16 +1,89 @@
-"""Standard input for threads that may wait for it when the program ends."""
+"""Files: atomic writes, reads with typed errors, and standard input."""
 
+import errno
 import io
+import os
+import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
+
+from spiritlm_cli.errors import ManifestError, SpiritLMError
+
+# Some writers choose the format by the suffix, so a temporary file keeps it, unless it is no ordinary suffix.
+_MAX_SUFFIX = 16
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give the path of a temporary file that replaces `path` when the block ends without an error.
+
+    The temporary file is in the folder of `path` and has its suffix. Its name is short and independent of the name of
+    `path`, so a name of the maximum length can be written too. Its content is on the disk before it is renamed. If the
+    block raises, the temporary file is removed and `path` is unchanged. If `path` is a symbolic link, its target is
+    replaced. Folders that are missing are not created.
+    Raises IsADirectoryError if `path` is a folder, and OSError if the file can't be written.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    path = path.resolve()
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _MAX_SUFFIX else ""
+    temporary = path.with_name(f".tmp-{secrets.token_hex(4)}{suffix}")
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def open_atomic(path: Path) -> Iterator[io.FileIO]:
+    """Open a new, unbuffered file that replaces `path` when the block ends without an error; see `atomic_path`."""
+    with atomic_path(path) as temporary, temporary.open("xb", buffering=0) as file:
+        yield file
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically, and create its folder if it is missing. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically, and create its folder if it is missing. Line ends stay as they are."""
+    write_bytes(path, text.encode())
+
+
+def read_bytes(path: Path | str, error_type: type[SpiritLMError] = ManifestError) -> bytes:
+    """Return the content of a file. Raises `error_type`, with the path and the reason, if it can't be read."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise error_type(f"{path}: no such file") from None
+    except OSError as error:
+        raise error_type(f"{path}: can't be read ({error.strerror or error})") from None
 
 
 def standard_input() -> BinaryIO:
-    """The bytes of standard input.
+    """Return standard input as a binary stream.
 
-    Not `sys.stdin.buffer`: the interpreter closes that when it ends, and aborts where a thread is just reading it.
+    `sys.stdin.buffer` is not used: the interpreter closes it at exit, and aborts if a thread is reading it then.
     """
     try:
         return open(sys.stdin.fileno(), "rb", closefd=False)
-    except io.UnsupportedOperation:  # what a test puts in its place
+    except io.UnsupportedOperation:  # a test replaced sys.stdin
         return sys.stdin.buffer
+
+
+def _sync(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

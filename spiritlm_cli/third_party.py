@@ -1,32 +1,57 @@
-"""The one place where torchaudio is imported, and where it is decided whether it can be.
-
-It is a package of compiled parts that fit one build of torch; beside another it is found, but its import fails.
-Nothing here needs it, yet transformers imports it where it is found.
-"""
+"""Guarded imports: packages of optional extras, and a torchaudio that may not fit the installed torch."""
 
 import contextlib
 import functools
 import sys
 from collections.abc import Iterator
 
+from spiritlm_cli.errors import MissingPackageError
+
+
+@contextlib.contextmanager
+def needs_extra(package: str, extra: str, purpose: str) -> Iterator[None]:
+    """Import a package of an optional extra inside the block.
+
+        with needs_extra("jiwer", extra="evaluate", purpose="error rates"):
+            import jiwer
+
+    Raises MissingPackageError, with the pip command that installs the extra, if an import in the block fails.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        reason = f"{package} is not installed; it is needed for {purpose}"
+        raise MissingPackageError(f"{reason}; try: pip install 'spiritlm[{extra}]'") from error
+    except ImportError as error:
+        reason = f"{package}, which is needed for {purpose}, can't be imported ({error})"
+        raise MissingPackageError(f"{reason}; try: pip install 'spiritlm[{extra}]'") from error
+
 
 @functools.cache
 def torchaudio_works() -> bool:
-    """Whether torchaudio can be imported; if so, it is from now on."""
+    """Return whether torchaudio can be imported, and import it if so.
+
+    torchaudio has compiled parts that fit one build of torch only. Beside another build its import fails.
+    """
     try:
         import torchaudio  # noqa: F401
-    except Exception:  # ImportError, OSError, RuntimeError, AttributeError: it depends on what doesn't fit
+    except (
+        Exception
+    ):  # the type depends on what doesn't fit: ImportError, OSError, RuntimeError, AttributeError
         return False
     return True
 
 
 @contextlib.contextmanager
-def broken_torchaudio_hidden() -> Iterator[None]:
-    """Within it, a torchaudio that can't be imported isn't found either."""
+def hide_broken_torchaudio() -> Iterator[None]:
+    """Make a torchaudio that can't be imported look uninstalled inside the block.
+
+    transformers imports torchaudio if it is installed, and would fail.
+    """
     if torchaudio_works():
         yield
         return
-    sys.modules["torchaudio"] = None  # type: ignore[assignment]  # to the import system: missing
+    sys.modules["torchaudio"] = None  # type: ignore[assignment]  # the import system takes None for "not installed"
     try:
         yield
     finally:

@@ -23,7 +23,7 @@ sys.meta_path.insert(0, Hidden())
 REPORT = """
 import importlib.util
 import sys
-from spiritlm_cli.third_party import broken_torchaudio_hidden, torchaudio_works
+from spiritlm_cli.third_party import hide_broken_torchaudio, torchaudio_works
 
 def found():
     try:
@@ -32,7 +32,7 @@ def found():
         return False
 
 before = found()
-with broken_torchaudio_hidden():
+with hide_broken_torchaudio():
     hidden = not found()
 print(torchaudio_works(), hidden, "torchaudio" in sys.modules, found() == before)
 """

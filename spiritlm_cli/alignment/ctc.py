@@ -19,9 +19,9 @@ from spiritlm_cli.english.verbalize import QUOTES, verbalize
 from spiritlm_cli.errors import AlignmentError, CheckpointError
 from spiritlm_cli.manifests.clip import Alignment, FloatArray, Waveform, Word
 from spiritlm_cli.nn.device import find_device
-from spiritlm_cli.third_party import broken_torchaudio_hidden
+from spiritlm_cli.third_party import hide_broken_torchaudio
 
-with broken_torchaudio_hidden():
+with hide_broken_torchaudio():
     from transformers import AutoFeatureExtractor, AutoModelForCTC, Wav2Vec2CTCTokenizer
     from transformers.utils import logging as transformers_logging
 

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from spiritlm_cli.alignment.aligner import Aligner
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.batching import Batches, Outcome
+from spiritlm_cli.batching import BatchScheduler, Outcome
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip
 
@@ -107,9 +107,9 @@ class AlignerPool:
         self, clips: Iterable[Clip | BadClip]
     ) -> Generator[tuple[Clip | BadClip, Outcome[Aligned]], None, None]:
         """Align clips, some ahead of their turn. Yields (clip, outcome) in order; a BadClip's raises its error."""
-        yield from Batches(
+        yield from BatchScheduler(
             clips, self._submitted, lambda waiting: [outcome.result() for outcome in waiting],
-            size=lambda _: 1.0, budget=1.0, ahead=max(1.0, self.ahead), workers=1,
+            size=lambda _: 1.0, max_batch=1.0, max_buffered=max(1.0, self.ahead), workers=1,
         )  # fmt: skip
 
     def _submitted(self, clip: Clip | BadClip) -> list[Outcome[Aligned]]:

@@ -9,12 +9,12 @@ from types import TracebackType
 from spiritlm_cli.alignment.formats.ctm import read_ctm, recording_of
 from spiritlm_cli.alignment.formats.index import LineIndex
 from spiritlm_cli.alignment.formats.jsonl import id_of_row, read_row
-from spiritlm_cli.alignment.formats.record import read_content
 from spiritlm_cli.alignment.formats.textgrid import read_textgrid
 from spiritlm_cli.alignment.formats.whisper import read_whisper
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.files import read_bytes
 from spiritlm_cli.manifests.clip import Alignment, Transcript
-from spiritlm_cli.manifests.filenames import file_name
+from spiritlm_cli.manifests.filenames import filename_for
 
 __all__ = ["AlignmentFiles", "Transcript"]
 
@@ -98,7 +98,7 @@ class _OneClip:
 
 def _in_folder(folder: Path, clip_id: str) -> Transcript | None:
     outside = clip_id.startswith("/") or ".." in clip_id.split("/")
-    names = dict.fromkeys([file_name(clip_id), *([] if outside else [clip_id])])
+    names = dict.fromkeys([filename_for(clip_id), *([] if outside else [clip_id])])
     for name in names:
         for suffix in _SUFFIXES:
             path = folder / f"{name}{suffix}"
@@ -129,7 +129,7 @@ def _read(path: Path) -> Transcript:
 
 def _only_recording(path: Path) -> Alignment:
     try:
-        lines = read_content(path).decode("utf-8-sig").split("\n")
+        lines = read_bytes(path).decode("utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise ManifestError(f"{path}: not UTF-8 text") from None
     found = list(read_ctm(enumerate(lines, 1), str(path)))

@@ -58,21 +58,21 @@ def read_clip(clip: Clip, *, rate: int = 16000, channel: Channel = "mix") -> Wav
 
 
 def read_windows(
-    clip: Clip, *, rate: int = 16000, channel: Channel = "mix", seconds: float, shortest: float
+    clip: Clip, *, rate: int = 16000, channel: Channel = "mix", window_seconds: float, min_seconds: float
 ) -> Iterator[Waveform]:
     """The clip's stretch of its file in windows, one after another; memory holds about one of them at a time.
 
-    Each has round(seconds * rate) samples, and the last what is left. Where that is less than
-    round(shortest * rate) samples, it comes at the end of the window before it. There is always one window.
+    Each has round(window_seconds * rate) samples, and the last what is left. Where that is less than
+    round(min_seconds * rate) samples, it comes at the end of the window before it. There is always one window.
     Together they are what `read_clip` gives, sample for sample.
     Raises AudioError as `read_audio` does, when the fault is met, so that windows may have come before it;
     ValueError for a window of no samples.
     """
-    size = round(seconds * rate)
+    size = round(window_seconds * rate)
     if size < 1:
-        raise ValueError(f"a window of {seconds:g} s has no samples")
+        raise ValueError(f"a window of {window_seconds:g} s has no samples")
     # So much of what follows a window is read before it is given, as a short remainder belongs to it.
-    rest = max(1, min(round(shortest * rate), size))
+    rest = max(1, min(round(min_seconds * rate), size))
     held: list[FloatArray] = []
     count = 0
     with closing(_blocks(clip.source, rate, channel, clip.start, clip.end)) as blocks:

@@ -21,10 +21,10 @@ _FORMATS = {".wav": ("WAV", None), ".flac": ("FLAC", None), ".ogg": ("OGG", None
 _FLOATS = ("FLOAT", "DOUBLE")
 
 
-class SoundWriter:
+class AudioWriter:
     """Sound that is written while it is made; memory holds a block of it.
 
-        with SoundWriter("out.wav", 16000) as writer:
+        with AudioWriter("out.wav", 16000) as writer:
             for block in blocks:
                 writer.write(block)
 
@@ -58,7 +58,7 @@ class SoundWriter:
         self._target = Path(target) if isinstance(target, str) else target
         self._name = str(target) if isinstance(target, (str, Path)) else "the stream"
         if format is None and isinstance(self._target, Path):
-            check_target(self._target, subtype)
+            check_output_path(self._target, subtype)
             format, usual = _FORMATS.get(self._target.suffix.lower(), ("WAV", None))  # noqa: A001
             subtype = subtype or usual
         format = (format or "WAV").upper()  # noqa: A001
@@ -70,7 +70,7 @@ class SoundWriter:
         self._frames = frames
         self._written = 0
 
-    def __enter__(self) -> "SoundWriter":
+    def __enter__(self) -> "AudioWriter":
         """Raises AudioError for a file that can't be made, and for a rate that the format doesn't have."""
         with self._errors(), ExitStack() as stack:
             self._put = self._open(stack)
@@ -134,17 +134,17 @@ def write_audio(
     format: str | None = None,  # noqa: A002
     subtype: str | None = None,
 ) -> None:
-    """Write a waveform, as `SoundWriter` does, which says what can be a target, a format and a subtype.
+    """Write a waveform, as `AudioWriter` does, which says what can be a target, a format and a subtype.
 
     Raises AudioError for a suffix or format that isn't known, for NaN or infinity, and for a file that can't
     be written. Errors of a stream (a closed pipe) pass as they are.
     """
     frames = len(waveform.samples)
-    with SoundWriter(target, waveform.rate, format=format, subtype=subtype, frames=frames) as writer:
+    with AudioWriter(target, waveform.rate, format=format, subtype=subtype, frames=frames) as writer:
         writer.write(waveform.samples)
 
 
-def check_target(path: Path | str, subtype: str | None = None) -> None:
+def check_output_path(path: Path | str, subtype: str | None = None) -> None:
     """Raises AudioError where no sound can be written under a name.
 
     Its suffix is unknown, or its format doesn't have the subtype, or there is no such folder.

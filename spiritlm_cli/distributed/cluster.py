@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from spiritlm_cli.console import log
-from spiritlm_cli.errors import MissingPackageError, SpiritLMError
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.third_party import needs_extra
 
 # CPUs of a worker that has no GPU: more of them are put to better use by another worker.
 _CPUS = 4
@@ -30,10 +31,8 @@ def import_ray() -> None:
     os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     if not _verbose():
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
+    with needs_extra("ray", extra="ray", purpose="running on a cluster"):
         import ray.data  # noqa: F401
-    except ImportError as error:
-        raise MissingPackageError("a cluster needs Ray: pip install 'spiritlm[ray]'") from error
     if not _verbose():
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 

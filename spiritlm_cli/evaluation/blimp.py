@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Group, Pair
-from spiritlm_cli.manifests.row import json_row
+from spiritlm_cli.manifests.row import parse_json_fields
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 
@@ -43,7 +43,7 @@ def _pair(line: str, file: Path, line_number: int) -> Pair | BadPair:
     source = f"{file}: line {line_number}"
     name = f"{file.stem}/{line_number}"
     try:
-        fields = json_row(line, source)
+        fields = parse_json_fields(line, source)
         if "UID" in fields and "pairID" in fields:
             name = f"{fields['UID']}/{fields['pairID']}"
         groups = tuple(_group(fields[kind], kind, source) for kind in _GROUPS if kind in fields)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spiritlm_cli.english.normalize import normalize
-from spiritlm_cli.errors import MissingPackageError
+from spiritlm_cli.third_party import needs_extra
 
 RESAMPLES = 1000
 _PERCENTILES = (2.5, 97.5)  # of a 95 % interval
@@ -139,10 +139,8 @@ def _same_length(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[
 
 
 def _count(reference: str, hypothesis: str, unit: str) -> ErrorCount:
-    try:
+    with needs_extra("jiwer", extra="evaluate", purpose="error rates"):
         import jiwer
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("error rates need jiwer: pip install 'spiritlm[evaluate]'") from error
     process = jiwer.process_words if unit == "words" else jiwer.process_characters
     result = process(reference, hypothesis)
     return ErrorCount(

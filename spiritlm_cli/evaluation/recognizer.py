@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from spiritlm_cli.errors import CheckpointError, MissingPackageError
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.third_party import needs_extra
 
 RATE = 16_000  # sample rate of Whisper's input
 WINDOW = 30.0  # seconds of Whisper's input
@@ -32,13 +33,9 @@ class Recognizer:
         Raises MissingPackageError without faster-whisper, and CheckpointError if the folder holds no such model or the
         name can't be downloaded.
         """
-        try:
+        with needs_extra("faster-whisper", extra="evaluate", purpose="speech recognition"):
             import ctranslate2
             import faster_whisper
-        except ModuleNotFoundError as error:
-            raise MissingPackageError(
-                "the recognizer needs faster-whisper: pip install 'spiritlm[evaluate]'"
-            ) from error
         folder = Path(model)
         if folder.is_dir() and not (folder / "model.bin").is_file():
             raise CheckpointError(

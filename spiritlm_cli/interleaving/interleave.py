@@ -9,7 +9,7 @@ from spiritlm_cli.interleaving.spans import Modality, Mode, SpanOptions, WordSpa
 from spiritlm_cli.interleaving.word_units import timed_words, unit_boundaries
 from spiritlm_cli.manifests.clip import Alignment
 from spiritlm_cli.tokens.sequence import Line, Sequence, Span, SpeechSpan, TextSpan
-from spiritlm_cli.tokens.timeline import merge_streams, timed_units
+from spiritlm_cli.tokens.timeline import HUBERT_RATE, merge_streams, timed_units
 from spiritlm_cli.tokens.units import Kind, Unit, Units
 
 
@@ -25,7 +25,7 @@ class Utterance:
     @property
     def seconds(self) -> float:
         """How long its units sound."""
-        return len(self.units.hubert) / round(self.units.rates.hubert, 1)
+        return len(self.units.hubert) / HUBERT_RATE
 
 
 @dataclass(frozen=True)

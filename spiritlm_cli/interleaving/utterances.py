@@ -15,9 +15,9 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Transcript, Waveform
-from spiritlm_cli.manifests.word_times import within
+from spiritlm_cli.manifests.word_times import trim_alignment
 from spiritlm_cli.tokens.sequence import Sequence
-from spiritlm_cli.tokens.timeline import restore_streams
+from spiritlm_cli.tokens.timeline import HUBERT_RATE, restore_streams
 from spiritlm_cli.tokens.units import Units
 
 # Seconds by which a sound may be longer than its units say: what is left over at its end has none.
@@ -56,14 +56,14 @@ def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = Non
 
 
 def make_utterance(clip_id: str, units: Units, transcript: Transcript) -> Utterance:
-    """Put together what belongs together; see `within` for words past the end.
+    """Put together what belongs together; see `trim_alignment` for words past the end.
 
     Raises AlignmentError where the words are of a longer sound than the units.
     """
     text, alignment = transcript.text, transcript.alignment
     if alignment:
-        seconds = len(units.hubert) / round(units.rates.hubert, 1)
-        alignment = within(alignment, seconds, slack=_LEFT_OVER)
+        seconds = len(units.hubert) / HUBERT_RATE
+        alignment = trim_alignment(alignment, seconds, slack=_LEFT_OVER)
     return Utterance(clip_id, units, transcript_text(text, alignment), alignment)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.manifests.clip import Alignment
+from spiritlm_cli.tokens.timeline import HUBERT_RATE
 from spiritlm_cli.tokens.units import IntArray, Units
 
 
@@ -96,8 +97,6 @@ def unit_boundaries(units: Units, words: tuple[TimedWord, ...]) -> IntArray:
     starts = np.array([word.start for word in words])
     if not np.all(np.isfinite(starts)) or np.any(np.diff(starts) < 0):
         raise AlignmentError("the alignment's words are not in the order of time")
-    # the rate that puts units in order is a hair below the true one, which matters in a long recording
-    rate = round(units.rates.hubert, 1)
-    centres = (np.arange(len(units.hubert)) + 0.5) / rate
+    centres = (np.arange(len(units.hubert)) + 0.5) / HUBERT_RATE
     bounds = np.searchsorted(centres, starts[1:])
     return np.concatenate([[0], bounds, [len(centres)]]).astype(np.int64)

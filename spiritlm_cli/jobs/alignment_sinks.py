@@ -173,10 +173,10 @@ class FileEach:
         """Nothing."""
 
     def _path(self, clip: "Clip | BadClip") -> Path:
-        from spiritlm_cli.manifests.filenames import file_name
+        from spiritlm_cli.manifests.filenames import filename_for
 
         suffix = ".TextGrid" if self._format.startswith("textgrid") else ".json"
-        return self._folder / (file_name(clip.id) + suffix)
+        return self._folder / (filename_for(clip.id) + suffix)
 
 
 class OneFile:

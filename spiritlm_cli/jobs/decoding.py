@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spiritlm_cli.checkpoints import Checkpoint
     from spiritlm_cli.manifests.clip import Waveform
     from spiritlm_cli.tokens.sequence import Line, Sequence
-    from spiritlm_cli.tokens.streaming import GrowingLine
+    from spiritlm_cli.tokens.streaming import StreamingLine
     from spiritlm_cli.vocoder.vocoder import Vocoder
     from spiritlm_cli.vocoder.windows import Durations, Window
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class GrowingInput(InputLine):
     """A line that is read as it grows; `line` waits for its end."""
 
-    growing: "GrowingLine"
+    growing: "StreamingLine"
 
     @property
     def line(self) -> "Line":
         """Raises TokenError where it was not well formed."""
-        return self.growing.line()
+        return self.growing.read_all()
 
 
 def read_as_it_grows(paths: Iterable[str], checkpoint: "Checkpoint") -> Iterator[InputLine]:
@@ -43,12 +43,12 @@ def read_as_it_grows(paths: Iterable[str], checkpoint: "Checkpoint") -> Iterator
 def _standard_lines(checkpoint: "Checkpoint") -> Iterator[InputLine]:
     from spiritlm_cli.tokens.reader import BadLine
     from spiritlm_cli.tokens.sequence import Header
-    from spiritlm_cli.tokens.streaming import GrowingLine, arriving, read_growing
+    from spiritlm_cli.tokens.streaming import StreamingLine, read_chunks, stream_lines
 
-    for number, line in enumerate(read_growing(arriving(standard_input())), 1):
+    for number, line in enumerate(stream_lines(read_chunks(standard_input())), 1):
         if isinstance(line, Header):
             check_header(line, checkpoint, "stdin")
-        elif isinstance(line, GrowingLine):
+        elif isinstance(line, StreamingLine):
             unfinished = TokenError("the line has not ended")
             yield GrowingInput("-", number, 0, line.id, unfinished, line)
         else:

@@ -75,7 +75,7 @@ class Failures:
     def each_of(
         self, pairs: Iterable[tuple[Given, Any]], work: Callable[[Given, Any], R]
     ) -> Iterator[tuple[Given, R | None]]:
-        """The same of items that come with what `work` takes beside each, such as `Batches`."""
+        """The same of items that come with what `work` takes beside each, such as `BatchScheduler`."""
         for item, given in pairs:
             try:
                 result = work(item, given)

@@ -78,19 +78,19 @@ class Inputs:
         return islice(iter(found), part.start, part.stop)
 
     def _found(self) -> "Iterable[Clip]":
-        from spiritlm_cli.manifests.manifest import find_clips, read_names
+        from spiritlm_cli.manifests.discovery import find_clips, read_paths
 
         if self.files_from is None:
             return find_clips(self.named)
         if self.files_from == "-":
-            return find_clips(read_names(standard_input(), self.nul))
+            return find_clips(read_paths(standard_input(), self.nul))
         return self._listed(Path(self.files_from))
 
     def _listed(self, path: Path) -> "Iterator[Clip]":
-        from spiritlm_cli.manifests.manifest import find_clips, read_names
+        from spiritlm_cli.manifests.discovery import find_clips, read_paths
 
         with path.open("rb") as stream:
-            yield from find_clips(read_names(stream, self.nul))
+            yield from find_clips(read_paths(stream, self.nul))
 
 
 def _part(whole: range, part: int, parts: int) -> range:

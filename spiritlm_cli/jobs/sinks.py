@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
 from spiritlm_cli.errors import AudioError
-from spiritlm_cli.manifests.filenames import file_name
+from spiritlm_cli.manifests.filenames import filename_for
 
 if TYPE_CHECKING:
-    from spiritlm_cli.audio.writing import SoundWriter
+    from spiritlm_cli.audio.writing import AudioWriter
     from spiritlm_cli.manifests.clip import Waveform
 
 
@@ -29,11 +29,11 @@ class Recording:
         """libsndfile's name of the samples (None: the format's usual)."""
         return "FLOAT" if self.floats else None
 
-    def writer(self, target: Path | BinaryIO, made: int, frames: int | None = None) -> "SoundWriter":
+    def writer(self, target: Path | BinaryIO, made: int, frames: int | None = None) -> "AudioWriter":
         """made: the rate that sound is made at; frames: how long it is, where that is known."""
-        from spiritlm_cli.audio.writing import SoundWriter
+        from spiritlm_cli.audio.writing import AudioWriter
 
-        return SoundWriter(target, self.rate or made, subtype=self.subtype, frames=frames)
+        return AudioWriter(target, self.rate or made, subtype=self.subtype, frames=frames)
 
     def resampled(self, blocks: "Iterable[Waveform]", growing: bool = False) -> "Iterator[Waveform]":
         """The blocks of one sound at the rate that it is written at; one at least, which may be empty.
@@ -97,7 +97,7 @@ class Folder:
         return True
 
     def _path(self, id: str) -> Path:  # noqa: A002
-        return self._folder / (file_name(id) + self._suffix)
+        return self._folder / (filename_for(id) + self._suffix)
 
 
 class OneFile:
@@ -108,15 +108,15 @@ class OneFile:
 
     def __init__(self, path: str, concat: bool, recording: Recording = Recording()) -> None:
         """Raises AudioError for a name that no sound can be written under."""
-        from spiritlm_cli.audio.writing import check_target
+        from spiritlm_cli.audio.writing import check_output_path
 
         if path != "-":
             if not Path(path).suffix and not Path(path).exists():
                 raise AudioError(f"{path}: a sound needs a suffix, such as .wav; a folder is {path}/")
-            check_target(path, recording.subtype)
+            check_output_path(path, recording.subtype)
         self._path, self._concat, self._recording = path, concat, recording
         self._stack = ExitStack()
-        self._file: SoundWriter | None = None
+        self._file: AudioWriter | None = None
 
     def __enter__(self) -> "OneFile":
         return self

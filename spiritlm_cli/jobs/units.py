@@ -68,7 +68,7 @@ class UnitWriter:
                 self._writer.write_part("".join(map(str, merger.add(units))))
         finally:
             if clip is self._begun:
-                self._writer.write_text("".join(map(str, merger.finish())))
+                self._writer.write_text("".join(map(str, merger.flush())))
 
 
 def _to_json(clip: "Clip | BadClip", units: "Units | None") -> str:

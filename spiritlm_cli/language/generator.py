@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from collections.abc import Sequence as TypingSequence
 from typing import Literal, TypeVar
 
-from spiritlm_cli.batching import Batches, Outcome
+from spiritlm_cli.batching import BatchScheduler, Outcome
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.grammar import Grammar, To
@@ -103,12 +103,12 @@ class Engine(ABC):
         key: the item's name in the random state; sample k has `key#k`.
         batch_size: how many go on together; where one is over another begins.
         """
-        yield from Batches(
+        yield from BatchScheduler(
             items,
             lambda item: self._samples(prompt(item), to, sampling, key(item), samples, overflow),
             self._advance,
             size=lambda _: 1.0,
-            budget=batch_size,
+            max_batch=batch_size,
             workers=0,
         )
 

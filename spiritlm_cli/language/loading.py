@@ -11,9 +11,9 @@ from spiritlm_cli.checkpoints.tensors import unset
 from spiritlm_cli.config import read_json
 from spiritlm_cli.language.placement import place_layers, placer
 from spiritlm_cli.language.quantization import quietly
-from spiritlm_cli.third_party import broken_torchaudio_hidden
+from spiritlm_cli.third_party import hide_broken_torchaudio
 
-with broken_torchaudio_hidden(), quietly():
+with hide_broken_torchaudio(), quietly():
     from transformers.models.llama.configuration_llama import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaRotaryEmbedding
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from spiritlm_cli.batching import Batches, Outcome
+from spiritlm_cli.batching import BatchScheduler, Outcome
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.generator import Engine, Overflow, checkpoint_timing
@@ -144,14 +144,14 @@ class LanguageModel(Engine):
     ) -> Generator[tuple[T, Outcome[Score]], None, None]:
         """Score sequences in batches. Yields (item, outcome) in order; on a CPU, bit for bit the score of each alone.
 
-        The outcome raises what `sequence`, `given` and `score` raise. Batches are packed, without padding.
+        The outcome raises what `sequence`, `given` and `score` raise. BatchScheduler are packed, without padding.
         """
-        yield from Batches(
+        yield from BatchScheduler(
             items,
             lambda item: [self._scored(sequence(item), given(item) if given else None)],
             self._score_batch,
             size=lambda scored: len(scored.ids),
-            budget=_TOKENS_AT_ONCE,
+            max_batch=_TOKENS_AT_ONCE,
             workers=0,
         )
 

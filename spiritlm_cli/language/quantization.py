@@ -11,7 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.errors import MissingPackageError, SpiritLMError
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.third_party import needs_extra
 
 Quantize = Literal["int8", "int4"]
 
@@ -50,13 +51,8 @@ class QuantizedLinear:
 
 def check_quantize(quantize: Quantize, device: torch.device) -> None:
     """Raises MissingPackageError without torchao, SpiritLMError where the device has no code for such weights."""
-    try:
-        with quietly():
-            import torchao.quantization  # noqa: F401
-    except ImportError as error:
-        raise MissingPackageError(
-            "quantized weights need torchao: pip install 'spiritlm[quantize]'"
-        ) from error
+    with needs_extra("torchao", extra="quantize", purpose="quantized weights"), quietly():
+        import torchao.quantization  # noqa: F401
     if quantize == "int4" and not (
         device.type == "cpu" or (device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0))
     ):

@@ -22,10 +22,11 @@ from torch import Tensor
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.config import read_json
 from spiritlm_cli.console import is_verbose
-from spiritlm_cli.errors import CheckpointError, MissingPackageError, SpiritLMError
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.language.generator import Engine, checkpoint_timing
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.vocoder.durations import Timing
 
 # The most that vLLM takes.
@@ -172,11 +173,9 @@ def _start(folder: Path, dtype: str | None) -> Any:
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "INFO" if loud else "ERROR")
     with _stdout_elsewhere():
-        try:
+        with needs_extra("vllm", extra="vllm", purpose="--engine vllm"):
             from vllm import LLM
             from vllm.platforms import current_platform
-        except ImportError as error:
-            raise MissingPackageError("this engine needs vLLM: pip install 'spiritlm[vllm]'") from error
         try:
             return LLM(
                 model=str(folder),

@@ -40,7 +40,7 @@ class Word:
 class Alignment:
     """The words of a clip, in the order of time; none begins before the one before it ends.
 
-    `WordList` makes it so of words from elsewhere. notes: what was repaired for that, to be said to people.
+    `AlignmentBuilder` makes it so of words from elsewhere. notes: what was repaired for that, to be said to people.
     """
 
     words: tuple[Word, ...]

@@ -7,7 +7,7 @@ from urllib.parse import quote
 _UNSAFE = re.compile(r"[^\w .,+=@#()-]|^[. ]|[. ]$")
 
 
-def file_name(id: str) -> str:  # noqa: A002
+def filename_for(id: str) -> str:  # noqa: A002
     """A file name for an id, without suffix; it has no path in it, and no two ids have the same.
 
     What is unsafe is percent-encoded, as is the percent sign.

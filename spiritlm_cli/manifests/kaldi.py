@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Clip
-from spiritlm_cli.manifests.row import Fields, clip_from
+from spiritlm_cli.manifests.row import Fields, clip_from_fields
 
 _TO_THE_END = re.compile(r"-1(\.0*)?")
 
@@ -72,4 +72,4 @@ class Segments:
             raise ManifestError(f"{where}: recording {recording!r} is not in {self._name}")
         if isinstance(found, ManifestError):
             raise ManifestError(f"{where}: recording {recording!r} can't be used ({found})")
-        return clip_from(self._folder, {**fields, "audio": found["audio"]}, where)
+        return clip_from_fields(self._folder, {**fields, "audio": found["audio"]}, where)

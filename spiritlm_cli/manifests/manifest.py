@@ -1,9 +1,7 @@
 """Which clips there are: in manifests (TSV, JSONL, Kaldi's; gzipped too), in files and folders."""
 
-import codecs
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -13,11 +11,11 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from spiritlm_cli.errors import AudioError, ManifestError
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.files import standard_input
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.kaldi import Segments, recording_row, segments_beside
-from spiritlm_cli.manifests.row import NOT_IN_ID, SUFFIXES, Fields, clip_from, default_id, json_row
+from spiritlm_cli.manifests.row import NOT_IN_ID, Fields, clip_from_fields, parse_json_fields
 
 Lines = Iterable[tuple[int, str]]
 # From a line, and where it stands, to its fields.
@@ -89,73 +87,6 @@ def count_clips(path: Path | str) -> int:
     return sum(1 for _ in _rows(path).lines)
 
 
-def read_names(stream: BinaryIO, nul: bool = False) -> Iterator[str]:
-    """Names of files, for `find_clips`: one a line, or with `nul` each ended by NUL, as `find -print0` gives them.
-
-    Empty ones are left out. They need not be UTF-8. They are given as they come in, and so is what `stream`
-    raises; ManifestError for NUL in a line.
-    """
-    for raw in _until_nul(stream) if nul else _until_line_end(stream):
-        if raw.strip():
-            yield os.fsdecode(raw)
-
-
-def find_clips(paths: Iterable[str]) -> Iterator[Clip]:
-    """A clip for each file, for each sound file in and below each folder (by suffix, sorted), and for "-".
-
-    Ids are paths without suffix: as given, and for a folder's files as seen from it; that of "-", standard
-    input, is "stdin".
-    Files that aren't there are given too: reading them says so. Names that begin with a dot are passed over.
-    Raises AudioError for a folder without sound files, and for two files that would have one id.
-    """
-    seen: dict[str, Path | str] = {}
-    for path in paths:
-        for clip in _found(path):
-            if clip.id in seen:
-                raise AudioError(
-                    f"{clip.source}: would have the id of {seen[clip.id]}, {clip.id!r}; "
-                    "give a manifest with an id for each"
-                )
-            seen[clip.id] = clip.source
-            yield clip
-
-
-def _found(path: str) -> Iterator[Clip]:
-    if path == "-":
-        yield Clip("stdin", "-")
-    elif Path(path).is_dir():
-        empty = True
-        for folder, folders, files in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                file = Path(folder, name)
-                if file.suffix.lower() in SUFFIXES and not name.startswith("."):
-                    empty = False
-                    yield Clip(default_id(file.relative_to(path)), file)
-        if empty:
-            raise AudioError(f"{path}: no sound files in this folder ({', '.join(sorted(SUFFIXES))})")
-    else:
-        yield Clip(default_id(PurePath(path)), Path(path))
-
-
-def _until_line_end(stream: BinaryIO) -> Iterator[bytes]:
-    for number, line in enumerate(stream, 1):
-        if b"\0" in line:
-            raise ManifestError(f"line {number} of the names holds NUL: are they separated by it?")
-        name = line.removesuffix(b"\n").removesuffix(b"\r")
-        yield name.removeprefix(codecs.BOM_UTF8) if number == 1 else name
-
-
-def _until_nul(stream: BinaryIO) -> Iterator[bytes]:
-    # A buffered pipe's `read` waits for all it is asked for.
-    read = getattr(stream, "read1", stream.read)
-    rest = b""
-    while content := read(1 << 16):
-        *names, rest = (rest + content).split(b"\0")
-        yield from names
-    yield rest
-
-
 def _rows(path: Path) -> _Rows:
     segments = segments_beside(path)
     name = _name(path)
@@ -163,7 +94,7 @@ def _rows(path: Path) -> _Rows:
         known = Segments(_lines(path), name, path.parent)
         return _Rows(str(segments), _lines(segments), known.row, known.clip)
     lines, parse = _format(path)
-    return _Rows(name, lines, parse, partial(clip_from, path.parent))
+    return _Rows(name, lines, parse, partial(clip_from_fields, path.parent))
 
 
 def _name(path: Path) -> str:
@@ -206,7 +137,7 @@ def _format(path: Path) -> tuple[Lines, Parse]:
     if suffix == ".scp":
         return rows, recording_row
     if suffix in (".jsonl", ".ndjson") or (suffix != ".tsv" and first and first[1].startswith("{")):
-        return rows, json_row
+        return rows, parse_json_fields
     if not first:
         raise ManifestError(f"{name}: empty; its first line should name the columns")
     columns = first[1].split("\t")

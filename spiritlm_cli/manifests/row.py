@@ -8,10 +8,10 @@ from pathlib import Path, PurePath
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Clip
-from spiritlm_cli.manifests.word_times import NOT_IN_TEXT, WordList
+from spiritlm_cli.manifests.word_times import NOT_IN_TEXT, AlignmentBuilder
 
 # fmt: off
-SUFFIXES = frozenset((
+AUDIO_SUFFIXES = frozenset((
     ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga",
     ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".wave",
 ))
@@ -21,7 +21,7 @@ NOT_IN_ID = re.compile(r"[\0\t\n\r\ud800-\udfff]")
 Fields = Mapping[str, object]
 
 
-def clip_from(folder: Path, fields: Fields, where: str) -> Clip:
+def clip_from_fields(folder: Path, fields: Fields, where: str) -> Clip:
     """The clip of a row; the manifest lies in `folder`, and `where` names it and the row's line.
 
     Raises ManifestError where the fields are not what `scan_manifest` says they are.
@@ -46,7 +46,7 @@ def clip_from(folder: Path, fields: Fields, where: str) -> Clip:
     )
 
 
-def json_row(text: str, where: str) -> Fields:
+def parse_json_fields(text: str, where: str) -> Fields:
     """The fields of a row of JSONL. Raises ManifestError."""
     try:
         fields = json.loads(text)
@@ -93,7 +93,7 @@ def _alignment(value: object, where: str) -> Alignment | None:
         return None
     if not isinstance(value, list):
         raise ManifestError(f"{where}: words is not a list")
-    words = WordList()
+    words = AlignmentBuilder()
     for place, item in enumerate(value, 1):
         here = f"{where}: word {place}"
         if not isinstance(item, dict):
@@ -103,7 +103,7 @@ def _alignment(value: object, where: str) -> Alignment | None:
             raise ManifestError(f'{here} lacks "word"')
         start, end = _seconds(item, "start", here), _seconds(item, "end", here)
         words.add(word, start, end, here, _confidence(item, here))
-    return words.finish()
+    return words.build()
 
 
 def _confidence(fields: Fields, where: str) -> float | None:
@@ -117,6 +117,6 @@ def _confidence(fields: Fields, where: str) -> float | None:
 
 def default_id(path: PurePath) -> str:
     """The id of a file that has none of its own."""
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in AUDIO_SUFFIXES:
         path = path.with_suffix("")
     return NOT_IN_ID.sub("\N{REPLACEMENT CHARACTER}", path.as_posix())

@@ -11,7 +11,7 @@ from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 SUFFIXES = (".txt", ".lab")
 
 
-def with_text(clips: Iterable[Clip | BadClip], text: str | None = None) -> Iterator[Clip | BadClip]:
+def attach_text(clips: Iterable[Clip | BadClip], text: str | None = None) -> Iterator[Clip | BadClip]:
     """The clips, with `text`, where it is given. Else those that are whole files and come without text get that of the
     file beside them, where there is one.
 

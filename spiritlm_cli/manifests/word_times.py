@@ -20,7 +20,7 @@ class _Untimed:
     confidence: float | None
 
 
-class WordList:
+class AlignmentBuilder:
     """The words of one clip, as they are read one after another.
 
     A word without text is left out; an overlap ends where the second word begins; words without times share the gap
@@ -56,15 +56,15 @@ class WordList:
         else:
             self._add_timed(Word(word, self._time(word, start, where), end, confidence), where)
 
-    def close(self, end: float | None = None) -> None:
+    def place_untimed(self, end: float | None = None) -> None:
         """What stands without times since the last word that had some is over at `end` (None: takes no time)."""
         if self._untimed:
             last = self._words[-1].end if self._words else 0.0
             self._place(max(last, last if end is None else end))
 
-    def finish(self, end: float | None = None) -> Alignment:
+    def build(self, end: float | None = None) -> Alignment:
         """All of them. end: as for `close`."""
-        self.close(end)
+        self.place_untimed(end)
         notes = (
             f"{where}: {what}" + (f", and {count - 1} more" if count > 1 else "")
             for what, (where, count) in self._notes.items()
@@ -111,7 +111,7 @@ class WordList:
         self._notes[what] = (first, count + 1)
 
 
-def within(alignment: Alignment, seconds: float, slack: float = _ROUNDING) -> Alignment:
+def trim_alignment(alignment: Alignment, seconds: float, slack: float = _ROUNDING) -> Alignment:
     """The alignment, of a sound of so many seconds: a word that goes on past its end is cut off there.
 
     slack: seconds by which the sound's end may not be known well; nothing is said of words that go on no longer.

@@ -161,7 +161,7 @@ def read_sound(audio: Path | str, seconds: float) -> FloatArray:
     """So much of a file at 16 kHz, from its start, over and over where it is shorter. Raises AudioError."""
     wanted, pieces = round(seconds * RATE), []
     for window in read_windows(
-        Clip(str(audio), audio), rate=RATE, seconds=WINDOW_SECONDS, shortest=SHORTEST_SECONDS
+        Clip(str(audio), audio), rate=RATE, window_seconds=WINDOW_SECONDS, min_seconds=SHORTEST_SECONDS
     ):
         pieces.append(window.samples)
         if sum(map(len, pieces)) >= wanted:

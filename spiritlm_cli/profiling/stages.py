@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from spiritlm_cli.batching import Batches
+from spiritlm_cli.batching import BatchScheduler
 from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.nn.device import default_batch_seconds, to_device
 from spiritlm_cli.speech.pitch import pitch_features
@@ -35,8 +35,10 @@ def tokenizer_stages(tokenizer: SpeechTokenizer, batch_seconds: float | None = N
 
     def packed(work: Callable[[Sequence[FloatArray]], list[Any]]) -> Stage:
         budget = default_batch_seconds(device) if batch_seconds is None else batch_seconds
-        pack = partial(Batches, pieces=lambda clip: [clip], work=work, size=lambda clip: len(clip) / RATE)
-        return lambda clips: [one for _, results in pack(clips, budget=budget) for one in results]
+        pack = partial(
+            BatchScheduler, split=lambda clip: [clip], compute=work, size=lambda clip: len(clip) / RATE
+        )
+        return lambda clips: [one for _, results in pack(clips, max_batch=budget) for one in results]
 
     if prosody is None:
         return {"hubert": packed(hubert)}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spiritlm_cli.audio.reading import Channel, read_windows
-from spiritlm_cli.batching import Batches, Outcome
+from spiritlm_cli.batching import BatchScheduler, Outcome
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import AudioError, CheckpointError
 from spiritlm_cli.manifests.clip import BadClip, Clip, FloatArray, Waveform
@@ -157,7 +157,7 @@ class SpeechTokenizer:
         if isinstance(clip, BadClip):
             raise clip.error
         for window in read_windows(
-            clip, rate=self.rate, channel=channel, seconds=WINDOW_SECONDS, shortest=SHORTEST_SECONDS
+            clip, rate=self.rate, channel=channel, window_seconds=WINDOW_SECONDS, min_seconds=SHORTEST_SECONDS
         ):
             yield self.checked(window)
 
@@ -167,15 +167,15 @@ class SpeechTokenizer:
         windows: Callable[[T], Iterable[FloatArray]],
         batch_seconds: float | None = None,
         workers: int = 1,
-    ) -> Batches[T, FloatArray, EncodedWindow]:
-        """Items in order, each with an iterator over what is heard in its windows; see `Batches`.
+    ) -> BatchScheduler[T, FloatArray, EncodedWindow]:
+        """Items in order, each with an iterator over what is heard in its windows; see `BatchScheduler`.
 
         windows: of an item, as `windows.cut` cuts them, read by `workers` threads beside the networks' work.
         """
         budget = default_batch_seconds(self.device) if batch_seconds is None else batch_seconds
-        return Batches(
-            items, windows, self.hear, size=lambda window: len(window) / RATE, budget=budget, workers=workers,
-            ahead=max(4 * budget, 2 * WINDOW_SECONDS),
+        return BatchScheduler(
+            items, windows, self.hear, size=lambda window: len(window) / RATE, max_batch=budget, workers=workers,
+            max_buffered=max(4 * budget, 2 * WINDOW_SECONDS),
         )  # fmt: skip
 
     @torch.inference_mode()

@@ -1,1 +1,1 @@
-"""The text format: units, sequences, lines. No torch."""
+"""The token text format: units, sequences of spans, and readers and writers of token lines. Needs no torch."""

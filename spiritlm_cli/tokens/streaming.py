@@ -1,4 +1,4 @@
-"""Token lines that are read before they end."""
+"""Read token lines from a stream before they end."""
 
 import codecs
 import select
@@ -11,219 +11,218 @@ from spiritlm_cli.errors import TokenError
 from spiritlm_cli.tokens.reader import BadLine, parse_line, read_lines
 from spiritlm_cli.tokens.sequence import Header, Line, Sequence
 
-# More than a pipe holds.
-_MOST = 1 << 17
+# More bytes than a pipe holds.
+_CHUNK_SIZE = 1 << 17
 
 
-def arriving(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes of a stream as they come, and none (`b""`) each time that more has to be waited for.
+def read_chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the bytes of a stream as they arrive, and `b""` each time before reading would block.
 
-    stream: one that `open` gives, or bytes in memory, which are all there at once.
+    stream: a file, pipe or terminal from `open`, or an in-memory stream, which never blocks.
     """
     read = getattr(stream, "read1", stream.read)
     while True:
-        if not _has_more(stream):
+        if not _is_readable(stream):
             yield b""
-        content = read(_MOST)
+        content = read(_CHUNK_SIZE)
         if not content:
             return
         yield content
 
 
-def _has_more(stream: BinaryIO) -> bool:
-    """Whether reading would not wait."""
+def _is_readable(stream: BinaryIO) -> bool:
+    """Whether reading would not block."""
     try:
         return bool(select.select([stream], [], [], 0)[0])
-    except (OSError, ValueError):  # it is no file, or the system can't say of this one
+    except (OSError, ValueError):  # no file descriptor, or one the system can't poll
         return True
 
 
-def read_growing(content: Iterable[bytes]) -> "Iterator[Header | Line | BadLine | GrowingLine]":
-    """The lines of a stream, as `read_lines` gives them; one whose end has to be waited for, as soon as it has units.
+def stream_lines(chunks: Iterable[bytes]) -> "Iterator[Header | Line | BadLine | StreamingLine]":
+    """Yield lines as `read_lines` does, and a line whose end has not arrived as a StreamingLine once it has units.
 
-    content: the stream's bytes in pieces, with empty ones where it has to be waited for, as `arriving` gives them.
-    What has not been read of a growing line when the next is asked for is passed over.
-    Raises TokenError for a header that can't be read: then nothing after it can be trusted.
+    chunks: the bytes of the stream in pieces of any length; `b""` where reading would block, as from `read_chunks`.
+    The rest of a StreamingLine is skipped when the next line is requested.
+    Raises TokenError for an invalid header: the lines after it can't be trusted.
     """
-    lines = _Lines(content)
-    opening = _Opening(first=True)
-    while lines.pull():
-        while lines.whole:
-            yield from lines.parsed()
-            opening = _Opening(first=False)
-        if lines.waits and (piece := opening.add(lines.unread())):
-            growing = GrowingLine(lines, opening, piece)
-            yield growing
-            growing.end()
-            opening = _Opening(first=False)
-    while lines.whole:
-        yield from lines.parsed()
+    lines = _LineBuffer(chunks)
+    parser = _PartialParser(is_first=True)
+    while lines.read_chunk():
+        while lines.complete:
+            yield from lines.parse_next()
+            parser = _PartialParser(is_first=False)
+        if lines.is_blocked and (piece := parser.parse(lines.new_bytes())):
+            line = StreamingLine(lines, parser, piece)
+            yield line
+            line.skip()
+            parser = _PartialParser(is_first=False)
+    while lines.complete:
+        yield from lines.parse_next()
 
 
-class GrowingLine:
-    """A line that has units and no end yet.
+class StreamingLine:
+    """A line that has units and whose end has not arrived.
 
-    Iterate over it: what is there, and then what comes, up to its last unit, in pieces that are lines themselves;
-    `prompt` of a piece is what of it stands before a marker that is repeated.
-    id: None where it has none.
+    Iterate once to get its content as it arrives, up to the last unit, in pieces that are lines themselves. If a marker
+    is repeated within a piece, `prompt` of the piece is what stands before it. id: None if the line has none.
     """
 
-    def __init__(self, lines: "_Lines", opening: "_Opening", piece: Line) -> None:
-        self.id = opening.id
-        self._lines, self._opening, self._first = lines, opening, piece
-        self._number = lines.count + 1
+    def __init__(self, lines: "_LineBuffer", parser: "_PartialParser", first: Line) -> None:
+        self.id = parser.id
+        self._lines, self._parser, self._first = lines, parser, first
+        self._line_number = lines.count + 1
         self._whole: Line | BadLine | None = None
 
     def __iter__(self) -> Iterator[Line]:
-        """Raises TokenError at the end of a line that is not well formed. To be done once."""
+        """Yield the pieces. Raises TokenError at the end of the line if it is not well formed."""
         yield self._first
         while self._whole is None:
-            ended = bool(self._lines.whole)
-            if piece := self._opening.add(self._lines.unread()):
+            has_ended = bool(self._lines.complete)
+            if piece := self._parser.parse(self._lines.new_bytes()):
                 yield piece
-            if ended:
-                self.line()
-            elif not self._lines.whole:
-                self._lines.pull()
+            if has_ended:
+                self.read_all()
+            elif not self._lines.complete:
+                self._lines.read_chunk()
 
-    def end(self) -> None:
-        """Read what is left of it, whatever that is."""
+    def skip(self) -> None:
+        """Read up to the end of the line."""
         while self._whole is None:
-            if self._lines.whole:
-                self._whole = next(self._lines.parsed())  # type: ignore[assignment]  # a header has no units
+            if self._lines.complete:
+                self._whole = next(self._lines.parse_next())  # type: ignore[assignment]  # a header has no units
             else:
-                self._lines.pull()
+                self._lines.read_chunk()
 
-    def line(self) -> Line:
-        """All of it; its end is waited for. Raises TokenError where it is not well formed."""
-        self.end()
+    def read_all(self) -> Line:
+        """Wait for the end of the line, and return the whole line. Raises TokenError if it is not well formed."""
+        self.skip()
         assert self._whole is not None
         if isinstance(self._whole, BadLine):
             raise self._whole.error
         if self._whole.id != self.id:
-            raise self._error("a tab after units: a line is not read as it grows where its id has units")
+            raise self._error("a tab after units; an id that contains units can't be read from a stream")
         return self._whole
 
     def split(self) -> tuple[Sequence, Iterator[Sequence]]:
-        """The prompt, as `Line.split` has it, and the continuation as it comes, in pieces.
+        """Return the prompt, as `Line.split` does, and an iterator over the pieces of the continuation as they arrive.
 
-        Where no marker is repeated, that is at the line's end. Raises TokenError where the line is not well formed,
-        or a marker is repeated again in the continuation.
+        Waits for the repeated marker that ends the prompt, or for the end of the line. Raises TokenError if the line is
+        not well formed, and while iterating if a marker is repeated again in the continuation.
         """
         before: list[Sequence] = []
         pieces = iter(self)
         for piece in pieces:
             if piece.prompt is not None:
                 start, rest = piece.split()
-                prompt = _joined([*before, start])
+                prompt = _concatenate([*before, start])
                 return prompt, chain([rest], self._continuation(prompt, pieces))
             before.append(piece.sequence)
-        prompt, continuation = self.line().split()
+        prompt, continuation = self.read_all().split()
         return prompt, iter([continuation])
 
     def _continuation(self, prompt: Sequence, pieces: Iterator[Line]) -> Iterator[Sequence]:
         for piece in pieces:
             yield piece.sequence
-        if self.line().split()[0] != prompt:
+        if self.read_all().split()[0] != prompt:
             raise self._error(
-                "a marker is repeated in two places: where the continuation begins is not known"
+                "a marker is repeated in two places, so it is not known where the continuation begins"
             )
 
-    def _error(self, what: str) -> TokenError:
-        return TokenError(f"line {self._number}, column 1: {what}")
+    def _error(self, reason: str) -> TokenError:
+        return TokenError(f"line {self._line_number}, column 1: {reason}")
 
 
-class _Lines:
-    """Bytes that come in any pieces, as lines.
+class _LineBuffer:
+    """Split chunks of bytes into lines.
 
-    whole: lines with their ends that have not been parsed; waits: whether there is nothing more at present; count: how
-    many have been parsed.
+    complete: lines, with their line ends, that are not parsed yet. is_blocked: the last chunk was empty, so reading
+    more would block. count: number of lines parsed.
     """
 
-    def __init__(self, content: Iterable[bytes]) -> None:
-        self._content = iter(content)
-        self._unfinished = bytearray()
-        self._seen = 0
-        self._parsed = read_lines(self._taken())
-        self.whole: deque[bytes] = deque()
-        self.waits = False
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._partial = bytearray()
+        self._returned = 0
+        self._parsed = read_lines(self._take_complete())
+        self.complete: deque[bytes] = deque()
+        self.is_blocked = False
         self.count = 0
 
-    def pull(self) -> bool:
-        """Wait for more. Returns whether there is."""
-        content = next(self._content, None)
-        self.waits = content == b""
-        *ends, rest = (content or b"").split(b"\n")
+    def read_chunk(self) -> bool:
+        """Read the next chunk. Return False at the end of the stream."""
+        chunk = next(self._chunks, None)
+        self.is_blocked = chunk == b""
+        *ends, rest = (chunk or b"").split(b"\n")
         for end in ends:
-            self.whole.append(bytes(self._unfinished) + end + b"\n")
-            self._unfinished.clear()
-        self._unfinished += rest
-        if content is None and self._unfinished:
-            self.whole.append(bytes(self._unfinished))
-            self._unfinished.clear()
-        return content is not None
+            self.complete.append(bytes(self._partial) + end + b"\n")
+            self._partial.clear()
+        self._partial += rest
+        if chunk is None and self._partial:
+            self.complete.append(bytes(self._partial))
+            self._partial.clear()
+        return chunk is not None
 
-    def unread(self) -> bytes:
-        """What has come of the line that is next, each time what is new."""
-        line = self.whole[0] if self.whole else self._unfinished
-        new = bytes(line[self._seen :])
-        self._seen = len(line)
+    def new_bytes(self) -> bytes:
+        """Return the bytes of the next line that have arrived since the last call."""
+        line = self.complete[0] if self.complete else self._partial
+        new = bytes(line[self._returned :])
+        self._returned = len(line)
         return new
 
-    def parsed(self) -> Iterator[Header | Line | BadLine]:
-        """The next of the whole lines."""
-        self._seen = 0
+    def parse_next(self) -> Iterator[Header | Line | BadLine]:
+        """Yield the next complete line, parsed."""
+        self._returned = 0
         for item in self._parsed:
             yield item
             return
 
-    def _taken(self) -> Iterator[bytes]:
-        while self.whole:
+    def _take_complete(self) -> Iterator[bytes]:
+        while self.complete:
             self.count += 1
-            yield self.whole.popleft()
+            yield self.complete.popleft()
 
 
-class _Opening:
-    """Speech of a line of which bytes come one after another.
+class _PartialParser:
+    """Parse a line incrementally, from bytes as they arrive. id: of the line; set once a unit has been parsed."""
 
-    id: the line's; known once there is any speech.
-    """
-
-    def __init__(self, first: bool) -> None:
-        """first: whether the line is the first of its stream, which may have a byte-order mark, or be a header."""
-        self._first = first
+    def __init__(self, is_first: bool) -> None:
+        """is_first: whether it is the first line, which may be a header or begin with a byte-order mark."""
+        self._is_first = is_first
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._text = ""
-        self._begun = False
-        self._broken = False
-        self._marker = ""  # that in force at the end of what has been read
+        self._text = ""  # not parsed yet
+        self._has_units = False
+        self._is_malformed = False
+        self._marker = ""  # the marker in force at the end of the parsed text
         self.id: str | None = None
 
-    def add(self, content: bytes) -> Line | None:
-        """What more of the line can be read, if there is any. None once it is not well formed: what it lacks is said
-        of the whole line."""
+    def parse(self, content: bytes) -> Line | None:
+        """Return the tokens that the new bytes complete, or None if there are none.
+
+        Returns None from the first token on that is not well formed; parsing the whole line reports the error.
+        """
         try:
             self._text += self._decoder.decode(content)
-            if "]" not in self._text or self._broken:
+            if "]" not in self._text or self._is_malformed:
                 return None
-            # Whatever is torn is after the last bracket: all tokens end in one but escapes, which have none.
+            # A token that is cut off is after the last bracket: all tokens end in one, except escapes, which have none.
             head, bracket, tail = self._text.rpartition("]")
-            return self._read(head + bracket, tail)
+            return self._parse_complete(head + bracket, tail)
         except (UnicodeDecodeError, TokenError):
-            self._broken = True
+            self._is_malformed = True
             return None
 
-    def _read(self, text: str, tail: str) -> Line | None:
-        if not self._begun:
-            text = text.removeprefix("\ufeff") if self._first else text
+    def _parse_complete(self, text: str, tail: str) -> Line | None:
+        """Parse `text`, and keep `tail` for the next call; keep both as long as there are no units."""
+        if not self._has_units:
+            text = text.removeprefix("\ufeff") if self._is_first else text
             name, tab, rest = text.partition("\t")
-            if self._first and text.startswith("#spiritlm ") and not tab:
+            if self._is_first and text.startswith("#spiritlm ") and not tab:
                 return None
             self.id, text = (name, rest) if tab else (None, text)
-        # a tab in the text begins no other id, and what follows a marker in force needs it
+        # The id "-" keeps a tab in the text from ending an id; the marker gives the text after it its modality.
         piece = parse_line(f"-\t{self._marker}{text}")
-        self._begun = self._begun or bool(piece.sequence.speech)
-        if not self._begun:
+        self._has_units = self._has_units or bool(piece.sequence.speech)
+        if not self._has_units:
             return None
         self._text = tail
         current = piece.opens or piece.sequence.ends_in
@@ -231,5 +230,5 @@ class _Opening:
         return piece
 
 
-def _joined(sequences: Iterable[Sequence]) -> Sequence:
+def _concatenate(sequences: Iterable[Sequence]) -> Sequence:
     return Sequence.of(span for sequence in sequences for span in sequence.spans)

@@ -1,4 +1,4 @@
-"""Speech units, alone and as the streams that the encoders give."""
+"""Speech units: one unit, the parallel streams of a clip, and the per-frame arrays of a vocoder."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -11,7 +11,7 @@ IntArray = NDArray[np.int64]
 
 
 class Kind(str, Enum):
-    """What a unit says of the sound; the value is its spelling in a token line."""
+    """The stream a unit belongs to. The value is the prefix of its spelling in a token line."""
 
     HUBERT = "Hu"
     PITCH = "Pi"
@@ -28,37 +28,24 @@ class Unit(NamedTuple):
         return f"[{self.kind.value}{self.id}]"
 
 
-@dataclass(frozen=True)
-class Rates:
-    """Tokens a second of each stream, as used to put them in time order.
-
-    Phonetic units come 25 a second; 24.99 makes them follow the pitch and style tokens they coincide with.
-    """
-
-    hubert: float = 24.99
-    pitch: float = 12.5
-    style: float = 1.0
-
-
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What the tokenizer hears in one clip: each stream at its own rate, runs not merged.
+    """The unit streams of one clip, as the tokenizer encodes them: each at its own rate, runs not merged.
 
-    hubert: (frames,) int64 at 25 Hz. pitch: (frames // 2,) at 12.5 Hz and style: (seconds,) at 1 Hz, or both
-    None where only phonetic units were asked for.
+    hubert: (frames,) int64, 25 Hz. pitch: (frames // 2,) int64, 12.5 Hz. style: (seconds,) int64, 1 Hz.
+    pitch and style are None for a tokenizer of phonetic units only.
     """
 
     hubert: IntArray
     pitch: IntArray | None = None
     style: IntArray | None = None
-    rates: Rates = Rates()
 
 
 @dataclass(frozen=True, eq=False)
 class FrameUnits:
-    """What the vocoder speaks: for every phonetic unit the pitch and style that hold with it.
+    """The input of a vocoder: for each phonetic unit, the pitch unit and the style unit in force.
 
-    hubert, pitch, style: (units,) int64 each; pitch and style are None where the sequence has none.
+    hubert, pitch, style: (units,) int64. pitch and style are None if the sequence has none.
     """
 
     hubert: IntArray

@@ -15,7 +15,7 @@ from spiritlm_cli.checkpoints.weight_norm import release_names
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.nn.device import find_device
-from spiritlm_cli.tokens.timeline import frame_units, merge_streams
+from spiritlm_cli.tokens.timeline import frame_units, merge_streams, run_starts
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
 from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
@@ -39,7 +39,7 @@ class Example:
         self.samples = recording.samples
         self.speaker = speaker
         merged = frame_units(merge_streams(units).units)
-        starts = np.flatnonzero(np.r_[True, units.hubert[1:] != units.hubert[:-1]])
+        starts = run_starts(units.hubert)
         self.units = merged.hubert
         self.durations = np.diff(np.r_[starts, len(units.hubert)])
         self.frames = _stack(frame_units(merge_streams(units, keep_repeats=True).units))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spiritlm_cli.batching import Batches
+from spiritlm_cli.batching import BatchScheduler
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
 from spiritlm_cli.checkpoints.weight_norm import fold
@@ -188,15 +188,15 @@ class Vocoder:
         items: Iterable[T],
         windows: Callable[[T], Iterable[Window]],
         batch_seconds: float | None = None,
-    ) -> Batches[T, Window, Waveform]:
-        """Items in order, each with an iterator over the sound of its windows; see `Batches`."""
+    ) -> BatchScheduler[T, Window, Waveform]:
+        """Items in order, each with an iterator over the sound of its windows; see `BatchScheduler`."""
         if batch_seconds is None:
             shared = min(CORE_SECONDS * torch.get_num_threads(), MOST_SECONDS)
             batch_seconds = shared if self._on_cores else default_batch_seconds(self.device)
         seconds = self.timing.frame
-        return Batches(
-            items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, budget=batch_seconds,
-            workers=0, ahead=max(4 * batch_seconds, 4 * WINDOW * seconds),
+        return BatchScheduler(
+            items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, max_batch=batch_seconds,
+            workers=0, max_buffered=max(4 * batch_seconds, 4 * WINDOW * seconds),
         )  # fmt: skip
 
     def windows(

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.tokens.repeats import Repeats
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
-from spiritlm_cli.tokens.timeline import frame_units
+from spiritlm_cli.tokens.timeline import RepeatDetector, frame_units
 from spiritlm_cli.tokens.units import IntArray, Kind, Unit
 from spiritlm_cli.vocoder.hifigan import HifiGanConfig
 
@@ -71,7 +70,7 @@ class WindowBuilder:
         before = _last_speech(after)
         self._unheard = self._take(before)  # phonetic units before the first that is heard
         self._heard = 0
-        self._repeats, self._repeats_before = Repeats(), Repeats()
+        self._repeats, self._repeats_before = RepeatDetector(), RepeatDetector()
         self._repeats_before.add(before)
         self._keep = None if durations == "auto" else durations == "keep"
         rows = 3 if self._config.expressive else 1
@@ -155,10 +154,10 @@ class WindowBuilder:
         """Make each unit as many frames as it lasts."""
         reach = self._timing.reach
         fresh = self._columns.shape[1] - self._timed
-        if self._keep is None and (ended or self._repeats.sure):
+        if self._keep is None and (ended or self._repeats.is_decided):
             # what is heard says it, or, where that is too short to, together with what it follows
-            before = 0 if self._repeats.sure else self._repeats_before.excess
-            self._keep = self._repeats.excess + before > 0
+            before = 0 if self._repeats.is_decided else self._repeats_before.margin
+            self._keep = self._repeats.margin + before > 0
         if self._keep is None or fresh <= (0 if ended or self._keep else reach):
             return
         if self._keep:

@@ -18,9 +18,9 @@ from spiritlm_cli.alignment.ctc import (
 )
 from spiritlm_cli.errors import AlignmentError, CheckpointError, SpiritLMError
 from spiritlm_cli.manifests.clip import Waveform, Word
-from spiritlm_cli.third_party import broken_torchaudio_hidden
+from spiritlm_cli.third_party import hide_broken_torchaudio
 
-with broken_torchaudio_hidden():
+with hide_broken_torchaudio():
     from transformers import (
         HubertConfig,
         HubertForCTC,

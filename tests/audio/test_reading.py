@@ -340,7 +340,9 @@ def test_windows_together_are_the_clip(
 
     clip = Clip("x", path, start, end)
     whole = read_clip(clip, rate=rate, channel=channel).samples
-    windows = list(read_windows(clip, rate=rate, channel=channel, seconds=seconds, shortest=shortest))
+    windows = list(
+        read_windows(clip, rate=rate, channel=channel, window_seconds=seconds, min_seconds=shortest)
+    )
     assert np.array_equal(np.concatenate([window.samples for window in windows]), whole)
     assert {window.rate for window in windows} == {rate}
     assert {window.samples.dtype for window in windows} == {np.dtype(np.float32)}
@@ -355,7 +357,9 @@ def test_windows_together_are_the_clip(
 def test_window_lengths(recording_file: Path) -> None:
     def lengths(seconds: float, shortest: float, start: float = 0, end: float | None = None) -> list[int]:
         clip = Clip("x", recording_file, start, end)
-        return [len(window.samples) for window in read_windows(clip, seconds=seconds, shortest=shortest)]
+        return [
+            len(window.samples) for window in read_windows(clip, window_seconds=seconds, min_seconds=shortest)
+        ]
 
     assert lengths(4, 0) == [64000, 64000, 18160]
     assert lengths(4, 1.135) == [64000, 64000, 18160]
@@ -402,7 +406,7 @@ def test_memory_does_not_grow_with_the_file(
     lengths: list[int] = []
 
     def read() -> None:
-        lengths.extend(len(window.samples) for window in read_windows(clip, seconds=10, shortest=1))
+        lengths.extend(len(window.samples) for window in read_windows(clip, window_seconds=10, min_seconds=1))
 
     # A window of ten seconds is 0.6 MB; all of the file would be 77 MB.
     assert peak(read) < 8_000_000
@@ -438,7 +442,7 @@ def test_long_streams_are_not_held_in_memory(
 
     def read() -> None:
         stream = Endless(head, 160_000_000)
-        windows = read_windows(Clip("x", stream), seconds=10, shortest=1)  # type: ignore[arg-type]
+        windows = read_windows(Clip("x", stream), window_seconds=10, min_seconds=1)  # type: ignore[arg-type]
         lengths.extend(len(window.samples) for window in windows)
 
     assert peak(read) < 140_000_000
@@ -448,7 +452,7 @@ def test_long_streams_are_not_held_in_memory(
 
 def test_windows_that_nobody_asks_for_are_not_read(recording_file: Path) -> None:
     before = open_files()
-    windows = read_windows(Clip("x", recording_file), seconds=1, shortest=0)
+    windows = read_windows(Clip("x", recording_file), window_seconds=1, min_seconds=0)
     assert len(next(windows).samples) == 16000
     assert open_files() > before
     del windows
@@ -460,14 +464,14 @@ def test_windows_come_before_the_fault(tmp_path: Path, samples: FloatArray, reco
     long = np.tile(samples, 3)
     long[400000] = np.nan
     path.write_bytes(encode(long, 16000, "WAV", "FLOAT"))
-    windows = read_windows(Clip("x", path), seconds=1, shortest=0)
+    windows = read_windows(Clip("x", path), window_seconds=1, min_seconds=0)
     assert np.array_equal(next(windows).samples, samples[:16000])
     with pytest.raises(AudioError, match=r"x\.wav: not a number or infinite at sample 400000 \(25\.000 s\)"):
         list(windows)
     with pytest.raises(AudioError, match="no channel 1; it has 1"):
-        next(read_windows(Clip("x", recording_file), channel=1, seconds=1, shortest=0))
+        next(read_windows(Clip("x", recording_file), channel=1, window_seconds=1, min_seconds=0))
     with pytest.raises(AudioError, match="no such file"):
-        next(read_windows(Clip("x", tmp_path / "none"), seconds=1, shortest=0))
+        next(read_windows(Clip("x", tmp_path / "none"), window_seconds=1, min_seconds=0))
 
 
 def test_long_mp3_is_decoded_without_seams(tmp_path: Path, samples: FloatArray) -> None:

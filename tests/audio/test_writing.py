@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.audio.writing import SoundWriter, check_target, write_audio
+from spiritlm_cli.audio.writing import AudioWriter, check_output_path, write_audio
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.manifests.clip import FloatArray, Waveform
 
@@ -172,7 +172,7 @@ def test_blocks_are_written_as_the_whole_is(
     samples = samples * 6  # beyond full scale here and there
     folder = tmp_path_factory.mktemp("blocks")
     write_audio(folder / f"whole-{name}", Waveform(samples, 16000))
-    with SoundWriter(folder / name, 16000, frames=len(samples) if known else None) as writer:
+    with AudioWriter(folder / name, 16000, frames=len(samples) if known else None) as writer:
         for block in np.split(samples, sorted(cuts)):
             writer.write(block)
     assert (folder / name).read_bytes() == (folder / f"whole-{name}").read_bytes()
@@ -185,7 +185,7 @@ def test_a_stream_gets_what_a_file_gets(
 ) -> None:
     samples = samples * 6
     stream = io.BytesIO()
-    with SoundWriter(stream, 16000, subtype=subtype, frames=len(samples) if known else None) as writer:
+    with AudioWriter(stream, 16000, subtype=subtype, frames=len(samples) if known else None) as writer:
         writer.write(samples[:50_000])
         writer.write(samples[50_000:])
     write_audio(tmp_path / "x.wav", Waveform(samples, 16000), subtype=subtype)
@@ -197,7 +197,7 @@ def test_a_stream_gets_what_a_file_gets(
 def test_a_stream_has_every_block_at_once(samples: FloatArray) -> None:
     pipe = Pipe()
     with io.BufferedWriter(pipe) as stream:
-        with SoundWriter(stream, 16000) as writer:
+        with AudioWriter(stream, 16000) as writer:
             assert pipe.content == b""
             for count in (1, 2, 3):
                 writer.write(samples[:1000])
@@ -211,7 +211,7 @@ def test_a_stream_has_every_block_at_once(samples: FloatArray) -> None:
 def test_other_formats_go_out_at_the_end(samples: FloatArray, format: str, subtype: str | None) -> None:  # noqa: A002
     pipe = Pipe()
     with io.BufferedWriter(pipe) as stream:
-        with SoundWriter(stream, 16000, format=format, subtype=subtype) as writer:
+        with AudioWriter(stream, 16000, format=format, subtype=subtype) as writer:
             writer.write(samples[:50_000])
             writer.write(samples[50_000:])
             assert pipe.content == b""
@@ -223,7 +223,7 @@ def test_other_formats_go_out_at_the_end(samples: FloatArray, format: str, subty
 def test_a_file_has_its_name_when_it_is_complete(tmp_path: Path, samples: FloatArray) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(b"before")
-    with SoundWriter(path, 16000) as writer:
+    with AudioWriter(path, 16000) as writer:
         writer.write(samples[:1000])
         assert path.read_bytes() == b"before"
         assert sorted(file.name for file in tmp_path.iterdir()) == [f".x.wav.{os.getpid()}.part", "x.wav"]
@@ -242,7 +242,7 @@ def test_nothing_is_left_where_an_error_ends_it(
     (tmp_path / name).write_bytes(b"before")
 
     def write() -> None:
-        with SoundWriter(tmp_path / name, 16000) as writer:
+        with AudioWriter(tmp_path / name, 16000) as writer:
             writer.write(samples)
             raise error
 
@@ -257,7 +257,7 @@ def test_an_error_before_the_first_block_leaves_a_stream_empty() -> None:
         stream = io.BytesIO()
         with (
             pytest.raises(AudioError, match="not a number"),
-            SoundWriter(stream, 16000, format=format) as writer,
+            AudioWriter(stream, 16000, format=format) as writer,
         ):
             writer.write(np.array([np.inf], np.float32))
         assert stream.getvalue() == b""
@@ -268,7 +268,7 @@ def test_another_length_than_announced(tmp_path: Path, written: int) -> None:
     for target in (tmp_path / "x.wav", io.BytesIO()):
         with (
             pytest.raises(ValueError, match=f"{written} samples, but 1000 were announced"),
-            SoundWriter(target, 16000, frames=1000) as writer,
+            AudioWriter(target, 16000, frames=1000) as writer,
         ):
             writer.write(np.zeros(written, np.float32))
     assert list(tmp_path.iterdir()) == []
@@ -287,11 +287,11 @@ def test_a_closed_pipe_is_the_callers(samples: FloatArray) -> None:
 @pytest.mark.parametrize("name", ["pipe", "pipe.wav", "pipe.flac"])
 def test_named_pipes_are_written_to(tmp_path: Path, samples: FloatArray, name: str) -> None:
     os.mkfifo(tmp_path / name)
-    check_target(tmp_path / name)
+    check_output_path(tmp_path / name)
     received: list[bytes] = []
     receiver = threading.Thread(target=lambda: received.append((tmp_path / name).read_bytes()))
     receiver.start()
-    with SoundWriter(tmp_path / name, 16000) as writer:
+    with AudioWriter(tmp_path / name, 16000) as writer:
         writer.write(samples)
     receiver.join()
     assert soundfile.info(io.BytesIO(received[0])).format == ("FLAC" if name == "pipe.flac" else "WAV")
@@ -313,7 +313,7 @@ def test_a_full_disk_is_noticed_at_once(tmp_path: Path, name: str) -> None:
 
     def write() -> None:
         nonlocal written
-        with SoundWriter(tmp_path / name, 16000) as writer:
+        with AudioWriter(tmp_path / name, 16000) as writer:
             while written < 20:
                 written += 1
                 writer.write(noise)
@@ -333,7 +333,7 @@ def test_a_full_disk_is_noticed_at_once(tmp_path: Path, name: str) -> None:
 def test_memory_does_not_grow_with_what_is_written(tmp_path: Path, samples: FloatArray, name: str) -> None:
     tracemalloc.start()
     try:
-        with SoundWriter(tmp_path / name, 16000) as writer:
+        with AudioWriter(tmp_path / name, 16000) as writer:
             for _ in range(100):
                 writer.write(samples)
         # All of it would be 58 MB.
@@ -344,12 +344,12 @@ def test_memory_does_not_grow_with_what_is_written(tmp_path: Path, samples: Floa
 
 
 def test_targets_can_be_checked_before(tmp_path: Path) -> None:
-    check_target(tmp_path / "x.wav", "FLOAT")
-    check_target(tmp_path / "x.flac", "PCM_24")
-    check_target("/dev/null")
+    check_output_path(tmp_path / "x.wav", "FLOAT")
+    check_output_path(tmp_path / "x.flac", "PCM_24")
+    check_output_path("/dev/null")
     with pytest.raises(
         AudioError, match=r"x\.opus: OGG with FLOAT can't be written; samples of floats need \.wav"
     ):
-        check_target(tmp_path / "x.opus", "FLOAT")
+        check_output_path(tmp_path / "x.opus", "FLOAT")
     with pytest.raises(AudioError, match="its suffix should say the format"):
-        check_target(tmp_path)
+        check_output_path(tmp_path)

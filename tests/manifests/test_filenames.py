@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiritlm_cli.manifests.filenames import file_name
+from spiritlm_cli.manifests.filenames import filename_for
 
 IDS = st.text(
     st.characters(exclude_categories=("Cs",), exclude_characters="\0\t\n\r"), min_size=1, max_size=20
@@ -11,7 +11,7 @@ IDS = st.text(
 
 @given(IDS)
 def test_a_file_name_leads_nowhere_else(clip):
-    name = file_name(clip)
+    name = filename_for(clip)
     assert name not in ("", ".", "..")
     assert not set(name) & set('/\\:*?"<>|')
     assert not name.startswith((".", " "))
@@ -19,7 +19,7 @@ def test_a_file_name_leads_nowhere_else(clip):
 
 @given(IDS, IDS)
 def test_ids_that_differ_have_names_that_differ(one, other):
-    assert (file_name(one) == file_name(other)) == (one == other)
+    assert (filename_for(one) == filename_for(other)) == (one == other)
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_ids_that_differ_have_names_that_differ(one, other):
     [("a-1_b.c", "a-1_b.c"), ("../etc/x", "%2E.%2Fetc%2Fx"), ("50%", "50%25"), ("é 声", "é 声")],
 )
 def test_what_is_harmless_stays(clip, name):
-    assert file_name(clip) == name
+    assert filename_for(clip) == name

@@ -4,11 +4,11 @@ import pytest
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import BadClip, Clip
-from spiritlm_cli.manifests.transcripts import with_text
+from spiritlm_cli.manifests.transcripts import attach_text
 
 
 def texts(*clips: Clip | BadClip, text: str | None = None) -> list[str | None]:
-    found = list(with_text(clips, text))
+    found = list(attach_text(clips, text))
     assert [clip.id for clip in found] == [clip.id for clip in clips]
     return [clip.text if isinstance(clip, Clip) else str(clip.error) for clip in found]
 

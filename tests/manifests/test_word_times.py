@@ -6,16 +6,16 @@ from hypothesis import strategies as st
 
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Word
-from spiritlm_cli.manifests.word_times import WordList, within
+from spiritlm_cli.manifests.word_times import AlignmentBuilder, trim_alignment
 
 Times = tuple[float | None, float | None]
 
 
 def listed(*words: tuple[str, float | None, float | None], end: float | None = None) -> Alignment:
-    found = WordList()
+    found = AlignmentBuilder()
     for number, (word, start, stop) in enumerate(words, 1):
         found.add(word, start, stop, f"x.ctm: line {number}")
-    return found.finish(end)
+    return found.build(end)
 
 
 def test_what_is_in_order_stays_as_it_is() -> None:
@@ -41,8 +41,8 @@ def test_what_rounding_makes_is_repaired_without_a_word() -> None:
     alignment = listed(("the", -0.001, 0.21), ("cat", 0.2, 0.6))
     assert alignment == Alignment((Word("the", 0.0, 0.2), Word("cat", 0.2, 0.6)))
     assert alignment.notes == ()
-    assert within(alignment, 0.595) == Alignment((Word("the", 0.0, 0.2), Word("cat", 0.2, 0.595)))
-    assert within(alignment, 0.595).notes == ()
+    assert trim_alignment(alignment, 0.595) == Alignment((Word("the", 0.0, 0.2), Word("cat", 0.2, 0.595)))
+    assert trim_alignment(alignment, 0.595).notes == ()
 
 
 def test_words_without_text_are_left_out() -> None:
@@ -90,13 +90,13 @@ def test_what_is_refused(words: list[tuple[str, float | None, float | None]], re
 
 def test_a_word_past_the_end_of_the_sound() -> None:
     alignment = listed(("the", 0.0, 0.4), ("cat", 0.4, 2.0))
-    cut = within(alignment, 1.0)
+    cut = trim_alignment(alignment, 1.0)
     assert cut.words[1] == Word("cat", 0.4, 1.0)
     assert cut.notes == ("word 2, 'cat', ended at 2.00 s; it ends now with the sound, at 1.00 s",)
     with pytest.raises(
         AlignmentError, match=r"word 2, 'cat', begins at 0.40 s, but the sound ends at 0.20 s"
     ):
-        within(alignment, 0.2)
+        trim_alignment(alignment, 0.2)
 
 
 times = st.one_of(
@@ -114,4 +114,4 @@ def test_what_comes_out_is_in_the_order_of_time(found: list[Times], end: float) 
     assert all(word.start <= word.end for word in alignment.words)
     assert all(left.end <= right.start for left, right in pairwise(alignment.words))
     last = max((word.end for word in alignment.words), default=0.0)
-    assert within(alignment, last) == alignment
+    assert trim_alignment(alignment, last) == alignment

@@ -195,8 +195,8 @@ def test_headers_that_cannot_be_trusted_end_the_reading(text: str) -> None:
 
 
 def test_lines_come_as_soon_as_they_are_there() -> None:
-    def arriving() -> object:
+    def chunks() -> object:
         yield b"[TEXT]a\n"
         raise AssertionError("read too far")
 
-    assert next(read_lines(arriving())) == Line(Sequence((TextSpan("a"),)))  # type: ignore[arg-type]
+    assert next(read_lines(chunks())) == Line(Sequence((TextSpan("a"),)))  # type: ignore[arg-type]

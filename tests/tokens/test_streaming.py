@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.tokens.reader import BadLine, parse_line, read_lines
 from spiritlm_cli.tokens.sequence import Line, Sequence
-from spiritlm_cli.tokens.streaming import GrowingLine, arriving, read_growing
+from spiritlm_cli.tokens.streaming import StreamingLine, read_chunks, stream_lines
 
 USUAL = ("[SPEECH]", "[TEXT]", "[Hu1]", "[Pi2]", "[Hu22][Hu4]", "ab ")
 RARE = (
@@ -65,7 +65,7 @@ def same(item: object, wanted: object) -> bool:
 def test_lines_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
     content = b"".join(pieces)
     whole = read_lines(io.BytesIO(content))
-    growing = read_growing(pieces)
+    growing = stream_lines(pieces)
     while True:
         try:
             wanted = next(whole, None)
@@ -74,7 +74,7 @@ def test_lines_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
                 next(growing)
             return
         item = next(growing, None)
-        if not isinstance(item, GrowingLine):
+        if not isinstance(item, StreamingLine):
             assert same(item, wanted)
         elif isinstance(wanted, BadLine):
             with pytest.raises(TokenError) as raised:
@@ -85,7 +85,7 @@ def test_lines_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
                 list(item)
         else:
             assert joined([piece.sequence for piece in item]).speech == wanted.sequence.speech
-            assert same(item.line(), wanted)
+            assert same(item.read_all(), wanted)
         if item is None:
             return
 
@@ -94,8 +94,8 @@ def test_lines_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
 @given(arrivals())
 def test_continuations_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
     whole = [line for line in read_lines(io.BytesIO(b"a\t[Hu1]\n" + b"".join(pieces)))]
-    for item, wanted in zip(read_growing([b"a\t[Hu1]\n", *pieces]), whole, strict=True):
-        if isinstance(item, GrowingLine):
+    for item, wanted in zip(stream_lines([b"a\t[Hu1]\n", *pieces]), whole, strict=True):
+        if isinstance(item, StreamingLine):
             try:
                 prompt, continuation = item.split()
                 found = prompt, joined(list(continuation)).speech
@@ -113,25 +113,25 @@ def test_speech_is_there_before_its_line_ends() -> None:
             arrived.append(piece)
             yield piece
 
-    line = next(read_growing(content()))
-    assert isinstance(line, GrowingLine)
+    line = next(stream_lines(content()))
+    assert isinstance(line, StreamingLine)
     assert (line.id, arrived[-1]) == ("a", b"")
     pieces = iter(line)
     for text, last in (("[Hu1]", b""), ("[Hu2]", b"[Hu2][H"), ("[Hu3]", b"]")):
         assert (next(pieces).sequence, arrived[-1]) == (parse_line(text).sequence, last)
     assert list(pieces) == []
-    assert line.line() == parse_line("a\t[Hu1][Hu2][Hu3]")
+    assert line.read_all() == parse_line("a\t[Hu1][Hu2][Hu3]")
 
 
 def test_whole_lines_are_not_growing() -> None:
-    lines = list(read_growing([b"[Hu1]\n", b"", b"[Hu2]\n[Hu", b"3]", b"\nsome text", b"", b" more", b""]))
+    lines = list(stream_lines([b"[Hu1]\n", b"", b"[Hu2]\n[Hu", b"3]", b"\nsome text", b"", b" more", b""]))
     assert lines == [parse_line(text) for text in ("[Hu1]", "[Hu2]", "[Hu3]", "some text more")]
 
 
 def test_what_is_not_read_of_a_growing_line_is_passed_over() -> None:
-    first, second = read_growing([b"[Hu1]", b"", b"[Hu2]", b"[Hu3]\n[Hu4]"])
-    assert isinstance(first, GrowingLine)
-    assert first.line() == parse_line("[Hu1][Hu2][Hu3]")
+    first, second = stream_lines([b"[Hu1]", b"", b"[Hu2]", b"[Hu3]\n[Hu4]"])
+    assert isinstance(first, StreamingLine)
+    assert first.read_all() == parse_line("[Hu1][Hu2][Hu3]")
     assert second == parse_line("[Hu4]")
 
 
@@ -145,7 +145,7 @@ def test_what_is_not_read_of_a_growing_line_is_passed_over() -> None:
     ],
 )
 def test_what_is_wrong_is_said_at_the_end_of_the_line(rest: bytes, message: str) -> None:
-    lines = read_growing([b"\na\t[Hu1]" if not rest.startswith(b"\t") else b"\n[Hu1]", b"", rest])
+    lines = stream_lines([b"\na\t[Hu1]" if not rest.startswith(b"\t") else b"\n[Hu1]", b"", rest])
     next(lines)
     pieces = iter(next(lines))
     assert next(pieces).sequence == parse_line("[Hu1]").sequence
@@ -161,7 +161,7 @@ def test_a_continuation_is_known_when_its_marker_comes() -> None:
             read.append(piece)
             yield piece
 
-    line = next(read_growing(content()))
+    line = next(stream_lines(content()))
     prompt, continuation = line.split()
     assert (prompt, read[-1]) == (parse_line("[TEXT]a[SPEECH][Hu1]").sequence, b"[SPEECH]")
     assert (next(continuation), next(continuation)) == (Sequence(), parse_line("[Hu2]").sequence)
@@ -170,12 +170,12 @@ def test_a_continuation_is_known_when_its_marker_comes() -> None:
 
 
 def test_a_continuation_without_a_repeated_marker_is_the_last_span() -> None:
-    (found,) = (line.split() for line in read_growing([b"[TEXT]a[SPEECH][Hu1]", b"", b"[Hu2]\n"]))
+    (found,) = (line.split() for line in stream_lines([b"[TEXT]a[SPEECH][Hu1]", b"", b"[Hu2]\n"]))
     assert (found[0], joined(list(found[1]))) == parse_line("[TEXT]a[SPEECH][Hu1][Hu2]").split()
 
 
 def test_a_marker_repeated_in_two_places() -> None:
-    line = next(read_growing([b"[Hu1][SPEECH][Hu2]", b"", b"[SPEECH][Hu3]\n"]))
+    line = next(stream_lines([b"[Hu1][SPEECH][Hu2]", b"", b"[SPEECH][Hu3]\n"]))
     with pytest.raises(TokenError, match="repeated in two places"):
         list(line.split()[1])
 
@@ -183,7 +183,7 @@ def test_a_marker_repeated_in_two_places() -> None:
 def test_bytes_of_a_pipe_as_they_come() -> None:
     read, write = os.pipe()
     with os.fdopen(read, "rb") as stream:
-        content = arriving(stream)
+        content = read_chunks(stream)
         assert next(content) == b""
         os.write(write, b"abc")
         assert next(content) == b"abc"
@@ -194,4 +194,4 @@ def test_bytes_of_a_pipe_as_they_come() -> None:
 
 
 def test_bytes_in_memory_are_all_there() -> None:
-    assert list(arriving(io.BytesIO(b"abc"))) == [b"abc"]
+    assert list(read_chunks(io.BytesIO(b"abc"))) == [b"abc"]

@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spiritlm_cli.tokens.reader import parse_sequence
-from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import (
+    RepeatDetector,
     StreamMerger,
     frame_units,
     merge_streams,
     restore_streams,
+    run_starts,
     timed_units,
 )
 from spiritlm_cli.tokens.units import Kind, Unit, Units
@@ -155,5 +157,45 @@ def test_units_of_stretches_in_a_row_are_those_of_the_whole(lengths, keep, seed)
         *(np.concatenate([getattr(p, name) for p in parts]) for name in ("hubert", "pitch", "style"))
     )
     merger = StreamMerger(keep)
-    found = [unit for part in parts for unit in merger.add(part)] + merger.finish()
+    found = [unit for part in parts for unit in merger.add(part)] + merger.flush()
     assert tuple(found) == merge_streams(whole, keep).units
+
+
+def detect(*spans: tuple[int, ...] | str) -> RepeatDetector:
+    detector = RepeatDetector()
+    for span in spans:
+        if isinstance(span, str):
+            detector.add(TextSpan(span))
+        else:
+            detector.add(SpeechSpan(tuple(Unit(Kind.HUBERT, number) for number in span)))
+    return detector
+
+
+def test_repeat_detector_ignores_rare_repeats() -> None:
+    assert detect((1, 1, 2, 2, 3)).margin > 0
+    assert detect((1, 2), "and", (2, 3)).margin <= 0
+    assert detect((*range(30), 29)).margin <= 0
+    assert detect((7,)).margin <= 0
+    assert detect().margin <= 0
+
+
+def test_repeat_detector_counts_across_pieces_of_a_span() -> None:
+    assert detect((1,), (1, 2), (2, 3)).margin == detect((1, 1, 2, 2, 3)).margin > 0
+
+
+def test_repeat_detector_decides_before_the_end() -> None:
+    assert not detect(tuple(range(20))).is_decided
+    assert detect(tuple(range(21))).is_decided
+    assert not detect((1, 1, 1)).is_decided
+    assert detect((1, 1, 1, 1)).is_decided
+
+
+@given(stream)
+def test_run_starts_are_the_first_of_each_run(ids: np.ndarray) -> None:
+    starts = run_starts(ids).tolist()
+    runs = [len(list(run)) for _, run in itertools.groupby(ids.tolist())]
+    assert starts == [0, *itertools.accumulate(runs)][:-1]
+
+
+def test_run_starts_of_nothing() -> None:
+    assert run_starts(np.empty(0, dtype=np.int64)).tolist() == []

@@ -8,7 +8,7 @@ from spiritlm_cli.alignment.formats.index import duplicate_error
 from spiritlm_cli.alignment.formats.labels import is_silence, is_word
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment
-from spiritlm_cli.manifests.word_times import WordList
+from spiritlm_cli.manifests.word_times import AlignmentBuilder
 
 _NO_WORDS = frozenset(("non-lex", "misc", "noscore"))
 _ALTERNATIVES = frozenset(("<ALT_BEGIN>", "<ALT>", "<ALT_END>"))
@@ -26,12 +26,12 @@ def read_ctm(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[str,
     A line may have a sixth column, the confidence (or NA), and NIST's type and speaker after it. Labels for silence are
     passed over, and so is what is no word by its type.
     Raises ManifestError, with file and line, for a line that isn't so, for a recording that comes in several
-    places or channels, and for alternatives (<ALT_BEGIN>); and for what `WordList` refuses.
+    places or channels, and for alternatives (<ALT_BEGIN>); and for what `AlignmentBuilder` refuses.
     """
     seen: set[str] = set()
     rows = ((number, text) for number, text in lines if recording_of(text) is not None)
     for recording, block in groupby(rows, lambda row: str(recording_of(row[1]))):
-        words = WordList()
+        words = AlignmentBuilder()
         channel = None
         for number, text in block:
             where = f"{name}: line {number}"
@@ -45,7 +45,7 @@ def read_ctm(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[str,
                 )
             channel = columns[1]
         seen.add(recording)
-        yield recording, words.finish()
+        yield recording, words.build()
 
 
 def format_ctm(clip_id: str, alignment: Alignment) -> str:
@@ -75,7 +75,7 @@ def format_ctm(clip_id: str, alignment: Alignment) -> str:
     return "".join(lines)
 
 
-def _add(words: WordList, columns: list[str], where: str) -> None:
+def _add(words: AlignmentBuilder, columns: list[str], where: str) -> None:
     if len(columns) > 4 and columns[4] in _ALTERNATIVES:
         raise ManifestError(f"{where}: alternatives ({columns[4]}), of which it isn't known which was said")
     if not 5 <= len(columns) <= 8:

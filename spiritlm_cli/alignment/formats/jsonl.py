@@ -8,15 +8,15 @@ from pathlib import Path
 from spiritlm_cli.alignment.formats.index import duplicate_error
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Clip, Transcript, Word
-from spiritlm_cli.manifests.row import clip_from, json_row
+from spiritlm_cli.manifests.row import clip_from_fields, parse_json_fields
 
 
 def id_of_row(text: str, where: str) -> str | None:
     """The id of a row's clip; None for a blank line. Raises ManifestError where it has none."""
     if not text.strip():
         return None
-    fields = json_row(text, where)
-    return clip_from(Path(), {name: fields.get(name) for name in ("id", "audio")}, where).id
+    fields = parse_json_fields(text, where)
+    return clip_from_fields(Path(), {name: fields.get(name) for name in ("id", "audio")}, where).id
 
 
 def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
@@ -25,7 +25,9 @@ def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
     Raises ManifestError, with file and line, for a second row, and for what `scan_manifest` refuses.
     """
     (number, text), *others = ((number, text) for number, text in lines if text.strip())
-    clip = clip_from(Path(), json_row(text, f"{name}: line {number}"), f"{name}: line {number}")
+    clip = clip_from_fields(
+        Path(), parse_json_fields(text, f"{name}: line {number}"), f"{name}: line {number}"
+    )
     if others:
         raise duplicate_error(clip.id, f"{name}: line {others[0][0]}")
     return Transcript(clip.text, clip.alignment) if clip.alignment else None

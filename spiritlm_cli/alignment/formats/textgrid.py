@@ -13,10 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from spiritlm_cli.alignment.formats.labels import is_silence, is_word
-from spiritlm_cli.alignment.formats.record import read_content
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.files import read_bytes
 from spiritlm_cli.manifests.clip import Alignment
-from spiritlm_cli.manifests.word_times import WordList
+from spiritlm_cli.manifests.word_times import AlignmentBuilder
 
 _TOKEN = re.compile(
     r"""(?<!\S)(?:
@@ -103,10 +103,10 @@ def read_textgrid(path: Path | str) -> Alignment:
     (where none has, the first) is the word, and the others are words that take no time; where more than one
     has, the label is one word, with spaces in it.
     Raises ManifestError, with file and line, where the file is damaged, binary, of several speakers, or has the
-    label of a word that the aligner didn't know; and for what `WordList` refuses.
+    label of a word that the aligner didn't know; and for what `AlignmentBuilder` refuses.
     """
-    tokens = _Tokens(_decoded(read_content(path), str(path)), str(path))
-    words = WordList()
+    tokens = _Tokens(_decoded(read_bytes(path), str(path)), str(path))
+    words = AlignmentBuilder()
     for interval in _word_tier(list(_interval_tiers(tokens)), str(path)).intervals:
         if is_silence(interval.label, interval.where):
             continue
@@ -116,7 +116,7 @@ def read_textgrid(path: Path | str) -> Alignment:
         words.add(word, interval.start, interval.end, interval.where)
         for token in after:
             words.add(token, interval.end, interval.end, interval.where)
-    return words.finish()
+    return words.build()
 
 
 def format_textgrid(alignment: Alignment, seconds: float, short: bool = False) -> str:

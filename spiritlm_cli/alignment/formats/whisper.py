@@ -5,10 +5,10 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from spiritlm_cli.alignment.formats.record import read_content
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.files import read_bytes
 from spiritlm_cli.manifests.clip import Alignment, Transcript
-from spiritlm_cli.manifests.word_times import NOT_IN_TEXT, WordList
+from spiritlm_cli.manifests.word_times import NOT_IN_TEXT, AlignmentBuilder
 
 _Fields = Mapping[str, object]
 # Whisper's, WhisperX's, whisper-timestamped's
@@ -20,7 +20,7 @@ def read_whisper(path: Path | str) -> Transcript:
 
     Words that WhisperX couldn't place, such as numbers, get the gap that they stand in.
     Raises ManifestError, with file, segment and word, for JSON that is something else, for segments without
-    words, and for what `WordList` refuses.
+    words, and for what `AlignmentBuilder` refuses.
     """
     name = str(path)
     content = _content(path)
@@ -31,7 +31,7 @@ def read_whisper(path: Path | str) -> Transcript:
                 f"{name}: of whisper.cpp, which has no times of words; use Whisper or WhisperX"
             )
         raise ManifestError(f"{name}: not the JSON of Whisper or WhisperX, as it has no segments")
-    words = WordList()
+    words = AlignmentBuilder()
     texts = []
     for number, segment in enumerate(segments, 1):
         where = f"{name}: segment {number}"
@@ -42,7 +42,7 @@ def read_whisper(path: Path | str) -> Transcript:
     text = _text(content, "text", name)
     if text is None and any(said is not None for said in texts):
         text = " ".join(said.strip() for said in texts if said and said.strip())
-    return Transcript(None if text is None else text.strip(), words.finish())
+    return Transcript(None if text is None else text.strip(), words.build())
 
 
 def format_whisper(text: str | None, alignment: Alignment) -> str:
@@ -68,7 +68,7 @@ def format_whisperx(text: str | None, alignment: Alignment) -> str:
 
 def _content(path: Path | str) -> _Fields:
     try:
-        content = json.loads(read_content(path))
+        content = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):
@@ -76,7 +76,7 @@ def _content(path: Path | str) -> _Fields:
     return content
 
 
-def _add_segment(words: WordList, segment: _Fields, where: str) -> None:
+def _add_segment(words: AlignmentBuilder, segment: _Fields, where: str) -> None:
     last = None
     for number, item in enumerate(_items(segment, where), 1):
         here = f"{where}, word {number}"
@@ -91,7 +91,7 @@ def _add_segment(words: WordList, segment: _Fields, where: str) -> None:
     end = _number(segment, "end", where)
     # WhisperX ends a segment with the last word it could place; those after it then have the gap behind it
     if end is not None and (last is None or end > last):
-        words.close(end)
+        words.place_untimed(end)
 
 
 def _items(segment: _Fields, where: str) -> list[object]:

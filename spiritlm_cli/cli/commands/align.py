@@ -72,9 +72,9 @@ def align(
 
     from spiritlm_cli.alignment.pool import AlignerPool, available_cpus
     from spiritlm_cli.manifests.clip import Clip
-    from spiritlm_cli.manifests.transcripts import with_text
+    from spiritlm_cli.manifests.transcripts import attach_text
 
-    clips = with_text(inputs.clips(), text)
+    clips = attach_text(inputs.clips(), text)
     before = finished or Finished.nothing()
     if finished:
         clips = finished.after(clips)

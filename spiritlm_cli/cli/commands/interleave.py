@@ -108,7 +108,7 @@ def interleave(
     from spiritlm_cli.interleaving.spans import Mode, SpanOptions
     from spiritlm_cli.interleaving.utterances import read_utterances
     from spiritlm_cli.jobs.utterances import from_units
-    from spiritlm_cli.manifests.transcripts import with_text
+    from spiritlm_cli.manifests.transcripts import attach_text
     from spiritlm_cli.speech.tokenizer import SpeechTokenizer
     from spiritlm_cli.tokens.sequence import Line, Sequence
 
@@ -116,7 +116,7 @@ def interleave(
     spans = SpanOptions(Mode(mode), text_range, speech_range, keep_repeats)
     checkpoint = find_checkpoint(model)
     heading = heading_of(checkpoint) if header and (inputs is None or inputs.first) else None
-    clips = with_text(inputs.clips()) if inputs else None
+    clips = attach_text(inputs.clips()) if inputs else None
     before = finished or Finished.nothing()
     if clips and finished:
         clips = finished.after(clips, heading)
