@@ -1,17 +1,13 @@
 """What a person sees of a long run: a bar on a terminal, and a line when it is over."""
 
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from spiritlm_cli.console import is_quiet, notify
+from spiritlm_cli.console import ProgressBar, notify, shows_progress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
-
     from spiritlm_cli.manifests.clip import Waveform
 
 
@@ -23,40 +19,25 @@ class Progress:
 
     def __init__(self, what: str, total: int | None = None, done: int = 0) -> None:
         """what: the items, in the plural; total: how many there will be; done: how many an earlier run did."""
-        self._what, self._total, self._before = what, total, done
+        self._what, self._before = what, done
         self._items = self._failed = 0
         self._seconds = 0.0
-        self._bar: Bar | None = None
-        self._task: TaskID | None = None
+        self._bar = ProgressBar(what, total, done)
 
     @staticmethod
     def shown() -> bool:
         """Whether there will be a bar; so whether it is worth counting what there is beforehand."""
-        return sys.stderr.isatty() and not is_quiet()
+        return shows_progress()
 
     def __enter__(self) -> "Progress":
         self._begun = time.monotonic()
-        if self.shown():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            )
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
-            self._task = self._bar.add_task(self._what, total=self._total, completed=self._before)
-            self._bar.start()
+        self._bar.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._bar.__exit__(kind, error, trace)
         if kind is None and self._items > 1:
             notify(f"spiritlm: {self._summary()}")
 
@@ -82,11 +63,10 @@ class Progress:
         return self._seconds / max(time.monotonic() - self._begun, 1e-3)
 
     def _show(self, advance: int = 0) -> None:
-        if self._bar and self._task is not None:
-            description = f"{self._what}, {self._speed:.0f} × real time"
-            if self._failed:
-                description += f", {self._failed} bad"
-            self._bar.update(self._task, advance=advance, description=description)
+        description = f"{self._what}, {self._speed:.0f} × real time"
+        if self._failed:
+            description += f", {self._failed} bad"
+        self._bar.update(advance, description)
 
     def _summary(self) -> str:
         took = time.monotonic() - self._begun

@@ -161,16 +161,15 @@ def _measure(
     failures: Failures,
 ) -> None:
     from rich.console import Console
-    from rich.progress import track
 
+    from spiritlm_cli.console import track
     from spiritlm_cli.manifests.clip import Clip
     from spiritlm_cli.manifests.manifest import scan_manifest
 
     clips = list(islice(scan_manifest(manifest), limit))
-    on_terminal = Console(stderr=True)
     with failures, LineWriter(items) if items else nullcontext() as writer:
         found: list[Any] = []
-        seen = track(clips, "clips", console=on_terminal, disable=not on_terminal.is_terminal)
+        seen = track(clips, "clips", len(clips))
         measure: Callable[[Clip], Any] = task.measure
         for _, item in failures.each(seen, measure):
             if item is not None:

@@ -1,7 +1,7 @@
 """`spiritlm evaluate pairs`, `wuggy` and `blimp`: which of two the language model finds likelier."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spiritlm_cli.cli import options
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import notify, track
 from spiritlm_cli.jobs.failures import Failures
 from spiritlm_cli.jobs.output import LineWriter
 
@@ -190,12 +190,10 @@ def _compare(
     submission: Path | None = None,
 ) -> None:
     from rich.console import Console
-    from rich.progress import track
 
     from spiritlm_cli.evaluation.pair_report import PairReport
     from spiritlm_cli.evaluation.pairs import Comparison, ScoredEntry, Unpaired
 
-    on_terminal = Console(stderr=True)
     scores: dict[str, LineWriter] = {}
 
     def compared(_: "Entry", scored: ScoredEntry) -> Comparison | None:
@@ -212,13 +210,7 @@ def _compare(
                 submission.mkdir(parents=True, exist_ok=True)
                 for part in dict.fromkeys(entry.set for entry in entries if entry.set):
                     scores[part] = files.enter_context(LineWriter(submission / f"{part}.txt"))
-            seen: Iterable[ScoredEntry] = track(
-                task.score_stream(entries),
-                "pairs",
-                total=len(entries),
-                console=on_terminal,
-                disable=not on_terminal.is_terminal,
-            )
+            seen = track(task.score_stream(entries), "pairs", len(entries))
             for _, comparison in failures.each_of(((scored.entry, scored) for scored in seen), compared):
                 if comparison:
                     found.append(comparison)
