@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from spiritlm_cli.alignment.viterbi import IntArray, best_path
-from spiritlm_cli.english.verbalize import QUOTES, verbalize
+from spiritlm_cli.english.abbreviations import APOSTROPHES
+from spiritlm_cli.english.verbalize import verbalize
 from spiritlm_cli.errors import AlignmentError, CheckpointError
 from spiritlm_cli.manifests.clip import Alignment, FloatArray, Waveform, Word
 from spiritlm_cli.nn.device import find_device
@@ -49,7 +50,7 @@ class Vocabulary:
     blank: int
     delimiter: int | None
 
-    def parts(self, token: str) -> list[Part]:
+    def parts(self, token: str, previous: str = "") -> list[Part]:
         """What may be said for one token of a text, part after part; none for a token such as `--`.
 
         That is what `verbalize` says, which knows English only; but a token with letters other than a-z stays as it is
@@ -57,7 +58,9 @@ class Vocabulary:
 
         Raises AlignmentError where nothing remains of a word.
         """
-        parts = [[[self._labels(word) for word in way] for way in ways] for ways in verbalize(token)]
+        parts = [
+            [[self._labels(word) for word in way] for way in ways] for ways in verbalize(token, previous)
+        ]
         words = _own_words(token)
         spelling = [self._labels(word) for word in words]
         if not "".join(words).isascii() and not any(map(str.isdigit, token)):
@@ -163,7 +166,10 @@ class CtcAligner:
         too long to be aligned at once.
         """
         tokens = text.split()
-        parts = [self._vocabulary.parts(token) for token in tokens]
+        parts = [
+            self._vocabulary.parts(token, previous)
+            for token, previous in zip(tokens, ["", *tokens], strict=False)
+        ]
         if not any(parts):
             raise AlignmentError("the text has no words to align")
         log_probs = self._log_probs(waveform)
@@ -262,7 +268,7 @@ def _search(log_probs: FloatArray, transcript: TargetLabels, blank: int) -> tupl
 
 def _own_words(token: str) -> list[str]:
     """A token's letters of any script, with their marks and apostrophes; what stands between is left out."""
-    kept = unicodedata.normalize("NFC", token.translate(QUOTES))
+    kept = unicodedata.normalize("NFC", token.translate(APOSTROPHES))
     kept = "".join(sign if unicodedata.category(sign)[0] in "LM" or sign == "'" else " " for sign in kept)
     return [word for word in kept.split() if word.strip("'")]
 

@@ -9,8 +9,9 @@ import soxr
 from pocketsphinx import Decoder
 
 from spiritlm_cli.alignment.confidence import low_confidence_notes, mean_confidence
+from spiritlm_cli.english.abbreviations import Readings
 from spiritlm_cli.english.g2p import letters_to_phones
-from spiritlm_cli.english.verbalize import Ways, verbalize
+from spiritlm_cli.english.verbalize import verbalize
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.manifests.clip import Alignment, Waveform, Word
 
@@ -74,7 +75,10 @@ class PocketsphinxAligner:
         for beam in BEAMS:
             decoder = self._decoder(beam)
             # the dictionary's entries that each token is made of
-            entries = [_entries(decoder, token) for token in tokens]
+            entries = [
+                _entries(decoder, token, previous)
+                for token, previous in zip(tokens, ["", *tokens], strict=False)
+            ]
             expected = [entry for of_token in entries for entry in of_token]
             if not expected:
                 raise AlignmentError("the text has no words to align")
@@ -169,20 +173,20 @@ def _phones(decoder: Decoder, sound: bytes) -> tuple[Phone, ...]:
     )
 
 
-def _entries(decoder: Decoder, token: str) -> list[str]:
-    """The dictionary entries that say a token; what the dictionary lacks is added to it."""
-    return [entry for part in verbalize(token) for entry in _part_entries(decoder, token, part)]
+def _entries(decoder: Decoder, token: str, previous: str) -> list[str]:
+    """The dictionary entries of a token's words. Adds entries that the dictionary lacks."""
+    return [entry for part in verbalize(token, previous) for entry in _part_entries(decoder, token, part)]
 
 
-def _part_entries(decoder: Decoder, token: str, ways: Ways) -> list[str]:
-    if len(ways) == 1:
-        return [_entry(decoder, token, word) for word in ways[0]]
-    # one entry whose pronunciations are the ways: the decoder takes the one that fits
-    name = "=" + "=".join("_".join(way) for way in ways)
+def _part_entries(decoder: Decoder, token: str, readings: Readings) -> list[str]:
+    if len(readings) == 1:
+        return [_entry(decoder, token, word) for word in readings[0]]
+    # One entry with a pronunciation for each reading, of which the decoder selects one.
+    name = "=" + "=".join("_".join(reading) for reading in readings)
     if decoder.lookup_word(name) is None:
-        for number, way in enumerate(ways, start=1):
-            sounds = [decoder.lookup_word(_entry(decoder, token, word)) for word in way]
-            decoder.add_word(name if number == 1 else f"{name}({number})", " ".join(sounds), False)
+        for variant, reading in enumerate(readings, start=1):
+            phones = [decoder.lookup_word(_entry(decoder, token, word)) for word in reading]
+            decoder.add_word(name if variant == 1 else f"{name}({variant})", " ".join(phones), False)
     return [name]
 
 

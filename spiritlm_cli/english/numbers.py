@@ -1,132 +1,197 @@
-"""Numbers in English text: the different ways to write or say one are brought to one spelling."""
+"""Integers and English number words, in both directions."""
+
+from itertools import pairwise
+
+from spiritlm_cli.english.abbreviations import Words
 
 ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )  # fmt: skip
-TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-SCALES = {"billion": 10**9, "million": 10**6, "thousand": 10**3}
+TENS = ("zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+SCALES = {"trillion": 10**12, "billion": 10**9, "million": 10**6, "thousand": 10**3}
 ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
     "twelve": "twelfth",
 }  # fmt: skip
-# beyond this nobody says the number as one: it is read digit by digit
-LARGEST = 10**12 - 1
+# The largest number with a name; longer numbers are read digit by digit.
+LARGEST = 10**15 - 1
 
-_ONES = {word: value for value, word in enumerate(ONES)}
-_TENS = {word: 10 * value for value, word in enumerate(TENS) if word}
-# a value, and the place of the first word after it
-Reading = tuple[int, int]
+_VALUES = {word: value for value, word in enumerate(ONES)} | {
+    word: 10 * tens for tens, word in enumerate(TENS) if tens > 1
+}
+# A value, and the index of the first word after it.
+_Parsed = tuple[int, int]
 
 
-def spell_cardinal(value: int) -> str:
-    """A whole number from 0 to `LARGEST` in words, as short as it is said and with no "and".
+def cardinal(value: int, conjunction: Words = ()) -> Words:
+    """An integer in words: 1832 is "one thousand eight hundred thirty two".
 
-    Four digits with hundreds among them are said in hundreds: 1500 is "fifteen hundred", 1905 "nineteen oh
-    five", 2024 "two thousand twenty four".
+    conjunction: ("and",) puts it between hundreds or thousands and a rest below one hundred, as in "one thousand
+    and five". A value above `LARGEST` is spelled digit by digit.
     """
-    if value < 20:
-        return ONES[value]
-    if value < 100:
-        return TENS[value // 10] + (f" {ONES[value % 10]}" if value % 10 else "")
-    if value < 1000 or (value < 10_000 and value // 100 % 10):
+    if value > LARGEST:
+        return spell_digits(str(value))
+    for name, size in SCALES.items():
+        if value >= size:
+            rest = value % size
+            low = conjunction if rest < 100 else ()
+            head = (*cardinal(value // size, conjunction), name)
+            return (*head, *low, *cardinal(rest, conjunction)) if rest else head
+    if value >= 100:
+        rest = value % 100
+        return (ONES[value // 100], "hundred", *((*conjunction, *cardinal(rest)) if rest else ()))
+    if value >= 20:
+        return (TENS[value // 10], *((ONES[value % 10],) if value % 10 else ()))
+    return (ONES[value],)
+
+
+def year(value: int) -> Words:
+    """A four-digit number as a year: "eighteen thirty two", "nineteen oh five", "nineteen hundred"."""
+    century, rest = divmod(value, 100)
+    if century == 20 and rest < 10:
+        return cardinal(value)
+    if rest == 0:
+        return (*cardinal(century), "hundred")
+    return (*cardinal(century), *(("oh",) if rest < 10 else ()), *cardinal(rest))
+
+
+def ordinal(words: Words) -> Words:
+    """The ordinal of a cardinal in words: "twenty two" gives "twenty second"."""
+    *head, last = words
+    return (*head, f"{last[:-1]}ieth" if last.endswith("y") else ORDINALS.get(last, f"{last}th"))
+
+
+def plural(words: Words) -> Words:
+    """The plural of a number in words: "nineteen ninety" gives "nineteen nineties"."""
+    *head, last = words
+    if last.endswith("y"):
+        return (*head, f"{last[:-1]}ies")
+    return (*head, f"{last}es" if last.endswith("x") else f"{last}s")
+
+
+def spell_digits(digits: str, zero: str = "zero") -> Words:
+    """Each digit as a word. zero: the word for 0."""
+    return tuple(ONES[int(digit)] if digit != "0" else zero for digit in digits)
+
+
+def roman_value(numeral: str) -> int:
+    """The value of a well-formed Roman numeral up to CCCXCIX, in capitals."""
+    values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}[letter] for letter in numeral]
+    return sum(-low if low < high else low for low, high in pairwise([*values, 0]))
+
+
+def canonical(value: int) -> Words:
+    """The shortest common reading of 0 to `LARGEST`, without "and": the form that `canonical_numbers` produces.
+
+    1500 is "fifteen hundred", 1066 "ten sixty six", 1905 "nineteen oh five", 2024 "two thousand twenty four".
+    """
+    if 1000 < value < 2000:
+        return year(value)
+    if value < 1000:
+        return cardinal(value)
+    if value < 10_000 and value // 100 % 10:
         hundreds, rest = divmod(value, 100)
-        if not rest:
-            return f"{spell_cardinal(hundreds)} hundred"
-        if 10 < hundreds < 20:
-            return f"{spell_cardinal(hundreds)} {'oh ' if rest < 10 else ''}{spell_cardinal(rest)}"
-        return f"{spell_cardinal(hundreds)} hundred {spell_cardinal(rest)}"
-    scale, size = next((word, size) for word, size in SCALES.items() if value >= size)
+        return (*cardinal(hundreds), "hundred", *(cardinal(rest) if rest else ()))
+    name, size = next((name, size) for name, size in SCALES.items() if value >= size)
     head, rest = divmod(value, size)
-    return f"{spell_cardinal(head)} {scale}" + (f" {spell_cardinal(rest)}" if rest else "")
+    return (*canonical(head), name, *(canonical(rest) if rest else ()))
 
 
-def spell_ordinal(value: int) -> str:
-    """Like `spell_cardinal`, as a rank: 22 is "twenty second"."""
-    *head, last = spell_cardinal(value).split()
-    ordinal = ORDINALS.get(last) or (f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
-    return " ".join([*head, ordinal])
+def canonical_numbers(words: list[str]) -> list[str]:
+    """Replace every number among lowercase words by its `canonical` reading; ordinals and plurals stay such.
 
-
-def spell_digits(digits: str) -> str:
-    """A run of digits in words: one by one after a leading zero ("007") and beyond `LARGEST`."""
-    if digits == "0" or not (digits.startswith("0") or int(digits) > LARGEST):
-        return spell_cardinal(int(digits))
-    return " ".join("oh" if digit == "0" else ONES[int(digit)] for digit in digits)
-
-
-def join_numbers(words: list[str]) -> list[str]:
-    """Say every number among the words in the one way of `spell_cardinal`.
-
-    So "one thousand nine hundred and five", "nineteen hundred five" and "nineteen oh five" become the same
-    words.
+    "one thousand nine hundred and five", "nineteen hundred five" and "nineteen oh five" become equal, and so do
+    "a hundred and first" and "one hundred first".
     """
-    said: list[str] = []
-    at = 0
-    while at < len(words):
-        reading = _number(words, at)
-        if reading is None:
-            said.append(words[at])
-            at += 1
-        else:
-            value, at = reading
-            said += spell_cardinal(value).split()
-    return said
+    result: list[str] = []
+    segment: list[str] = []
+    for word in words:
+        segment.append(word)
+        # An ordinal or a plural is the last word of its number.
+        if word in _INFLECTED:
+            result += _canonical_segment(segment)
+            segment = []
+    return result + _canonical_segment(segment)
 
 
-def _word(words: list[str], at: int) -> str:
-    return words[at] if at < len(words) else ""
+def _canonical_segment(words: list[str]) -> list[str]:
+    """`canonical_numbers` of words of which only the last may be an ordinal or a plural."""
+    stem, inflect = _INFLECTED.get(words[-1] if words else "", ("", None))
+    stems = [*words[:-1], stem] if inflect else words
+    result: list[str] = []
+    index = 0
+    while index < len(words):
+        number = _parse_number(stems, index)
+        if number is None:
+            result.append(words[index])
+            index += 1
+            continue
+        value, index = number
+        reading = canonical(value)
+        result += inflect(reading) if inflect and index == len(words) else reading
+    return result
 
 
-def _after_and(words: list[str], at: int) -> int:
-    return at + 1 if _word(words, at) == "and" else at
+def _word_at(words: list[str], index: int) -> str:
+    return words[index] if index < len(words) else ""
 
 
-def _below_hundred(words: list[str], at: int) -> Reading | None:
-    """The value of the words from `at` on and where they end: "seven", "twelve", "forty", "forty two"."""
-    word = _word(words, at)
-    if word in _TENS:
-        unit = _ONES.get(_word(words, at + 1), 0)
-        return (_TENS[word] + unit, at + 2) if 0 < unit < 10 else (_TENS[word], at + 1)
-    return (_ONES[word], at + 1) if _ONES.get(word) else None
+def _skip_and(words: list[str], index: int) -> int:
+    return index + 1 if _word_at(words, index) == "and" else index
 
 
-def _hundreds(words: list[str], at: int) -> Reading | None:
-    """ "nine hundred and five", "nineteen hundred", and years: "nineteen oh five", "nineteen forty"."""
-    if _word(words, at) == "a" and _word(words, at + 1) == "hundred":
-        head, at = 1, at + 1
+def _parse_below_hundred(words: list[str], index: int) -> _Parsed | None:
+    """Parse "seven", "twelve", "forty" or "forty two"."""
+    value = _VALUES.get(_word_at(words, index), 0)
+    if value >= 20:
+        unit = _VALUES.get(_word_at(words, index + 1), 0)
+        return (value + unit, index + 2) if 0 < unit < 10 else (value, index + 1)
+    return (value, index + 1) if value else None
+
+
+def _parse_hundreds(words: list[str], index: int) -> _Parsed | None:
+    """Parse "nine hundred and five", "nineteen hundred", and years: "nineteen oh five", "nineteen forty"."""
+    if _word_at(words, index) == "a" and _word_at(words, index + 1) == "hundred":
+        head, index = 1, index + 1
     else:
-        reading = _below_hundred(words, at)
-        if reading is None:
+        number = _parse_below_hundred(words, index)
+        if number is None:
             return None
-        head, at = reading
-    if _word(words, at) == "hundred" and (head < 10 or head % 10):
-        rest = _below_hundred(words, _after_and(words, at + 1))
-        return (100 * head + rest[0], rest[1]) if rest else (100 * head, at + 1)
-    if 10 < head <= 20:
-        if _word(words, at) == "oh" and 0 < _ONES.get(_word(words, at + 1), 0) < 10:
-            return 100 * head + _ONES[words[at + 1]], at + 2
-        rest = _below_hundred(words, at)
+        head, index = number
+    if _word_at(words, index) == "hundred" and (head < 10 or head % 10):
+        rest = _parse_below_hundred(words, _skip_and(words, index + 1))
+        return (100 * head + rest[0], rest[1]) if rest else (100 * head, index + 1)
+    if 10 <= head <= 20:
+        if _word_at(words, index) == "oh" and 0 < _VALUES.get(_word_at(words, index + 1), 0) < 10:
+            return 100 * head + _VALUES[words[index + 1]], index + 2
+        rest = _parse_below_hundred(words, index)
         if rest and rest[0] >= 10:
             return 100 * head + rest[0], rest[1]
-    return head, at
+    return head, index
 
 
-def _number(words: list[str], at: int) -> Reading | None:
-    """The longest number that starts at `at`."""
-    if _word(words, at) == "a" and _word(words, at + 1) in SCALES:
-        reading: Reading | None = (1, at + 1)
+def _parse_number(words: list[str], index: int) -> _Parsed | None:
+    """Parse the longest number that starts at an index."""
+    number: _Parsed | None
+    if _word_at(words, index) == "a" and _word_at(words, index + 1) in SCALES:
+        number = 1, index + 1
     else:
-        reading = _hundreds(words, at)
-    if reading is None:
+        number = _parse_hundreds(words, index)
+    if number is None:
         return None
-    value, at = reading
+    value, index = number
     total, largest = 0, LARGEST + 1
-    while (size := SCALES.get(_word(words, at), largest)) < largest and value < 1000:
+    while (size := SCALES.get(_word_at(words, index), largest)) < largest and value < 1000:
         total, largest = total + value * size, size
-        at += 1
-        rest = _hundreds(words, _after_and(words, at))
+        index += 1
+        rest = _parse_hundreds(words, _skip_and(words, index))
         if rest is None or rest[0] >= largest:
-            return total, at
-        value, at = rest
-    return total + value, at
+            return total, index
+        value, index = rest
+    return total + value, index
+
+
+_STEMS = (*ONES[1:], *TENS[2:], "hundred", *SCALES)
+# Ordinals and plurals: the cardinal word each is formed from, and the function that forms it.
+_INFLECTED = {inflect((stem,))[0]: (stem, inflect) for inflect in (ordinal, plural) for stem in _STEMS}

@@ -1,121 +1,56 @@
-"""From written tokens to the words that are said: numbers, abbreviations, symbols, initials."""
+"""Written tokens to spoken words: numbers, times, money, fractions, abbreviations, symbols, initials."""
 
 import re
-import unicodedata
-from itertools import pairwise
 
-# the ways to say one thing, each a tuple of lower-case words; an aligner takes the way that fits the sound
-Ways = tuple[tuple[str, ...], ...]
+from spiritlm_cli.english.abbreviations import ABBREVIATIONS, DOTTED, LETTERS, SYMBOLS, Readings, Words, fold
+from spiritlm_cli.english.numbers import (
+    LARGEST,
+    cardinal,
+    ordinal,
+    plural,
+    roman_value,
+    spell_digits,
+    year,
+)
 
-ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-ONES += ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"]
-ONES += ["nineteen"]
-TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
-ORDINALS = {
-    "one": "first",
-    "two": "second",
-    "three": "third",
-    "five": "fifth",
-    "eight": "eighth",
-    "nine": "ninth",
-    "twelve": "twelfth",
-}
-# said for the abbreviation with or without its full stop
-ABBREVIATIONS: dict[str, Ways] = {
-    "mr": (("mister",),),
-    "mrs": (("missus",), ("misses",)),
-    "ms": (("miz",),),
-    "messrs": (("messieurs",),),
-    "dr": (("doctor",), ("drive",)),
-    "drs": (("doctors",),),
-    "prof": (("professor",),),
-    "capt": (("captain",),),
-    "col": (("colonel",),),
-    "lieut": (("lieutenant",),),
-    "lt": (("lieutenant",),),
-    "sgt": (("sergeant",),),
-    "rev": (("reverend",),),
-    "hon": (("honorable",),),
-    "jr": (("junior",),),
-    "sr": (("senior",),),
-    "esq": (("esquire",),),
-    "etc": (("et", "cetera"),),
-    "vs": (("versus",),),
-    "ft": (("fort",), ("feet",)),
-    "mt": (("mount",),),
-    "ave": (("avenue",),),
-    "dept": (("department",),),
-    "ltd": (("limited",),),
-    "inc": (("incorporated",),),
-}
-# those that are words, or something else, without the full stop
-DOTTED: dict[str, Ways] = {
-    "no": (("no",), ("number",)),
-    "st": (("saint",), ("street",)),
-    "gen": (("general",),),
-    "gov": (("governor",),),
-    "sen": (("senator",),),
-    "rep": (("representative",),),
-    "co": (("company",),),
-    "vol": (("volume",),),
-    "fig": (("figure",),),
-    "jan": (("january",),),
-    "feb": (("february",),),
-    "aug": (("august",),),
-    "sept": (("september",),),
-    "oct": (("october",),),
-    "nov": (("november",),),
-    "dec": (("december",),),
-}
-SYMBOLS = {
-    "&": "and",
-    "%": "percent",
-    "+": "plus",
-    "=": "equals",
-    "@": "at",
-    "°": "degrees",
-    "§": "section",
-}
-# digits of a number that is said as one; those of a longer one are said one by one
-LONGEST = 15
-# one of it, several, and a hundredth
+# One unit, several units, one hundredth, several hundredths.
 CURRENCIES = {
-    "$": ("dollar", "dollars", "cents"),
-    "£": ("pound", "pounds", "pence"),
-    "€": ("euro", "euros", "cents"),
+    "$": ("dollar", "dollars", "cent", "cents"),
+    "£": ("pound", "pounds", "penny", "pence"),
+    "€": ("euro", "euros", "cent", "cents"),
 }
-FRACTIONS = {
-    "1/2": (("half",), ("a", "half"), ("one", "half"), ("and", "a", "half")),
-    "1/4": (("a", "quarter"), ("one", "quarter"), ("and", "a", "quarter"), ("one", "fourth")),
-    "3/4": (("three", "quarters"), ("and", "three", "quarters"), ("three", "fourths")),
-}
-# letters that have no decomposition into a base letter and a mark
-LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th"})
-QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
-
-PIECE = re.compile(
-    r"(?<![\d/])(?P<fraction>1/2|[13]/4)(?![\d/])|"
-    r"(?P<currency>[$£€])?(?P<number>\d+(?:,\d{3})+|\d+)(?P<decimals>\.\d+)?(?P<ending>st|nd|rd|th|'?s)?(?![^\W\d_])"
-    r"|(?P<digits>\d)"  # of a mixture such as 3B, each by itself
+# A slash makes a fraction only in these three, since 2/3 may be a date; the character ⅔ (2⁄3 after `fold`) always does.
+_FRACTION = r"(?:1/2|[13]/4|\d{1,2}⁄\d{1,2})"
+_INTEGER = r"\d+(?:,\d{3})+(?!\d)|\d+"
+NUMBER = re.compile(
+    rf"(?<![\d/.,])(?P<whole>\d+)[ -](?P<remainder>{_FRACTION})(?![\d/])"
+    rf"|(?<![\d/])(?P<fraction>{_FRACTION})(?![\d/])"
+    r"|(?<![\d:])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?![\d:])"
+    rf"|(?P<currency>[$£€])\s?(?=\.?\d)(?P<amount>{_INTEGER}|)(?P<hundredths>\.\d+)?"
+    r"(?P<scale>(?: (?:hundred|thousand|million|billion|trillion)\b)*)"
+    rf"|(?P<number>{_INTEGER})(?P<decimals>\.\d+)?(?P<ending>(?:st|nd|rd|th|'?s)(?![^\W\d_]))?"
+)
+_PIECE = re.compile(
+    rf"{NUMBER.pattern}"
     r"|(?P<word>'?[^\W\d_]+(?:'[^\W\d_]+)*'?)"
     rf"|(?P<symbol>[{re.escape(''.join(SYMBOLS))}])"
 )
-INITIALS = re.compile(r"(?:[a-z]\.)+[a-z]?(?:'s)?")
-SPELT = re.compile(r"[A-Z]{1,3}(?:&[A-Z]{1,3})+")  # AT&T
-ROMAN = re.compile(r"(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_INITIALS = re.compile(r"(?:[a-z]\.)+[a-z]?(?:'s)?")
+_INITIALS_WITH_AND = re.compile(r"[A-Z]{1,3}(?:&[A-Z]{1,3})+")  # AT&T
+_ROMAN = re.compile(r"(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_HALF_OF_DAY = re.compile(r"[ap]m")
+_AFTER_TIME = re.compile(r"(?:\d|o'clock)\W*$", re.IGNORECASE)
 
 
-def verbalize(token: str) -> list[Ways]:
-    """What is said for one whitespace-separated token of a transcript, part after part.
+def verbalize(token: str, previous: str = "") -> list[Readings]:
+    """The spoken words of one whitespace-separated token: a list of parts, each with its alternative readings.
 
-    `Mr.` gives mister; `twenty-five` twenty, five; `1832` one part with the ways eighteen thirty-two and one
-    thousand eight hundred (and) thirty-two; `--` nothing, an empty list.
+    `Mr.` gives one part, mister; `twenty-five` two, twenty and five; `1832` one with the readings eighteen thirty-two
+    and one thousand eight hundred (and) thirty-two; `--` an empty list.
+
+    previous: the token before, which decides whether AM is read as letters (`10:00 AM`).
     """
-    # 2½ would become 21⁄2
-    apart = re.sub(r"(?<=\d)(?=[½¼¾])", " ", token)
-    plain = unicodedata.normalize("NFKD", apart.translate(QUOTES)).replace("\N{FRACTION SLASH}", "/")
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = fold(token)
     cased = plain.strip("\"“”«»()[]{}<>.,;:!?…-–—*_'")
     core = cased.lower().translate(LETTERS)
     dotted = f"{core}." in plain.lower()
@@ -123,111 +58,131 @@ def verbalize(token: str) -> list[Ways]:
         return [ABBREVIATIONS[core]]
     if dotted and core in DOTTED:
         return [DOTTED[core]]
-    if dotted and len(core) > 1 and INITIALS.fullmatch(core):
+    if dotted and len(core) > 1 and _INITIALS.fullmatch(core):
         return [((letter,),) for letter in re.findall(r"[a-z](?:'s)?", core)]
-    if SPELT.fullmatch(cased):
+    if _HALF_OF_DAY.fullmatch(core) and _AFTER_TIME.search(fold(previous)):
+        return [(tuple(core),)]
+    if _INITIALS_WITH_AND.fullmatch(cased):
         return [((SYMBOLS.get(letter, letter.lower()),),) for letter in cased]
-    if len(cased) > 1 and ROMAN.fullmatch(cased):
-        number = roman_value(cased)
-        return [((core,), tuple(core), cardinal(number), ordinal(cardinal(number)))]
-    # apostrophes belong to words such as 'tis, so the pieces are looked for in the whole token
-    pieces = PIECE.finditer(plain.lower().translate(LETTERS))
-    return [part for piece in pieces for part in piece_parts(piece)]
+    if len(cased) > 1 and _ROMAN.fullmatch(cased):
+        value = cardinal(roman_value(cased))
+        return [((core,), tuple(core), value, ordinal(value))]
+    # Apostrophes belong to words such as 'tis, so the whole token is divided, not its core.
+    pieces = _PIECE.finditer(plain.lower().translate(LETTERS))
+    return [part for piece in pieces for part in _piece_readings(piece)]
 
 
-def piece_parts(piece: re.Match[str]) -> list[Ways]:
-    """The parts of one match of `PIECE`."""
-    if piece["fraction"]:
-        return [FRACTIONS[piece["fraction"]]]
-    if piece["currency"]:
-        return [money_ways(piece["currency"], piece["number"], piece["decimals"] or "")]
-    if piece["number"]:
-        return [number_ways(piece["number"], piece["decimals"] or "", piece["ending"] or "")]
-    if piece["digits"]:
-        return [((ONES[int(piece["digits"])],),)]
+def _piece_readings(piece: re.Match[str]) -> list[Readings]:
     if piece["symbol"]:
         return [((SYMBOLS[piece["symbol"]],),)]
-    return [((piece["word"],),)]
+    word = piece["word"]
+    if not word:
+        return number_match_readings(piece)
+    if _HALF_OF_DAY.fullmatch(word) and piece.string[: piece.start()][-1:].isdigit():
+        return [(tuple(word),)]
+    return [((word,),)]
 
 
-def number_ways(digits: str, decimals: str = "", ending: str = "") -> Ways:
-    """The ways to say a number: as a cardinal, with or without "and", as a year, digit by digit.
+def number_match_readings(match: re.Match[str]) -> list[Readings]:
+    """The readings of each part of a match of `NUMBER`."""
+    if match["whole"]:
+        return [number_readings(match["whole"]), fraction_readings(match["remainder"], after_whole=True)]
+    if match["fraction"]:
+        return [fraction_readings(match["fraction"])]
+    if match["hour"]:
+        return time_readings(match["hour"], match["minute"])
+    if match["currency"]:
+        amount, scale = match["amount"] or "0", tuple(match["scale"].split())
+        return [money_readings(match["currency"], amount, match["hundredths"] or "", scale)]
+    readings = number_readings(match["number"], match["decimals"] or "", match["ending"] or "")
+    following = match.string[match.end() :]
+    if following[:1].isalpha() and not _HALF_OF_DAY.match(following) and not match["decimals"]:
+        readings = tuple(dict.fromkeys([*readings, spell_digits(match["number"].replace(",", ""))]))  # 12B
+    return [readings]
+
+
+def number_readings(digits: str, decimals: str = "", ending: str = "") -> Readings:
+    """The readings of a number: as a year, as a cardinal with and without "and", digit by digit.
 
     digits may have thousands separators; decimals: "" or ".5"; ending: "", st, nd, rd, th, or s as in 1990s.
     """
     plain = digits.replace(",", "")
-    if len(plain) > LONGEST:
-        return (tuple(ONES[int(digit)] for digit in plain),)
+    if len(plain) > len(str(LARGEST)):
+        return (spell_digits(plain),)
     value = int(plain)
-    ways = [cardinal(value), cardinal(value, joint=("and",))]
-    if re.fullmatch(r"1[1-9]\d\d|20\d\d", digits):
-        ways.insert(0, year(value))
-    if (len(digits) > 4 and "," not in digits) or digits.startswith("0"):
-        ways.append(tuple(ONES[int(digit)] for digit in digits))
+    readings = [cardinal(value), cardinal(value, conjunction=("and",))]
+    if re.fullmatch(r"1(?!000)\d{3}|20\d\d", digits):
+        readings.insert(0, year(value))
+    if plain.startswith("0") and value:
+        readings = [spell_digits(plain, "oh"), spell_digits(plain), *readings]
+    elif (len(digits) > 4 and "," not in digits) or plain.startswith("0"):
+        readings.append(spell_digits(plain))
     if decimals:
-        ways = [(*way, "point", *(ONES[int(digit)] for digit in decimals[1:])) for way in ways]
+        readings = [
+            (*reading, "point", *spell_digits(decimals[1:], zero))
+            for zero in ("zero", "oh")
+            for reading in readings
+        ]
     if ending in ("st", "nd", "rd", "th"):
-        ways = [ordinal(way) for way in ways]
+        readings = [ordinal(reading) for reading in readings]
     elif ending:
-        ways = [(*way[:-1], plural(way[-1])) for way in ways]
-    return tuple(dict.fromkeys(ways))
+        readings = [plural(reading) for reading in readings]
+    return tuple(dict.fromkeys(readings))
 
 
-def money_ways(currency: str, digits: str, decimals: str = "") -> Ways:
-    """The ways to say a sum of money; one is the bare number, as of $5 in $5 million. decimals: "" or ".50"."""
-    one, several, hundredths = CURRENCIES[currency]
-    name = one if digits == "1" else several
-    whole = number_ways(digits)
-    ways = [(*way, name) for way in number_ways(digits, decimals)]
-    if len(decimals) == 3:
-        small = cardinal(int(decimals[1:]))
-        for way in whole:
-            ways += [(*way, name, *small), (*way, *small), (*way, name, "and", *small, hundredths)]
-    return tuple(dict.fromkeys([*ways, *number_ways(digits, decimals)]))
+def fraction_readings(fraction: str, after_whole: bool = False) -> Readings:
+    """The readings of a fraction such as 3/4. after_whole: prefer those with "and", as in two and a half."""
+    numerator, denominator = map(int, re.split("[/⁄]", fraction))
+    names: Readings = {2: (("half",),), 4: (("quarter",), ("fourth",))}.get(
+        denominator, (ordinal(cardinal(denominator)),)
+    )
+    if numerator == 1:
+        readings = [(article, *name) for name in names for article in ("a", "one")]
+        readings += [("half",)] if denominator == 2 else []
+    else:
+        plurals = [("halves",)] if denominator == 2 else [plural(name) for name in names]
+        readings = [(*cardinal(numerator), *name) for name in plurals]
+    with_and = [("and", *reading) for reading in readings]
+    return tuple(with_and + readings if after_whole else readings + with_and)
 
 
-def cardinal(value: int, joint: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """A whole number in words; joint, such as "and", stands between hundreds and the rest."""
-    if value >= 10**15:
-        return tuple(ONES[int(digit)] for digit in str(value))
-    for scale, name in SCALES:
-        if value >= scale:
-            rest = value % scale
-            # one thousand and five
-            low = joint if rest < 100 else ()
-            return (*cardinal(value // scale, joint), name, *((*low, *cardinal(rest, joint)) if rest else ()))
-    if value >= 100:
-        rest = value % 100
-        return (ONES[value // 100], "hundred", *((*joint, *cardinal(rest)) if rest else ()))
-    if value >= 20:
-        return (TENS[value // 10], *((ONES[value % 10],) if value % 10 else ()))
-    return (ONES[value],)
+def time_readings(hour: str, minute: str) -> list[Readings]:
+    """The readings of a time of day: hour and minute as two parts, or one part for a full hour.
+
+    A full hour is preferably "ten o'clock" up to 12, and "fourteen hundred" after that.
+    """
+    hours = [cardinal(int(hour))]
+    if len(hour) > 1 and hour.startswith("0"):
+        hours += [spell_digits(hour, "oh"), spell_digits(hour)]
+    value = int(minute)
+    if value >= 10:
+        return [tuple(hours), (cardinal(value),)]
+    if value:
+        return [tuple(hours), (spell_digits(minute, "oh"), spell_digits(minute), cardinal(value))]
+    endings: list[Words] = [("o'clock",), ("hundred",), ("hundred", "hours"), ()]
+    if not 1 <= int(hour) <= 12:
+        endings.sort(key=lambda ending: ending != ("hundred",))
+    return [tuple((*reading, *ending) for ending in endings for reading in hours)]
 
 
-def year(value: int) -> tuple[str, ...]:
-    """A year of four digits: eighteen thirty-two, nineteen oh five, nineteen hundred."""
-    century, rest = divmod(value, 100)
-    if century == 20 and rest < 10:
-        return cardinal(value)
-    if rest == 0:
-        return (*cardinal(century), "hundred")
-    return (*cardinal(century), *(("oh",) if rest < 10 else ()), *cardinal(rest))
+def money_readings(currency: str, amount: str, hundredths: str = "", scale: Words = ()) -> Readings:
+    """The readings of a sum of money; the last are the bare number, which is all of $5 in "$5" "million".
 
-
-def ordinal(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The ordinal of a cardinal in words."""
-    *before, last = words
-    return (*before, f"{last[:-1]}ieth" if last.endswith("y") else ORDINALS.get(last, f"{last}th"))
-
-
-def plural(word: str) -> str:
-    """Of a number's word: fives, sixes, twenties."""
-    if word.endswith("y"):
-        return f"{word[:-1]}ies"
-    return f"{word}es" if word.endswith("x") else f"{word}s"
-
-
-def roman_value(numeral: str) -> int:
-    """Of a well-formed Roman numeral in capitals."""
-    values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}[letter] for letter in numeral]
-    return sum(-low if low < high else low for low, high in pairwise([*values, 0]))
+    hundredths: "" or ".50"; scale: the words after the number that belong to it, such as million.
+    """
+    one, several, one_hundredth, several_hundredths = CURRENCIES[currency]
+    unit = one if amount == "1" and not scale else several
+    readings: list[Words] = []
+    if len(hundredths) == 3 and not scale:
+        small = cardinal(int(hundredths[1:]))
+        cents = (*small, one_hundredth if small == ("one",) else several_hundredths)
+        for whole in number_readings(amount):
+            if small == ("zero",):
+                readings.append((*whole, unit))
+                continue
+            readings += [cents] if amount == "0" else []
+            readings += [(*whole, unit, "and", *cents), (*whole, unit, *cents)]
+            readings += [(*whole, unit, *small), (*whole, *small)]
+    numbers = number_readings(amount, hundredths)
+    readings += [(*number, *scale, several if hundredths else unit) for number in numbers]
+    return tuple(dict.fromkeys([*readings, *((*number, *scale) for number in numbers)]))

@@ -1,6 +1,6 @@
 import pytest
 
-from spiritlm_cli.english.verbalize import cardinal, number_ways, ordinal, roman_value, verbalize
+from spiritlm_cli.english.verbalize import money_readings, number_readings, time_readings, verbalize
 
 
 def first_way(token: str) -> str:
@@ -42,9 +42,25 @@ def first_way(token: str) -> str:
         ("AT&T,", "a t and t"),
         ("$1", "one dollar"),
         ("£2.5", "two point five pounds"),
-        ("½", "half"),
-        ("1/2", "half"),
-        ("2½", "two half"),
+        ("$5.50", "five dollars and fifty cents"),
+        ("$1.01", "one dollar and one cent"),
+        ("$.50", "fifty cents"),
+        ("$5.00", "five dollars"),
+        ("½", "a half"),
+        ("1/2", "a half"),
+        ("¾", "three quarters"),
+        ("⅔", "two thirds"),
+        ("2½", "two and a half"),
+        ("2-1/2", "two and a half"),
+        ("101", "one hundred one"),
+        ("1066", "ten sixty six"),
+        ("10:00", "ten o'clock"),
+        ("10:05", "ten oh five"),
+        ("14:00", "fourteen hundred"),
+        ("10am", "ten a m"),
+        ("a.m.", "a m"),
+        ("12B", "twelve b"),
+        ("2.5x", "two point five x"),
         ("1/2/2003", "one two two thousand three"),
         ("--", ""),
         ("…", ""),
@@ -56,12 +72,12 @@ def test_first_way(token: str, words: str) -> None:
 
 def test_what_can_be_said_in_several_ways_is_one_part() -> None:
     assert verbalize("St.") == [(("saint",), ("street",))]
-    assert set(number_ways("1832")) == {
+    assert set(number_readings("1832")) == {
         ("eighteen", "thirty", "two"),
         ("one", "thousand", "eight", "hundred", "thirty", "two"),
         ("one", "thousand", "eight", "hundred", "and", "thirty", "two"),
     }
-    assert ("zero", "zero", "seven") in number_ways("007")
+    assert ("zero", "zero", "seven") in number_readings("007")
     assert {
         ("five", "dollars", "and", "fifty", "cents"),
         ("five", "fifty"),
@@ -74,15 +90,29 @@ def test_what_can_be_said_in_several_ways_is_one_part() -> None:
     assert verbalize("XII") == [(("xii",), ("x", "i", "i"), ("twelve",), ("twelfth",))]
 
 
-def test_numbers() -> None:
-    assert " ".join(cardinal(1_234_567)) == (
-        "one million two hundred thirty four thousand five hundred sixty seven"
-    )
-    assert cardinal(1005, ("and",)) == ("one", "thousand", "and", "five")
-    assert cardinal(10**15)[:2] == ("one", "zero")
-    assert ordinal(("one", "hundred")) == ("one", "hundredth")
-    assert [roman_value(numeral) for numeral in ("IV", "IX", "XLII", "CXC")] == [4, 9, 42, 190]
+def test_readings_of_one_number() -> None:
+    assert {("one", "hundred", "one"), ("one", "hundred", "and", "one")} == set(number_readings("101"))
+    assert ("one", "thousand", "and", "sixty", "six") in number_readings("1066")
+    assert ("zero", "one", "two", "three") in number_readings("0,123")
+    assert ("twelve",) in verbalize("12B")[0]
+    assert ("one", "two") in verbalize("12B")[0]
+
+
+def test_time_readings() -> None:
+    assert time_readings("10", "30") == [(("ten",),), (("thirty",),)]
+    assert ("ten",) in time_readings("10", "00")[0]
+    assert ("oh", "nine") in time_readings("09", "30")[0]
+    assert ("five",) in time_readings("9", "05")[1]
+    assert len(verbalize("1:02:03")) == 3
+
+
+def test_am_is_letters_after_a_time() -> None:
+    for previous in ("10:00", "10", "(10:00", "o'clock", "o’clock,"):
+        assert verbalize("AM", previous) == [(("a", "m"),)]
+    for previous in ("", "I", "ten"):
+        assert verbalize("am", previous) == [(("am",),)]
 
 
 def test_numbers_of_any_length_are_said() -> None:
-    assert number_ways("1" * 5000) == (("one",) * 5000,)
+    assert number_readings("1" * 5000) == (("one",) * 5000,)
+    assert money_readings("$", "1" * 5000)[-1] == ("one",) * 5000
