@@ -25,7 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.speech.hubert import parse_conv_layers
-from spiritlm_cli.speech.quantizer import fill_blanks, quantized_layer
+from spiritlm_cli.speech.quantizer import fill_blanks, quantizer_layer
 from spiritlm_cli.third_party import hide_broken_torchaudio
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.timeline import frame_units
@@ -67,7 +67,7 @@ class PlainHubert(nn.Module):
         model = HubertModel(
             HubertConfig(
                 hidden_size=config["encoder_embed_dim"],
-                num_hidden_layers=quantized_layer(quantizer_path),
+                num_hidden_layers=quantizer_layer(quantizer_path),
                 num_attention_heads=config["encoder_attention_heads"],
                 intermediate_size=config["encoder_ffn_embed_dim"],
                 conv_dim=channels,

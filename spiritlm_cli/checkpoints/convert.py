@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 
 from spiritlm_cli.checkpoints.layout import RECORD, Checkpoint, file_hash, find_checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import (
-    StoredTensor,
+    LazyTensor,
+    iter_tensors,
     list_tensors,
-    read_each,
     same_tensors,
     weight_files,
 )
@@ -25,7 +25,7 @@ from spiritlm_cli.checkpoints.tensors import (
     TensorFile,
     read_pickle,
     read_tensors,
-    tensors_of,
+    split_state,
     write_tensors,
     write_text,
 )
@@ -36,17 +36,21 @@ SHARD_SIZE = 4_000_000_000
 _PICKLES = (".pt", ".bin", ".pth")
 _CPU = torch.device("cpu")
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Converted:
-    """What a conversion wrote. files: how many, of `size` bytes in all; before: how many an earlier run had written."""
+class ConversionResult:
+    """What a conversion wrote.
 
-    out: Path
-    files: int
-    size: int
-    before: int
+    folder: the new checkpoint. files_written, bytes_written: by this run. files_kept: files that an earlier run of the
+    same conversion had completed.
+    """
+
+    folder: Path
+    files_written: int
+    bytes_written: int
+    files_kept: int
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,12 @@ class _Step:
 
 
 def convert(
-    model: str, out: Path, shard_size: int = SHARD_SIZE, tell: Tell = lambda message: None
-) -> Converted:
+    model: str, out: Path, shard_size: int = SHARD_SIZE, notify: Notify = lambda message: None
+) -> ConversionResult:
     """Write a checkpoint into the folder `out` with all weights as safetensors; the other files are copied.
 
     model: as `find_checkpoint` takes it, or a language model's Hugging Face folder. shard_size: the most bytes of a
-    language model in one file; one such file is in memory at a time. tell: is told of each file, and what is left out.
+    language model in one file; one such file is in memory at a time. notify: is told of each file, and what is skipped.
     A run that was broken off is gone on with: what has its name is complete. Raises CheckpointError where `out` holds
     anything else, where there is nothing to convert, or where a file can't be read.
     """
@@ -73,7 +77,7 @@ def convert(
     made_from = _description(sources, shard_size)
     record = out / RECORD
     going_on = _check_out(root, out, made_from)
-    steps = list(_steps(root, sources, shard_size, tell))
+    steps = list(_steps(root, sources, shard_size, notify))
     if all(isinstance(step.write, partial) and step.write.func is _copy for step in steps):
         raise CheckpointError(f"{model}: its weights are safetensors already; there is nothing to convert")
     if twice := [name for name, count in Counter(step.name for step in steps).items() if count > 1]:
@@ -82,7 +86,7 @@ def convert(
         )
     missing = [step for step in steps if not (out / step.name).is_file()]
     if going_on and not missing and record.is_file():
-        return Converted(out, 0, 0, len(steps))
+        return ConversionResult(out, 0, 0, len(steps))
     if going_on:
         # where safetensors was writing when the earlier run was killed: as large as a shard, and nobody sees them
         for left in out.rglob(".tmp*"):
@@ -91,13 +95,13 @@ def convert(
     begun = record.with_name(RECORD + ".part")
     write_text(begun, _spelled(made_from))
     for number, step in enumerate(missing, 1):
-        tell(f"{number}/{len(missing)} {step.name}")
+        notify(f"{number}/{len(missing)} {step.name}")
         step.write(out / step.name)
     if _description(sources, shard_size) != made_from:
         raise CheckpointError(f"{root}: was changed while it was converted; empty {out} and convert it again")
     write_text(record, _spelled(made_from | _tokenizer_record(root, out)))
     size = sum((out / step.name).stat().st_size for step in missing)
-    return Converted(out, len(missing), size, len(steps) - len(missing))
+    return ConversionResult(out, len(missing), size, len(steps) - len(missing))
 
 
 def plan_shards(sizes: Sequence[int], shard_size: int) -> list[range]:
@@ -178,7 +182,7 @@ def _check_room(out: Path, needed: int) -> None:
         )
 
 
-def _steps(root: Path, sources: Mapping[str, Path], shard_size: int, tell: Tell) -> Iterator[_Step]:
+def _steps(root: Path, sources: Mapping[str, Path], shard_size: int, notify: Notify) -> Iterator[_Step]:
     """What is to be written, in order."""
     pickles = {name: path for name, path in sources.items() if path.suffix in _PICKLES}
     of_language_models: dict[Path, list[_Step]] = {}
@@ -190,10 +194,10 @@ def _steps(root: Path, sources: Mapping[str, Path], shard_size: int, tell: Tell)
                 continue
             target = _safetensors_name(path)
             if target.is_file():
-                tell(f"left out: {name}: safetensors are beside it")
+                notify(f"left out: {name}: safetensors are beside it")
                 continue
             part = target.relative_to(root).as_posix()
-            yield _Step(part, path.stat().st_size, partial(_convert_part, path, tell))
+            yield _Step(part, path.stat().st_size, partial(_convert_part, path, notify))
             continue
         if folder not in of_language_models:
             of_language_models[folder] = list(_language_model(root, folder, shard_size))
@@ -203,9 +207,9 @@ def _steps(root: Path, sources: Mapping[str, Path], shard_size: int, tell: Tell)
         if name not in pickles:
             yield _Step(name, path.stat().st_size, partial(_copy, path))
         elif not path.name.startswith("pytorch_model"):
-            tell(f"left out: {name}: not the weights of a language model")
+            notify(f"left out: {name}: not the weights of a language model")
         elif not of_language_models[folder]:
-            tell(f"left out: {name}: safetensors are beside it")
+            notify(f"left out: {name}: safetensors are beside it")
 
 
 def _safetensors_name(path: Path) -> Path:
@@ -216,18 +220,18 @@ def _safetensors_name(path: Path) -> Path:
     return path.with_name(f"{path.stem}.safetensors")
 
 
-def _convert_part(source: Path, tell: Tell, target: Path) -> None:
+def _convert_part(source: Path, notify: Notify, target: Path) -> None:
     stored = list_tensors(source)
     if not stored:
         raise CheckpointError(
             f"{source}: holds no named tensors; if it is no part of the model, take it away"
         )
-    _write(stored, target, _plain(tensors_of(source, read_pickle(source, mapped=True)), tell))
+    _write(stored, target, _plain(split_state(source, read_pickle(source, mapped=True)), notify))
 
 
-def _write(stored: Mapping[str, StoredTensor], target: Path, config: Mapping[str, Any] | None = None) -> None:
+def _write(stored: Mapping[str, LazyTensor], target: Path, config: Mapping[str, Any] | None = None) -> None:
     # each in memory of its own: safetensors refuses those that share it, as tied weights do
-    read = read_each((one, _CPU, None) for one in stored.values())
+    read = iter_tensors((one, _CPU, None) for one in stored.values())
     tensors = dict(zip(stored, read, strict=True))
     try:
         write_tensors(target, tensors, config)
@@ -235,14 +239,14 @@ def _write(stored: Mapping[str, StoredTensor], target: Path, config: Mapping[str
         raise CheckpointError(f"{target}: can't be written ({error})") from error
 
 
-def _plain(file: TensorFile, tell: Tell) -> dict[str, Any]:
+def _plain(file: TensorFile, notify: Notify) -> dict[str, Any]:
     """What stands beside the tensors, without what JSON can't say, such as an optimizer's state; that is told."""
     kept = {}
     for name, value in file.config.items():
         try:
             json.dumps(value)
         except (TypeError, ValueError, RecursionError):
-            tell(f"left out: {file.path.name}: {name}: not plain values")
+            notify(f"left out: {file.path.name}: {name}: not plain values")
         else:
             kept[str(name)] = value
     return kept
@@ -255,7 +259,7 @@ def _language_model(root: Path, folder: Path, shard_size: int) -> Iterator[_Step
     _, files = weight_files(folder)
     if files[0].suffix == ".safetensors":
         return
-    stored: dict[str, StoredTensor] = {}
+    stored: dict[str, LazyTensor] = {}
     for file in files:
         stored |= list_tensors(file)
     tensors = list(stored.items())
@@ -310,7 +314,7 @@ def _config_text(path: Path) -> str:
     file = (
         read_tensors(path)
         if path.suffix == ".safetensors"
-        else tensors_of(path, read_pickle(path, mapped=True))
+        else split_state(path, read_pickle(path, mapped=True))
     )
     return json.dumps(_plain(file, lambda message: None), sort_keys=True)
 

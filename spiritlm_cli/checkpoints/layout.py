@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from spiritlm_cli.checkpoints import hub
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
@@ -70,17 +71,28 @@ class Checkpoint:
         return self._folder(self.root / "spiritlm_model" / name, "language model", expressive)
 
     def fingerprint(self) -> str:
-        """Twelve hex digits of what decides the units: two checkpoints that agree in them speak the same tokens.
+        """Return 12 hex digits that identify the speech tokenizer; equal digits mean equal units.
 
-        They are of the files' bytes; of files that were converted, of those that they were made from.
+        They are the start of the SHA-256 over the bytes of `tokenizer_files`. For a checkpoint that `convert` wrote,
+        they are those of the checkpoint it was converted from, as long as no tokenizer file has changed since.
+        Raises CheckpointError if the HuBERT encoder or its quantizer is missing.
         """
         paths = self.tokenizer_files
         return self._recorded_fingerprint(paths) or file_hash(*paths)[:12]
 
     @property
     def tokenizer_files(self) -> tuple[Path, ...]:
-        """The weights that decide the units."""
-        return self.hubert, self.quantizer, self.pitch, self.style
+        """The weights that determine the units.
+
+        HuBERT, quantizer, pitch VQ-VAE and style encoder. A checkpoint that lacks the pitch VQ-VAE or the style encoder
+        can only give phonetic units: then HuBERT and quantizer alone.
+        Raises CheckpointError if HuBERT or the quantizer is missing.
+        """
+        phonetic = self.hubert, self.quantizer
+        try:
+            return *phonetic, self.pitch, self.style
+        except CheckpointError:
+            return phonetic
 
     def _recorded_fingerprint(self, paths: tuple[Path, ...]) -> str | None:
         """The fingerprint before conversion, as long as all four files are to the last byte those that it gave."""
@@ -126,7 +138,7 @@ def find_checkpoint(model: str | None = None) -> Checkpoint:
             raise CheckpointError(
                 f"{model}: no such folder; --model takes nano, a folder or a Hugging Face repository"
             )
-        return _checked(_pull(model), Path(model).name)
+        return _checked(hub.pull(model), Path(model).name)
     return _checked(root, root.resolve().name)
 
 
@@ -136,19 +148,6 @@ def _checked(root: Path, name: str) -> Checkpoint:
             f"{root}: holds neither speech_tokenizer/ nor spiritlm_model/: not a checkpoint folder"
         )
     return Checkpoint(root, name)
-
-
-def _pull(repository: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(repository))
-    except Exception as error:
-        # The hub's client has dozens of errors of its own; all mean that the repository can't be had.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"{repository}: no such folder, and not to be had from Hugging Face ({reason})"
-        ) from error
 
 
 def _file(folder: Path, *names: str) -> Path:

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.tensors import is_zip, match_names, read_pickle, read_with, tensors_of
+from spiritlm_cli.checkpoints.tensors import is_zip, match_names, read_checked, read_pickle, split_state
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
@@ -20,7 +20,7 @@ _AT_ONCE = 1 << 28
 
 
 @dataclass(frozen=True)
-class StoredTensor:
+class LazyTensor:
     """A tensor in a file: where it is, its name there, and how many bytes its values are."""
 
     path: Path
@@ -29,11 +29,11 @@ class StoredTensor:
     size: int
 
 
-def list_tensors(path: Path) -> dict[str, StoredTensor]:
+def list_tensors(path: Path) -> dict[str, LazyTensor]:
     """The tensors of a `.safetensors`, `.bin` or `.pt` file, without their values. Raises CheckpointError."""
     if path.suffix == ".safetensors":
-        return read_with(path, _list_safetensors)
-    return read_with(path, _list_pickle)
+        return read_checked(path, _list_safetensors)
+    return read_checked(path, _list_pickle)
 
 
 def weight_files(folder: Path) -> tuple[Path, tuple[Path, ...]]:
@@ -53,8 +53,8 @@ def weight_files(folder: Path) -> tuple[Path, tuple[Path, ...]]:
     raise CheckpointError(f"{folder / 'model.safetensors'}: missing (or pytorch_model.bin)")
 
 
-def read_each(
-    stored: Iterable[tuple[StoredTensor, torch.device, torch.dtype | None]],
+def iter_tensors(
+    stored: Iterable[tuple[LazyTensor, torch.device, torch.dtype | None]],
 ) -> Iterator[Tensor]:
     """Tensors in order, each on its device and in its dtype (None: the stored one), in memory of its own.
 
@@ -70,7 +70,7 @@ def read_each(
                 room -= wanted[count][2]
                 count += 1
             some = [(name, dtype) for name, dtype, _ in wanted[:count]]
-            yield from read_with(path, _reader(some, device))
+            yield from read_checked(path, _reader(some, device))
             del wanted[:count]
 
 
@@ -81,8 +81,8 @@ def same_tensors(path: Path, other: Path) -> bool:
         return False
     cpu = torch.device("cpu")
     pairs = zip(
-        read_each((one, cpu, None) for one in ours.values()),
-        read_each((theirs[name], cpu, None) for name in ours),
+        iter_tensors((one, cpu, None) for one in ours.values()),
+        iter_tensors((theirs[name], cpu, None) for name in ours),
         strict=True,
     )
     # as bytes: a NaN is not equal to itself
@@ -92,40 +92,40 @@ def same_tensors(path: Path, other: Path) -> bool:
     )
 
 
-def load_stored(
+def load_lazily(
     module: nn.Module,
     path: Path,
-    stored: Mapping[str, StoredTensor],
+    stored: Mapping[str, LazyTensor],
     *,
-    place: Callable[[str], torch.device],
+    device_of: Callable[[str], torch.device],
     rename: Callable[[str], str | None] = lambda name: name,
 ) -> None:
-    """As `load_into`, into a module without memory (`unset`): each tensor goes from its file to where it is to be.
+    """As `load_into`, into a module from `build_on_meta`: each tensor is read from its file straight to its device.
 
-    path: what errors name. place: from the module's name of a tensor to its device. A tensor that is wanted twice on a
-    device is read once.
+    path: the file that errors name. device_of: from the module's name of a tensor to its device. rename: as for
+    `load_into`. A tensor that the module has twice on one device is read once.
     """
     wanted = module.state_dict()
     names = match_names(wanted, path, {name: one.shape for name, one in stored.items()}, rename)
-    keys = {target: (stored[name], place(target), wanted[target].dtype) for target, name in names.items()}
+    keys = {target: (stored[name], device_of(target), wanted[target].dtype) for target, name in names.items()}
     # in the order of the files, so that each is opened few times
     ordered = sorted(set(keys.values()), key=lambda key: (key[0].path, str(key[1]), key[0].name))
-    read = dict(zip(ordered, read_each(ordered), strict=True))
+    read = dict(zip(ordered, iter_tensors(ordered), strict=True))
     module.load_state_dict({target: read[key] for target, key in keys.items()}, assign=True)
 
 
-def _list_pickle(path: Path) -> dict[str, StoredTensor]:
+def _list_pickle(path: Path) -> dict[str, LazyTensor]:
     found = {}
     there = path.stat().st_size
-    for name, tensor in tensors_of(path, read_pickle(path, mapped=True)).tensors.items():
+    for name, tensor in split_state(path, read_pickle(path, mapped=True)).tensors.items():
         # a pickle can say of one number that it is a tensor of any shape
         if tensor.nbytes > there:
             raise CheckpointError(f"{path}: {name} is {tuple(tensor.shape)}, which is more than the file")
-        found[name] = StoredTensor(path, name, tuple(tensor.shape), tensor.nbytes)
+        found[name] = LazyTensor(path, name, tuple(tensor.shape), tensor.nbytes)
     return found
 
 
-def _list_safetensors(path: Path) -> dict[str, StoredTensor]:
+def _list_safetensors(path: Path) -> dict[str, LazyTensor]:
     found = {}
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118
@@ -133,7 +133,7 @@ def _list_safetensors(path: Path) -> dict[str, StoredTensor]:
             shape = tuple(part.get_shape())
             # F32, BF16, F8_E4M3, …; BOOL is a byte
             bits = re.match(r"[A-Z]+(\d+)", part.get_dtype())
-            found[name] = StoredTensor(path, name, shape, prod(shape) * int(bits[1] if bits else 8) // 8)
+            found[name] = LazyTensor(path, name, shape, prod(shape) * int(bits[1] if bits else 8) // 8)
     return found
 
 
@@ -144,7 +144,7 @@ def _reader(
 
     def read(path: Path) -> list[Tensor]:
         if path.suffix != ".safetensors":
-            tensors = tensors_of(path, read_pickle(path, mapped=True)).tensors
+            tensors = split_state(path, read_pickle(path, mapped=True)).tensors
             return [_own(tensors[name], device, dtype) for name, dtype in wanted]
         # to a CUDA GPU safetensors copies by itself; it knows few other devices, and those by few names
         first = str(device) if device.type == "cuda" else "cpu"

@@ -40,11 +40,11 @@ def read_tensors(path: Path) -> TensorFile:
     Raises CheckpointError where the file is missing, cut off, or holds anything but tensors and plain values.
     """
     if path.suffix == ".safetensors":
-        return read_with(path, _read_safetensors)
-    return tensors_of(path, read_pickle(path))
+        return read_checked(path, _read_safetensors)
+    return split_state(path, read_pickle(path))
 
 
-def tensors_of(path: Path, content: dict[str, Any]) -> TensorFile:
+def split_state(path: Path, content: dict[str, Any]) -> TensorFile:
     """What a pickle at `path` was found to hold, as tensors and what stands beside them."""
     state, config = content, {}
     for key in _STATE_KEYS:
@@ -63,7 +63,7 @@ def read_pickle(path: Path, mapped: bool = False) -> dict[str, Any]:
 
     mapped: leave the tensors in the file, of which what is used comes into memory; they are not to be written to.
     """
-    return read_with(path, lambda path: _read_pickle(path, mapped and is_zip(path)))
+    return read_checked(path, lambda path: _read_pickle(path, mapped and is_zip(path)))
 
 
 def is_zip(path: Path) -> bool:
@@ -95,7 +95,7 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def unset(make: Callable[[], Network], path: Path) -> Network:
+def build_on_meta(make: Callable[[], Network], path: Path) -> Network:
     """The network that `make` gives, with shapes but neither memory nor values, for `load_into` to set.
 
     So memory is taken only for sizes that the weights have too. Raises CheckpointError that names `path`, the
@@ -127,6 +127,19 @@ def load_into(
     names = match_names(wanted, file.path, shapes, rename, ignore)
     given = {target: file.tensors[name].to(wanted[target].dtype) for target, name in names.items()}
     module.load_state_dict(given, assign=any(tensor.is_meta for tensor in wanted.values()))
+
+
+def rename_tensor(name: str, layer_names: Mapping[str, str]) -> str:
+    """Return the name of a tensor with the name of its layer replaced; names of unknown layers are returned unchanged.
+
+    layer_names: from old to new names; `{}` stands for the first index in the name, as in `layers.{}.query`.
+    """
+    layer, _, parameter = name.rpartition(".")
+    if layer in layer_names:
+        return f"{layer_names[layer]}.{parameter}"
+    index = re.search(r"\.(\d+)", layer)
+    new = layer_names.get(re.sub(r"\.\d+", ".{}", layer, count=1))
+    return f"{new.format(index[1])}.{parameter}" if new and index else name
 
 
 def match_names(
@@ -172,7 +185,7 @@ class _NoDraws(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def read_with(path: Path, read: Callable[[Path], T]) -> T:
+def read_checked(path: Path, read: Callable[[Path], T]) -> T:
     """What `read` makes of a file of weights. Raises CheckpointError where it is missing, or `read` raises anything."""
     if not path.is_file():
         raise CheckpointError(f"{path}: missing")

@@ -16,7 +16,7 @@ _SPELLINGS = (
 )
 
 
-def fold(file: TensorFile) -> TensorFile:
+def fold_weight_norm(file: TensorFile) -> TensorFile:
     """The file with each pair of weight-norm tensors, in either spelling, made the weight it stands for.
 
     Raises CheckpointError that names a pair whose shapes don't fit.
@@ -37,7 +37,7 @@ def fold(file: TensorFile) -> TensorFile:
     return dataclasses.replace(file, tensors=tensors)
 
 
-def release_names(module: nn.Module) -> dict[str, Tensor]:
+def release_state_dict(module: nn.Module) -> dict[str, Tensor]:
     """A module's state with weight norm spelt as the release does (`weight_g`, `weight_v`)."""
     (g, v), (original0, original1) = _SPELLINGS
     state: Mapping[str, Tensor] = module.state_dict()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from spiritlm_cli.audio.reading import Channel
-    from spiritlm_cli.speech.f0 import Method
+    from spiritlm_cli.speech.f0 import F0Method
     from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 
 # How often a task is begun. Ray would do it for ever, but it may be one of its files that brings the process down.
@@ -29,7 +29,7 @@ class Loading:
 
     model: str | None = "nano"
     expressive: bool = True
-    f0: "Method" = "fcpe"
+    f0: "F0Method" = "fcpe"
     device: str = "auto"
     dtype: str = "float32"
     compile: bool = False

@@ -119,4 +119,4 @@ class Resynthesis:
     def _speaker(self, clip: Clip) -> str | None:
         if self.speaker != "same":
             return self.speaker
-        return clip.speaker if clip.speaker in self.vocoder.speakers else None
+        return clip.speaker if clip.speaker in self.vocoder.voices.speakers else None

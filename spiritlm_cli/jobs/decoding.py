@@ -57,7 +57,10 @@ def _standard_lines(checkpoint: "Checkpoint") -> Iterator[InputLine]:
 
 @dataclass(frozen=True, eq=False)
 class Speaking:
-    """How lines are spoken. voice, style, durations: as `Vocoder.windows` has them; continuation: not the prompt."""
+    """How lines are spoken.
+
+    voice, style, durations: as `Vocoder.split_windows` has them; continuation: not the prompt.
+    """
 
     vocoder: "Vocoder"
     voice: int
@@ -95,14 +98,16 @@ class Speaking:
 
     def _windows(self, line: InputLine) -> "list[Window]":
         prompt, heard = line.line.split() if self.continuation else (None, line.sequence)
-        return self.vocoder.windows(heard, self.voice, self.style, self.durations, after=prompt)
+        return self.vocoder.split_windows(heard, self.voice, self.style, self.durations, prompt=prompt)
 
     def _follow(self, line: GrowingInput) -> "Iterator[Waveform]":
         prompt: Sequence | None = None
         pieces: Iterable[Sequence] = (piece.sequence for piece in line.growing)
         if self.continuation:
             prompt, pieces = line.growing.split()
-        yield from self.vocoder.follow(pieces, self.voice, self.style, self.durations, after=prompt)
+        yield from self.vocoder.decode_incremental(
+            pieces, self.voice, self.style, self.durations, prompt=prompt
+        )
 
     def text(self, line: InputLine) -> str:
         """The text of what is spoken, in one line; none where the line is not well formed."""

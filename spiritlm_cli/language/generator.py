@@ -14,8 +14,7 @@ from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
 from spiritlm_cli.language.sampling import Sampling, line_generator
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span
-from spiritlm_cli.vocoder.durations import SpeechClock, Timing
-from spiritlm_cli.vocoder.vocoder import Vocoder
+from spiritlm_cli.vocoder.durations import DurationPredictor, DurationTracker
 
 T = TypeVar("T")
 Overflow = Literal["refuse", "cut"]
@@ -34,14 +33,14 @@ class Engine(ABC):
         vocabulary: Vocabulary,
         logits: int,
         context: int,
-        timing: Callable[[], Timing] | None = None,
+        timing: Callable[[], DurationPredictor] | None = None,
     ) -> None:
         """logits: how many the network gives. timing: gives the checkpoint's, where seconds of speech matter."""
         self.vocabulary = vocabulary
         self.grammar = Grammar(vocabulary, logits)
         self.context = context
         self._load_timing = timing
-        self._timing: Timing | None = None
+        self._timing: DurationPredictor | None = None
 
     @abstractmethod
     def _advance(self, rows: TypingSequence[Hypothesis]) -> list[Generation | None]:
@@ -155,7 +154,7 @@ class Engine(ABC):
         on them too.
         """
         whole, most = len(prompt), sampling.most_tokens(speech_alone=to == "speech")
-        clock = SpeechClock(self._find_timing(), heard) if sampling.timed and to != "text" else None
+        clock = DurationTracker(self._find_timing(), heard) if sampling.timed and to != "text" else None
         if whole >= self.context and overflow == "cut":
             room = self.context - min(most, self.context // 2)
             prompt = prompt.cut(room, self.vocabulary)
@@ -170,7 +169,7 @@ class Engine(ABC):
             clock, cut=whole - len(ids), shared=prompt.shared,
         )  # fmt: skip
 
-    def _find_timing(self) -> Timing:
+    def _find_timing(self) -> DurationPredictor:
         if self._timing is None:
             if self._load_timing is None:
                 raise CheckpointError(
@@ -180,10 +179,6 @@ class Engine(ABC):
         return self._timing
 
 
-def checkpoint_timing(checkpoint: Checkpoint, expressive: bool) -> Callable[[], Timing]:
-    """What reads from a checkpoint's vocoder how long units last, once that matters; it raises CheckpointError."""
-
-    def read() -> Timing:
-        return Vocoder.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), "cpu").timing
-
-    return read
+def checkpoint_timing(checkpoint: Checkpoint, expressive: bool) -> Callable[[], DurationPredictor]:
+    """Return a function that reads the duration predictor of a checkpoint's vocoder; it raises CheckpointError."""
+    return lambda: DurationPredictor.load(checkpoint, expressive)

@@ -14,7 +14,7 @@ from spiritlm_cli.language.stopping import GrowingSpeech, GrowingText
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import Modality, Sequence, Span
 from spiritlm_cli.tokens.units import Kind, Unit
-from spiritlm_cli.vocoder.durations import SpeechClock
+from spiritlm_cli.vocoder.durations import DurationTracker
 
 # What ended it: the model, text that was to stop it, the most seconds, or the most tokens.
 Reason = Literal["end", "stop", "seconds", "length"]
@@ -58,7 +58,7 @@ class Hypothesis:
         generator: torch.Generator,
         vocabulary: Vocabulary,
         grammar: Grammar,
-        clock: SpeechClock | None = None,
+        clock: DurationTracker | None = None,
         cut: int = 0,
         shared: int = 0,
     ) -> None:

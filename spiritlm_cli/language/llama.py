@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from spiritlm_cli.language.loading import LlamaForCausalLM
 from spiritlm_cli.language.placement import place_layers
 from spiritlm_cli.language.quantization import Quantize, QuantizedLinear
-from spiritlm_cli.nn.layers import linear, packed_weight, padding_to_few
+from spiritlm_cli.nn.layers import bucket_padding, linear, prepack_weight
 
 
 class KVCache:
@@ -79,7 +79,7 @@ class _Linear:
             bias = torch.cat(biases).to(device) if biases else None
             if quantize:
                 return QuantizedLinear(weight, bias, quantize)
-            return cls(packed_weight(weight), bias)
+            return cls(prepack_weight(weight), bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
@@ -165,7 +165,7 @@ class PackedLlama:
         """
         lengths = [len(tokens) for tokens in sequences]
         starts = [past.length for past in seen] if seen else [0] * len(lengths)
-        spare = padding_to_few(sum(lengths)) if self.device.type == "cpu" else 0
+        spare = bucket_padding(sum(lengths)) if self.device.type == "cpu" else 0
         # tokens that fill up, so that no layer has to; nobody looks at them
         tokens = F.pad(torch.cat(list(sequences)), (0, spare))
         places = [torch.arange(at, at + length) for at, length in zip(starts, lengths, strict=True)]

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from spiritlm_cli.checkpoints.lazy_tensors import StoredTensor, list_tensors, load_stored, weight_files
-from spiritlm_cli.checkpoints.tensors import unset
+from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, load_lazily, weight_files
+from spiritlm_cli.checkpoints.tensors import build_on_meta
 from spiritlm_cli.config import read_json
 from spiritlm_cli.language.placement import place_layers, placer
 from spiritlm_cli.language.quantization import quietly
@@ -47,7 +47,7 @@ def load_network(
     """
     path = folder / "config.json"
     values = read_json(path)
-    network = unset(lambda: LlamaForCausalLM(_read_config(values)), path).to(dtype)
+    network = build_on_meta(lambda: LlamaForCausalLM(_read_config(values)), path).to(dtype)
     named, stored = _list_weights(folder)
     if network.config.tie_word_embeddings and "model.embed_tokens.weight" in stored:
         # the head is the embedding, and may be stored or not
@@ -56,11 +56,11 @@ def load_network(
     body = network.model
     layers = place_layers(body.layers, [body.embed_tokens], [body.norm, network.lm_head], devices)
     # rotary_emb.inv_freq: computed from the configuration, yet stored by old versions of transformers
-    load_stored(
+    load_lazily(
         network,
         named,
         stored,
-        place=placer(layers, devices),
+        device_of=placer(layers, devices),
         rename=lambda name: None if name.endswith("rotary_emb.inv_freq") else name,
     )
     if devices[0] == devices[-1]:
@@ -84,10 +84,10 @@ def _read_config(values: Mapping[str, Any]) -> LlamaConfig:
     return config
 
 
-def _list_weights(folder: Path) -> tuple[Path, dict[str, StoredTensor]]:
+def _list_weights(folder: Path) -> tuple[Path, dict[str, LazyTensor]]:
     """What names the weights of a folder, and the tensors of all its files."""
     named, files = weight_files(folder)
-    stored: dict[str, StoredTensor] = {}
+    stored: dict[str, LazyTensor] = {}
     for file in files:
         stored |= list_tensors(file)
     return named, stored

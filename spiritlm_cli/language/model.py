@@ -21,7 +21,7 @@ from spiritlm_cli.language.quantization import Quantize, check_quantize
 from spiritlm_cli.language.sampling import next_tokens
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import Line, Sequence
-from spiritlm_cli.vocoder.durations import Timing
+from spiritlm_cli.vocoder.durations import DurationPredictor
 
 __all__ = ["Generation", "LanguageModel", "Overflow", "Score"]
 
@@ -59,7 +59,7 @@ class LanguageModel(Engine):
         self,
         network: LlamaForCausalLM,
         vocabulary: Vocabulary,
-        timing: Callable[[], Timing] | None = None,
+        timing: Callable[[], DurationPredictor] | None = None,
         quantize: Quantize | None = None,
         devices: TypingSequence[torch.device] | None = None,
     ) -> None:
@@ -108,7 +108,7 @@ class LanguageModel(Engine):
         folder: Path,
         device: str = "auto",
         dtype: str | torch.dtype | None = None,
-        timing: Callable[[], Timing] | None = None,
+        timing: Callable[[], DurationPredictor] | None = None,
         device_map: DeviceMap | None = None,
         quantize: Quantize | None = None,
     ) -> "LanguageModel":

@@ -27,7 +27,7 @@ from spiritlm_cli.language.generator import Engine, checkpoint_timing
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.third_party import needs_extra
-from spiritlm_cli.vocoder.durations import Timing
+from spiritlm_cli.vocoder.durations import DurationPredictor
 
 # The most that vLLM takes.
 _HOTTEST = 2.0
@@ -50,7 +50,7 @@ class VllmGenerator(Engine):
         vocabulary: Vocabulary,
         logits: int,
         context: int,
-        timing: Callable[[], Timing] | None = None,
+        timing: Callable[[], DurationPredictor] | None = None,
     ) -> None:
         """engine: vLLM's LLMEngine, of a model with this vocabulary; the rest as `Engine` has it."""
         super().__init__(vocabulary, logits, context, timing)

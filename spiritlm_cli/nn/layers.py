@@ -39,25 +39,25 @@ class Conv(nn.Conv1d):
         x: Tensor,
         activation: Activation = "none",
         slope: float = 0,
-        add: Tensor | None = None,
-        slope_in: float = 1,
+        residual: Tensor | None = None,
+        input_slope: float = 1,
     ) -> Tensor:
         """(batch, frames, channels in) to (batch, frames out, channels out).
 
-        slope: of leaky_relu. add: of the shape that comes out, added before the activation. slope_in: of a leaky ReLU
-        that what comes in goes through first.
+        slope: of the activation "leaky_relu". residual: of the output's shape, added before the activation.
+        input_slope: slope of a leaky ReLU that is applied to x first (1: none).
         """
-        if slope_in != 1:
-            x = F.leaky_relu(x, slope_in)
+        if input_slope != 1:
+            x = F.leaky_relu(x, input_slope)
         weight = self.weight if self.weight.is_mkldnn else self.weight[:, :, None]
         padding, stride, dilation, groups = _geometry(self)
         if not _fuses(x):
             out = _as_sequence(F.conv2d(_as_image(x), weight, self.bias, stride, padding, dilation, groups))
-            return _activated(out if add is None else out + add, activation, slope)
+            return _activated(out if residual is None else out + residual, activation, slope)
         arguments = weight, self.bias, padding, stride, dilation, groups
-        if add is not None:
+        if residual is not None:
             binary = torch.ops.mkldnn._convolution_pointwise.binary
-            out = binary(_as_image(x), _as_image(add), *arguments, "add", 1.0, None, [], None)
+            out = binary(_as_image(x), _as_image(residual), *arguments, "add", 1.0, None, [], None)
             return _activated(_as_sequence(out), activation, slope)
         run = torch.ops.mkldnn._convolution_pointwise
         return _as_sequence(run(_as_image(x), *arguments, *_post_op(activation, slope)))
@@ -77,7 +77,7 @@ def _geometry(conv: Conv) -> tuple[list[int], list[int], list[int], int]:
     return [0, *map(int, conv.padding)], [1, *conv.stride], [1, *conv.dilation], conv.groups
 
 
-def padding_to_few(frames: int) -> int:
+def bucket_padding(frames: int) -> int:
     """How many frames make a length one of eight to the octave.
 
     oneDNN compiles a convolution anew for each length, which can take longer than it runs.
@@ -85,14 +85,14 @@ def padding_to_few(frames: int) -> int:
     return -frames % max(8, 1 << max(frames.bit_length() - 4, 0))
 
 
-def spare(clips: Sequence[Tensor]) -> list[Tensor]:
+def padding_rows(clips: Sequence[Tensor]) -> list[Tensor]:
     """A clip of zeros that makes the frames of all, each (frames, dim), one of few numbers, or none: it goes along, so
     that no layer has to pad, where layers are compiled for a number of rows."""
-    missing = padding_to_few(sum(len(clip) for clip in clips)) if _fuses(clips[0]) else 0
+    missing = bucket_padding(sum(len(clip) for clip in clips)) if _fuses(clips[0]) else 0
     return [clips[0].new_zeros(missing, clips[0].shape[1])] if missing else []
 
 
-def compile_parts(network: nn.Module) -> None:
+def compile_modules(network: nn.Module) -> None:
     """Have torch.compile work on what modules name in `compiled`: the methods that hold no choices in Python."""
     from torch._dynamo import config
 
@@ -118,7 +118,7 @@ def prepack_weights(network: nn.Module) -> None:
         ):
             continue
         if isinstance(layer, Linear):
-            packed = packed_weight(layer.weight)
+            packed = prepack_weight(layer.weight)
         elif layer.in_channels == 1:
             continue  # small, and what is known of it may be wanted apart from what it computes
         else:
@@ -128,7 +128,7 @@ def prepack_weights(network: nn.Module) -> None:
         layer.weight = nn.Parameter(packed, requires_grad=False)
 
 
-def packed_weight(weight: Tensor) -> Tensor:
+def prepack_weight(weight: Tensor) -> Tensor:
     """A linear layer's weight, (features out, features in), in oneDNN's own order where `linear` uses that."""
     if not (ONEDNN and weight.is_cpu and weight.dtype in _DTYPES):
         return weight
@@ -143,13 +143,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activatio
     rows = x.reshape(-1, x.shape[-1])
     # To few numbers of rows: oneDNN keeps what it compiles for each, a megabyte or so. And to more than one, for
     # which it has a kernel of its own that sums in another order.
-    missing = padding_to_few(len(rows))
+    missing = bucket_padding(len(rows))
     padded = F.pad(rows, (0, 0, 0, missing)) if missing else rows.contiguous()
     out: Tensor = torch.ops.mkldnn._linear_pointwise(padded, weight, bias, *_post_op(activation, 0))
     return out[: len(rows)].view(*x.shape[:-1], -1)
 
 
-def apart(function: Callable[[Tensor], Tensor], clips: Sequence[Tensor]) -> list[Tensor]:
+def map_clips(function: Callable[[Tensor], Tensor], clips: Sequence[Tensor]) -> list[Tensor]:
     """`function`, which takes a batch of equal lengths, of each clip by itself; of equal ones, of all at once.
 
     clips: each (frames, …). Returns what `function` makes of each.

@@ -12,7 +12,7 @@ T = TypeVar("T")
 Made = TypeVar("Made")
 
 
-def on_cores(work: Callable[[T], Made], items: Iterable[T]) -> list[Made]:
+def map_on_threads(work: Callable[[T], Made], items: Iterable[T]) -> list[Made]:
     """`work`, which infers with torch, of each item, on as many at a time as torch has threads.
 
     A core that has a thing to itself keeps it in its own cache, and waits for no other. What is computed does not

@@ -39,7 +39,7 @@ class WinogradConv(nn.Module):
     """What a `Conv` computes, in another order: for inference in float32 on a CPU."""
 
     def __init__(self, conv: Conv) -> None:
-        """conv: one for which `suits` holds. Its weights are copied."""
+        """conv: one for which `is_supported` holds. Its weights are copied."""
         super().__init__()
         outputs, inputs, size = conv.weight.shape
         self.dilation, self.padding = conv.dilation[0], int(conv.padding[0])
@@ -60,8 +60,8 @@ class WinogradConv(nn.Module):
         x: Tensor,
         activation: Literal["none", "leaky_relu"] = "none",
         slope: float = 0,
-        add: Tensor | None = None,
-        slope_in: float = 1,
+        residual: Tensor | None = None,
+        input_slope: float = 1,
     ) -> Tensor:
         """As `Conv.forward`."""
         batch, frames, channels = x.shape
@@ -71,17 +71,17 @@ class WinogradConv(nn.Module):
             batch, tiles + (self.groups - 1) * self.dilation, PRODUCTS, channels, dtype=torch.float32
         )
         for row, to in zip(x.contiguous().numpy(), seen.numpy(), strict=True):
-            _transform_inputs(row, np.float32(slope_in), self.dilation, self.padding, to)
+            _transform_inputs(row, np.float32(input_slope), self.dilation, self.padding, to)
         products = self.products(seen.flatten(2)).contiguous().view(batch, tiles, PRODUCTS, -1)
         out = torch.empty(batch, frames, len(self.bias), dtype=torch.float32)
         slope_out = np.float32(slope if activation == "leaky_relu" else 1)
-        added = (out[:, :0] if add is None else add).contiguous()
-        for row, residual, to in zip(products.numpy(), added.numpy(), out.numpy(), strict=True):
-            _transform_outputs(row, self.bias, residual, slope_out, self.dilation, to)
+        added = (out[:, :0] if residual is None else residual).contiguous()
+        for row, to_add, to in zip(products.numpy(), added.numpy(), out.numpy(), strict=True):
+            _transform_outputs(row, self.bias, to_add, slope_out, self.dilation, to)
         return out
 
 
-def suits(conv: nn.Module) -> TypeGuard[Conv]:
+def is_supported(conv: nn.Module) -> TypeGuard[Conv]:
     """Whether a layer is a convolution that this computes sooner."""
     return (
         isinstance(conv, Conv)

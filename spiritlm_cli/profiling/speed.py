@@ -25,7 +25,7 @@ from spiritlm_cli.profiling.hardware import (
 )
 from spiritlm_cli.profiling.stages import tokenizer_stages
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.windows import RATE, SHORTEST_SECONDS, WINDOW_SECONDS
+from spiritlm_cli.speech.windows import MIN_SECONDS, SAMPLE_RATE, WINDOW_SECONDS
 from spiritlm_cli.tokens.sequence import Sequence as TokenSequence
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.timeline import merge_streams
@@ -159,9 +159,9 @@ def measure_speed(
 
 def read_sound(audio: Path | str, seconds: float) -> FloatArray:
     """So much of a file at 16 kHz, from its start, over and over where it is shorter. Raises AudioError."""
-    wanted, pieces = round(seconds * RATE), []
+    wanted, pieces = round(seconds * SAMPLE_RATE), []
     for window in read_windows(
-        Clip(str(audio), audio), rate=RATE, window_seconds=WINDOW_SECONDS, min_seconds=SHORTEST_SECONDS
+        Clip(str(audio), audio), rate=SAMPLE_RATE, window_seconds=WINDOW_SECONDS, min_seconds=MIN_SECONDS
     ):
         pieces.append(window.samples)
         if sum(map(len, pieces)) >= wanted:
@@ -172,8 +172,8 @@ def read_sound(audio: Path | str, seconds: float) -> FloatArray:
 def cut_clips(sound: FloatArray) -> list[FloatArray]:
     """Clips of 2 to 20 s, drawn with a fixed seed, one after another; what is left, up to 22 s, is the last."""
     draw, starts = np.random.default_rng(0), [0]
-    while len(sound) - starts[-1] > (LONGEST + SHORTEST) * RATE:
-        starts.append(starts[-1] + int(draw.integers(SHORTEST * RATE, LONGEST * RATE)))
+    while len(sound) - starts[-1] > (LONGEST + SHORTEST) * SAMPLE_RATE:
+        starts.append(starts[-1] + int(draw.integers(SHORTEST * SAMPLE_RATE, LONGEST * SAMPLE_RATE)))
     return np.split(sound, starts[1:])
 
 
@@ -276,7 +276,7 @@ def _generate(stopwatch: _Stopwatch, lm: "LanguageModel") -> StageSpeed:
 
 
 def _waveforms(clips: list[FloatArray]) -> list[Waveform]:
-    return [Waveform(clip, RATE) for clip in clips]
+    return [Waveform(clip, SAMPLE_RATE) for clip in clips]
 
 
 def _tokenizer_parts(expressive: bool) -> list[Callable[[Checkpoint], Path]]:

@@ -9,11 +9,12 @@ import torch
 
 from spiritlm_cli.batching import BatchScheduler
 from spiritlm_cli.manifests.clip import FloatArray
-from spiritlm_cli.nn.device import default_batch_seconds, to_device
+from spiritlm_cli.nn.device import to_device
+from spiritlm_cli.nn.memory import default_batch_seconds
 from spiritlm_cli.speech.pitch import pitch_features
 from spiritlm_cli.speech.quantizer import fill_blanks
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.speech.windows import RATE
+from spiritlm_cli.speech.windows import SAMPLE_RATE
 
 # What is done to some clips together; gives a result for each.
 Stage = Callable[[Sequence[Any]], list[Any]]
@@ -36,7 +37,7 @@ def tokenizer_stages(tokenizer: SpeechTokenizer, batch_seconds: float | None = N
     def packed(work: Callable[[Sequence[FloatArray]], list[Any]]) -> Stage:
         budget = default_batch_seconds(device) if batch_seconds is None else batch_seconds
         pack = partial(
-            BatchScheduler, split=lambda clip: [clip], compute=work, size=lambda clip: len(clip) / RATE
+            BatchScheduler, split=lambda clip: [clip], compute=work, size=lambda clip: len(clip) / SAMPLE_RATE
         )
         return lambda clips: [one for _, results in pack(clips, max_batch=budget) for one in results]
 
@@ -46,7 +47,7 @@ def tokenizer_stages(tokenizer: SpeechTokenizer, batch_seconds: float | None = N
     @torch.inference_mode()
     def f0(waveforms: Sequence[FloatArray]) -> list[Any]:
         heard = zip(prosody.tracker.voiced_f0(waveforms), waveforms, strict=True)
-        tracks = [prosody.tracker.join([f0], len(waveform)) for f0, waveform in heard]
+        tracks = [prosody.tracker.join_windows([f0], len(waveform)) for f0, waveform in heard]
         return [pitch_features(track, prosody.pitch.config.relative) for track in tracks]
 
     @torch.inference_mode()

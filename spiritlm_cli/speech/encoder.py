@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.nn.layers import Conv, Linear, apart, linear, padding_to_few, spare
+from spiritlm_cli.nn.layers import Conv, Linear, bucket_padding, linear, map_clips, padding_rows
 
 # Frames that leave the convolutions at a time: enough to be quick, few enough that memory does not grow with a clip.
 _CHUNK = 100
@@ -141,7 +141,7 @@ class PositionalConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, frames, dim) to the same."""
         # zeros behind the end are what the convolution pads with
-        padded = F.pad(x, (0, 0, 0, padding_to_few(x.shape[1])))
+        padded = F.pad(x, (0, 0, 0, bucket_padding(x.shape[1])))
         out: Tensor = self.conv(padded, "gelu")
         return out[:, : x.shape[1]]
 
@@ -203,16 +203,16 @@ class SpeechEncoder(nn.Module):
     def embed(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
         """waveforms: each (samples,) at 16 kHz. Returns what the transformer takes, positions not yet added:
         (frames, dim) of each."""
-        features = apart(self.features, waveforms)
+        features = map_clips(self.features, waveforms)
         frames = [len(clip) for clip in features]
         projected: Tensor = self.projection(self.feature_norm(torch.cat(features)))
         return list(torch.split(projected, frames))
 
     def contextualize(self, clips: Sequence[Tensor], dropout: float = 0.0) -> list[Tensor]:
         """clips: each (frames, dim). Returns them through the transformer."""
-        all_clips = [*clips, *spare(clips)]
+        all_clips = [*clips, *padding_rows(clips)]
         frames = [len(clip) for clip in all_clips]
-        x = torch.cat(all_clips) + torch.cat(apart(self.position, all_clips))
+        x = torch.cat(all_clips) + torch.cat(map_clips(self.position, all_clips))
         x = _dropped(self.norm(x), dropout)
         for layer in self.layers:
             x = layer(x, frames, dropout)

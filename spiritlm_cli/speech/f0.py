@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.speech import fcpe
-from spiritlm_cli.speech.windows import RATE, WINDOW, cut
+from spiritlm_cli.speech.windows import SAMPLE_RATE, WINDOW_SAMPLES, split_windows
 
 HOP = 80
 
-Method = Literal["fcpe", "pyaapt"]
+F0Method = Literal["fcpe", "pyaapt"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +51,13 @@ class F0Tracker(ABC):
 
     def __call__(self, samples: FloatArray) -> F0Track:
         """samples: (samples,) float32 at 16 kHz, at least 1280. Returns a frame for every 80 samples."""
-        windows = cut(samples)
-        return self.join([f0 for window in windows for f0 in self.voiced_f0([window])], len(samples))
+        windows = split_windows(samples)
+        return self.join_windows([f0 for window in windows for f0 in self.voiced_f0([window])], len(samples))
 
-    def join(self, parts: Sequence[FloatArray], samples: int) -> F0Track:
+    def join_windows(self, parts: Sequence[FloatArray], samples: int) -> F0Track:
         """The track of a clip of so many samples from what `voiced_f0` says of its windows."""
         # the frame at the end of a window is the first of the next
-        whole = [*(part[: WINDOW // self.hop] for part in parts[:-1]), parts[-1]]
+        whole = [*(part[: WINDOW_SAMPLES // self.hop] for part in parts[:-1]), parts[-1]]
         f0 = np.concatenate(whole).astype(np.float32)
         voiced = f0 > 0
         f0 = np.minimum(interpolate(f0, voiced), np.float32(self.highest))
@@ -82,9 +82,9 @@ class FcpeTracker(F0Tracker):
 
     @torch.inference_mode()
     def voiced_f0(self, windows: Sequence[FloatArray]) -> list[FloatArray]:
-        return self.hear([torch.tensor(window, device=self.device) for window in windows])
+        return self.track_tensors([torch.tensor(window, device=self.device) for window in windows])
 
-    def hear(self, waveforms: Sequence[Tensor]) -> list[FloatArray]:
+    def track_tensors(self, waveforms: Sequence[Tensor]) -> list[FloatArray]:
         """`voiced_f0` of what is on the device already."""
         found = torch.cat(self.network(waveforms, self.threshold))
         f0: FloatArray = torch.where(found < self.lowest, 0, found).float().cpu().numpy()
@@ -111,15 +111,15 @@ class YaaptTracker(F0Tracker):
         if loudest == 0:
             # The tracker divides by the energy.
             return np.zeros(-(-len(samples) // HOP), np.float32)
-        margin = int(self.frame_milliseconds / 2 * RATE / 1000)
+        margin = int(self.frame_milliseconds / 2 * SAMPLE_RATE / 1000)
         padded = np.pad(samples.astype(np.float64) * (self.peak / loudest), margin)
         with warnings.catch_warnings():
             # It warns of means of nothing where it hears no voice, and comes out right.
             warnings.simplefilter("ignore")
             track = pYAAPT.yaapt(
-                basic_tools.SignalObj(padded, RATE),
+                basic_tools.SignalObj(padded, SAMPLE_RATE),
                 frame_length=self.frame_milliseconds,
-                frame_space=1000 * HOP / RATE,
+                frame_space=1000 * HOP / SAMPLE_RATE,
                 tda_frame_length=self.time_frame_milliseconds,
                 nccf_thresh1=self.nccf_threshold,
             )
@@ -127,7 +127,7 @@ class YaaptTracker(F0Tracker):
         return f0
 
 
-def load_tracker(method: Method = "fcpe", device: torch.device | str = "cpu") -> F0Tracker:
+def load_tracker(method: F0Method = "fcpe", device: torch.device | str = "cpu") -> F0Tracker:
     """pYAAPT always runs on the CPU."""
     return YaaptTracker() if method == "pyaapt" else FcpeTracker(device)
 

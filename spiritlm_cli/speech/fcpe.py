@@ -14,12 +14,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.tensor_names import renamed
-from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
-from spiritlm_cli.checkpoints.weight_norm import fold
+from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors, rename_tensor
+from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.nn.layers import Conv, Linear, apart, padding_to_few, spare
-from spiritlm_cli.speech.windows import RATE
+from spiritlm_cli.nn.layers import Conv, Linear, bucket_padding, map_clips, padding_rows
+from spiritlm_cli.speech.windows import SAMPLE_RATE
 
 HOP = 160
 FFT = 1024
@@ -65,14 +64,14 @@ class ConvLayer(nn.Module):
 
     def forward(self, x: Tensor, frames: list[int]) -> Tensor:
         gated = F.glu(self.widen(self.norm(x)), -1)
-        mixed: Tensor = F.silu(torch.cat(apart(self._mixed, torch.split(gated, frames))))
+        mixed: Tensor = F.silu(torch.cat(map_clips(self._mixed, torch.split(gated, frames))))
         narrowed: Tensor = self.narrow(mixed)
         return x + narrowed
 
     def _mixed(self, x: Tensor) -> Tensor:
         """(batch, frames, channels) to the same, by the convolution."""
         frames = x.shape[1]
-        out: Tensor = self.conv(F.pad(x, (0, 0, 0, padding_to_few(frames))))
+        out: Tensor = self.conv(F.pad(x, (0, 0, 0, bucket_padding(frames))))
         return out[:, :frames]
 
 
@@ -101,12 +100,12 @@ class Fcpe(nn.Module):
                 "the package torchfcpe is missing, which has FCPE's weights; or use --f0 pyaapt"
             )
         path = Path(found.origin).parent / "assets" / "fcpe_c_v001.pt"
-        file = fold(read_tensors(path))
+        file = fold_weight_norm(read_tensors(path))
         pointwise = {name for name in file.tensors if name.endswith(("net.2.weight", "net.6.weight"))}
         for name in pointwise:
             file.tensors[name] = file.tensors[name][..., 0]
-        model = unset(cls, path)
-        load_into(model, file, rename=lambda name: renamed(name, _NAMES), ignore=_UNUSED)
+        model = build_on_meta(cls, path)
+        load_into(model, file, rename=lambda name: rename_tensor(name, _NAMES), ignore=_UNUSED)
         model.register_buffer("filters", torch.from_numpy(mel_filters()), persistent=False)
         model.register_buffer("window", torch.hann_window(FFT), persistent=False)
         lowest, highest = (1200 * torch.log2(torch.tensor([LOWEST, HIGHEST]) / 10)).tolist()
@@ -117,8 +116,8 @@ class Fcpe(nn.Module):
     def forward(self, waveforms: Sequence[Tensor], threshold: float) -> list[Tensor]:
         """waveforms: each (samples,) at 16 kHz. Returns (samples // 160 + 1,) Hz of each, 0 where the likeliest
         bin has a probability of `threshold` or less: no voice."""
-        clips = apart(self._stem, [self.log_mel(waveform) for waveform in waveforms])
-        clips += spare(clips)
+        clips = map_clips(self._stem, [self.log_mel(waveform) for waveform in waveforms])
+        clips += padding_rows(clips)
         frames = [len(clip) for clip in clips]
         x = torch.cat(clips)
         for layer in self.layers:
@@ -141,7 +140,7 @@ class Fcpe(nn.Module):
     def _stem(self, mel: Tensor) -> Tensor:
         """(batch, frames, mels) to (batch, frames, dim); the norm is over a clip's time."""
         frames = mel.shape[1]
-        few = (0, 0, 0, padding_to_few(frames))  # zeros are what convolutions pad with
+        few = (0, 0, 0, bucket_padding(frames))  # zeros are what convolutions pad with
         x = self.first(F.pad(mel, few))[:, :frames].unflatten(2, (GROUPS, -1))
         variance, mean = torch.var_mean(x, dim=(1, 3), keepdim=True, correction=0)
         x = ((x - mean) / torch.sqrt(variance + self.group_norm.eps)).flatten(2)
@@ -164,10 +163,10 @@ def mel_filters() -> NDArray[np.float32]:
     """(mels, FFT // 2 + 1): triangles of equal area, on the mel scale of Slaney's Auditory Toolbox (1998): linear
     below 1 kHz, where a mel is 200/3 Hz, logarithmic above, where 27 mels are a factor of 6.4."""
     linear, knee, step = 200 / 3, 1000.0, np.log(6.4) / 27
-    highest = knee / linear + np.log(RATE / 2 / knee) / step
+    highest = knee / linear + np.log(SAMPLE_RATE / 2 / knee) / step
     mels = np.linspace(0, highest, MELS + 2)
     hertz = np.where(mels < knee / linear, mels * linear, knee * np.exp(step * (mels - knee / linear)))
-    bins = np.linspace(0, RATE / 2, FFT // 2 + 1)
+    bins = np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1)
     rising = (bins - hertz[:-2, None]) / (hertz[1:-1] - hertz[:-2])[:, None]
     falling = (hertz[2:, None] - bins) / (hertz[2:] - hertz[1:-1])[:, None]
     filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (hertz[2:] - hertz[:-2]))[:, None]

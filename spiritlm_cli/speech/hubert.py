@@ -10,9 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.tensor_names import renamed
-from spiritlm_cli.checkpoints.tensors import TensorFile, load_into, read_tensors, unset
-from spiritlm_cli.checkpoints.weight_norm import fold
+from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into, read_tensors, rename_tensor
+from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
@@ -116,10 +115,10 @@ class Hubert(nn.Module):
                 raise CheckpointError(f"{path}: layer {layer} wanted, there are {config.encoder_layers}")
             config = replace(config, encoder_layers=layer)
         kept = config
-        model = unset(lambda: cls(kept, task), path)
+        model = build_on_meta(lambda: cls(kept, task), path)
         load_into(
             model.encoder,
-            fold(file),
+            fold_weight_norm(file),
             rename=lambda name: _our_name(name, kept.encoder_layers),
             ignore=_HEADS if kept.encoder.projected else (*_HEADS, "post_extract_proj."),
         )
@@ -138,10 +137,10 @@ class Hubert(nn.Module):
         return features
 
 
-def file_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and configuration of a model as they stand in a file that `Hubert.load` reads."""
     theirs = {ours: name for name, ours in _NAMES.items()}
-    tensors = {renamed(name, theirs): tensor for name, tensor in model.encoder.state_dict().items()}
+    tensors = {rename_tensor(name, theirs): tensor for name, tensor in model.encoder.state_dict().items()}
     weight = tensors.pop("encoder.pos_conv.0.weight")
     tensors["encoder.pos_conv.0.weight_v"] = weight
     tensors["encoder.pos_conv.0.weight_g"] = weight.norm(dim=(0, 1), keepdim=True)
@@ -191,4 +190,4 @@ def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:
 def _our_name(name: str, layers: int) -> str | None:
     """A tensor's name in this module; None for a layer that was cut off."""
     number = re.search(r"\.layers\.(\d+)\.", name)
-    return None if number and int(number[1]) >= layers else renamed(name, _NAMES)
+    return None if number and int(number[1]) >= layers else rename_tensor(name, _NAMES)

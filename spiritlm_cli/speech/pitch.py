@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors
 from spiritlm_cli.config import from_mapping, read_yaml
 from spiritlm_cli.speech.f0 import F0Track
 
@@ -97,7 +97,7 @@ class PitchVqVae(nn.Module):
     def load(cls, path: Path, config_path: Path) -> "PitchVqVae":
         """The VQ-VAE in a file and its `config.yaml`. Raises CheckpointError."""
         config = PitchConfig.read(config_path)
-        model = unset(lambda: cls(config), config_path)
+        model = build_on_meta(lambda: cls(config), config_path)
         load_into(model, read_tensors(path))
         return model.eval().requires_grad_(False)
 

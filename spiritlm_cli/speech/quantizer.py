@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
+from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.nn.layers import Linear
@@ -106,12 +106,12 @@ def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
     if not isinstance(file.config.get("model_cfg"), dict):
         raise CheckpointError(f"{path}: neither a linear quantizer (model_cfg) nor k-means (cluster_centers)")
     config = from_mapping(QuantizerConfig, file.config["model_cfg"], path)
-    model = unset(lambda: LinearQuantizer(config), path)
+    model = build_on_meta(lambda: LinearQuantizer(config), path)
     load_into(model, file, rename=lambda name: f"layers.{name}")
     return model.eval().requires_grad_(False)
 
 
-def quantized_layer(path: Path) -> int:
+def quantizer_layer(path: Path) -> int:
     """The HuBERT layer (from 1) that a quantizer is for, from its file's name: 11 of `L11_quantizer_500.pt`."""
     number = re.match(r"L(\d+)_", path.name)
     if number is None:

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.tensor_names import renamed
-from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
-from spiritlm_cli.checkpoints.weight_norm import fold
+from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors, rename_tensor
+from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.config import from_mapping, read_json
 from spiritlm_cli.nn.layers import Linear
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
@@ -114,8 +113,13 @@ class StyleEncoder(nn.Module):
         """The classifier in a file, with `config.json` beside it. Raises CheckpointError."""
         config_path = path.parent / "config.json"
         config = StyleConfig.read(config_path)
-        model = unset(lambda: cls(config), config_path)
-        load_into(model, fold(read_tensors(path)), rename=lambda name: renamed(name, NAMES), ignore=_UNUSED)
+        model = build_on_meta(lambda: cls(config), config_path)
+        load_into(
+            model,
+            fold_weight_norm(read_tensors(path)),
+            rename=lambda name: rename_tensor(name, NAMES),
+            ignore=_UNUSED,
+        )
         return model.eval().requires_grad_(False)
 
     def logits(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
@@ -141,7 +145,7 @@ def _normalized(waveform: Tensor) -> Tensor:
     return centred / torch.sqrt(centred.square().mean() + 1e-7)
 
 
-def release_names(model: StyleEncoder) -> dict[str, Tensor]:
+def release_state_dict(model: StyleEncoder) -> dict[str, Tensor]:
     """A model's tensors under the names that `load` reads."""
     theirs = {ours: name for name, ours in NAMES.items()}
-    return {renamed(name, theirs): tensor for name, tensor in model.state_dict().items()}
+    return {rename_tensor(name, theirs): tensor for name, tensor in model.state_dict().items()}

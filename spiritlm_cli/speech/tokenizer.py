@@ -1,4 +1,4 @@
-"""Sound to units: HuBERT, pitch and style together."""
+"""The speech tokenizer: waveform to phonetic, pitch and style units."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ from spiritlm_cli.batching import BatchScheduler, Outcome
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import AudioError, CheckpointError
 from spiritlm_cli.manifests.clip import BadClip, Clip, FloatArray, Waveform
-from spiritlm_cli.nn.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
-from spiritlm_cli.nn.layers import compile_parts, prepack_weights
-from spiritlm_cli.speech.f0 import F0Tracker, FcpeTracker, Method, load_tracker
+from spiritlm_cli.nn.device import find_device, find_dtype, to_device
+from spiritlm_cli.nn.layers import compile_modules, prepack_weights
+from spiritlm_cli.nn.memory import Trimmer, default_batch_seconds
+from spiritlm_cli.speech.f0 import F0Method, F0Tracker, FcpeTracker, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
 from spiritlm_cli.speech.quantizer import (
@@ -24,10 +25,19 @@ from spiritlm_cli.speech.quantizer import (
     LinearQuantizer,
     fill_blanks,
     load_quantizer,
-    quantized_layer,
+    quantizer_layer,
 )
 from spiritlm_cli.speech.style import StyleEncoder
-from spiritlm_cli.speech.windows import RATE, SHORTEST, SHORTEST_SECONDS, WINDOW, WINDOW_SECONDS, cut
+from spiritlm_cli.speech.windows import (
+    MIN_SAMPLES,
+    MIN_SECONDS,
+    SAMPLE_RATE,
+    WINDOW_SAMPLES,
+    WINDOW_SECONDS,
+    split_windows,
+)
+from spiritlm_cli.tokens.sequence import Sequence as TokenSequence
+from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import IntArray, Units
 
 T = TypeVar("T")
@@ -35,7 +45,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class ProsodyEncoders:
-    """What gives pitch and style units."""
+    """The encoders of pitch and style units.
+
+    The tracker and the style encoder are on the tokenizer's device, the pitch VQ-VAE is on the CPU.
+    """
 
     tracker: F0Tracker
     pitch: PitchVqVae
@@ -44,10 +57,11 @@ class ProsodyEncoders:
 
 @dataclass(frozen=True, eq=False)
 class EncodedWindow:
-    """What the networks say of one window of so many samples; `SpeechTokenizer.join` makes units of it.
+    """Network outputs for one window of a clip; `SpeechTokenizer.join_windows` turns them into units.
 
-    classes: (frames,) of the quantizer, blanks and all; f0: (frames,) Hz, 0 where there is no voice; style:
-    (seconds,) units. f0 and style are None where only phonetic units are asked for.
+    samples: number of samples at 16 kHz. classes: (frames,) int64 quantizer classes at 25 Hz, including the CTC blank.
+    f0: (f0 frames,) float32 Hz, 0 where unvoiced. style: (seconds,) int64 style units. f0 and style are None if the
+    tokenizer gives phonetic units only.
     """
 
     samples: int
@@ -57,7 +71,7 @@ class EncodedWindow:
 
 
 class SpeechTokenizer:
-    """Waveform to units: phonetic ones alone (base), or with pitch and style (expressive)."""
+    """Encodes waveforms as units: phonetic units (base), or phonetic, pitch and style units (expressive)."""
 
     def __init__(
         self,
@@ -66,7 +80,9 @@ class SpeechTokenizer:
         prosody: ProsodyEncoders | None,
         device: torch.device,
     ) -> None:
-        """hubert and prosody: on the device, and in what they compute with; the quantizer is moved there."""
+        """hubert, prosody: already on `device`, in the dtype they compute with. prosody: None for phonetic units only.
+        The quantizer is moved to `device`.
+        """
         self.hubert = hubert
         self.quantizer = quantizer.to(device)
         self.prosody = prosody
@@ -79,55 +95,63 @@ class SpeechTokenizer:
         cls,
         model: str | None = "nano",
         expressive: bool = True,
-        f0: Method = "fcpe",
+        f0: F0Method = "fcpe",
         device: str = "auto",
         dtype: str = "float32",
         compile: bool = False,  # noqa: A002
     ) -> "SpeechTokenizer":
-        """The tokenizer of a checkpoint: "nano", a folder, or a Hugging Face repository.
+        """Load the tokenizer of a checkpoint.
 
-        expressive: whether to give pitch and style units too; f0: how pitch is tracked; dtype: what the encoders
-        compute with, float32, bfloat16 or float16 (others than float32 change some units); compile: let
-        torch.compile work on them.
-        Raises CheckpointError.
+        model: "nano", a folder in the release's layout, or a Hugging Face repository.
+        expressive: encode pitch and style units too. f0: the pitch tracker.
+        dtype: of HuBERT and the style encoder: "float32", "bfloat16" or "float16". Others than float32 change some
+        units. compile: run torch.compile on the networks.
+        Raises CheckpointError if the checkpoint or one of its files can't be used, SpiritLMError for the device.
         """
-        checkpoint, place = find_checkpoint(model), find_device(device)
-        number = find_dtype(dtype, place)
+        checkpoint, target = find_checkpoint(model), find_device(device)
+        compute_dtype = find_dtype(dtype, target)
         path = checkpoint.quantizer
-        hubert = Hubert.load(checkpoint.hubert, quantized_layer(path))
+        hubert = Hubert.load(checkpoint.hubert, quantizer_layer(path))
         quantizer = load_quantizer(path)
         if quantizer.dim != (dim := hubert.config.encoder_embed_dim):
             raise CheckpointError(
                 f"{path}: takes features of width {quantizer.dim}, but those of {checkpoint.hubert} are {dim} wide"
             )
-        prosody = _load_prosody(checkpoint, f0, place, number) if expressive else None
-        tokenizer = cls(hubert.to(place, number), quantizer, prosody, place)
+        prosody = _load_prosody(checkpoint, f0, target, compute_dtype) if expressive else None
+        tokenizer = cls(hubert.to(target, compute_dtype), quantizer, prosody, target)
         networks: list[nn.Module | None] = [tokenizer.hubert, tokenizer.quantizer]
         if prosody:
             networks += [prosody.style, prosody.tracker.network]
         for network in networks:
             if network is not None:
-                (compile_parts if compile else prepack_weights)(network)
+                (compile_modules if compile else prepack_weights)(network)
         return tokenizer
 
-    def encode(self, waveform: Waveform) -> Units:
-        """The units of a clip of any length from 80 ms.
+    def tokenize(self, waveform: Waveform, keep_repeats: bool = False) -> TokenSequence:
+        """Encode a clip as a sequence of one speech span, with the units of all streams in time order.
 
-        waveform: at the tokenizer's rate, 16 kHz. Sounds over 100 s are encoded in windows of 100 s.
-        Raises AudioError where it is too short, has another rate, or holds samples that are no numbers.
+        keep_repeats: keep runs of equal phonetic and pitch units, which are otherwise merged into one unit.
+        Raises AudioError as `encode` does.
+        """
+        return TokenSequence.of([merge_streams(self.encode(waveform), keep_repeats)])
+
+    def encode(self, waveform: Waveform) -> Units:
+        """Encode a clip of at least 80 ms. Clips over 100 s are encoded in windows of 100 s.
+
+        waveform: at 16 kHz. Raises AudioError if it is too short, has another rate, or has NaN or infinite samples.
         """
         return self.encode_batch([waveform])[0]
 
     def encode_batch(self, waveforms: Iterable[Waveform], batch_seconds: float | None = None) -> list[Units]:
-        """The units of clips of any lengths, of each what `encode` says of it alone.
+        """Encode clips of any lengths. The units of a clip don't depend on the other clips in its batch.
 
-        batch_seconds: how much sound goes through the networks at a time (None: what the device has room for).
-        Raises AudioError as `encode`.
+        batch_seconds: seconds of audio that are processed together (None: `default_batch_seconds`).
+        Raises AudioError as `encode` does.
         """
         batches = self.encode_windows_stream(
-            waveforms, lambda waveform: cut(self.checked(waveform)), batch_seconds
+            waveforms, lambda waveform: split_windows(self.check_waveform(waveform)), batch_seconds
         )
-        return [self.join(list(heard)) for _, heard in batches]
+        return [self.join_windows(list(windows)) for _, windows in batches]
 
     def encode_stream(
         self,
@@ -138,28 +162,29 @@ class SpeechTokenizer:
         workers: int = 2,
         stream: bool = False,
     ) -> Generator[tuple[Clip | BadClip, Outcome[Units]], None, None]:
-        """Encode clips in batches. Yields (clip, outcome) in order; the outcome raises AudioError or ManifestError.
+        """Encode clips in batches. Yields (clip, outcome) in the order of `clips`.
 
-        `workers` threads read files while the networks compute; files over 100 s are read in windows of 100 s.
-        stream: yield the units of each window as soon as it is encoded, as if it were a clip of its own (pitch is then
-        relative to the window's mean, not to the clip's). Otherwise the outcome has one result: the units of the clip.
+        The outcome's result is the units of the clip; it raises AudioError or ManifestError in their place.
+        channel: see `read_audio`. workers: threads that read files while the networks compute.
+        stream: yield the units of each window of 100 s as soon as it is encoded, as if it were a clip of its own: pitch
+        is then relative to the window's mean F0, not to the clip's. The outcome then has one result for each window.
         """
-        windows = partial(self._read_windows, channel=channel)
-        for clip, heard in self.encode_windows_stream(clips, windows, batch_seconds, workers):
-            yield clip, self._joined(heard, stream)
+        read = partial(self._read_windows, channel=channel)
+        for clip, windows in self.encode_windows_stream(clips, read, batch_seconds, workers):
+            yield clip, self._join_outcome(windows, stream)
 
-    def _joined(self, windows: Outcome[EncodedWindow], stream: bool) -> Outcome[Units]:
+    def _join_outcome(self, windows: Outcome[EncodedWindow], stream: bool) -> Outcome[Units]:
         if stream:
-            return windows.map(lambda window: self.join([window]))
-        return Outcome.of(lambda: self.join(list(windows)))
+            return windows.map(lambda window: self.join_windows([window]))
+        return Outcome.of(lambda: self.join_windows(list(windows)))
 
     def _read_windows(self, clip: Clip | BadClip, channel: Channel) -> Iterator[FloatArray]:
         if isinstance(clip, BadClip):
             raise clip.error
         for window in read_windows(
-            clip, rate=self.rate, channel=channel, window_seconds=WINDOW_SECONDS, min_seconds=SHORTEST_SECONDS
+            clip, rate=self.rate, channel=channel, window_seconds=WINDOW_SECONDS, min_seconds=MIN_SECONDS
         ):
-            yield self.checked(window)
+            yield self.check_waveform(window)
 
     def encode_windows_stream(
         self,
@@ -168,24 +193,33 @@ class SpeechTokenizer:
         batch_seconds: float | None = None,
         workers: int = 1,
     ) -> BatchScheduler[T, FloatArray, EncodedWindow]:
-        """Items in order, each with an iterator over what is heard in its windows; see `BatchScheduler`.
+        """Encode the windows of items in batches. Yields (item, outcome) in order; see `BatchScheduler`.
 
-        windows: of an item, as `windows.cut` cuts them, read by `workers` threads beside the networks' work.
+        windows: returns an item's windows, as `split_windows` does; called in one of `workers` threads. The outcome has
+        one result for each window.
         """
         budget = default_batch_seconds(self.device) if batch_seconds is None else batch_seconds
         return BatchScheduler(
-            items, windows, self.hear, size=lambda window: len(window) / RATE, max_batch=budget, workers=workers,
+            items,
+            windows,
+            self.encode_windows,
+            size=lambda window: len(window) / SAMPLE_RATE,
+            max_batch=budget,
+            workers=workers,
             max_buffered=max(4 * budget, 2 * WINDOW_SECONDS),
-        )  # fmt: skip
+        )
 
     @torch.inference_mode()
-    def hear(self, windows: Sequence[FloatArray]) -> list[EncodedWindow]:
-        """What is heard in each window: (samples,) at 16 kHz, from 80 ms to 100 s; see `windows.cut`."""
+    def encode_windows(self, windows: Sequence[FloatArray]) -> list[EncodedWindow]:
+        """Run the networks on a batch of windows.
+
+        windows: each (samples,) float32 at 16 kHz, from 80 ms to just over 100 s, as `split_windows` returns them.
+        """
         self._trim()
         samples = [len(window) for window in windows]
         on_device = torch.split(to_device(np.concatenate(windows), self.device), samples)
-        # what is left at the end of a clip, under 80 ms, is for the F0 tracker alone
-        waveforms = [waveform[:WINDOW] for waveform in on_device]
+        # A remainder of under 80 ms after 100 s has F0 frames, but no phonetic or style unit.
+        waveforms = [waveform[:WINDOW_SAMPLES] for waveform in on_device]
         features = self.hubert(waveforms)
         frames = [len(clip) for clip in features]
         classes = self.quantizer(torch.cat(features).float())
@@ -194,8 +228,12 @@ class SpeechTokenizer:
         style = self.prosody.style(waveforms)
         seconds = [len(units) for units in style]
         tracker = self.prosody.tracker
-        f0 = tracker.hear(on_device) if isinstance(tracker, FcpeTracker) else tracker.voiced_f0(windows)
-        # all has been started on the device before the first answer is waited for
+        f0 = (
+            tracker.track_tensors(on_device)
+            if isinstance(tracker, FcpeTracker)
+            else tracker.voiced_f0(windows)
+        )
+        # The first copy to the host comes after all work has been queued on the device.
         return [
             EncodedWindow(*parts)
             for parts in zip(
@@ -204,25 +242,28 @@ class SpeechTokenizer:
         ]
 
     @torch.inference_mode()
-    def join(self, heard: Sequence[EncodedWindow]) -> Units:
-        """The units of a clip from what was heard in its windows."""
-        hubert = fill_blanks(np.concatenate([part.classes for part in heard]), self.quantizer.blank)
+    def join_windows(self, windows: Sequence[EncodedWindow]) -> Units:
+        """Return the units of a clip from the network outputs of all of its windows, in order."""
+        hubert = fill_blanks(np.concatenate([window.classes for window in windows]), self.quantizer.blank)
         if self.prosody is None:
             return Units(hubert)
-        samples = sum(part.samples for part in heard)
-        track = self.prosody.tracker.join([part.f0 for part in heard if part.f0 is not None], samples)
+        samples = sum(window.samples for window in windows)
+        track = self.prosody.tracker.join_windows(
+            [window.f0 for window in windows if window.f0 is not None], samples
+        )
         features = pitch_features(track, self.prosody.pitch.config.relative)
         pitch: IntArray = self.prosody.pitch(features[None])[0].numpy()
-        return Units(hubert, pitch, np.concatenate([part.style for part in heard if part.style is not None]))
+        style = np.concatenate([window.style for window in windows if window.style is not None])
+        return Units(hubert, pitch, style)
 
-    def checked(self, waveform: Waveform) -> FloatArray:
-        """The samples. Raises AudioError where `encode` would."""
+    def check_waveform(self, waveform: Waveform) -> FloatArray:
+        """Return the samples of a waveform that can be encoded. Raises AudioError as `encode` does."""
         if waveform.rate != self.rate:
             raise AudioError(f"sound at {waveform.rate} Hz; the tokenizer takes {self.rate} Hz")
-        if len(waveform.samples) < SHORTEST:
+        if len(waveform.samples) < MIN_SAMPLES:
             raise AudioError(
                 f"too short: {int(1000 * waveform.seconds)} ms of sound; units need at least "
-                f"{1000 * SHORTEST_SECONDS:.0f} ms"
+                f"{1000 * MIN_SECONDS:.0f} ms"
             )
         if not np.isfinite(waveform.samples).all():
             raise AudioError("not sound: there are samples that are infinite or not a number")
@@ -230,13 +271,14 @@ class SpeechTokenizer:
 
 
 def _load_prosody(
-    checkpoint: Checkpoint, f0: Method, device: torch.device, dtype: torch.dtype
+    checkpoint: Checkpoint, f0: F0Method, device: torch.device, dtype: torch.dtype
 ) -> ProsodyEncoders:
     style = StyleEncoder.load(checkpoint.style).to(device, dtype)
-    # the VQ-VAE stays on the CPU: it is small, and F0 is put together there
+    # The VQ-VAE stays on the CPU: it is small, and F0 is joined and interpolated there.
     pitch = PitchVqVae.load(checkpoint.pitch, checkpoint.pitch_config)
     return ProsodyEncoders(load_tracker(f0, device), pitch, style)
 
 
 def _split(units: Tensor, counts: Sequence[int]) -> list[IntArray]:
+    """units: (sum of counts,) on any device. Returns one array for each count."""
     return np.split(units.cpu().numpy(), np.cumsum(counts)[:-1])

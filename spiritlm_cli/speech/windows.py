@@ -1,20 +1,21 @@
-"""How a long sound is cut: the networks hear 100 seconds at a time, as the release does."""
+"""Windows of long recordings: the networks process 100 s at a time, as the published tokenizer does."""
 
 from spiritlm_cli.manifests.clip import FloatArray
 
-RATE = 16000
+SAMPLE_RATE = 16000
 WINDOW_SECONDS = 100.0
-# A sound that is shorter has no units. So has a last window, which then comes with the one before it.
-SHORTEST_SECONDS = 0.08
+# Shorter recordings have no units. A shorter remainder is part of the last whole window.
+MIN_SECONDS = 0.08
 
-WINDOW = int(WINDOW_SECONDS * RATE)
-SHORTEST = int(SHORTEST_SECONDS * RATE)
+WINDOW_SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE)
+MIN_SAMPLES = int(MIN_SECONDS * SAMPLE_RATE)
 
 
-def cut(samples: FloatArray) -> list[FloatArray]:
-    """samples: (samples,) at 16 kHz. Returns windows of 100 s one after another, as `read_windows` gives them.
+def split_windows(samples: FloatArray) -> list[FloatArray]:
+    """Split a recording into consecutive windows of 100 s, as `audio.reading.read_windows` does.
 
-    The last is shorter; it has up to 80 ms more where that is all that is left.
+    samples: (samples,) float32 at 16 kHz. The last window has what remains; if less than 80 ms remain after a whole
+    window, they are the end of that window.
     """
-    starts = list(range(0, max(1, len(samples) - SHORTEST + 1), WINDOW))
+    starts = list(range(0, max(1, len(samples) - MIN_SAMPLES + 1), WINDOW_SAMPLES))
     return [samples[start:stop] for start, stop in zip(starts, [*starts[1:], None], strict=True)]

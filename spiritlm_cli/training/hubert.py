@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.nn.device import find_device
-from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, file_content
+from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, release_content
 from spiritlm_cli.training.data import augment, by_length, draw_batch, load_recordings, read_labels
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import HubertOptions
@@ -91,7 +91,7 @@ def train(options: HubertOptions) -> None:
         return {"loss": loss.item(), "right": right.item()}
 
     def save() -> None:
-        tensors, content = file_content(model.hubert)
+        tensors, content = release_content(model.hubert)
         tensors |= {
             "mask_emb": model.mask,
             "final_proj.weight": model.classifier.weight,

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from spiritlm_cli.checkpoints.tensors import write_tensors, write_text
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import F0Track
-from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_names
+from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_state_dict
 from spiritlm_cli.training.data import (
     Recording,
     augment,
@@ -117,7 +117,7 @@ def train(options: StyleOptions) -> None:
         return {"loss": loss.item(), "right": right.item()}
 
     def save() -> None:
-        tensors = {name: tensor.half() for name, tensor in release_names(model).items()}
+        tensors = {name: tensor.half() for name, tensor in release_state_dict(model).items()}
         write_tensors(folder / "model.safetensors", tensors)
         write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
 

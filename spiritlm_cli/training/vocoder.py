@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors, write_text
-from spiritlm_cli.checkpoints.weight_norm import release_names
+from spiritlm_cli.checkpoints.weight_norm import release_state_dict
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.nn.device import find_device
@@ -22,8 +22,8 @@ from spiritlm_cli.training.discriminators import Discriminators, adversarial_los
 from spiritlm_cli.training.loop import Stateful, run, update, warm_cosine
 from spiritlm_cli.training.options import VocoderOptions
 from spiritlm_cli.training.spectra import SpectralLoss
-from spiritlm_cli.vocoder.durations import DurationConfig
-from spiritlm_cli.vocoder.hifigan import HifiGan, HifiGanConfig
+from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
+from spiritlm_cli.vocoder.hifigan import HifiGan
 
 MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0  # Kong et al. 2020
 
@@ -137,7 +137,7 @@ def train(options: VocoderOptions) -> None:
         return losses
 
     def save() -> None:
-        tensors = {name: tensor.half() for name, tensor in release_names(generator).items()}
+        tensors = {name: tensor.half() for name, tensor in release_state_dict(generator).items()}
         write_tensors(folder / "generator.safetensors", tensors)
         write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
         write_text(folder / "speakers.txt", "".join(f"{name}\n" for name in speakers))

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spiritlm_cli.nn.layers import ONEDNN, padding_to_few
-from spiritlm_cli.nn.thread_pool import on_cores
+from spiritlm_cli.nn.layers import ONEDNN, bucket_padding
+from spiritlm_cli.nn.thread_pool import map_on_threads
 from spiritlm_cli.vocoder.hifigan import HifiGan, LengthMask
 
 # Numbers (frames times channels) that leave a stage of the generator at once, where there are at least twice as many: a
@@ -25,12 +25,12 @@ def optimize_for_cpu(network: HifiGan) -> None:
     if not quickens or _multiplications(network) < _LARGE:
         return
     # only now: numba takes a moment to import
-    from spiritlm_cli.nn.winograd import WinogradConv, suits
+    from spiritlm_cli.nn.winograd import WinogradConv, is_supported
 
     for layers in network.resblocks.modules():
         if isinstance(layers, nn.ModuleList):
             for i, layer in enumerate(layers):
-                if suits(layer):
+                if is_supported(layer):
                     layers[i] = WinogradConv(layer)
 
 
@@ -43,7 +43,7 @@ def _multiplications(network: HifiGan) -> float:
     return total
 
 
-def synthesize(network: HifiGan, sounds: Sequence[Tensor]) -> list[Tensor]:
+def synthesize_on_cpu(network: HifiGan, sounds: Sequence[Tensor]) -> list[Tensor]:
     """What the network makes of each sound by itself.
 
     sounds: each (1, frames, model_in_dim), as `embed` gives it. Returns of each (1, frames * code_hop_size), in ±1.
@@ -51,10 +51,10 @@ def synthesize(network: HifiGan, sounds: Sequence[Tensor]) -> list[Tensor]:
 
     def begin(sound: Tensor) -> Tensor:
         frames = sound.shape[1]
-        x: Tensor = network.conv_pre(F.pad(sound, (0, 0, 0, padding_to_few(frames))))
+        x: Tensor = network.conv_pre(F.pad(sound, (0, 0, 0, bucket_padding(frames))))
         return x[:, :frames]
 
-    made = on_cores(begin, sounds)
+    made = map_on_threads(begin, sounds)
     for i in range(len(network.ups)):
         made = _stage(network, i, made)
     return [wave[..., 0] for wave in made]
@@ -91,12 +91,12 @@ def _stage(network: HifiGan, i: int, sounds: Sequence[Tensor]) -> list[Tensor]:
     pieces = (
         (index, piece) for index, sound in enumerate(sounds) for piece in _pieces(network, i, sound.shape[1])
     )
-    on_cores(hear, pieces)
+    map_on_threads(hear, pieces)
     return made
 
 
 def _pieces(network: HifiGan, i: int, frames: int) -> Iterator[_Piece]:
-    """Of a short sound all, padded to one of few lengths (`padding_to_few`), and windows of a longer one.
+    """Of a short sound all, padded to one of few lengths (`bucket_padding`), and windows of a longer one.
 
     The windows overlap by what a frame hears of its neighbours. A core's cache holds a window from one convolution to
     the next, and they have four lengths in all: the first convolution of a new length takes some milliseconds to be
@@ -104,7 +104,7 @@ def _pieces(network: HifiGan, i: int, frames: int) -> Iterator[_Piece]:
     """
     rate, channels = network.config.upsample_rates[i], network.channels(i)
     if frames * rate * channels < 2 * _WINDOW:
-        yield _Piece(0, frames, 0, frames, frames + padding_to_few(frames))
+        yield _Piece(0, frames, 0, frames, frames + bucket_padding(frames))
         return
     # of what goes in: the reach of the blocks, that of the transposed convolution, and that of the last one
     margin = -(-(network.block_reach + network.config.upsample_kernel_sizes[i] + 3) // rate)

@@ -1,26 +1,29 @@
-"""How long each unit lasts: a predictor over units without repeats, FastSpeech 2's (arXiv 2006.04558)."""
+"""Durations of phonetic units: a predictor over units without repeats.
+
+Architecture: the variance predictor of FastSpeech 2 (Ren et al. 2021, arXiv 2006.04558).
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors, list_tensors
+from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into
+from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.nn.layers import Conv
+from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
+
+# The vocoder's tensors that durations depend on, and what they are called in `_DurationModel`.
+_TENSOR_PREFIXES = {"dict.": "embedding.", "dur_predictor.": "network."}
 
 
-@dataclass(frozen=True)
-class DurationConfig:
-    """Sizes of the duration predictor: two convolutions over the embeddings of the units."""
+class DurationNetwork(nn.Module):
+    """Two convolutions over unit embeddings, with the parameter names of the release's `dur_predictor`.
 
-    encoder_embed_dim: int
-    var_pred_hidden_dim: int
-    var_pred_kernel_size: int = 3
-    var_pred_dropout: float = 0.5
-
-
-class DurationPredictor(nn.Module):
-    """(batch, units, dim) embeddings to (batch, units) ln(1 + frames). reach: how many units to either side it sees."""
+    reach: number of units to either side that the duration of a unit depends on.
+    """
 
     def __init__(self, config: DurationConfig) -> None:
         super().__init__()
@@ -33,61 +36,111 @@ class DurationPredictor(nn.Module):
         self.dropout = nn.Dropout(config.var_pred_dropout)
         self.proj = nn.Linear(hidden, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.dropout(self.ln1(self.conv1(x)))
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """embeddings: (batch, units, dim). Returns (batch, units) float, ln(1 + frames)."""
+        x = self.dropout(self.ln1(self.conv1(embeddings)))
         x = self.dropout(self.ln2(self.conv2(x)))
-        predicted: Tensor = self.proj(x)
-        return predicted.squeeze(2)
+        log_durations: Tensor = self.proj(x)
+        return log_durations.squeeze(2)
+
+
+class _DurationModel(nn.Module):
+    """Unit embedding and duration network."""
+
+    def __init__(self, embedding: nn.Embedding, network: DurationNetwork) -> None:
+        super().__init__()
+        self.embedding, self.network = embedding, network
+
+    def forward(self, hubert: Tensor) -> Tensor:
+        """hubert: (batch, units) int64. Returns (batch, units) float, ln(1 + frames)."""
+        log_durations: Tensor = self.network(self.embedding(hubert))
+        return log_durations
 
 
 def whole_frames(log_durations: Tensor) -> Tensor:
-    """ln(1 + frames) of any shape to frames, int64, at least 1."""
+    """Round predicted durations to frames.
+
+    log_durations: ln(1 + frames), any shape. Returns int64 of the same shape, each at least 1.
+    """
     return torch.round(torch.exp(log_durations) - 1).long().clamp(min=1)
 
 
-class Timing:
-    """How long units last, on the CPU in float32, whatever the sound is made with.
+class DurationPredictor:
+    """Predicts the duration of phonetic units, on the CPU in float32, so that durations are the same on every device.
 
-    frame: seconds of a frame. reach: how many units to either side of a unit its duration depends on.
+    frame_seconds: seconds of one frame. reach: see `DurationNetwork`.
     """
 
-    def __init__(self, embedding: nn.Embedding, predictor: DurationPredictor, frame: float) -> None:
-        self._network = nn.Sequential(embedding, predictor).eval()
-        self.frame = frame
-        self.reach = predictor.reach
+    def __init__(self, embedding: nn.Embedding, network: DurationNetwork, frame_seconds: float) -> None:
+        self._model = _DurationModel(embedding, network).eval()
+        self.frame_seconds = frame_seconds
+        self.reach = network.reach
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, expressive: bool) -> "DurationPredictor":
+        """Read the duration predictor of a checkpoint's vocoder, and none of the vocoder's other weights.
+
+        Raises CheckpointError that names the file at fault.
+        """
+        config_path = checkpoint.vocoder(expressive) / "config.json"
+        config, path = HifiGanConfig.read(config_path), checkpoint.generator(expressive)
+        model = build_on_meta(lambda: _new_model(config), config_path)
+        entries = {
+            name: entry
+            for name, entry in list_tensors(path).items()
+            if name.startswith(tuple(_TENSOR_PREFIXES))
+        }
+        cpu = torch.device("cpu")
+        tensors = iter_tensors((entry, cpu, None) for entry in entries.values())
+        file = TensorFile(path, dict(zip(entries, tensors, strict=True)))
+        load_into(model, fold_weight_norm(file), rename=_model_name)
+        model.requires_grad_(False)
+        return cls(model.embedding, model.network, config.frame_seconds)
 
     @torch.inference_mode()
     def frames(self, hubert: Tensor) -> Tensor:
-        """hubert: (units,) int64 phonetic ids without repeats. Returns (units,) int64, at least 1."""
-        return whole_frames(self._network(hubert[None])[0])
+        """hubert: (units,) int64 phonetic ids without repeats. Returns (units,) int64 frames, each at least 1."""
+        return whole_frames(self._model(hubert[None])[0])
 
 
-class SpeechClock:
-    """How long speech is that grows unit by unit; each time, only units whose duration can still change are looked at.
+class DurationTracker:
+    """Predicted duration of speech that is generated unit by unit.
 
-    seconds: of all units added so far.
+    Each step predicts only the last few units, whose duration the new unit can change.
+    seconds: duration of all units added so far.
     """
 
-    def __init__(self, timing: Timing, before: Sequence[int] = ()) -> None:
-        """before: phonetic ids that it follows, which are not counted."""
-        self._timing = timing
-        # the last 2 × reach units: enough to time the last `reach`, which are those that the next one changes
-        self._near = list(before)[-2 * timing.reach :]
-        self._counted = 0
-        self._settled = 0
+    def __init__(self, predictor: DurationPredictor, prefix: Sequence[int] = ()) -> None:
+        """prefix: phonetic ids before the first that counts; their duration is not counted."""
+        self._predictor = predictor
+        # A new unit changes the last `reach` durations, each of which depends on `reach` units before it.
+        self._recent = list(prefix)[-2 * predictor.reach :]
+        self._count = 0
+        self._settled_frames = 0
         self.seconds = 0.0
 
-    def add(self, unit: int, most: float | None = None) -> bool:
-        """Count a phonetic unit more; or, where it would be more than `most` seconds then, don't. Returns whether."""
-        near = [*self._near, unit]
-        frames = self._timing.frames(torch.tensor(near)).tolist()
-        counted = self._counted + 1
-        reach = self._timing.reach
-        open_frames = frames[-min(counted, reach + 1) :]
-        seconds = (self._settled + sum(open_frames)) * self._timing.frame
-        if most is not None and seconds > most:
+    def add(self, unit: int, max_seconds: float | None = None) -> bool:
+        """Add a phonetic unit, unless the duration then exceeded `max_seconds`. Returns whether it was added."""
+        recent = [*self._recent, unit]
+        frames = self._predictor.frames(torch.tensor(recent)).tolist()
+        count = self._count + 1
+        reach = self._predictor.reach
+        open_frames = frames[-min(count, reach + 1) :]
+        seconds = (self._settled_frames + sum(open_frames)) * self._predictor.frame_seconds
+        if max_seconds is not None and seconds > max_seconds:
             return False
-        if counted > reach:
-            self._settled += open_frames[0]
-        self._near, self._counted, self.seconds = near[-2 * reach :], counted, seconds
+        if count > reach:
+            self._settled_frames += open_frames[0]
+        self._recent, self._count, self.seconds = recent[-2 * reach :], count, seconds
         return True
+
+
+def _new_model(config: HifiGanConfig) -> _DurationModel:
+    embedding = nn.Embedding(config.num_embeddings, config.embedding_dim)
+    return _DurationModel(embedding, DurationNetwork(config.dur_predictor_params))
+
+
+def _model_name(name: str) -> str:
+    """Return the name in `_DurationModel` of a tensor of the vocoder."""
+    prefix = next(prefix for prefix in _TENSOR_PREFIXES if name.startswith(prefix))
+    return _TENSOR_PREFIXES[prefix] + name.removeprefix(prefix)

@@ -4,105 +4,24 @@ Generator: Kong et al. 2020 (arXiv 2010.05646); from discrete units: Polyak et a
 Parameters are named as in the release's `generator.pt`.
 """
 
-import math
-from dataclasses import dataclass
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from spiritlm_cli.config import from_mapping, read_json
 from spiritlm_cli.nn.layers import Conv, ConvTranspose
-from spiritlm_cli.vocoder.durations import DurationConfig, DurationPredictor, whole_frames
+from spiritlm_cli.vocoder.config import HifiGanConfig
+from spiritlm_cli.vocoder.durations import DurationNetwork, whole_frames
 
 SLOPE = 0.1
 LAST_SLOPE = 0.01
-
-# What HiFi-GAN configurations say about training, and the vocoder does not need to speak.
-_TRAINING_KEYS = (
-    *("num_gpus", "batch_size", "learning_rate", "adam_b1", "adam_b2", "lr_decay", "seed", "segment_size"),
-    *("num_mels", "num_freq", "n_fft", "hop_size", "win_size", "fmin", "fmax", "fmax_for_loss"),
-    *("num_workers", "dist_config", "dur_prediction_weight"),
-)
-
-
-@dataclass(frozen=True)
-class HifiGanConfig:
-    """The vocoder's `config.json`. Expressive: has `num_f0_tokens`, `num_style_tokens`; base: `num_styles`.
-
-    Hops are in samples; `multispkr` and `multistyle` are true where there are such embeddings.
-    """
-
-    upsample_rates: list[int]
-    upsample_kernel_sizes: list[int]
-    upsample_initial_channel: int
-    resblock_kernel_sizes: list[int]
-    resblock_dilation_sizes: list[list[int]]
-    num_embeddings: int
-    embedding_dim: int
-    model_in_dim: int
-    dur_predictor_params: DurationConfig
-    resblock: str = "1"
-    code_hop_size: int = 640
-    sampling_rate: int = 16000
-    multispkr: str | bool | None = None
-    num_speakers: int = 0
-    multistyle: str | bool | None = None
-    num_styles: int = 0
-    num_f0_tokens: int = 0
-    f0_hop_size: int = 1280
-    num_style_tokens: int = 0
-    style_hop_size: int = 16000
-    default_speaker: int | None = None
-    default_style: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.resblock not in ("1", "2"):
-            raise ValueError(f"resblock is {self.resblock!r}, expected '1' or '2'")
-        hop = math.prod(self.upsample_rates)
-        if hop != self.code_hop_size:
-            raise ValueError(f"upsample_rates multiply to {hop}, but code_hop_size is {self.code_hop_size}")
-        if len(self.upsample_kernel_sizes) != len(self.upsample_rates):
-            raise ValueError("upsample_kernel_sizes and upsample_rates differ in length")
-        pairs = zip(self.upsample_rates, self.upsample_kernel_sizes, strict=True)
-        if any(kernel < rate or (kernel - rate) % 2 for rate, kernel in pairs):
-            # so that a frame becomes just as many samples as the rates multiply to
-            raise ValueError("upsample_kernel_sizes are not each a rate, or that and an even number")
-        if any(size % 2 == 0 for size in self.resblock_kernel_sizes):
-            raise ValueError("resblock_kernel_sizes are not all odd")
-        if len(self.resblock_kernel_sizes) != len(self.resblock_dilation_sizes):
-            raise ValueError("resblock_kernel_sizes and resblock_dilation_sizes differ in length")
-        embeddings = 1 + bool(self.multispkr) + bool(self.multistyle) + 2 * self.expressive
-        if self.embedding_dim * embeddings != self.model_in_dim:
-            raise ValueError(
-                f"model_in_dim is {self.model_in_dim}, expected {self.embedding_dim} × {embeddings}"
-            )
-        if self.dur_predictor_params.encoder_embed_dim != self.embedding_dim:
-            raise ValueError(f"encoder_embed_dim of dur_predictor_params is not {self.embedding_dim}")
-        styles = self.num_style_tokens if self.expressive else self.num_styles
-        for name, count in (("default_speaker", self.num_speakers), ("default_style", styles)):
-            stated = getattr(self, name)
-            if stated is not None and not 0 <= stated < count:
-                raise ValueError(f"{name} is {stated}, there are {count}")
-
-    @property
-    def expressive(self) -> bool:
-        """Whether it takes pitch and style units."""
-        return self.num_f0_tokens > 0
-
-    @classmethod
-    def read(cls, path: Path) -> "HifiGanConfig":
-        """The configuration in a `config.json`. Raises CheckpointError."""
-        return from_mapping(cls, read_json(path), path, ignore=_TRAINING_KEYS)
 
 
 class HifiGan(nn.Module):
     """Units at 25 Hz to a waveform at 16 kHz, and units without repeats to durations."""
 
     def __init__(self, config: HifiGanConfig, *, weight_normed: bool = False) -> None:
-        """weight_normed: train g and v of weight norm; save such a model's `weight_norm.release_names`."""
+        """weight_normed: train g and v of weight norm; save such a model's `weight_norm.release_state_dict`."""
         super().__init__()
         self.config = config
         channels = config.upsample_initial_channel
@@ -114,7 +33,7 @@ class HifiGan(nn.Module):
             self.spkr = nn.Embedding(config.num_speakers, config.embedding_dim)
         if config.multistyle:
             self.style = nn.Embedding(config.num_styles, config.embedding_dim)
-        self.dur_predictor = DurationPredictor(config.dur_predictor_params)
+        self.dur_predictor = DurationNetwork(config.dur_predictor_params)
         self.conv_pre = Conv(config.model_in_dim, channels, 7, padding=3)
         self.ups = nn.ModuleList()
         self.resblocks = nn.ModuleList()
@@ -167,7 +86,7 @@ class HifiGan(nn.Module):
         for block in blocks[1:]:
             total = total + block(x, clear)
         mean = total / len(blocks)
-        return torch.tanh(self.conv_post(mean, slope_in=LAST_SLOPE)) if i == len(self.ups) - 1 else mean
+        return torch.tanh(self.conv_post(mean, input_slope=LAST_SLOPE)) if i == len(self.ups) - 1 else mean
 
     def blocks(self, i: int) -> nn.ModuleList:
         """The residual blocks of a stage, one for each kernel size."""
@@ -265,8 +184,8 @@ class ResBlock1(nn.Module):
 
     def forward(self, x: Tensor, clear: LengthMask) -> Tensor:
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
-            inner = clear(dilated(x, "leaky_relu", SLOPE, slope_in=SLOPE))
-            x = clear(plain(inner, add=x))
+            inner = clear(dilated(x, "leaky_relu", SLOPE, input_slope=SLOPE))
+            x = clear(plain(inner, residual=x))
         return x
 
 
@@ -281,7 +200,7 @@ class ResBlock2(nn.Module):
 
     def forward(self, x: Tensor, clear: LengthMask) -> Tensor:
         for conv in self.convs:
-            x = clear(conv(x, add=x, slope_in=SLOPE))
+            x = clear(conv(x, residual=x, input_slope=SLOPE))
         return x
 
 

@@ -1,4 +1,4 @@
-"""Units to sound."""
+"""The vocoder: units to waveform."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
@@ -14,57 +14,55 @@ from torch import Tensor
 
 from spiritlm_cli.batching import BatchScheduler
 from spiritlm_cli.checkpoints import find_checkpoint
-from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, unset
-from spiritlm_cli.checkpoints.weight_norm import fold
-from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors
+from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.manifests.clip import Waveform
-from spiritlm_cli.nn.device import Trimmer, default_batch_seconds, find_device, find_dtype, to_device
-from spiritlm_cli.nn.layers import compile_parts, prepack_weights
+from spiritlm_cli.nn.device import find_device, find_dtype, to_device
+from spiritlm_cli.nn.layers import compile_modules, prepack_weights
+from spiritlm_cli.nn.memory import Trimmer, default_batch_seconds
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
-from spiritlm_cli.vocoder.cpu_inference import optimize_for_cpu, synthesize
-from spiritlm_cli.vocoder.durations import Timing
-from spiritlm_cli.vocoder.hifigan import HifiGan, HifiGanConfig
+from spiritlm_cli.vocoder.config import HifiGanConfig
+from spiritlm_cli.vocoder.cpu_inference import optimize_for_cpu, synthesize_on_cpu
+from spiritlm_cli.vocoder.durations import DurationPredictor
+from spiritlm_cli.vocoder.hifigan import HifiGan
+from spiritlm_cli.vocoder.voices import Voices
 from spiritlm_cli.vocoder.windows import Durations, Window, WindowBuilder
 
 T = TypeVar("T")
 
-# What the release speaks with where its configuration doesn't say: its third voice; in base its style
-# `conv-default`, in expressive the style unit that its tokenizer hears most in read speech.
-DEFAULT_SPEAKER = 2
-DEFAULT_STYLE = 8
-DEFAULT_STYLE_UNIT = 71
+# Seconds of audio in one CPU batch, for each thread and in all. Threads wait for each other between the stages of the
+# network; large batches make that wait short.
+THREAD_BATCH_SECONDS = 40.0
+MAX_BATCH_SECONDS = 1200.0
 
-# Sound that a CPU computes at once for each core, and for all: between the stages of the network one waits for the
-# others, which takes less of more.
-CORE_SECONDS = 40.0
-MOST_SECONDS = 1200.0
-
-# Frames that are made to sound at once, 20 s: memory does not grow with the length of a line.
-WINDOW = 500
+# Frames of 40 ms in one window of a long sequence: 20 s.
+WINDOW_FRAMES = 500
 
 
 class Vocoder:
-    """HiFi-GAN of a checkpoint, its voices and its styles."""
+    """Synthesizes waveforms from units with a checkpoint's HiFi-GAN.
+
+    voices: the speakers and styles it has. rate: samples per second of the waveforms.
+    """
 
     def __init__(
         self,
         network: HifiGan,
-        speakers: tuple[str, ...] = (),
-        styles: tuple[str, ...] = (),
+        voices: Voices,
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """speakers: the voices' names, where there are several; styles: those of a base vocoder."""
+        """network: moved to `device` (None: the CPU) and `dtype`."""
         self.device = device or torch.device("cpu")
-        frame = network.config.code_hop_size / network.config.sampling_rate
-        self.timing = Timing(copy.deepcopy(network.dict), copy.deepcopy(network.dur_predictor), frame)
-        self.network = network.to(self.device, dtype).eval().requires_grad_(False)
         self.config = network.config
+        self.duration_predictor = DurationPredictor(
+            copy.deepcopy(network.dict), copy.deepcopy(network.dur_predictor), self.config.frame_seconds
+        )
+        self.network = network.to(self.device, dtype).eval().requires_grad_(False)
         self._trim = Trimmer()
-        # whether each sound is computed by itself, and a CPU's cores share them out
-        self._on_cores = self.device.type == "cpu"
-        self.speakers = speakers
-        self.styles = styles
+        # Whether each window is computed by itself, in a thread of its own.
+        self._multithreaded = self.device.type == "cpu"
+        self.voices = voices
         self.rate = self.config.sampling_rate
 
     @classmethod
@@ -76,49 +74,37 @@ class Vocoder:
         dtype: str = "float32",
         compile: bool = False,  # noqa: A002
     ) -> "Vocoder":
-        """The vocoder of a checkpoint: "nano", a folder, or a Hugging Face repository.
+        """Load the vocoder of a checkpoint.
 
-        dtype: what the network computes with, float32, bfloat16 or float16; compile: let torch.compile work on it.
-        Raises CheckpointError.
+        model: "nano", a folder in the release's layout, or a Hugging Face repository.
+        expressive: the vocoder for phonetic, pitch and style units; otherwise the one for phonetic units.
+        dtype: of the network: "float32", "bfloat16" or "float16". compile: run torch.compile on the network.
+        Raises CheckpointError if the checkpoint or one of its files can't be used, SpiritLMError for the device.
         """
         checkpoint = find_checkpoint(model)
-        vocoder = cls.read(checkpoint.vocoder(expressive), checkpoint.generator(expressive), device, dtype)
+        folder, generator = checkpoint.vocoder(expressive), checkpoint.generator(expressive)
+        vocoder = cls.from_files(folder, generator, device, dtype)
         if compile:
-            compile_parts(vocoder.network)
-            vocoder._on_cores = False
+            compile_modules(vocoder.network)
+            vocoder._multithreaded = False
         elif vocoder.device.type == "cpu":
             optimize_for_cpu(vocoder.network)
             prepack_weights(vocoder.network)
         return vocoder
 
     @classmethod
-    def read(cls, folder: Path, generator: Path, device: str = "auto", dtype: str = "float32") -> "Vocoder":
-        """The vocoder in the file `generator`, with `config.json`, `speakers.txt`, `styles.txt` in `folder`.
+    def from_files(
+        cls, folder: Path, generator: Path, device: str = "auto", dtype: str = "float32"
+    ) -> "Vocoder":
+        """Load the weights in the file `generator`, with `config.json`, `speakers.txt` and `styles.txt` from `folder`.
 
         Raises CheckpointError that names the file at fault.
         """
-        place = find_device(device)
+        target = find_device(device)
         config = HifiGanConfig.read(folder / "config.json")
-        network = unset(lambda: HifiGan(config), folder / "config.json")
-        load_into(network, fold(read_tensors(generator)))
-        speakers = _read_names(folder / "speakers.txt", config.num_speakers) if config.multispkr else ()
-        styles = _read_names(folder / "styles.txt", config.num_styles) if config.multistyle else ()
-        return cls(network, speakers, styles, place, find_dtype(dtype, place))
-
-    @property
-    def default_speaker(self) -> int:
-        """The voice that speaks where none is asked for."""
-        stated = self.config.default_speaker
-        return min(DEFAULT_SPEAKER, max(len(self.speakers) - 1, 0)) if stated is None else stated
-
-    @property
-    def default_style(self) -> int:
-        """Base: the style where none is asked for. Expressive: the style unit of lines that have none."""
-        if self.config.default_style is not None:
-            return self.config.default_style
-        if self.config.expressive:
-            return min(DEFAULT_STYLE_UNIT, self.config.num_style_tokens - 1)
-        return min(DEFAULT_STYLE, max(len(self.styles) - 1, 0))
+        network = build_on_meta(lambda: HifiGan(config), folder / "config.json")
+        load_into(network, fold_weight_norm(read_tensors(generator)))
+        return cls(network, Voices.read(folder, config), target, find_dtype(dtype, target))
 
     def decode(
         self,
@@ -126,11 +112,13 @@ class Vocoder:
         speaker: int | str | None = None,
         style: int | str | None = None,
         durations: Durations = "auto",
-        after: Sequence | SpeechSpan | None = None,
+        prompt: Sequence | SpeechSpan | None = None,
     ) -> Waveform:
-        """All that is speech in a line, as one sound at 16 kHz; `windows` explains the arguments and errors."""
-        windows = partial(self.windows, speaker=speaker, style=style, durations=durations, after=after)
-        return self._joined(self.synthesize_stream([speech], windows))[0]
+        """Synthesize all speech of a sequence as one waveform. For arguments and errors see `split_windows`."""
+        windows = partial(
+            self.split_windows, speaker=speaker, style=style, durations=durations, prompt=prompt
+        )
+        return self._join(self.synthesize_stream([speech], windows))[0]
 
     def decode_batch(
         self,
@@ -140,48 +128,53 @@ class Vocoder:
         durations: Durations = "auto",
         batch_seconds: float | None = None,
     ) -> list[Waveform]:
-        """The sounds of several lines, each what `decode` makes of it alone."""
-        windows = partial(self.windows, speaker=speaker, style=style, durations=durations)
-        return self._joined(self.synthesize_stream(speech, windows, batch_seconds))
+        """Synthesize several sequences, each as `decode` does.
 
-    def _joined(self, spoken: Iterable[tuple[T, Iterable[Waveform]]]) -> list[Waveform]:
-        return [Waveform(np.concatenate([part.samples for part in parts]), self.rate) for _, parts in spoken]
+        batch_seconds: seconds of audio that are computed together (None: chosen for the device).
+        """
+        windows = partial(self.split_windows, speaker=speaker, style=style, durations=durations)
+        return self._join(self.synthesize_stream(speech, windows, batch_seconds))
 
-    def stream(
+    def _join(self, outcomes: Iterable[tuple[T, Iterable[Waveform]]]) -> list[Waveform]:
+        return [
+            Waveform(np.concatenate([part.samples for part in parts]), self.rate) for _, parts in outcomes
+        ]
+
+    def decode_stream(
         self,
         speech: Sequence | SpeechSpan,
         speaker: int | str | None = None,
         style: int | str | None = None,
         durations: Durations = "auto",
-        window: int = WINDOW,
-        after: Sequence | SpeechSpan | None = None,
+        window: int = WINDOW_FRAMES,
+        prompt: Sequence | SpeechSpan | None = None,
     ) -> Iterator[Waveform]:
-        """The sound of a line in pieces of `window` frames of 40 ms, the same samples as all at once."""
-        for piece in self.windows(speech, speaker, style, durations, window, after):
-            yield self.speak([piece])[0]
+        """Synthesize a sequence `window` frames of 40 ms at a time. The parts joined are what `decode` returns."""
+        for part in self.split_windows(speech, speaker, style, durations, window, prompt):
+            yield self.synthesize([part])[0]
 
-    def follow(
+    def decode_incremental(
         self,
         pieces: Iterable[Sequence | SpeechSpan],
         speaker: int | str | None = None,
         style: int | str | None = None,
         durations: Durations = "auto",
-        after: Sequence | SpeechSpan | None = None,
+        prompt: Sequence | SpeechSpan | None = None,
     ) -> Iterator[Waveform]:
-        """The sound of a line that is still growing, as `decode` makes it of the whole, in pieces as they are certain.
+        """Synthesize a sequence while it is being generated. The parts joined are what `decode` returns for the whole.
 
-        pieces: of the line, one after another. When one has been added, and it makes half a second or more of sound
-        certain, all of that is given (20 s at most at a time); the rest when there are no more. Durations: "auto" is
-        decided once 20 phonetic units without repeats, or as clear a number with them, have come.
-        Raises what `windows` does, when it comes to be known.
+        pieces: consecutive parts of the sequence. After each piece, all audio that later pieces can't change is
+        yielded, once it is at least half a second, in parts of up to 20 s.
+        durations: "auto" is decided as soon as the pieces tell whether repeats were kept: after 20 units without any.
+        For other arguments and errors see `split_windows`; an error is raised when its cause is read.
         """
-        stretches = WindowBuilder(self, self.find_speaker(speaker), style, durations, WINDOW, after)
+        builder = self._window_builder(speaker, style, durations, WINDOW_FRAMES, prompt)
         for piece in pieces:
-            stretches.add(piece)
-            for window in stretches.certain():
-                yield self.speak([window])[0]
-        for window in stretches.finish():
-            yield self.speak([window])[0]
+            builder.add(piece)
+            for window in builder.ready():
+                yield self.synthesize([window])[0]
+        for window in builder.flush():
+            yield self.synthesize([window])[0]
 
     def synthesize_stream(
         self,
@@ -189,108 +182,97 @@ class Vocoder:
         windows: Callable[[T], Iterable[Window]],
         batch_seconds: float | None = None,
     ) -> BatchScheduler[T, Window, Waveform]:
-        """Items in order, each with an iterator over the sound of its windows; see `BatchScheduler`."""
-        if batch_seconds is None:
-            shared = min(CORE_SECONDS * torch.get_num_threads(), MOST_SECONDS)
-            batch_seconds = shared if self._on_cores else default_batch_seconds(self.device)
-        seconds = self.timing.frame
-        return BatchScheduler(
-            items, windows, self.speak, size=lambda window: window.streams.shape[1] * seconds, max_batch=batch_seconds,
-            workers=0, max_buffered=max(4 * batch_seconds, 4 * WINDOW * seconds),
-        )  # fmt: skip
+        """Synthesize the windows of items in batches. Yields (item, outcome) in order; see `BatchScheduler`.
 
-    def windows(
+        windows: returns an item's windows, as `split_windows` does. The outcome has one result for each window.
+        """
+        if batch_seconds is None:
+            cpu_seconds = min(THREAD_BATCH_SECONDS * torch.get_num_threads(), MAX_BATCH_SECONDS)
+            batch_seconds = cpu_seconds if self._multithreaded else default_batch_seconds(self.device)
+        frame = self.config.frame_seconds
+        return BatchScheduler(
+            items,
+            windows,
+            self.synthesize,
+            size=lambda window: window.streams.shape[1] * frame,
+            max_batch=batch_seconds,
+            workers=0,
+            max_buffered=max(4 * batch_seconds, 4 * WINDOW_FRAMES * frame),
+        )
+
+    def split_windows(
         self,
         speech: Sequence | SpeechSpan,
         speaker: int | str | None = None,
         style: int | str | None = None,
         durations: Durations = "auto",
-        window: int = WINDOW,
-        after: Sequence | SpeechSpan | None = None,
+        window: int = WINDOW_FRAMES,
+        prompt: Sequence | SpeechSpan | None = None,
     ) -> list[Window]:
-        """A line as stretches of `window` frames of 40 ms, which `speak` makes the line's sound of, one after another.
+        """Split the speech of a sequence into windows for `synthesize`.
 
-        speaker: a voice's number or name. style: base: a style's number or name; expressive: the number of a
-        style unit to speak in throughout, in place of the line's own. durations: "keep" makes each phonetic
-        unit a frame, "predict" as many as the duration predictor says, "auto" keeps in lines with repeats.
-        after: what the line follows, such as a prompt. Where that ends in speech, its last span is decoded together
-        with the line, and its part of the sound left out: pitch and style carry over, and there is no jump.
-        Raises TokenError where there is no speech, a unit is not this model's, or pitch is missing;
-        SpiritLMError where there is no such voice or style.
+        speaker: index or name (None: the default). style: of a base vocoder index or name; of an expressive vocoder
+        the style unit to use throughout, in place of the sequence's own (None: the default, or the sequence's own).
+        durations: "keep" makes each phonetic unit one frame of 40 ms, "predict" uses the duration predictor, "auto"
+        keeps if the sequence has repeats and predicts otherwise.
+        window: frames of audio from one window.
+        prompt: what the sequence continues. If the prompt ends in speech, its last span gives pitch, style and
+        acoustic context to the sequence, and its own audio is left out: the result follows the prompt's without a gap.
+        Raises TokenError if there is no speech, a unit is not one of this vocoder's, or pitch units are missing;
+        SpiritLMError if there is no such speaker or style.
         """
-        stretches = WindowBuilder(self, self.find_speaker(speaker), style, durations, window, after)
-        stretches.add(speech)
-        return list(stretches.finish())
+        builder = self._window_builder(speaker, style, durations, window, prompt)
+        builder.add(speech)
+        return list(builder.flush())
+
+    def _window_builder(
+        self,
+        speaker: int | str | None,
+        style: int | str | None,
+        durations: Durations,
+        window: int,
+        prompt: Sequence | SpeechSpan | None,
+    ) -> WindowBuilder:
+        voice = self.voices.select(speaker, style)
+        return WindowBuilder(
+            self.config, self.duration_predictor, self.network.context, voice, durations, window, prompt
+        )
 
     @torch.inference_mode()
-    def speak(self, windows: TypingSequence[Window]) -> list[Waveform]:
-        """The sound of each window."""
+    def synthesize(self, windows: TypingSequence[Window]) -> list[Waveform]:
+        """Synthesize a batch of windows."""
         self._trim()
-        if self._on_cores:
-            sounds = [self.network.embed(*self._arguments([window])) for window in windows]
-            made = [sound[0].float().numpy() for sound in synthesize(self.network, sounds)]
+        if self._multithreaded:
+            inputs = [self.network.embed(*self._network_inputs([window])) for window in windows]
+            rows = [row[0].float().numpy() for row in synthesize_on_cpu(self.network, inputs)]
         elif self.device.type == "cpu":
-            made = [self._sound([window])[0] for window in windows]
+            rows = [self._run_padded([window])[0] for window in windows]
         else:
-            made = list(self._sound(windows))
+            rows = list(self._run_padded(windows))
         hop = self.config.code_hop_size
         return [
-            Waveform(sound[window.skipped * hop :][: window.kept * hop], self.rate)
-            for sound, window in zip(made, windows, strict=True)
+            Waveform(row[window.skip_frames * hop :][: window.keep_frames * hop], self.rate)
+            for row, window in zip(rows, windows, strict=True)
         ]
 
-    def _sound(self, windows: TypingSequence[Window]) -> NDArray[np.float32]:
-        """(batch, samples) of windows padded to the longest."""
+    def _run_padded(self, windows: TypingSequence[Window]) -> NDArray[np.float32]:
+        """Run the network on windows padded to the longest. Returns (batch, samples)."""
         lengths = [window.streams.shape[1] for window in windows]
-        real = to_device(np.array(lengths), self.device) if len(set(lengths)) > 1 else None
+        valid = to_device(np.array(lengths), self.device) if len(set(lengths)) > 1 else None
         samples: NDArray[np.float32] = (
-            self.network(*self._arguments(windows), lengths=real).float().cpu().numpy()
+            self.network(*self._network_inputs(windows), lengths=valid).float().cpu().numpy()
         )
         return samples
 
-    def _arguments(self, windows: TypingSequence[Window]) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
-        """Units, voices, pitch and style as the network takes them, each (batch, frames) or (batch,)."""
+    def _network_inputs(
+        self, windows: TypingSequence[Window]
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+        """Return hubert, speaker, pitch and style as `HifiGan.forward` takes them, (batch, frames) or (batch,)."""
         lengths = [window.streams.shape[1] for window in windows]
         padded = np.zeros((len(windows[0].streams), len(windows), max(lengths)), dtype=np.int64)
         for row, window in enumerate(windows):
             padded[:, row, : lengths[row]] = window.streams
         ids = to_device(padded, self.device)
-        voice, style = to_device(
-            np.array([[w.voice for w in windows], [w.style for w in windows]]), self.device
-        )
-        return (ids[0], voice, ids[1], ids[2]) if self.config.expressive else (ids[0], voice, None, style)
-
-    def find_speaker(self, speaker: int | str | None) -> int:
-        """The number of a voice (None: the default). Raises SpiritLMError where there is no such voice."""
-        chosen = self.default_speaker if speaker is None else speaker
-        return _find(chosen, self.speakers, max(len(self.speakers), 1), "speaker")
-
-    def find_style(self, style: int | str | None) -> int:
-        """The number of a style (None: the default). Raises SpiritLMError where there is no such style."""
-        chosen = self.default_style if style is None else style
-        count = self.config.num_style_tokens if self.config.expressive else max(len(self.styles), 1)
-        return _find(chosen, self.styles, count, "style")
-
-
-def _find(wanted: int | str, names: tuple[str, ...], count: int, what: str) -> int:
-    """The number of `wanted`, which is a name, a number, or a number as a string."""
-    if isinstance(wanted, str) and wanted in names:
-        return names.index(wanted)
-    if str(wanted).isdecimal() and int(wanted) < count:
-        return int(wanted)
-    known = f" ({', '.join(names)})" if names else ""
-    raise SpiritLMError(f"no {what} {wanted}: this vocoder has 0 to {count - 1}{known}")
-
-
-def _read_names(path: Path, count: int) -> tuple[str, ...]:
-    """One name a line. Raises CheckpointError where the file is missing or has not `count` of them."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(
-            f"{path}: {'missing' if isinstance(error, FileNotFoundError) else error}"
-        ) from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if len(names) != count:
-        raise CheckpointError(f"{path}: {len(names)} names, expected {count}")
-    return names
+        indices = np.array([[w.voice.speaker for w in windows], [w.voice.style for w in windows]])
+        speaker, style = to_device(indices, self.device)
+        return (ids[0], speaker, ids[1], ids[2]) if self.config.expressive else (ids[0], speaker, None, style)

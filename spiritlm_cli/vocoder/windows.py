@@ -1,8 +1,8 @@
-"""A line of units as windows of frames, also while it grows: each as soon as nothing to come can change its sound."""
+"""Splitting a sequence of units into windows of frames, also while the sequence is being generated."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,101 +11,107 @@ from spiritlm_cli.errors import TokenError
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import RepeatDetector, frame_units
 from spiritlm_cli.tokens.units import IntArray, Kind, Unit
-from spiritlm_cli.vocoder.hifigan import HifiGanConfig
-
-if TYPE_CHECKING:
-    from spiritlm_cli.vocoder.vocoder import Vocoder
+from spiritlm_cli.vocoder.config import HifiGanConfig
+from spiritlm_cli.vocoder.durations import DurationPredictor
+from spiritlm_cli.vocoder.voices import Voice
 
 Durations = Literal["auto", "predict", "keep"]
 
-# Frames that a window of a growing line has at least, half a second: the first sound comes early, and what the
-# network hears around a window (17 frames to either side in nano) is not computed for every unit that comes.
-_LEAST = 12
+# Fewest frames in a window of an unfinished sequence: half a second. Small enough that audio starts early; large enough
+# that the context around a window (17 frames to either side in nano) is not computed again for every new unit.
+_MIN_FRAMES = 12
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A stretch of a line as the network hears it, with what comes before and after it as far as it matters.
+    """Frames of a sequence that are synthesized together.
 
-    streams: (1, frames) of phonetic units, or (3, frames) of phonetic, pitch and style units, 25 a second; voice and
-    style: numbers, the style of a base vocoder. Of the sound, `kept` frames after the first `skipped` are the
-    stretch's.
+    streams: (1, frames) phonetic units, or (3, frames) phonetic, pitch and style units, int64, 25 frames per second,
+    with the context that the network needs on either side. Of the audio, `keep_frames` frames after the first
+    `skip_frames` belong to the window.
     """
 
     streams: IntArray
-    voice: int
-    style: int
-    skipped: int
-    kept: int
+    voice: Voice
+    skip_frames: int
+    keep_frames: int
 
 
 class WindowBuilder:
-    """The windows of a line that may still grow.
+    """Builds the windows of a sequence whose units may still be arriving.
 
-    A frame is certain when its unit's pitch, style and duration are: the units before the first pitch (style) take
-    that one, and a duration depends on `Timing.reach` units to either side. A window is certain when all of the
-    frames that the network hears with it are.
+    A frame is final once no later unit can change its pitch, style or duration: units before the first pitch (style)
+    unit use that one, and a duration depends on `DurationPredictor.reach` units to either side. A window is ready once
+    all of its frames, with their context, are final.
     """
 
     def __init__(
         self,
-        vocoder: "Vocoder",
-        voice: int,
-        style: int | str | None,
+        config: HifiGanConfig,
+        predictor: DurationPredictor,
+        context: int,
+        voice: Voice,
         durations: Durations,
         window: int,
-        after: Sequence | SpeechSpan | None = None,
+        prompt: Sequence | SpeechSpan | None = None,
     ) -> None:
-        """The arguments are those of `Vocoder.windows`. Raises SpiritLMError where there is no such style."""
-        self._config, self._timing = vocoder.config, vocoder.timing
-        self._margin = vocoder.network.context
-        self._default_style = vocoder.default_style
-        self._voice, self._style = voice, vocoder.find_style(style)
-        self._throughout = style is not None
-        self._window = window
-        self._follows = after is not None
-        # units of which frames have not been made, after the pitch and style that hold before them; and their kinds
+        """context: frames to either side that the network needs. Other arguments: see `Vocoder.split_windows`.
+
+        Raises TokenError if the prompt has a unit that is not one of the vocoder's.
+        """
+        self._config, self._predictor = config, predictor
+        self._context, self._window, self._voice = context, window, voice
+        self._has_prompt = prompt is not None
+        # Units that have no column yet, after the pitch and style units that hold before them; and their kinds.
         self._units: list[Unit] = []
         self._kinds: set[Kind] = set()
-        before = _last_speech(after)
-        self._unheard = self._take(before)  # phonetic units before the first that is heard
-        self._heard = 0
-        self._repeats, self._repeats_before = RepeatDetector(), RepeatDetector()
-        self._repeats_before.add(before)
+        prompt_span = _last_speech(prompt)
+        # Phonetic units of the prompt that have no frames yet, and of the sequence all that were added.
+        self._prompt_units = self._append(prompt_span)
+        self._sequence_units = 0
+        self._repeats, self._prompt_repeats = RepeatDetector(), RepeatDetector()
+        self._prompt_repeats.add(prompt_span)
         self._keep = None if durations == "auto" else durations == "keep"
-        rows = 3 if self._config.expressive else 1
-        # phonetic units with their pitch and style that have not been timed, after `_timed` that have been
+        # One column per phonetic unit: its id, pitch and style. The first `_timed_units` have frames already, and are
+        # the context of the durations after them.
+        rows = 3 if config.expressive else 1
         self._columns: IntArray = np.empty((rows, 0), dtype=np.int64)
-        self._timed = 0
-        # frames, from the first that the next window hears; `_start` is the first that is its own
+        self._timed_units = 0
+        # Final frames that are not in a window yet, after `_start` frames of context.
         self._frames: IntArray = np.empty((rows, 0), dtype=np.int64)
         self._start = 0
 
     def add(self, speech: Sequence | SpeechSpan) -> None:
-        """What comes next; of a sequence, its text is passed over. Raises TokenError for a unit of another model."""
+        """Append units; text spans of a sequence are ignored.
+
+        Raises TokenError for a unit that is not one of the vocoder's.
+        """
         for span in speech.spans if isinstance(speech, Sequence) else (speech,):
             self._repeats.add(span)
             if not isinstance(span, TextSpan):
-                self._heard += self._take(span)
+                self._sequence_units += self._append(span)
 
-    def certain(self) -> Iterator[Window]:
-        """What nothing to come can change, once there is half a second of it."""
+    def ready(self) -> Iterator[Window]:
+        """Yield windows that no later unit can change, once they have half a second of audio or more.
+
+        Raises TokenError as `flush`.
+        """
         return self._windows(ended=False)
 
-    def finish(self) -> Iterator[Window]:
-        """The rest, when nothing comes any more.
+    def flush(self) -> Iterator[Window]:
+        """Yield the remaining windows of a sequence that has ended.
 
-        Raises TokenError where there is no speech at all, or pitch is missing.
+        Raises TokenError if the sequence has no phonetic units, or if an expressive vocoder gets no pitch units.
         """
-        if not self._heard:
-            where = "in what follows the prompt" if self._follows else "to decode"
+        if not self._sequence_units:
+            where = "in what follows the prompt" if self._has_prompt else "to decode"
             raise TokenError(
                 f"no speech {where}: no [Hu…] units; if a model ended at once, try another --seed"
             )
         return self._windows(ended=True)
 
-    def _take(self, span: SpeechSpan) -> int:
-        """Returns how many phonetic units there are in it."""
+    def _append(self, span: SpeechSpan) -> int:
+        """Append the units of a span and return how many of them are phonetic."""
         check_units(span.units, self._config)
         self._units.extend(span.units)
         kinds = [unit.kind for unit in span.units]
@@ -113,70 +119,65 @@ class WindowBuilder:
         return kinds.count(Kind.HUBERT)
 
     def _windows(self, ended: bool) -> Iterator[Window]:
-        self._fill(ended)
-        self._time(ended)
+        self._append_columns(ended)
+        self._append_frames(ended)
         while True:
             known = self._frames.shape[1] - self._start
-            ready = known if ended else known - self._margin
-            if ready < (1 if ended else min(_LEAST, self._window)):
+            final = known if ended else known - self._context
+            if final < (1 if ended else min(_MIN_FRAMES, self._window)):
                 return
-            size = min(ready, self._window)
+            size = min(final, self._window)
             stop = self._start + size
-            first = max(self._start - self._margin, 0)
-            yield Window(
-                self._frames[:, first : stop + self._margin],
-                self._voice,
-                self._style,
-                self._start - first,
-                size,
-            )
-            passed = max(stop - self._margin, 0)
-            self._frames, self._start = self._frames[:, passed:], stop - passed
+            first = max(self._start - self._context, 0)
+            streams = self._frames[:, first : stop + self._context]
+            yield Window(streams, self._voice, skip_frames=self._start - first, keep_frames=size)
+            unneeded = max(stop - self._context, 0)
+            self._frames, self._start = self._frames[:, unneeded:], stop - unneeded
 
-    def _fill(self, ended: bool) -> None:
-        """Give each phonetic unit its pitch and style."""
+    def _append_columns(self, ended: bool) -> None:
+        """Give each phonetic unit its pitch and style, once the first unit of each kind has arrived."""
         needed = {Kind.HUBERT}
         if self._config.expressive and not ended:
-            needed |= {Kind.PITCH} if self._throughout else {Kind.PITCH, Kind.STYLE}
+            needed |= {Kind.PITCH} if self._voice.override_style else {Kind.PITCH, Kind.STYLE}
         if not needed <= self._kinds:
             return
-        frames = frame_units(self._units, self._default_style)
+        frames = frame_units(self._units, self._voice.style)
         if self._config.expressive and frames.pitch is None:
             raise TokenError("no pitch: the expressive vocoder needs [Pi…] units, the base vocoder does not")
-        if self._throughout:
-            frames = replace(frames, style=np.full_like(frames.hubert, self._style))
+        if self._voice.override_style:
+            frames = replace(frames, style=np.full_like(frames.hubert, self._voice.style))
         streams = [ids for ids in (frames.hubert, frames.pitch, frames.style) if ids is not None]
         self._columns = np.concatenate([self._columns, np.stack(streams[: len(self._columns)])], axis=1)
         last = {unit.kind: unit for unit in self._units if unit.kind is not Kind.HUBERT}
         self._units, self._kinds = list(last.values()), set(last)
 
-    def _time(self, ended: bool) -> None:
-        """Make each unit as many frames as it lasts."""
-        reach = self._timing.reach
-        fresh = self._columns.shape[1] - self._timed
+    def _append_frames(self, ended: bool) -> None:
+        """Repeat each column for the duration of its unit, once that is final."""
+        reach = self._predictor.reach
+        untimed = self._columns.shape[1] - self._timed_units
         if self._keep is None and (ended or self._repeats.is_decided):
-            # what is heard says it, or, where that is too short to, together with what it follows
-            before = 0 if self._repeats.is_decided else self._repeats_before.margin
-            self._keep = self._repeats.margin + before > 0
-        if self._keep is None or fresh <= (0 if ended or self._keep else reach):
+            # The sequence decides; one that is too short to decide does so together with its prompt.
+            prompt_margin = 0 if self._repeats.is_decided else self._prompt_repeats.margin
+            self._keep = self._repeats.margin + prompt_margin > 0
+        if self._keep is None or untimed <= (0 if ended or self._keep else reach):
             return
         if self._keep:
-            counts = np.ones(fresh, dtype=np.int64)
+            counts = np.ones(untimed, dtype=np.int64)
         else:
-            counts = self._timing.frames(torch.from_numpy(self._columns[0])).numpy()[self._timed :]
+            counts = self._predictor.frames(torch.from_numpy(self._columns[0])).numpy()[self._timed_units :]
             counts = counts if ended else counts[:-reach] if reach else counts
-        done = self._timed + len(counts)
-        made = self._columns[:, self._timed : done].repeat(counts, axis=1)
-        self._frames = np.concatenate([self._frames, made], axis=1)
-        unheard = min(self._unheard, len(counts))
-        self._unheard -= unheard
-        self._start += int(counts[:unheard].sum())
-        passed = max(done - reach, 0)
-        self._columns, self._timed = self._columns[:, passed:], done - passed
+        timed = self._timed_units + len(counts)
+        frames = self._columns[:, self._timed_units : timed].repeat(counts, axis=1)
+        self._frames = np.concatenate([self._frames, frames], axis=1)
+        prompt_units = min(self._prompt_units, len(counts))
+        self._prompt_units -= prompt_units
+        self._start += int(counts[:prompt_units].sum())
+        unneeded = max(timed - reach, 0)
+        self._columns, self._timed_units = self._columns[:, unneeded:], timed - unneeded
 
 
 def check_units(units: Iterable[Unit], config: HifiGanConfig) -> None:
-    """Raises TokenError where a unit is not one of the model's; a base vocoder passes over pitch and style."""
+    """Raise TokenError for a unit that is not one of the vocoder's; a base vocoder ignores pitch and style units."""
     counts = {Kind.HUBERT: config.num_embeddings}
     if config.expressive:
         counts |= {Kind.PITCH: config.num_f0_tokens, Kind.STYLE: config.num_style_tokens}
@@ -188,9 +189,9 @@ def check_units(units: Iterable[Unit], config: HifiGanConfig) -> None:
             )
 
 
-def _last_speech(after: Sequence | SpeechSpan | None) -> SpeechSpan:
-    """The speech that a sequence ends in, which may be none."""
-    if isinstance(after, Sequence):
-        span = after.spans[-1] if after.spans else None
+def _last_speech(speech: Sequence | SpeechSpan | None) -> SpeechSpan:
+    """Return the speech span that a sequence ends in, empty if it ends in text."""
+    if isinstance(speech, Sequence):
+        span = speech.spans[-1] if speech.spans else None
         return span if isinstance(span, SpeechSpan) else SpeechSpan(())
-    return after or SpeechSpan(())
+    return speech or SpeechSpan(())

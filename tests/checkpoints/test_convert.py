@@ -40,7 +40,7 @@ PARTS = {
 def converted(release_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stand-in, converted, its language models in two files each. Not to be written to."""
     out = tmp_path_factory.mktemp("converted") / "safe"
-    assert convert.convert(str(release_tree), out, 5_000_000).files == len(written(out)) - 1
+    assert convert.convert(str(release_tree), out, 5_000_000).files_written == len(written(out)) - 1
     return out
 
 
@@ -136,8 +136,8 @@ def test_a_broken_off_run_goes_on(release_tree: Path, converted: Path, tmp_path:
     assert there
     (out / LM / ".tmpAbC123").touch()  # as safetensors leaves it when it is killed
     result = convert.convert(str(release_tree), out, 5_000_000)
-    assert result.before >= len(there)
-    assert result.files + result.before == len(written(out)) - 1
+    assert result.files_kept >= len(there)
+    assert result.files_written + result.files_kept == len(written(out)) - 1
     assert {path: path.stat().st_mtime_ns for path in there} == there
     assert written(out).keys() == written(converted).keys()
     for path in out.rglob("*.safetensors"):  # which write their metadata in any order
@@ -146,18 +146,19 @@ def test_a_broken_off_run_goes_on(release_tree: Path, converted: Path, tmp_path:
         assert_equal(found.tensors, expected.tensors)
     assert Checkpoint(out, "").fingerprint() == Checkpoint(release_tree, "").fingerprint()
     again = convert.convert(str(release_tree), out, 5_000_000)
-    assert (again.files, again.size, again.before) == (0, 0, result.files + result.before)
+    assert (again.files_written, again.bytes_written) == (0, 0)
+    assert again.files_kept == result.files_written + result.files_kept
 
 
 def convert_until(model: Path, out: Path, name: str) -> None:
     """As if the process ended before a file of this name."""
 
-    def tell(message: str) -> None:
+    def notify(message: str) -> None:
         if message.endswith(name):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert.convert(str(model), out, 5_000_000, tell)
+        convert.convert(str(model), out, 5_000_000, notify)
     assert not (out / "converted.json").exists()
 
 
@@ -174,11 +175,11 @@ def test_only_the_same_run_goes_on(folder: Path, tmp_path: Path) -> None:
 
 
 def test_what_changes_meanwhile_is_not_called_converted(folder: Path, tmp_path: Path) -> None:
-    def tell(message: str) -> None:
+    def notify(message: str) -> None:
         os.utime(folder / "pytorch_model.bin", (1, 1))
 
     with pytest.raises(CheckpointError, match="was changed while it was converted"):
-        convert.convert(str(folder), tmp_path / "out", tell=tell)
+        convert.convert(str(folder), tmp_path / "out", notify=notify)
     assert not (tmp_path / "out" / "converted.json").exists()
 
 
@@ -244,7 +245,7 @@ def test_what_is_safetensors_already(converted: Path, tmp_path: Path) -> None:
 def test_a_language_model_alone(folder: Path, tmp_path: Path) -> None:
     torch.save({"step": 1}, folder / "optimizer.pt")
     told: list[str] = []
-    convert.convert(str(folder), tmp_path / "out", tell=told.append)
+    convert.convert(str(folder), tmp_path / "out", notify=told.append)
     assert told[0] == "left out: optimizer.pt: not the weights of a language model"
     names = {path.name for path in folder.iterdir()} - {"optimizer.pt", "pytorch_model.bin"}
     assert written(tmp_path / "out").keys() == names | {"model.safetensors", "converted.json"}
@@ -307,7 +308,7 @@ def speech_tree(root: Path, content: object, name: str = "model.pt") -> Path:
 def test_what_json_can_t_say_is_left_out_and_told(tmp_path: Path) -> None:
     content = {"model": {"a": torch.ones(2)}, "optimizer": {"state": torch.ones(2)}, "step": 3}
     told: list[str] = []
-    convert.convert(str(speech_tree(tmp_path, content)), tmp_path / "out", tell=told.append)
+    convert.convert(str(speech_tree(tmp_path, content)), tmp_path / "out", notify=told.append)
     (file,) = (tmp_path / "out").rglob("*.safetensors")
     assert read_tensors(file).config == {"step": 3}
     assert "left out: model.pt: optimizer: not plain values" in told
@@ -335,7 +336,7 @@ def test_safetensors_beside_are_what_counts(tmp_path: Path) -> None:
     write_tensors(root / "speech_tokenizer/vqvae_f0_quantizer/model.safetensors", {"a": torch.ones(2)})
     speech_tree(tmp_path, {"b": torch.ones(1)}, "other.pt")
     told: list[str] = []
-    convert.convert(str(root), tmp_path / "out", tell=told.append)
+    convert.convert(str(root), tmp_path / "out", notify=told.append)
     folder = tmp_path / "out" / "speech_tokenizer" / "vqvae_f0_quantizer"
     assert read_tensors(folder / "model.safetensors").tensors["a"].tolist() == [1, 1]
     assert read_tensors(folder / "other.safetensors").tensors["b"].tolist() == [1]

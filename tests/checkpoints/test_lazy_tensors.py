@@ -10,13 +10,13 @@ from torch import nn
 
 from spiritlm_cli.checkpoints import lazy_tensors
 from spiritlm_cli.checkpoints.lazy_tensors import (
+    iter_tensors,
     list_tensors,
-    load_stored,
-    read_each,
+    load_lazily,
     same_tensors,
     weight_files,
 )
-from spiritlm_cli.checkpoints.tensors import unset, write_tensors
+from spiritlm_cli.checkpoints.tensors import build_on_meta, write_tensors
 from spiritlm_cli.errors import CheckpointError
 
 CPU = torch.device("cpu")
@@ -47,13 +47,13 @@ def test_they_come_in_memory_of_their_own(
     assert {name: (one.shape, one.size) for name, one in found.items()} == {
         name: (tuple(tensor.shape), tensor.nbytes) for name, tensor in TENSORS.items()
     }
-    read = dict(zip(found, read_each((one, CPU, None) for one in found.values()), strict=True))
+    read = dict(zip(found, iter_tensors((one, CPU, None) for one in found.values()), strict=True))
     for name, tensor in read.items():
         assert tensor.dtype == TENSORS[name].dtype
         assert torch.equal(tensor, TENSORS[name])
         assert tensor.is_contiguous()
         assert tensor.untyped_storage().nbytes() == tensor.nbytes
-    (cast,) = read_each([(found["b"], CPU, torch.float64)])
+    (cast,) = iter_tensors([(found["b"], CPU, torch.float64)])
     assert torch.equal(cast, TENSORS["b"].double())
 
 
@@ -66,15 +66,15 @@ def test_a_module_gets_its_own_dtype_and_each_tensor_once(tmp_path: Path) -> Non
             super().__init__()
             self.weight, self.bias = nn.Parameter(torch.zeros(2, 3)), nn.Parameter(torch.zeros(2, 3))
 
-    module = unset(Twice, file).half()
-    load_stored(module, file, found, place=lambda name: CPU)
+    module = build_on_meta(Twice, file).half()
+    load_lazily(module, file, found, device_of=lambda name: CPU)
     assert module.weight.dtype == torch.float16
     assert module.weight.data_ptr() == module.bias.data_ptr()
     assert module.weight.tolist() == TENSORS["a"].tolist()
-    load_stored(module, file, found, place=lambda name: torch.device("meta" if name == "bias" else "cpu"))
+    load_lazily(module, file, found, device_of=lambda name: torch.device("meta" if name == "bias" else "cpu"))
     assert (module.weight.device.type, module.bias.device.type) == ("cpu", "meta")
     with pytest.raises(CheckpointError, match=r"weights\.safetensors: unexpected tensor a"):
-        load_stored(module, file, found | {"a": found["bias"]}, place=lambda name: CPU)
+        load_lazily(module, file, found | {"a": found["bias"]}, device_of=lambda name: CPU)
 
 
 def test_which_files_hold_the_same(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_damaged_files_are_named(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path, suffix)
     found = list_tensors(path)
     path.write_bytes(path.read_bytes()[:-20])
-    for read in (list_tensors, lambda path: list(read_each([(found["a"], CPU, None)]))):
+    for read in (list_tensors, lambda path: list(iter_tensors([(found["a"], CPU, None)]))):
         with pytest.raises(CheckpointError, match=rf"weights\{suffix}: cut off or not a checkpoint"):
             read(path)
     path.unlink()
@@ -136,7 +136,7 @@ def test_a_file_is_never_in_memory_twice(tmp_path: Path, suffix: str) -> None:
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
         "found = lazy_tensors.list_tensors(Path(sys.argv[1])).values()\n"
-        "held = list(lazy_tensors.read_each((one, torch.device('cpu'), None) for one in found))\n"
+        "held = list(lazy_tensors.iter_tensors((one, torch.device('cpu'), None) for one in found))\n"
         "print(peak() - before)"
     )
     result = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)

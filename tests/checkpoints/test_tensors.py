@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from spiritlm_cli.checkpoints.tensors import TensorFile, load_into, read_tensors, unset, write_tensors
+from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into, read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError
 
 
@@ -57,7 +57,7 @@ def test_tensors_and_configuration_come_back(tmp_path: Path) -> None:
 
 def test_sizes_take_no_memory_until_the_weights_have_them() -> None:
     path = Path("config.json")
-    layer = unset(lambda: nn.Embedding(10**7, 10**7), path)
+    layer = build_on_meta(lambda: nn.Embedding(10**7, 10**7), path)
     with pytest.raises(
         CheckpointError, match=r"weights: weight is \(2, 3\), expected \(10000000, 10000000\)"
     ):
@@ -67,12 +67,12 @@ def test_sizes_take_no_memory_until_the_weights_have_them() -> None:
 @pytest.mark.parametrize("sizes", [(-1, 2), (2**62, 2**62)])
 def test_sizes_that_no_network_has(sizes: tuple[int, int]) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json: "):
-        unset(lambda: nn.Linear(*sizes), Path("config.json"))
+        build_on_meta(lambda: nn.Linear(*sizes), Path("config.json"))
 
 
 def test_weights_come_in_the_dtype_of_the_network() -> None:
     file = TensorFile(Path("weights"), {"weight": torch.ones(2, 3).half(), "bias": torch.zeros(2).half()})
-    for layer in (nn.Linear(3, 2), unset(lambda: nn.Linear(3, 2), Path("config.json"))):
+    for layer in (nn.Linear(3, 2), build_on_meta(lambda: nn.Linear(3, 2), Path("config.json"))):
         load_into(layer, file)
         assert layer(torch.ones(1, 3)).tolist() == [[3, 3]]
         assert layer.weight.requires_grad

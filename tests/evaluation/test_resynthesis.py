@@ -41,7 +41,7 @@ def test_original_is_understood_and_random_weights_are_not(benchmark: Resynthesi
 
 def test_the_clips_own_voice_where_the_vocoder_has_it(benchmark: Resynthesis, clip: Clip) -> None:
     same = replace(benchmark, speaker="same")
-    voice = benchmark.vocoder.speakers[-1]
+    voice = benchmark.vocoder.voices.speakers[-1]
     assert same.measure(replace(clip, speaker=voice)).speaker == voice
     assert same.measure(replace(clip, speaker="nobody")).speaker is None
     assert replace(benchmark, speaker=voice).measure(clip).speaker == voice

@@ -41,7 +41,7 @@ def random_model(seed: int) -> LanguageModel:
         often = [vocabulary.end, *vocabulary.markers.values(), *range(3, 259)]
         network.lm_head.weight[often[:3]] *= 100
         network.lm_head.weight[often[3:]] *= 30
-    return LanguageModel(network, vocabulary, lambda: Vocoder.load("nano").timing)
+    return LanguageModel(network, vocabulary, lambda: Vocoder.load("nano").duration_predictor)
 
 
 samplings = st.builds(
@@ -209,7 +209,7 @@ def test_seconds_are_those_of_the_vocoder(prompt: str) -> None:
         reasons.add(found.reason)
         before = [unit.id for span in start.speech for unit in span.units if unit.kind is Kind.HUBERT]
         added = [unit.id for span in found.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT]
-        frames = vocoder.timing.frames(torch.tensor(before + added))
+        frames = vocoder.duration_predictor.frames(torch.tensor(before + added))
         seconds = frames[len(before) :].sum().item() * 0.04
         assert seconds <= 1.0
         assert found.reason in ("length", "seconds") or seconds >= 0.9
@@ -218,7 +218,7 @@ def test_seconds_are_those_of_the_vocoder(prompt: str) -> None:
             ids = [
                 unit.id for span in more.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT
             ]
-            frames = vocoder.timing.frames(torch.tensor(before + ids[: len(added) + 1]))
+            frames = vocoder.duration_predictor.frames(torch.tensor(before + ids[: len(added) + 1]))
             assert frames[len(before) :].sum().item() * 0.04 > 1.0, "one unit more would have been too much"
     assert "seconds" in reasons
 

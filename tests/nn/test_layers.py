@@ -24,10 +24,10 @@ def test_compiled_parts_are_whole_graphs_and_answer_the_same(release_tree: Path,
     spans = [merge_streams(each) for each in units]
     vocoder = Vocoder.load(model, device="cpu", compile=True)
     sounds = Vocoder.load(model, device="cpu").decode_batch(spans)
-    windows = [vocoder.windows(span)[0] for span in spans]
+    windows = [vocoder.split_windows(span)[0] for span in spans]
     with torch.inference_mode():
         # the way of a CPU, and all together, as on a GPU
-        for made in (vocoder.decode_batch(spans), vocoder._sound(windows)):
+        for made in (vocoder.decode_batch(spans), vocoder._run_padded(windows)):
             for sound, other in zip(sounds, made, strict=True):
                 samples = getattr(other, "samples", other)[: len(sound.samples)]
                 np.testing.assert_allclose(samples, sound.samples, atol=1e-5, rtol=0)

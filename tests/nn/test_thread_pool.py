@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from spiritlm_cli.nn.thread_pool import _pool, on_cores
+from spiritlm_cli.nn.thread_pool import _pool, map_on_threads
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -30,7 +30,7 @@ def test_in_order_each_on_a_core_of_its_own(threads: int) -> None:
             second_done.set()
         return item, torch.get_num_threads(), torch.is_inference_mode_enabled(), threading.get_ident()
 
-    items, numbers, inferring, idents = zip(*on_cores(work, iter(range(4 * threads))), strict=True)
+    items, numbers, inferring, idents = zip(*map_on_threads(work, iter(range(4 * threads))), strict=True)
     assert items == tuple(range(4 * threads))
     assert set(numbers) == {1}
     assert set(inferring) == {True}
@@ -38,7 +38,7 @@ def test_in_order_each_on_a_core_of_its_own(threads: int) -> None:
 
 
 def test_other_threads_keep_their_number(threads: int) -> None:
-    on_cores(lambda item: item, range(5))
+    map_on_threads(lambda item: item, range(5))
     found: list[int] = []
     other = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
     other.start()
@@ -53,9 +53,9 @@ def test_an_error_is_the_callers(threads: int) -> None:
         return item
 
     with pytest.raises(ValueError, match="three"):
-        on_cores(work, range(100))
-    assert on_cores(work, [1, 2]) == [1, 2]
-    assert on_cores(work, []) == []
+        map_on_threads(work, range(100))
+    assert map_on_threads(work, [1, 2]) == [1, 2]
+    assert map_on_threads(work, []) == []
 
 
 def test_a_thread_that_can_not_begin_leaves_none_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spiritlm_cli.nn import winograd
 from spiritlm_cli.nn.layers import Conv, prepack_weights
-from spiritlm_cli.nn.winograd import WinogradConv, _compiled, suits
+from spiritlm_cli.nn.winograd import WinogradConv, _compiled, is_supported
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.vocoder import cpu_inference
@@ -52,9 +52,10 @@ def test_it_is_the_convolution(
 
         assert_same(quick(x), exact(x.double()))
         assert_same(
-            quick(x, "leaky_relu", 0.1, slope_in=0.2), exact(x.double(), "leaky_relu", 0.1, slope_in=0.2)
+            quick(x, "leaky_relu", 0.1, input_slope=0.2),
+            exact(x.double(), "leaky_relu", 0.1, input_slope=0.2),
         )
-        assert_same(quick(x, add=residual), exact(x.double(), add=residual.double()))
+        assert_same(quick(x, residual=residual), exact(x.double(), residual=residual.double()))
 
 
 def test_it_loses_little_of_float32() -> None:
@@ -73,14 +74,14 @@ def test_no_bias_and_what_it_is_not_for() -> None:
     x = torch.randn(1, 40, 32)
     with torch.inference_mode():
         torch.testing.assert_close(WinogradConv(conv)(x), conv(x), atol=1e-5, rtol=1e-5)
-    assert suits(conv)
-    assert not suits(made(16, 11, 1))
-    assert not suits(made(32, 3, 1))
-    assert not suits(Conv(64, 64, 7, stride=2, padding=3))
-    assert not suits(Conv(64, 64, 7))
-    assert not suits(Conv(64, 64, 7, padding=3, groups=2))
-    assert not suits(made(64, 7, 1).bfloat16())
-    assert not suits(torch.nn.Linear(64, 64))
+    assert is_supported(conv)
+    assert not is_supported(made(16, 11, 1))
+    assert not is_supported(made(32, 3, 1))
+    assert not is_supported(Conv(64, 64, 7, stride=2, padding=3))
+    assert not is_supported(Conv(64, 64, 7))
+    assert not is_supported(Conv(64, 64, 7, padding=3, groups=2))
+    assert not is_supported(made(64, 7, 1).bfloat16())
+    assert not is_supported(torch.nn.Linear(64, 64))
 
 
 @pytest.mark.filterwarnings("error")

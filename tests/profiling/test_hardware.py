@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from spiritlm_cli.nn.layers import Conv, ConvTranspose, Linear, prepack_weights
-from spiritlm_cli.nn.thread_pool import on_cores
+from spiritlm_cli.nn.thread_pool import map_on_threads
 from spiritlm_cli.profiling.hardware import count_operations, matrix_peak, peak_memory, reset_peak_memory
 from spiritlm_cli.speech.encoder import attend
 
@@ -22,7 +22,7 @@ def test_operations_are_counted_whichever_kernels_do_them(packed: bool) -> None:
     y, operations = count_operations(lambda: conv(x))
     assert operations == 2 * 96 * 24 * (12 // 4) * 5
     # a residual changes nothing
-    assert count_operations(lambda: conv(x, add=y))[1] == operations
+    assert count_operations(lambda: conv(x, residual=y))[1] == operations
 
 
 @torch.inference_mode()
@@ -39,7 +39,7 @@ def test_operations_are_counted_whichever_threads_do_them() -> None:
     torch.set_num_threads(2)
     conv, x = Conv(6, 4, 3, padding=1), torch.randn(1, 10, 6)
     try:
-        assert count_operations(lambda: on_cores(conv, [x, x, x]))[1] == 3 * 2 * 10 * 4 * 6 * 3
+        assert count_operations(lambda: map_on_threads(conv, [x, x, x]))[1] == 3 * 2 * 10 * 4 * 6 * 3
     finally:
         torch.set_num_threads(before)
 

@@ -17,8 +17,8 @@ from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.vocoder import cpu_inference
-from spiritlm_cli.vocoder.durations import DurationConfig
-from spiritlm_cli.vocoder.hifigan import HifiGan, HifiGanConfig
+from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
+from spiritlm_cli.vocoder.hifigan import HifiGan
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
 STRETCHES = st.lists(st.tuples(st.integers(0, 90_000), st.integers(1280, 50_000)), min_size=1, max_size=8)
@@ -114,7 +114,7 @@ def test_windows_of_the_generator_are_the_whole(vocoders, monkeypatch, frames) -
     monkeypatch.setattr(cpu_inference, "_WINDOW", 8192)
     with torch.inference_mode():
         whole = network(ids, voice, ids, ids)
-        made = cpu_inference.synthesize(network, [network.embed(ids, voice, ids, ids)])[0]
+        made = cpu_inference.synthesize_on_cpu(network, [network.embed(ids, voice, ids, ids)])[0]
         torch.testing.assert_close(made, whole, atol=1e-5, rtol=0)
 
 
@@ -142,13 +142,13 @@ def test_layers_are_torch_s_own(packed, activation) -> None:
     conv = Conv(12, 16, 5, stride=2, padding=4, dilation=2, groups=4).requires_grad_(False)
     line = Linear(12, 16).requires_grad_(False)
     plain = conv(x, activation, 0.1)
-    added = conv(x, add=plain)
+    added = conv(x, residual=plain)
     straight = line(x, "gelu")
     if packed:
         prepack_weights(torch.nn.ModuleList([conv, line]))
     with torch.inference_mode():
         torch.testing.assert_close(conv(x, activation, 0.1), plain)
-        torch.testing.assert_close(conv(x, add=plain), added)
+        torch.testing.assert_close(conv(x, residual=plain), added)
         torch.testing.assert_close(line(x, "gelu"), straight)
         torch.testing.assert_close(line(x[0, :1], "gelu"), straight[0, :1])
 
@@ -194,11 +194,11 @@ def test_a_large_vocoder_on_a_cpu_is_the_plain_network(large: HifiGan, monkeypat
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             with torch.inference_mode():
-                made.append(cpu_inference.synthesize(quick, sounds))
+                made.append(cpu_inference.synthesize_on_cpu(quick, sounds))
     finally:
         torch.set_num_threads(before)
     with torch.inference_mode():
-        made.append([cpu_inference.synthesize(quick, [sound])[0] for sound in sounds])
+        made.append([cpu_inference.synthesize_on_cpu(quick, [sound])[0] for sound in sounds])
     for found in made:
         for one, other, first in zip(found, expected, made[0], strict=True):
             torch.testing.assert_close(one[0], other, atol=1e-5, rtol=0)

@@ -64,8 +64,8 @@ def test_any_sound_has_finite_f0(tracker) -> None:
 def test_a_long_sound_is_tracked_in_pieces_of_the_same_length_in_all(tracker, monkeypatch) -> None:
     samples = voice(150, 1.25)
     whole = tracker(samples)
-    monkeypatch.setattr(windows, "WINDOW", 8000)
-    monkeypatch.setattr(module, "WINDOW", 8000)
+    monkeypatch.setattr(windows, "WINDOW_SAMPLES", 8000)
+    monkeypatch.setattr(module, "WINDOW_SAMPLES", 8000)
     pieces = tracker(samples)
     assert len(pieces.f0) == len(whole.f0)
     np.testing.assert_allclose(np.median(pieces.f0), np.median(whole.f0), rtol=0.02)
@@ -73,8 +73,8 @@ def test_a_long_sound_is_tracked_in_pieces_of_the_same_length_in_all(tracker, mo
 
 @pytest.mark.parametrize("more", [1, 100, 1280, 1281])
 def test_a_short_end_after_the_last_piece(tracker, monkeypatch, more) -> None:
-    monkeypatch.setattr(windows, "WINDOW", 8000)
-    monkeypatch.setattr(module, "WINDOW", 8000)
+    monkeypatch.setattr(windows, "WINDOW_SAMPLES", 8000)
+    monkeypatch.setattr(module, "WINDOW_SAMPLES", 8000)
     track = tracker(voice(150, 1)[: 8000 + more])
     assert abs(len(track.f0) - ((8000 + more) // 80 + 1)) <= 1
 

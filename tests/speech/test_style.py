@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from spiritlm_cli.checkpoints.tensors import read_tensors
-from spiritlm_cli.checkpoints.weight_norm import fold
+from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.speech.style import StyleEncoder, release_names
+from spiritlm_cli.speech.style import StyleEncoder, release_state_dict
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def path(tree: Path) -> Path:
 
 
 def test_names_are_those_of_the_file(path) -> None:
-    named = release_names(StyleEncoder.load(path))
+    named = release_state_dict(StyleEncoder.load(path))
     unused = {"_float_tensor", "wav2vec2.masked_spec_embed"}
-    file = fold(read_tensors(path)).tensors
+    file = fold_weight_norm(read_tensors(path)).tensors
     assert named.keys() == file.keys() - unused
     assert all(torch.equal(named[name], file[name]) for name in named)
 

@@ -153,7 +153,7 @@ def test_a_long_sound_is_encoded_in_pieces_and_a_short_end_is_left_out(tokenizer
     second = clips["whole"].samples[:16000]
     once = tokenizer.encode(Waveform(second, 16000))
     for place in (module, windows, f0):
-        monkeypatch.setattr(place, "WINDOW", 16000)
+        monkeypatch.setattr(place, "WINDOW_SAMPLES", 16000)
     units = tokenizer.encode(Waveform(np.concatenate([second, second, second[:1000]]), 16000))
     assert units.hubert.tolist() == once.hubert.tolist() * 2
     assert units.style.tolist() == once.style.tolist() * 2

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from spiritlm_cli.checkpoints.tensors import TensorFile, load_into
-from spiritlm_cli.checkpoints.weight_norm import fold, release_names
-from spiritlm_cli.vocoder.durations import DurationConfig
-from spiritlm_cli.vocoder.hifigan import HifiGan, HifiGanConfig
+from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm, release_state_dict
+from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
+from spiritlm_cli.vocoder.hifigan import HifiGan
 
 CONFIG = HifiGanConfig(
     upsample_rates=[5, 4, 4],
@@ -38,7 +38,7 @@ def network(request: pytest.FixtureRequest) -> HifiGan:
 
 def test_what_is_trained_is_what_speaks(network) -> None:
     """The saved names are the release's, and the folded network gives the same samples."""
-    state = release_names(network)
+    state = release_state_dict(network)
     assert {
         "conv_pre.weight_g",
         "conv_pre.weight_v",
@@ -46,7 +46,7 @@ def test_what_is_trained_is_what_speaks(network) -> None:
         "dur_predictor.conv1.0.weight",
     } <= set(state)
     speaking = HifiGan(network.config).eval()
-    load_into(speaking, fold(TensorFile(Path("generator.pt"), state)))
+    load_into(speaking, fold_weight_norm(TensorFile(Path("generator.pt"), state)))
     units = torch.randint(3, (2, 7))
     speaker = torch.tensor([0, 1])
     trained = network(units, speaker, units, units)

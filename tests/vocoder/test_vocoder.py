@@ -53,7 +53,7 @@ def test_waveforms_equal_the_published_ones(vocoders, waveforms, golden, clip, k
 def test_pieces_are_the_whole(vocoders, golden, expressive) -> None:
     span = speech(golden, "medium", keep=False)
     whole = vocoders[expressive].decode(span).samples
-    pieces = [piece.samples for piece in vocoders[expressive].stream(span, window=30)]
+    pieces = [piece.samples for piece in vocoders[expressive].decode_stream(span, window=30)]
     assert all(len(piece) == 30 * 640 for piece in pieces[:-1])
     np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-6, rtol=0)
 
@@ -78,7 +78,9 @@ def test_all_the_speech_of_a_line_is_one_sound(vocoders) -> None:
 
 def test_a_line_without_style_takes_the_default_one(vocoders) -> None:
     without = vocoders[True].decode(parse_sequence("[Pi2][Hu3][Hu4]"))
-    stated = vocoders[True].decode(parse_sequence(f"[St{vocoders[True].default_style}][Pi2][Hu3][Hu4]"))
+    stated = vocoders[True].decode(
+        parse_sequence(f"[St{vocoders[True].voices.default_style}][Pi2][Hu3][Hu4]")
+    )
     np.testing.assert_array_equal(without.samples, stated.samples)
 
 
@@ -91,7 +93,7 @@ def test_a_style_asked_for_takes_the_place_of_the_line_s_own(vocoders) -> None:
 def test_voices_and_styles_by_name_and_number(vocoders) -> None:
     line = parse_sequence("[Hu3][Hu4]")
     base = vocoders[False]
-    assert base.speakers == ("ex01", "ex02", "ex03", "ex04")
+    assert base.voices.speakers == ("ex01", "ex02", "ex03", "ex04")
     named = base.decode(line, speaker="ex02", style="style03").samples
     np.testing.assert_array_equal(named, base.decode(line, speaker="1", style=3).samples)
     assert np.abs(named - base.decode(line).samples).max() > 1e-3
@@ -100,7 +102,7 @@ def test_voices_and_styles_by_name_and_number(vocoders) -> None:
 @pytest.mark.parametrize("speaker", ["nobody", 4, -1, "4", "-1", "²", ""])
 def test_no_such_voice(vocoders, speaker) -> None:
     with pytest.raises(SpiritLMError, match=r"no speaker.*ex01, ex02"):
-        vocoders[False].find_speaker(speaker)
+        vocoders[False].voices.speaker_index(speaker)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_no_such_voice(vocoders, speaker) -> None:
 )
 def test_no_such_style(vocoders, expressive, style) -> None:
     with pytest.raises(SpiritLMError, match=f"no style {style}"):
-        vocoders[expressive].find_style(style)
+        vocoders[expressive].voices.style_index(style)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_defaults_that_the_configuration_states(tree) -> None:
     path = tree / "speech_tokenizer" / FOLDERS[True] / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"default_speaker": 0, "default_style": 7}))
     vocoder = Vocoder.load(str(tree), True, "cpu")
-    assert (vocoder.default_speaker, vocoder.default_style) == (0, 7)
+    assert (vocoder.voices.default_speaker, vocoder.voices.default_style) == (0, 7)
 
 
 def test_speech_of_a_sequence_and_of_its_span_are_the_same(vocoders, golden) -> None:

@@ -53,7 +53,7 @@ def assert_same(found: np.ndarray, whole: np.ndarray) -> None:
 def test_a_growing_line_is_the_whole(vocoders, golden, expressive, keep, durations) -> None:
     units = speech(golden, keep)
     whole = vocoders[expressive].decode(SpeechSpan(units), durations=durations).samples
-    pieces = list(vocoders[expressive].follow(in_pieces(units, [1]), durations=durations))
+    pieces = list(vocoders[expressive].decode_incremental(in_pieces(units, [1]), durations=durations))
     assert min(len(piece.samples) for piece in pieces[:-1]) >= 12 * 640
     assert_same(samples(pieces), whole)
 
@@ -65,9 +65,9 @@ def test_a_growing_line_is_the_whole(vocoders, golden, expressive, keep, duratio
 def test_in_any_pieces_after_any_prompt(vocoders, golden, sizes, split, style) -> None:
     units = speech(golden)
     prompt, rest = SpeechSpan(units[:split]), units[split:]
-    options = {"speaker": 1, "style": 3 if style else None, "after": prompt}
+    options = {"speaker": 1, "style": 3 if style else None, "prompt": prompt}
     whole = vocoders[True].decode(SpeechSpan(rest), **options).samples
-    assert_same(samples(vocoders[True].follow(in_pieces(rest, sizes), **options)), whole)
+    assert_same(samples(vocoders[True].decode_incremental(in_pieces(rest, sizes), **options)), whole)
 
 
 def test_the_first_sound_comes_before_the_last_unit(vocoders, golden) -> None:
@@ -78,7 +78,7 @@ def test_the_first_sound_comes_before_the_last_unit(vocoders, golden) -> None:
             taken.append(unit)
             yield SpeechSpan((unit,))
 
-    first = next(vocoders[True].follow(pieces(), durations="predict"))
+    first = next(vocoders[True].decode_incremental(pieces(), durations="predict"))
     assert 12 * 640 <= len(first.samples) < 25 * 640
     assert len(taken) < len(units) / 2
 
@@ -94,7 +94,8 @@ def test_the_first_sound_comes_before_the_last_unit(vocoders, golden) -> None:
 def test_units_before_the_first_pitch_or_style_wait_for_it(vocoders, line) -> None:
     span = parse_sequence(line).speech[0]
     assert_same(
-        samples(vocoders[True].follow(in_pieces(span.units, [1]))), vocoders[True].decode(span).samples
+        samples(vocoders[True].decode_incremental(in_pieces(span.units, [1]))),
+        vocoders[True].decode(span).samples,
     )
 
 
@@ -102,7 +103,8 @@ def test_text_between_is_passed_over(vocoders) -> None:
     lines = ["[TEXT]a[SPEECH][Pi2][St1][Hu3]", "[Hu4][TEXT]b", "[Hu4][Hu5]", "[TEXT]c"]
     whole = Sequence.of(span for line in lines for span in parse_sequence(line).spans)
     assert_same(
-        samples(vocoders[True].follow(map(parse_sequence, lines))), vocoders[True].decode(whole).samples
+        samples(vocoders[True].decode_incremental(map(parse_sequence, lines))),
+        vocoders[True].decode(whole).samples,
     )
 
 
@@ -113,14 +115,16 @@ def test_after_speech_it_is_the_rest_of_the_whole(vocoders, golden, expressive, 
     units = speech(golden, keep=durations == "keep")
     whole = vocoders[expressive].decode(SpeechSpan(units), durations=durations).samples
     prompt = Sequence.of([*parse_sequence("[Hu7][TEXT]a word ").spans, SpeechSpan(units[:split])])
-    rest = vocoders[expressive].decode(SpeechSpan(units[split:]), durations=durations, after=prompt).samples
+    rest = vocoders[expressive].decode(SpeechSpan(units[split:]), durations=durations, prompt=prompt).samples
     hubert = [unit.id for unit in units if unit.kind is Kind.HUBERT]
     before = sum(unit.kind is Kind.HUBERT for unit in units[:split])
-    timing = vocoders[expressive].timing
+    timing = vocoders[expressive].duration_predictor
     lasts = timing.frames(torch.tensor(hubert)) if durations == "predict" else torch.ones(len(hubert))
     assert_same(rest, whole[640 * int(lasts[:before].sum()) :])
     pieces = samples(
-        vocoders[expressive].stream(SpeechSpan(units[split:]), durations=durations, window=30, after=prompt)
+        vocoders[expressive].decode_stream(
+            SpeechSpan(units[split:]), durations=durations, window=30, prompt=prompt
+        )
     )
     assert_same(pieces, rest)
 
@@ -128,21 +132,21 @@ def test_after_speech_it_is_the_rest_of_the_whole(vocoders, golden, expressive, 
 def test_pitch_and_style_carry_over(vocoders) -> None:
     line, prompt = parse_sequence("[Hu3][Hu4]"), parse_sequence("[St7][Pi9][Hu1]")
     whole = vocoders[True].decode(parse_sequence("[St7][Pi9][Hu1][Hu3][Hu4]")).samples
-    rest = vocoders[True].decode(line, after=prompt).samples
+    rest = vocoders[True].decode(line, prompt=prompt).samples
     assert_same(rest, whole[-len(rest) :])
 
 
 def test_not_all_of_the_prompt_is_computed(vocoders, golden) -> None:
     units = speech(golden)
-    (window,) = vocoders[True].windows(SpeechSpan(units[-6:]), after=SpeechSpan(units[:-6]))
-    assert window.skipped == vocoders[True].network.context
-    assert window.streams.shape[1] == window.skipped + window.kept
+    (window,) = vocoders[True].split_windows(SpeechSpan(units[-6:]), prompt=SpeechSpan(units[:-6]))
+    assert window.skip_frames == vocoders[True].network.context
+    assert window.streams.shape[1] == window.skip_frames + window.keep_frames
 
 
 @pytest.mark.parametrize("prompt", ["", "some text", "[SPEECH][St1][Pi1][Hu9][TEXT]text"])
 def test_after_text_it_is_spoken_by_itself(vocoders, prompt) -> None:
     line = parse_sequence("[St7][Pi9][Hu3][Hu4]")
-    found = vocoders[True].decode(line, after=parse_sequence(prompt)).samples
+    found = vocoders[True].decode(line, prompt=parse_sequence(prompt)).samples
     np.testing.assert_array_equal(found, vocoders[True].decode(line).samples)
 
 
@@ -150,9 +154,9 @@ def test_after_text_it_is_spoken_by_itself(vocoders, prompt) -> None:
 def test_nothing_to_hear_after_a_prompt(vocoders, heard) -> None:
     prompt, line = parse_sequence("[St1][Pi1][Hu9]"), parse_sequence(heard)
     with pytest.raises(TokenError, match="no speech in what follows the prompt"):
-        vocoders[True].decode(line, after=prompt)
+        vocoders[True].decode(line, prompt=prompt)
     with pytest.raises(TokenError, match="no speech in what follows the prompt"):
-        list(vocoders[True].follow([line], after=prompt))
+        list(vocoders[True].decode_incremental([line], prompt=prompt))
 
 
 def test_whose_repeats_decide_how_long_units_last(vocoders, golden) -> None:
@@ -160,11 +164,11 @@ def test_whose_repeats_decide_how_long_units_last(vocoders, golden) -> None:
     plain, kept = (SpeechSpan(speech(golden, keep)) for keep in (False, True))
 
     def as_auto(span: SpeechSpan, prompt: SpeechSpan) -> str:
-        found = vocoder.decode(span, after=prompt).samples
+        found = vocoder.decode(span, prompt=prompt).samples
         same = [
             named
             for named in ("predict", "keep")
-            if len(found) == len(vocoder.decode(span, durations=named, after=prompt).samples)
+            if len(found) == len(vocoder.decode(span, durations=named, prompt=prompt).samples)
         ]
         assert len(same) == 1
         return same[0]
@@ -189,4 +193,4 @@ def test_whose_repeats_decide_how_long_units_last(vocoders, golden) -> None:
 )
 def test_lines_it_can_not_speak(vocoders, lines, message) -> None:
     with pytest.raises(TokenError, match=message):
-        list(vocoders[True].follow(map(parse_sequence, lines)))
+        list(vocoders[True].decode_incremental(map(parse_sequence, lines)))

@@ -99,8 +99,8 @@ def decode(
     checkpoint = find_checkpoint(model)
     vocoder = Vocoder.load(model, units == "expressive", device, options.DTYPES[dtype], compile)
     # Looked up first: a voice that isn't there is nothing that a line could be blamed for.
-    voice = vocoder.find_speaker(speaker)
-    vocoder.find_style(style)
+    voice = vocoder.voices.speaker_index(speaker)
+    vocoder.voices.style_index(style)
 
     speaking = Speaking(vocoder, voice, style, durations, start == "continuation")
     with ExitStack() as stack:

@@ -57,8 +57,10 @@ def convert(
         notify(f"spiritlm: {one_line(message)}")
 
     written = convert_checkpoint(model, output, most, tell)
-    before = f"; {written.before} were there already" if written.before else ""
-    tell(f"{written.out}: {written.files} files written, {written.size / 1e6:,.1f} MB{before}")
+    before = f"; {written.files_kept} were there already" if written.files_kept else ""
+    tell(
+        f"{written.folder}: {written.files_written} files written, {written.bytes_written / 1e6:,.1f} MB{before}"
+    )
 
 
 def byte_count(text: str) -> int:

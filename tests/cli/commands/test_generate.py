@@ -205,11 +205,11 @@ def test_seconds_of_speech(spiritlm):
         "1",
     )
     result = spiritlm(*arguments, "--min-seconds", "1.5", "--max-seconds", "2")
-    timing = Vocoder.load("nano").timing
+    timing = Vocoder.load("nano").duration_predictor
     units = [
         unit.id for unit in parse_sequence(result.stdout[:-1]).speech[0].units if unit.kind is Kind.HUBERT
     ]
-    assert 1.5 <= timing.frames(torch.tensor(units)).sum().item() * timing.frame <= 2
+    assert 1.5 <= timing.frames(torch.tensor(units)).sum().item() * timing.frame_seconds <= 2
 
 
 def test_a_prompt_that_is_too_long(spiritlm, model):
@@ -326,7 +326,7 @@ def test_a_header_that_is_not_first_is_checked_and_not_repeated(spiritlm, model,
 
 
 def test_a_task_can_not_end_before_the_least_seconds(spiritlm):
-    timing = Vocoder.load("nano").timing
+    timing = Vocoder.load("nano").duration_predictor
     arguments = (
         "generate",
         "--task",
@@ -343,7 +343,7 @@ def test_a_task_can_not_end_before_the_least_seconds(spiritlm):
         spoken = parse_sequence(result.stdout[:-1]).speech[0].units
         units = [unit.id for unit in spoken if unit.kind is Kind.HUBERT]
         # the last unit may be one that would have gone beyond the most, and is left out
-        assert 2.5 <= timing.frames(torch.tensor(units)).sum().item() * timing.frame <= 4
+        assert 2.5 <= timing.frames(torch.tensor(units)).sum().item() * timing.frame_seconds <= 4
 
 
 def test_an_example_that_the_model_can_not_read_is_named_at_once(spiritlm, model, examples):

@@ -1,0 +1,104 @@
+"""Configuration of the vocoder: the strict form of its `config.json`."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiritlm_cli.config import from_mapping, read_json
+
+# Keys that HiFi-GAN's configuration files have for training only.
+_TRAINING_KEYS = (
+    *("num_gpus", "batch_size", "learning_rate", "adam_b1", "adam_b2", "lr_decay", "seed", "segment_size"),
+    *("num_mels", "num_freq", "n_fft", "hop_size", "win_size", "fmin", "fmax", "fmax_for_loss"),
+    *("num_workers", "dist_config", "dur_prediction_weight"),
+)
+
+
+@dataclass(frozen=True)
+class DurationConfig:
+    """Sizes of the duration predictor: two convolutions over the embeddings of the units."""
+
+    encoder_embed_dim: int
+    var_pred_hidden_dim: int
+    var_pred_kernel_size: int = 3
+    var_pred_dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class HifiGanConfig:
+    """The vocoder's `config.json`, by its own keys.
+
+    An expressive vocoder has `num_f0_tokens` and `num_style_tokens`, a base vocoder `num_styles`. Hops are in samples.
+    `multispkr` and `multistyle` are true if the network has embeddings of speakers and styles.
+    Raises ValueError if the values contradict each other.
+    """
+
+    upsample_rates: list[int]
+    upsample_kernel_sizes: list[int]
+    upsample_initial_channel: int
+    resblock_kernel_sizes: list[int]
+    resblock_dilation_sizes: list[list[int]]
+    num_embeddings: int
+    embedding_dim: int
+    model_in_dim: int
+    dur_predictor_params: DurationConfig
+    resblock: str = "1"
+    code_hop_size: int = 640
+    sampling_rate: int = 16000
+    multispkr: str | bool | None = None
+    num_speakers: int = 0
+    multistyle: str | bool | None = None
+    num_styles: int = 0
+    num_f0_tokens: int = 0
+    f0_hop_size: int = 1280
+    num_style_tokens: int = 0
+    style_hop_size: int = 16000
+    default_speaker: int | None = None
+    default_style: int | None = None
+
+    def __post_init__(self) -> None:
+        self._check_upsampling()
+        if self.resblock not in ("1", "2"):
+            raise ValueError(f"resblock is {self.resblock!r}, expected '1' or '2'")
+        if any(size % 2 == 0 for size in self.resblock_kernel_sizes):
+            raise ValueError("resblock_kernel_sizes are not all odd")
+        if len(self.resblock_kernel_sizes) != len(self.resblock_dilation_sizes):
+            raise ValueError("resblock_kernel_sizes and resblock_dilation_sizes differ in length")
+        embeddings = 1 + bool(self.multispkr) + bool(self.multistyle) + 2 * self.expressive
+        if self.embedding_dim * embeddings != self.model_in_dim:
+            raise ValueError(
+                f"model_in_dim is {self.model_in_dim}, expected {self.embedding_dim} × {embeddings}"
+            )
+        if self.dur_predictor_params.encoder_embed_dim != self.embedding_dim:
+            raise ValueError(f"encoder_embed_dim of dur_predictor_params is not {self.embedding_dim}")
+        styles = self.num_style_tokens if self.expressive else self.num_styles
+        for name, count in (("default_speaker", self.num_speakers), ("default_style", styles)):
+            default = getattr(self, name)
+            if default is not None and not 0 <= default < count:
+                raise ValueError(f"{name} is {default}, there are {count}")
+
+    def _check_upsampling(self) -> None:
+        hop = math.prod(self.upsample_rates)
+        if hop != self.code_hop_size:
+            raise ValueError(f"upsample_rates multiply to {hop}, but code_hop_size is {self.code_hop_size}")
+        if len(self.upsample_kernel_sizes) != len(self.upsample_rates):
+            raise ValueError("upsample_kernel_sizes and upsample_rates differ in length")
+        pairs = zip(self.upsample_rates, self.upsample_kernel_sizes, strict=True)
+        if any(kernel < rate or (kernel - rate) % 2 for rate, kernel in pairs):
+            # Only then does each stage return exactly rate × frames.
+            raise ValueError("upsample_kernel_sizes are not each a rate, or that and an even number")
+
+    @property
+    def expressive(self) -> bool:
+        """Whether the network takes pitch and style units."""
+        return self.num_f0_tokens > 0
+
+    @property
+    def frame_seconds(self) -> float:
+        """Seconds of one frame, which is one phonetic unit at 25 Hz."""
+        return self.code_hop_size / self.sampling_rate
+
+    @classmethod
+    def read(cls, path: Path) -> "HifiGanConfig":
+        """Read a `config.json`. Raises CheckpointError that names the file and the key at fault."""
+        return from_mapping(cls, read_json(path), path, ignore=_TRAINING_KEYS)
