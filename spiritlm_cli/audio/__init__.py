@@ -1,1 +1,1 @@
-"""Audio files: reading, probing, resampling, encoding, writing. No models."""
+"""Read, probe, resample, encode, and write audio. Loads no models."""

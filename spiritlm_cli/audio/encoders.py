@@ -1,4 +1,4 @@
-"""Samples to the bytes of a sound, block by block: of any format to a file, of WAV to a pipe."""
+"""Encode samples block by block: any format to a file, WAV to a pipe."""
 
 import io
 import struct
@@ -10,22 +10,22 @@ from typing import BinaryIO
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.manifests.clip import FloatArray
 
-# Takes (samples,) float32.
-Put = Callable[[FloatArray], None]
+# Writes samples, (samples,) float32.
+WriteSamples = Callable[[FloatArray], None]
 
-# The subtypes of WAV that pipes have: the format's tag, and the bytes of a sample.
-_PIPED = {"PCM_16": (1, 2), "FLOAT": (3, 4)}
-# Lengths in the header of WAV have 32 bits; all ones stand for "not known".
-_UNKNOWN = (1 << 32) - 1
-# Bytes up to which one more block fits into a file with such lengths.
-_LONGEST = (1 << 32) - (1 << 20)
-# libsndfile's Vorbis encoder takes all it is given onto its stack.
+# Subtypes of WAV that can be written to a pipe: format tag, and bytes per sample.
+_PIPE_SUBTYPES = {"PCM_16": (1, 2), "FLOAT": (3, 4)}
+# Lengths in a WAV header have 32 bits; all ones means "unknown".
+_UNKNOWN_SIZE = (1 << 32) - 1
+# Size in bytes up to which one more block fits into a WAV file.
+_MAX_WAV_SIZE = (1 << 32) - (1 << 20)
+# Samples encoded at a time: libsndfile's Vorbis encoder copies its whole input to the stack.
 _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """format, subtype: libsndfile's names; rate: samples a second."""
+    """A format and subtype, in libsndfile's names, and a sampling rate in Hz."""
 
     format: str
     subtype: str
@@ -33,14 +33,16 @@ class Encoding:
 
     @property
     def can_be_piped(self) -> bool:
-        return self.format == "WAV" and self.subtype in _PIPED
+        """Whether `encode_wav_to_pipe` can encode it."""
+        return self.format == "WAV" and self.subtype in _PIPE_SUBTYPES
 
 
 @contextmanager
-def encode_to_file(file: io.FileIO, encoding: Encoding, name: str) -> Iterator[Put]:
-    """Gives what writes samples. The file is complete when the block is left without an error.
+def encode_to_file(file: io.FileIO, encoding: Encoding, name: str) -> Iterator[WriteSamples]:
+    """Give a function that encodes samples to a seekable file. The file is complete when the block ends.
 
-    Raises AudioError for a rate that the format doesn't have, and for WAV of 4 GB; OSError as `file` does.
+    file: open for writing, empty. name: of the file, for errors.
+    Raises AudioError for a rate that the format does not have, and for a WAV file over 4 GB; OSError if `file` does.
     """
     import soundfile
 
@@ -51,26 +53,26 @@ def encode_to_file(file: io.FileIO, encoding: Encoding, name: str) -> Iterator[P
         )
     except soundfile.LibsndfileError:
         raise AudioError(
-            f"{name}: {encoding.format} with {encoding.subtype} can't hold {encoding.rate} samples a second"
+            f"{name}: {encoding.format} with {encoding.subtype} can't hold a sampling rate of {encoding.rate} Hz"
         ) from None
 
-    def put(samples: FloatArray) -> None:
+    def write(samples: FloatArray) -> None:
         for start in range(0, len(samples), _BLOCK):
             sound.write(samples[start : start + _BLOCK])
             sink.check()
-            if encoding.format == "WAV" and file.tell() > _LONGEST:
+            if encoding.format == "WAV" and file.tell() > _MAX_WAV_SIZE:
                 raise AudioError(f"{name}: longer than the 4 GB that a WAV file can hold; try .flac")
 
     with sound:
-        yield put
+        yield write
     sink.check()
 
 
 @contextmanager
-def pipe_wav(stream: BinaryIO, encoding: Encoding, frames: int | None) -> Iterator[Put]:
-    """Gives what writes samples, each time through to the stream's end.
+def encode_wav_to_pipe(stream: BinaryIO, encoding: Encoding, frames: int | None) -> Iterator[WriteSamples]:
+    """Give a function that encodes samples as WAV and flushes them to a stream, which need not be seekable.
 
-    frames: what the header says of the length; None is "not known", in the form that others write to pipes.
+    frames: number of samples, for the header. None writes lengths of 2^32 - 1, which readers take for "unknown".
     """
     import soundfile
 
@@ -85,22 +87,22 @@ def pipe_wav(stream: BinaryIO, encoding: Encoding, frames: int | None) -> Iterat
         encoded.seek(0)
         encoded.truncate()
 
-    def put(samples: FloatArray) -> None:
+    def write(samples: FloatArray) -> None:
         for start in range(0, len(samples), _BLOCK):
             sound.write(samples[start : start + _BLOCK])
             flush()
 
-    # The samples of a WAV file without the rest, so that they are the same in pipes and in files.
+    # libsndfile encodes the samples here too, without a header, so that a pipe gets the same samples as a file.
     with soundfile.SoundFile(
         encoded, "w", encoding.rate, 1, encoding.subtype, "LITTLE", "RAW", closefd=False
     ) as sound:
-        yield put
+        yield write
     if pending:
         flush()
 
 
 def write_all(stream: BinaryIO, content: bytes) -> None:
-    """Write until all is written: a stream without a buffer (stdout in `python -u`) may take a part at a time."""
+    """Write all of `content`; one `write` to an unbuffered stream, such as stdout in `python -u`, may write less."""
     if not isinstance(stream, io.RawIOBase):
         stream.write(content)
         return
@@ -110,7 +112,7 @@ def write_all(stream: BinaryIO, content: bytes) -> None:
 
 
 class _Sink:
-    """What libsndfile writes a file through. Its callbacks can't raise: errors are kept for `check`."""
+    """The file object that libsndfile writes to. Its callbacks can't raise, so `check` raises the first error."""
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
@@ -120,7 +122,7 @@ class _Sink:
         try:
             if self._error is None:
                 write_all(self._file, content)
-        except BaseException as error:  # Ctrl-C too
+        except BaseException as error:  # KeyboardInterrupt too
             self._error = error
         return len(content)
 
@@ -136,19 +138,20 @@ class _Sink:
 
 
 def _wav_header(encoding: Encoding, frames: int | None) -> bytes:
-    """All before the samples, as in the "Multiple Channel Audio Data and WAVE Files" of 2001, for one channel.
+    """Return the header of a mono WAV file: all bytes before the samples.
 
-    Formats that aren't PCM have a longer description, and a chunk that counts the samples.
+    Layout: Microsoft, "Multiple Channel Audio Data and WAVE Files", 2001. Formats other than PCM have a longer format
+    chunk, and a fact chunk with the number of samples. frames: None for "unknown".
     """
-    tag, width = _PIPED[encoding.subtype]
-    description = struct.pack("<HHIIHH", tag, 1, encoding.rate, encoding.rate * width, width, 8 * width)
+    tag, width = _PIPE_SUBTYPES[encoding.subtype]
+    format_chunk = struct.pack("<HHIIHH", tag, 1, encoding.rate, encoding.rate * width, width, 8 * width)
     if tag != 1:
-        description += struct.pack("<H", 0)
-    chunks = b"WAVEfmt " + struct.pack("<I", len(description)) + description
-    size = _UNKNOWN if frames is None else frames * width
+        format_chunk += struct.pack("<H", 0)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(format_chunk)) + format_chunk
+    size = _UNKNOWN_SIZE if frames is None else frames * width
     if tag != 1:
-        chunks += struct.pack("<4sII", b"fact", 4, _UNKNOWN if frames is None else frames)
-    whole = len(chunks) + 8 + size
-    if whole > _UNKNOWN:
-        size = whole = _UNKNOWN
-    return struct.pack("<4sI", b"RIFF", whole) + chunks + struct.pack("<4sI", b"data", size)
+        chunks += struct.pack("<4sII", b"fact", 4, _UNKNOWN_SIZE if frames is None else frames)
+    riff_size = len(chunks) + 8 + size
+    if riff_size > _UNKNOWN_SIZE:
+        size = riff_size = _UNKNOWN_SIZE
+    return struct.pack("<4sI", b"RIFF", riff_size) + chunks + struct.pack("<4sI", b"data", size)

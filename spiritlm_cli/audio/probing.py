@@ -1,4 +1,4 @@
-"""What a file is that can't be decoded, and whether one that can is all there."""
+"""Explain why a file can't be decoded, and detect files that are cut off."""
 
 import codecs
 import io
@@ -7,8 +7,8 @@ import shlex
 from pathlib import PurePath
 from typing import Protocol
 
-# Of what people have and libsndfile doesn't read: where its first bytes are, and what they are.
-_FOREIGN = (
+# Common formats that libsndfile does not read: offset, magic bytes, name.
+_UNSUPPORTED = (
     (4, b"ftyp", "MP4, M4A or MOV"),
     (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
     (8, b"AVI ", "AVI"),
@@ -23,34 +23,34 @@ _FOREIGN = (
     (0, b"wvpk", "WavPack"),
 )
 _OGG_CODECS = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC")
-_PACKED = (
+_ARCHIVES = (
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip"),
     (b"BZh", "bzip2"),
     (b"\xfd7zXZ", "xz"),
     (b"7z\xbc\xaf", "7-zip"),
 )
-_TOKENS = ("#spiritlm ", "[SPEECH]", "[Speech]", "[TEXT]", "[Text]", "[Hu", "[Pi", "[St")
-_MANIFESTS = (".tsv", ".jsonl", ".scp")
+_TOKEN_LINE_STARTS = ("#spiritlm ", "[SPEECH]", "[Speech]", "[TEXT]", "[Text]", "[Hu", "[Pi", "[St")
+_MANIFEST_SUFFIXES = (".tsv", ".jsonl", ".scp")
 
-# What libsndfile logs where a chunk says it is longer than what is left of the file.
-_CHUNK = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)")
-# Lengths from here up stand for "not known" in streams: 2^31 - 1, 2^32 - 1 and a few just below.
-_UNKNOWN = 0x7F000000
-# Programs exist that count the header into the length.
-_HEADER = 64
+# libsndfile logs this if the length in a chunk's header exceeds what is left of the file.
+_CHUNK_LOG = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)")
+# Writers to streams use lengths from here up for "unknown": 2^31 - 1, 2^32 - 1 and a few just below.
+_UNKNOWN_SIZE = 0x7F000000
+# Some programs include the size of the header in the length.
+_HEADER_SIZE = 64
 
 
-class Readable(Protocol):
-    """A binary stream that can be read anywhere."""
+class SeekableStream(Protocol):
+    """A binary stream that can seek."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int: ...
 
     def read(self, size: int, /) -> bytes | None: ...
 
 
-class Sound(Protocol):
-    """What soundfile says of an open file."""
+class OpenAudio(Protocol):
+    """The attributes of `soundfile.SoundFile` that are used here."""
 
     @property
     def frames(self) -> int: ...
@@ -62,68 +62,68 @@ class Sound(Protocol):
     def extra_info(self) -> str: ...
 
 
-def why_unreadable(head: bytes, name: str, recognised: bool) -> str:
-    """What a file is that can't be decoded, and what to do, for a message that begins with its name.
+def explain_unreadable(head: bytes, name: str, recognized: bool) -> str:
+    """Return what a file is that can't be decoded, and what to do about it, to follow its name in an error message.
 
-    head: its first bytes (some hundreds). recognised: the decoder knows the format and failed later.
+    head: the first few hundred bytes. recognized: the decoder recognized the format and failed later.
     """
     if not head:
         return "the file is empty"
     text = _as_text(head)
     if text is not None:
-        if text.startswith(_TOKENS):
+        if text.startswith(_TOKEN_LINE_STARTS):
             return "not audio (token lines); try: spiritlm decode"
         if text.startswith("version https://git-lfs"):
             return "not audio (a Git LFS pointer); try: git lfs pull"
-        if PurePath(name).suffix.lower() in _MANIFESTS or text.startswith("{"):
+        if PurePath(name).suffix.lower() in _MANIFEST_SUFFIXES or text.startswith("{"):
             return f"not audio (text); try: --manifest {shlex.quote(name)}"
         return "not audio (text); try a sound file, such as WAV, FLAC, OGG or MP3"
-    for offset, magic, what in _FOREIGN:
+    for offset, magic, format_name in _UNSUPPORTED:
         if head.startswith(magic, offset):
-            return f"{what}, which can't be read here; try: {to_wav(name)}"
-    for magic, what in _PACKED:
+            return f"{format_name}, which can't be read here; try: {ffmpeg_command(name)}"
+    for magic, format_name in _ARCHIVES:
         if head.startswith(magic):
-            return f"not audio ({what} archive); try its contents, unpacked"
+            return f"not audio ({format_name} archive); try its contents, unpacked"
     if head.startswith(b"OggS"):
-        recognised = any(codec in head for codec in _OGG_CODECS)
-        if not recognised:
-            return f"Ogg with an unknown codec, which can't be read here; try: {to_wav(name)}"
-    if recognised:
+        recognized = any(codec in head for codec in _OGG_CODECS)
+        if not recognized:
+            return f"Ogg with an unknown codec, which can't be read here; try: {ffmpeg_command(name)}"
+    if recognized:
         return "cut off or damaged: its header can't be read"
     return "not audio (unknown data); try a sound file, such as WAV, FLAC, OGG or MP3"
 
 
-def to_wav(name: str) -> str:
-    """The command that makes a WAV file of (nearly) anything."""
+def ffmpeg_command(name: str) -> str:
+    """Return the command that converts almost any audio or video file to WAV."""
     return f"ffmpeg -i {shlex.quote(name)} -ac 1 -ar 16000 {shlex.quote(PurePath(name).stem + '.wav')}"
 
 
-def why_cut_off(sound: Sound, stream: Readable) -> str | None:
-    """How much is missing of what the file's own header promises; None where all is there or nobody can tell.
+def find_truncation(audio: OpenAudio, stream: SeekableStream) -> str | None:
+    """Return how much is missing of the length that the file's header states, or None if nothing is known to be.
 
-    sound: the open file; stream: its bytes, left as it is found. The decoder is silent about this: it takes
-    what is left as all there was.
+    The decoder does not report this: it decodes what is there. audio: the open file. stream: its bytes; the position is
+    restored.
     """
-    if found := _CHUNK.search(sound.extra_info):
-        promised, there = int(found[1]), int(found[2])
-        if promised < _UNKNOWN and promised > there + _HEADER:
-            return f"{there} of {promised} bytes are there"
-    place = stream.seek(0, io.SEEK_CUR)
+    if match := _CHUNK_LOG.search(audio.extra_info):
+        stated, actual = int(match[1]), int(match[2])
+        if stated < _UNKNOWN_SIZE and stated > actual + _HEADER_SIZE:
+            return f"{actual} of {stated} bytes are there"
+    position = stream.seek(0, io.SEEK_CUR)
     try:
-        if sound.format == "NIST":
+        if audio.format == "NIST":
             stream.seek(0)
-            counted = re.search(rb"sample_count -i (\d+)", stream.read(1024) or b"")
-            if counted and int(counted[1]) > sound.frames:
-                return f"{sound.frames} of {int(counted[1])} samples are there"
-        if sound.format == "OGG" and _ends_inside_page(stream):
+            count = re.search(rb"sample_count -i (\d+)", stream.read(1024) or b"")
+            if count and int(count[1]) > audio.frames:
+                return f"{audio.frames} of {int(count[1])} samples are there"
+        if audio.format == "OGG" and _ends_inside_page(stream):
             return "it ends inside an Ogg page"
         return None
     finally:
-        stream.seek(place)  # the decoder reads on from here
+        stream.seek(position)
 
 
-def _ends_inside_page(stream: Readable) -> bool:
-    """Whether the last Ogg page is longer than what is left of the file (RFC 3533, section 6)."""
+def _ends_inside_page(stream: SeekableStream) -> bool:
+    """Whether the file ends before its last Ogg page does (RFC 3533, section 6)."""
     size = stream.seek(0, io.SEEK_END)
     stream.seek(max(0, size - 65307))  # the longest a page can be
     tail = stream.read(65307) or b""
@@ -135,6 +135,7 @@ def _ends_inside_page(stream: Readable) -> bool:
 
 
 def _as_text(head: bytes) -> str | None:
+    """Return the bytes as text, or None if they are not printable UTF-8 text."""
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError:

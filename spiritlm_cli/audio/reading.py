@@ -1,4 +1,4 @@
-"""Sound files to waveforms: any rate, any number of channels, all of a file, a stretch of it, or its windows."""
+"""Read audio files as waveforms: whole, an interval, or window by window; any sampling rate, any number of channels."""
 
 import io
 import math
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
-from spiritlm_cli.audio.probing import to_wav, why_cut_off, why_unreadable
+from spiritlm_cli.audio.probing import explain_unreadable, ffmpeg_command, find_truncation
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.files import standard_input
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 Channel = Literal["mix"] | int
 
-# Samples (of all channels) decoded at a time: what a header promises is never taken as memory.
+# Samples, of all channels, decoded at a time. Memory is never allocated by the length that a header states.
 _BLOCK = 1 << 17
-# Bytes of a stream that are held in memory; longer ones go to a temporary file.
-_SPOOL = 1 << 26
-# Ends in a manifest are often rounded up.
-_SLACK_SECONDS = 0.1
-# MP3 counts in frames, and files that end inside one are everywhere.
-_MP3_SLACK = 2 * 1152
+# Bytes of a stream kept in memory; a longer stream is copied to a temporary file.
+_MAX_IN_MEMORY = 1 << 26
+# Seconds that `end` may exceed the length of the file: ends in manifests are often rounded up.
+_END_TOLERANCE = 0.1
+# Samples that may be missing from an MP3: many files end inside a frame.
+_MP3_TOLERANCE = 2 * 1152
 
 
 def read_audio(
@@ -40,75 +40,75 @@ def read_audio(
     start: float | None = None,
     end: float | None = None,
 ) -> Waveform:
-    """Sound from a file, from a binary stream, or ("-") from standard input, resampled to `rate`.
+    """Read audio from a file, a binary stream, or standard input ("-"), and resample it.
 
-    channel: "mix" averages all channels, a number takes one of them, from 0.
-    start, end: seconds; the stretch alone is read (an end up to 0.1 s past the file's is taken as its end).
-    Returns float32 samples; full scale is ±1, but files of floats may go beyond.
-    Raises AudioError, naming the file, for what is missing, not audio, empty, cut off, or holds NaN or
-    infinity, for a channel it doesn't have, and for a stretch outside it. Streams are read to their end first,
-    into memory, and beyond 64 MB into a temporary file.
+    rate: sampling rate of the result, in Hz. channel: "mix" averages all channels; an integer selects one, from 0.
+    start, end: interval to read, in seconds. An end up to 0.1 s after the end of the file is taken as its end.
+    Returns float32 samples, full scale ±1; files of floats may exceed it. A stream is first read to its end, into
+    memory, or into a temporary file beyond 64 MB.
+    Raises AudioError, which names the file, if it is missing, not audio, empty, cut off, or contains NaN or infinity,
+    and for a channel or an interval that it does not have.
     """
     return Waveform(np.concatenate(list(_blocks(source, rate, channel, start, end))), rate)
 
 
 def read_clip(clip: Clip, *, rate: int = 16000, channel: Channel = "mix") -> Waveform:
-    """The clip's stretch of its file (see `read_audio`)."""
+    """Read the waveform of a clip; see `read_audio` for the parameters, the result and the errors."""
     return read_audio(clip.source, rate=rate, channel=channel, start=clip.start, end=clip.end)
 
 
 def read_windows(
     clip: Clip, *, rate: int = 16000, channel: Channel = "mix", window_seconds: float, min_seconds: float
 ) -> Iterator[Waveform]:
-    """The clip's stretch of its file in windows, one after another; memory holds about one of them at a time.
+    """Read the waveform of a clip in consecutive windows, with about one window in memory.
 
-    Each has round(window_seconds * rate) samples, and the last what is left. Where that is less than
-    round(min_seconds * rate) samples, it comes at the end of the window before it. There is always one window.
-    Together they are what `read_clip` gives, sample for sample.
-    Raises AudioError as `read_audio` does, when the fault is met, so that windows may have come before it;
-    ValueError for a window of no samples.
+    Each window has round(window_seconds * rate) samples. The last has the remainder; a remainder of fewer than
+    round(min_seconds * rate) samples is appended to the window before it instead. There is at least one window. The
+    concatenated windows equal the samples of `read_clip`.
+    Raises AudioError as `read_audio` does, when the error is reached, which may be after some windows; ValueError for a
+    window of no samples.
     """
     size = round(window_seconds * rate)
     if size < 1:
         raise ValueError(f"a window of {window_seconds:g} s has no samples")
-    # So much of what follows a window is read before it is given, as a short remainder belongs to it.
-    rest = max(1, min(round(min_seconds * rate), size))
-    held: list[FloatArray] = []
+    # A window is yielded once this many samples after it are read, as a shorter remainder belongs to it.
+    min_rest = max(1, min(round(min_seconds * rate), size))
+    buffered: list[FloatArray] = []
     count = 0
     with closing(_blocks(clip.source, rate, channel, clip.start, clip.end)) as blocks:
         for block in blocks:
-            held.append(block)
+            buffered.append(block)
             count += len(block)
-            if count >= size + rest:
-                samples = np.concatenate(held)
-                while len(samples) >= size + rest:
+            if count >= size + min_rest:
+                samples = np.concatenate(buffered)
+                while len(samples) >= size + min_rest:
                     yield Waveform(samples[:size], rate)
                     samples = samples[size:]
-                held = [samples]
+                buffered = [samples]
                 count = len(samples)
-    yield Waveform(np.concatenate(held), rate)
+    yield Waveform(np.concatenate(buffered), rate)
 
 
 def _blocks(
     source: Path | str | BinaryIO, rate: int, channel: Channel, start: float | None, end: float | None
 ) -> Generator[FloatArray, None, None]:
-    """What `read_audio` gives, in blocks of any length, at least one."""
+    """Yield the samples of `read_audio` in blocks of any length, at least one block."""
     name = _name(source)
     with ExitStack() as stack:
         stream = _open(source, name, stack)
-        sound = stack.enter_context(_decoder(stream, name))
-        _check(sound, stream, name)
-        first, last = _stretch(name, sound.frames, sound.samplerate, start, end)
-        resampler = Resampler(sound.samplerate, rate)
-        at = first
-        for block in _decode(sound, name, channel, first, last):
+        audio = stack.enter_context(_decoder(stream, name))
+        _check(audio, stream, name)
+        first, last = _frame_range(name, audio.frames, audio.samplerate, start, end)
+        resampler = Resampler(audio.samplerate, rate)
+        index = first
+        for block in _decode(audio, name, channel, first, last):
             finite = np.isfinite(block)
             if not finite.all():
-                at += int(np.argmin(finite))
-                where = f"sample {at} ({at / sound.samplerate:.3f} s)"
+                index += int(np.argmin(finite))
+                where = f"sample {index} ({index / audio.samplerate:.3f} s)"
                 raise AudioError(f"{name}: not a number or infinite at {where}")
             yield resampler.feed(block)
-            at += len(block)
+            index += len(block)
         yield resampler.feed(np.empty(0, np.float32), last=True)
 
 
@@ -121,13 +121,13 @@ def _name(source: Path | str | BinaryIO) -> str:
 
 
 def _open(source: Path | str | BinaryIO, name: str, stack: ExitStack) -> io.FileIO | io.BytesIO:
-    """The bytes of a sound, where any of them can be reached."""
+    """Open a source as a seekable stream; `stack` closes it."""
     if not isinstance(source, (str, Path)):
-        return _spooled(source, name, stack)
+        return _copy_to_seekable(source, name, stack)
     if source == "-":
-        return _spooled(standard_input(), name, stack)
+        return _copy_to_seekable(standard_input(), name, stack)
     try:
-        # Unbuffered, because the decoder moves the same descriptor.
+        # unbuffered, because the decoder moves the position of the same descriptor
         file = stack.enter_context(io.FileIO(source))
     except FileNotFoundError:
         raise AudioError(f"{name}: no such file") from None
@@ -135,100 +135,112 @@ def _open(source: Path | str | BinaryIO, name: str, stack: ExitStack) -> io.File
         raise AudioError(f"{name}: a folder, not a sound file") from None
     except OSError as error:
         raise AudioError(f"{name}: can't be read ({error.strerror or error})") from None
-    return file if file.seekable() else _spooled(file, name, stack)
+    return file if file.seekable() else _copy_to_seekable(file, name, stack)
 
 
-def _spooled(stream: BinaryIO, name: str, stack: ExitStack) -> io.FileIO | io.BytesIO:
-    """All of a stream, in memory or in a temporary file, as decoders go back and forth."""
-    held = io.BytesIO()
+def _copy_to_seekable(stream: BinaryIO, name: str, stack: ExitStack) -> io.FileIO | io.BytesIO:
+    """Copy a stream to memory, or to a temporary file if it is long, because decoders seek."""
+    buffer = io.BytesIO()
     try:
-        while held.tell() <= _SPOOL:
+        while buffer.tell() <= _MAX_IN_MEMORY:
             content = stream.read(1 << 16)
             if not content:
-                held.seek(0)
-                return held
-            held.write(content)
+                buffer.seek(0)
+                return buffer
+            buffer.write(content)
         file = stack.enter_context(TemporaryFile())  # noqa: SIM115
-        file.write(held.getbuffer())
+        file.write(buffer.getbuffer())
         shutil.copyfileobj(stream, file)
         file.flush()
     except OSError as error:
         raise AudioError(f"{name}: can't be read ({error.strerror or error})") from None
-    spool = io.FileIO(file.fileno(), closefd=False)
-    spool.seek(0)
-    return spool
+    copy = io.FileIO(file.fileno(), closefd=False)
+    copy.seek(0)
+    return copy
 
 
 def _decoder(stream: io.FileIO | io.BytesIO, name: str) -> "SoundFile":
+    """Open the decoder of a stream. Raises AudioError if it is not audio, or in a format that can't be decoded."""
     import soundfile
 
     try:
-        sound = soundfile.SoundFile(
+        audio = soundfile.SoundFile(
             stream.fileno() if isinstance(stream, io.FileIO) else stream, closefd=False
         )
     except soundfile.LibsndfileError as error:
         stream.seek(0)
-        # 1 is libsndfile's SF_ERR_UNRECOGNISED_FORMAT.
-        raise AudioError(f"{name}: {why_unreadable(stream.read(512), name, error.code != 1)}") from None
-    # soundfile seeks after each read, to where it is anyway, and MP3 loses what it carries over there.
-    sound.seekable = lambda: False
-    return sound
+        # 1 is libsndfile's SF_ERR_UNRECOGNISED_FORMAT
+        reason = explain_unreadable(stream.read(512), name, recognized=error.code != 1)
+        raise AudioError(f"{name}: {reason}") from None
+    # soundfile seeks to the current position after each read, and an MP3 decoder loses its bit reservoir by that
+    audio.seekable = lambda: False
+    return audio
 
 
-def _check(sound: "SoundFile", stream: io.FileIO | io.BytesIO, name: str) -> None:
-    """Raises AudioError for what is not all there, or can't be."""
-    cut = why_cut_off(sound, stream)
-    if cut:
-        raise AudioError(f"{name}: cut off: {cut}")
-    if sound.frames >= 1 << 62:
-        raise AudioError(f"{name}: its header doesn't say how long it is; try: {to_wav(name)}")
-    if not sound.frames:
+def _check(audio: "SoundFile", stream: io.FileIO | io.BytesIO, name: str) -> None:
+    """Raise AudioError for a file that is cut off or empty, or whose header can't be right."""
+    missing = find_truncation(audio, stream)
+    if missing:
+        raise AudioError(f"{name}: cut off: {missing}")
+    if audio.frames >= 1 << 62:
+        raise AudioError(f"{name}: its header doesn't say how long it is; try: {ffmpeg_command(name)}")
+    if not audio.frames:
         raise AudioError(f"{name}: no samples in it")
-    if not 1000 <= sound.samplerate <= 1_000_000:
-        raise AudioError(f"{name}: {sound.samplerate} samples a second can't be right")
+    if not 1000 <= audio.samplerate <= 1_000_000:
+        raise AudioError(f"{name}: a sampling rate of {audio.samplerate} Hz can't be right")
 
 
-def _stretch(name: str, frames: int, rate: int, start: float | None, end: float | None) -> tuple[int, int]:
-    """The first frame and the one after the last."""
-    begin = 0.0 if start is None else start
-    stop = math.inf if end is None else end
-    if not 0 <= begin < stop:
-        raise AudioError(f"{name}: no stretch of time: from {begin:g} s to {stop:g} s")
+def _frame_range(
+    name: str, frames: int, rate: int, start: float | None, end: float | None
+) -> tuple[int, int]:
+    """Return the first frame of an interval in seconds, and the one after its last. Raises AudioError."""
+    start_seconds = 0.0 if start is None else start
+    end_seconds = math.inf if end is None else end
+    if not 0 <= start_seconds < end_seconds:
+        raise AudioError(f"{name}: not an interval of time: {start_seconds:g} s to {end_seconds:g} s")
     length = frames / rate
-    if end is not None and end > length + _SLACK_SECONDS:
-        raise AudioError(f"{name}: is to be read up to {end:g} s and is {length:.3f} s long")
-    first = round(begin * rate)
+    if end is not None and end > length + _END_TOLERANCE:
+        raise AudioError(f"{name}: the end, {end:g} s, is after the end of the file, {length:.3f} s")
+    first = round(start_seconds * rate)
     last = frames if end is None else min(round(end * rate), frames)
     if first >= frames:
-        raise AudioError(f"{name}: is to be read from {begin:g} s and is {length:.3f} s long")
+        raise AudioError(
+            f"{name}: the start, {start_seconds:g} s, is after the end of the file, {length:.3f} s"
+        )
     if first == last:
-        raise AudioError(f"{name}: no samples from {begin:g} s to {stop:g} s")
+        raise AudioError(f"{name}: no samples from {start_seconds:g} s to {end_seconds:g} s")
     return first, last
 
 
-def _decode(sound: "SoundFile", name: str, channel: Channel, first: int, last: int) -> Iterator[FloatArray]:
-    """One channel of the frames from `first` up to `last`, in blocks, (samples,) float32 at the file's rate."""
+def _decode(audio: "SoundFile", name: str, channel: Channel, first: int, last: int) -> Iterator[FloatArray]:
+    """Yield the frames from `first` up to `last` of one channel, or of the average of all.
+
+    Blocks are (samples,) float32 at the rate of the file. Raises AudioError for a channel that the file does not have,
+    and for data that ends early or can't be decoded.
+    """
     import soundfile
 
-    if channel != "mix" and not 0 <= channel < sound.channels:
-        raise AudioError(f"{name}: no channel {channel}; it has {sound.channels}, counted from 0")
-    step = max(1, _BLOCK // sound.channels)
+    if channel != "mix" and not 0 <= channel < audio.channels:
+        raise AudioError(f"{name}: no channel {channel}; it has {audio.channels}, counted from 0")
+    block_frames = max(1, _BLOCK // audio.channels)
     try:
-        # libsndfile's seeking in Ogg is inexact by many samples, so what comes before is decoded and dropped.
-        at = 0
-        if first and sound.format != "OGG":
-            at = sound.seek(first)
-        while at < last:
-            block = sound.read(min(step, last - at), dtype="float32", always_2d=True)
+        # libsndfile's seeking in Ogg is off by many samples, so the frames before `first` are decoded and dropped
+        position = 0
+        if first and audio.format != "OGG":
+            position = audio.seek(first)
+        while position < last:
+            block = audio.read(min(block_frames, last - position), dtype="float32", always_2d=True)
             if not len(block):
                 break
-            wanted = block[max(0, first - at) :]
-            at += len(block)
-            if len(wanted):
-                # A copy, as a view would hold all channels in memory.
-                yield wanted.mean(axis=1) if channel == "mix" else np.ascontiguousarray(wanted[:, channel])
+            selected = block[max(0, first - position) :]
+            position += len(block)
+            if len(selected):
+                # a copy, because a view would keep all channels in memory
+                yield (
+                    selected.mean(axis=1) if channel == "mix" else np.ascontiguousarray(selected[:, channel])
+                )
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip().removeprefix("Error : ").rstrip(".") or "the decoder stopped"
         raise AudioError(f"{name}: cut off or damaged ({reason})") from None
-    if last - at > (_MP3_SLACK if sound.format == "MP3" else 0):
-        raise AudioError(f"{name}: cut off: {at} of {last} samples are there")
+    if last - position > (_MP3_TOLERANCE if audio.format == "MP3" else 0):
+        raise AudioError(f"{name}: cut off: {position} of {last} samples are there")

@@ -1,4 +1,4 @@
-"""From one sampling rate to another, block by block."""
+"""Resample audio block by block."""
 
 import numpy as np
 
@@ -6,21 +6,22 @@ from spiritlm_cli.manifests.clip import FloatArray
 
 
 class Resampler:
-    """One sound that comes in blocks, at another rate.
+    """Resample one recording that arrives in blocks.
 
-    What `feed` gives, put together, is the same whatever the blocks are.
+    The concatenated output of `feed` does not depend on how the input is cut into blocks.
     """
 
     def __init__(self, source: int, target: int) -> None:
-        """source, target: samples a second of what is fed and of what is given."""
+        """source, target: sampling rates of the input and of the output, in Hz."""
         import soxr
 
         self._stream = None if source == target else soxr.ResampleStream(source, target, 1, quality="HQ")
 
     def feed(self, samples: FloatArray, last: bool = False) -> FloatArray:
-        """The samples that are ready, some of them from blocks before; with `last` all that are left.
+        """Add a block. Return the output samples that are ready; with `last`, all remaining ones.
 
-        samples: (samples,) float32 at the source's rate, also none. Returns (samples,) float32, also none.
+        samples: (samples,) float32 at the source rate, may be empty. Returns (samples,) float32 at the target rate, may
+        be empty.
         """
         if self._stream is None:
             return samples

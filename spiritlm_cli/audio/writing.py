@@ -1,8 +1,6 @@
-"""Waveforms to sound files and streams, whole or while they are made."""
+"""Write waveforms to audio files and streams, whole or block by block."""
 
-import errno
 import io
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,29 +10,30 @@ from typing import BinaryIO
 
 import numpy as np
 
-from spiritlm_cli.audio.encoders import Encoding, Put, encode_to_file, pipe_wav, write_all
+from spiritlm_cli.audio.encoders import Encoding, WriteSamples, encode_to_file, encode_wav_to_pipe, write_all
 from spiritlm_cli.errors import AudioError
+from spiritlm_cli.files import open_atomic
 from spiritlm_cli.manifests.clip import FloatArray, Waveform
 
-# By suffix: the format, and the subtype where it isn't the format's usual one.
+# Suffix: (format, subtype), in libsndfile's names. None is the default subtype of the format.
 _FORMATS = {".wav": ("WAV", None), ".flac": ("FLAC", None), ".ogg": ("OGG", None), ".opus": ("OGG", "OPUS")}
-_FLOATS = ("FLOAT", "DOUBLE")
+_FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
 
 
 class AudioWriter:
-    """Sound that is written while it is made; memory holds a block of it.
+    """Write audio block by block, with one block in memory.
 
         with AudioWriter("out.wav", 16000) as writer:
             for block in blocks:
                 writer.write(block)
 
-    A file gets its name when the `with` is left, and there is none where an error leaves it. What is given open
-    is a stream and need not be seekable; so are devices and named pipes. WAV of PCM_16 or FLOAT goes out to a
-    stream with every `write`; its header says the length where `frames` does, and else that it isn't known.
-    Other formats go out to a stream when the `with` is left.
+    A file appears under its name when the `with` block ends, and does not appear if the block raises. An open file, a
+    device and a named pipe are streams, and need not be seekable. WAV with PCM_16 or FLOAT samples is sent to a stream
+    by each `write`; its header states the length if `frames` is given, and "unknown" otherwise. Other formats are sent
+    to a stream when the `with` block ends.
     """
 
-    _put: Put
+    _write_samples: WriteSamples
     _stack: ExitStack
 
     def __init__(
@@ -46,12 +45,13 @@ class AudioWriter:
         subtype: str | None = None,
         frames: int | None = None,
     ) -> None:
-        """rate: samples a second; frames: how many samples there will be, where that is known.
+        """Choose the format; entering the `with` block opens the target.
 
-        format: libsndfile's name (WAV, FLAC, OGG, …); by default what the file's suffix says (.wav, .flac, .ogg,
-        which is Vorbis, .opus), and WAV for a stream. subtype: libsndfile's name; by default 16 bits where the
-        format has them; FLOAT is for WAV.
-        Raises AudioError for a suffix or format that isn't known, and for a subtype that the format doesn't have.
+        rate: in Hz. frames: number of samples that will be written, if known.
+        format: libsndfile's name (WAV, FLAC, OGG, …); by default from the suffix of the file (.wav, .flac, .ogg for
+        Vorbis, .opus), and WAV for a stream. subtype: libsndfile's name, such as PCM_16 or FLOAT; by default the
+        default subtype of the format, 16 bits for WAV and FLAC.
+        Raises AudioError for an unknown suffix or format, and for a subtype that the format does not have.
         """
         import soundfile
 
@@ -59,8 +59,8 @@ class AudioWriter:
         self._name = str(target) if isinstance(target, (str, Path)) else "the stream"
         if format is None and isinstance(self._target, Path):
             check_output_path(self._target, subtype)
-            format, usual = _FORMATS.get(self._target.suffix.lower(), ("WAV", None))  # noqa: A001
-            subtype = subtype or usual
+            format, default = _FORMATS.get(self._target.suffix.lower(), ("WAV", None))  # noqa: A001
+            subtype = subtype or default
         format = (format or "WAV").upper()  # noqa: A001
         if format not in soundfile.available_formats():
             raise AudioError(f"{self._name}: no format is called {format}")
@@ -71,54 +71,54 @@ class AudioWriter:
         self._written = 0
 
     def __enter__(self) -> "AudioWriter":
-        """Raises AudioError for a file that can't be made, and for a rate that the format doesn't have."""
-        with self._errors(), ExitStack() as stack:
-            self._put = self._open(stack)
+        """Raises AudioError for a file that can't be created, and for a rate that the format does not have."""
+        with self._name_errors(), ExitStack() as stack:
+            self._write_samples = self._open(stack)
             self._stack = stack.pop_all()
         return self
 
     def write(self, samples: FloatArray) -> None:
-        """samples: (samples,) float32. Those beyond ±1 are clipped, but not in files of floats.
+        """Write a block of samples. samples: (samples,) float32; clipped to ±1 unless the subtype is a float one.
 
-        Raises AudioError for NaN or infinity, and for a file that can't be written; ValueError for more than
-        `frames`. Errors of an open stream (a closed pipe) pass as they are.
+        Raises AudioError for NaN and infinity, and for a file that can't be written; ValueError for more than `frames`
+        samples in all. Errors of an open stream, such as BrokenPipeError, are raised unchanged.
         """
         if not np.isfinite(samples).all():
             raise AudioError(f"{self._name}: the waveform holds samples that are not a number or infinite")
         self._written += len(samples)
         if self._frames is not None and self._written > self._frames:
             raise ValueError(f"{self._written} samples, but {self._frames} were announced")
-        if self._encoding.subtype not in _FLOATS:
+        if self._encoding.subtype not in _FLOAT_SUBTYPES:
             samples = np.clip(samples, -1, 1)
-        with self._errors():
-            self._put(samples)
+        with self._name_errors():
+            self._write_samples(samples)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Raises what `write` does, and ValueError for less than `frames`."""
+        """Raises the errors of `write`, and ValueError for less than `frames` samples in all."""
         if kind is None and self._frames is not None and self._written < self._frames:
             with self._stack:
                 raise ValueError(f"{self._written} samples, but {self._frames} were announced")
-        with self._errors():
+        with self._name_errors():
             self._stack.__exit__(kind, error, trace)
 
-    def _open(self, stack: ExitStack) -> Put:
-        """What writes samples; leaving the stack ends it."""
+    def _open(self, stack: ExitStack) -> WriteSamples:
+        """Open the target on `stack`, which closes it. Return the function that writes samples."""
         target = self._target
         if isinstance(target, Path):
             if not _is_device(target):
-                file = stack.enter_context(_whole_file(target))
+                file = stack.enter_context(open_atomic(target))
                 return stack.enter_context(encode_to_file(file, self._encoding, self._name))
             target = stack.enter_context(io.FileIO(target, "w"))
         if self._encoding.can_be_piped:
-            return stack.enter_context(pipe_wav(target, self._encoding, self._frames))
+            return stack.enter_context(encode_wav_to_pipe(target, self._encoding, self._frames))
         file = stack.enter_context(_copied_to(target))
         return stack.enter_context(encode_to_file(file, self._encoding, self._name))
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Errors of files with their names."""
+    def _name_errors(self) -> Iterator[None]:
+        """Turn the OSErrors of a file into AudioErrors that name it."""
         try:
             yield
         except OSError as error:
@@ -134,10 +134,10 @@ def write_audio(
     format: str | None = None,  # noqa: A002
     subtype: str | None = None,
 ) -> None:
-    """Write a waveform, as `AudioWriter` does, which says what can be a target, a format and a subtype.
+    """Write a waveform to a file or stream. See `AudioWriter` for `target`, `format` and `subtype`.
 
-    Raises AudioError for a suffix or format that isn't known, for NaN or infinity, and for a file that can't
-    be written. Errors of a stream (a closed pipe) pass as they are.
+    Raises AudioError for an unknown suffix or format, a subtype or rate that the format does not have, NaN and
+    infinity, and a file that can't be written. Errors of an open stream, such as BrokenPipeError, are raised unchanged.
     """
     frames = len(waveform.samples)
     with AudioWriter(target, waveform.rate, format=format, subtype=subtype, frames=frames) as writer:
@@ -145,9 +145,9 @@ def write_audio(
 
 
 def check_output_path(path: Path | str, subtype: str | None = None) -> None:
-    """Raises AudioError where no sound can be written under a name.
+    """Check that audio can be written to a path.
 
-    Its suffix is unknown, or its format doesn't have the subtype, or there is no such folder.
+    Raises AudioError if the suffix is unknown, the format does not have the subtype, or the folder is missing.
     """
     path = Path(path)
     if _is_device(path):
@@ -164,7 +164,7 @@ def _check_subtype(name: str, format: str, subtype: str) -> None:  # noqa: A002
     import soundfile
 
     if not soundfile.check_format(format, subtype):
-        if subtype in _FLOATS:
+        if subtype in _FLOAT_SUBTYPES:
             known = "samples of floats need .wav"
         else:
             known = f"{format} has {', '.join(soundfile.available_subtypes(format))}"
@@ -172,29 +172,13 @@ def _check_subtype(name: str, format: str, subtype: str) -> None:  # noqa: A002
 
 
 def _is_device(path: Path) -> bool:
-    """Whether it is /dev/stdout or a named pipe: not to be replaced."""
+    """Whether it is a device or a named pipe, such as /dev/stdout: it is written to, not replaced."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[io.FileIO]:
-    """A file that gets its name when the block is left, and is removed where an error leaves it."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    path = path.resolve()  # a link stays a link
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb", buffering=0) as file:
-            yield file
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
 def _copied_to(stream: BinaryIO) -> Iterator[io.FileIO]:
-    """A file that is copied to the stream when the block is left: most formats go back to their header."""
+    """Give a temporary file that is copied to the stream when the block ends, as most formats rewrite their header."""
     with TemporaryFile(buffering=0) as file:
         yield file
         file.seek(0)

@@ -29,7 +29,7 @@ def encode(samples: FloatArray, rate: int, format: str, subtype: str | None = No
 
 @pytest.fixture(scope="module")
 def recorded(samples: FloatArray) -> Callable[[str, str | None], bytes]:
-    """The recording_file in a format, encoded once."""
+    """The recording encoded in a format, once for each format."""
     return cache(lambda container, subtype: encode(samples, 16000, container, subtype))
 
 
@@ -47,14 +47,14 @@ FORMATS = [
     ("x.ogg", "OGG", "VORBIS", 0.5),
     ("x.opus", "OGG", "OPUS", 0.5),
     ("x.mp3", "MP3", None, 0.5),
-    # The contents count, not the name.
+    # the content decides, not the name
     ("x.raw", "WAV", "PCM_16", 1e-4),
     ("x", "FLAC", "PCM_16", 1e-4),
 ]
 
 
 @pytest.mark.parametrize(("name", "container", "subtype", "tolerance"), FORMATS)
-def test_formats(
+def test_read_audio_formats(
     tmp_path: Path,
     samples: FloatArray,
     recorded: Callable[[str, str | None], bytes],
@@ -73,8 +73,8 @@ def test_formats(
     assert np.corrcoef(waveform.samples, samples)[0, 1] > 0.95
 
 
-@pytest.mark.parametrize(("name", "container", "subtype"), [found[:3] for found in FORMATS])
-def test_a_stretch_is_that_part_of_the_whole(
+@pytest.mark.parametrize(("name", "container", "subtype"), [case[:3] for case in FORMATS])
+def test_read_audio_interval_equals_slice_of_whole(
     tmp_path: Path,
     recorded: Callable[[str, str | None], bytes],
     name: str,
@@ -93,7 +93,7 @@ def test_a_stretch_is_that_part_of_the_whole(
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
-def test_other_rates_are_resampled(tmp_path: Path, rate: int) -> None:
+def test_read_audio_resamples(tmp_path: Path, rate: int) -> None:
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate).astype(np.float32)
     path = tmp_path / "tone.wav"
     path.write_bytes(encode(tone, rate, "WAV", "FLOAT"))
@@ -101,12 +101,12 @@ def test_other_rates_are_resampled(tmp_path: Path, rate: int) -> None:
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
     assert len(waveform.samples) == 16000
     assert waveform.samples.dtype == np.float32
-    # The ends are where the filter meets the silence outside.
+    # at the ends the filter reaches into the silence outside
     assert np.abs(waveform.samples - expected)[500:-500].max() < 1e-3
     assert read_audio(path, rate=rate).samples.tolist() == tone.tolist()
 
 
-def test_channels(tmp_path: Path, samples: FloatArray) -> None:
+def test_read_audio_channels(tmp_path: Path, samples: FloatArray) -> None:
     path = tmp_path / "stereo.wav"
     path.write_bytes(encode(np.stack([samples, np.zeros_like(samples)], axis=1), 16000, "WAV", "FLOAT"))
     assert np.allclose(read_audio(path).samples, samples / 2)
@@ -117,7 +117,7 @@ def test_channels(tmp_path: Path, samples: FloatArray) -> None:
             read_audio(path, channel=channel)
 
 
-def test_streams_and_standard_input(
+def test_read_audio_from_streams_and_standard_input(
     tmp_path: Path, recording_file: Path, samples: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert np.array_equal(read_audio(io.BytesIO(recording_file.read_bytes())).samples, samples)
@@ -129,7 +129,7 @@ def test_streams_and_standard_input(
         read_audio("-")
 
 
-def test_named_pipe(tmp_path: Path, recording_file: Path, samples: FloatArray) -> None:
+def test_read_audio_from_named_pipe(tmp_path: Path, recording_file: Path, samples: FloatArray) -> None:
     pipe = tmp_path / "pipe.flac"
     os.mkfifo(pipe)
     writer = threading.Thread(target=lambda: pipe.write_bytes(recording_file.read_bytes()))
@@ -139,28 +139,30 @@ def test_named_pipe(tmp_path: Path, recording_file: Path, samples: FloatArray) -
     assert np.array_equal(found, samples)
 
 
-def test_clips(recording_file: Path, samples: FloatArray) -> None:
+def test_read_clip(recording_file: Path, samples: FloatArray) -> None:
     waveform = read_clip(Clip("x", recording_file, start=1, end=2.5))
     assert np.array_equal(waveform.samples, samples[16000:40000])
 
 
-def test_a_name_that_is_not_utf8(tmp_path: Path, recording_file: Path, samples: FloatArray) -> None:
+def test_read_audio_of_a_name_that_is_not_utf8(
+    tmp_path: Path, recording_file: Path, samples: FloatArray
+) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.flac"))
     path.write_bytes(recording_file.read_bytes())
     assert np.array_equal(read_audio(path).samples, samples)
 
 
 def message(path: Path, **options: float) -> str:
-    """What is said of a file; one line that begins with its name."""
+    """Return the error for a file: one line, which begins with its name, without the name."""
     with pytest.raises(AudioError) as caught:
         read_audio(path, **options)  # type: ignore[arg-type]
-    said = str(caught.value)
-    assert said.startswith(f"{path}: ")
-    assert "\n" not in said
-    return said.removeprefix(f"{path}: ")
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    assert "\n" not in text
+    return text.removeprefix(f"{path}: ")
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
     assert message(tmp_path / "none.wav") == "no such file"
     assert message(tmp_path) == "a folder, not a sound file"
     assert "can't be read" in message(tmp_path / ("x" * 300))
@@ -183,13 +185,13 @@ NOT_AUDIO = [
 
 
 @pytest.mark.parametrize(("content", "expected"), NOT_AUDIO, ids=[expected for _, expected in NOT_AUDIO])
-def test_what_is_not_audio(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_files_that_are_not_audio(tmp_path: Path, content: bytes, expected: str) -> None:
     path = tmp_path / "my x.wav"
     path.write_bytes(content)
-    said = message(path)
-    assert said.startswith(expected) or expected in said
-    if "ffmpeg" in said:
-        assert said.endswith(f"ffmpeg -i '{path}' -ac 1 -ar 16000 'my x.wav'")
+    text = message(path)
+    assert text.startswith(expected) or expected in text
+    if "ffmpeg" in text:
+        assert text.endswith(f"ffmpeg -i '{path}' -ac 1 -ar 16000 'my x.wav'")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_what_is_not_audio(tmp_path: Path, content: bytes, expected: str) -> Non
     ],
 )
 @pytest.mark.parametrize("kept", [0.1, 0.6, 0.98])
-def test_files_that_are_cut_off(
+def test_truncated_files(
     tmp_path: Path,
     recorded: Callable[[str, str | None], bytes],
     container: str,
@@ -224,10 +226,10 @@ def test_files_that_are_cut_off(
 
 
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000])
-def test_streamed_wav_of_unknown_length(tmp_path: Path, samples: FloatArray, size: int) -> None:
+def test_wav_with_unknown_length(tmp_path: Path, samples: FloatArray, size: int) -> None:
     content = bytearray(encode(samples, 16000, "WAV", "PCM_16"))
-    place = content.index(b"data") + 4
-    content[place : place + 4] = struct.pack("<I", size)
+    offset = content.index(b"data") + 4
+    content[offset : offset + 4] = struct.pack("<I", size)
     content[4:8] = b"\xff\xff\xff\xff"
     path = tmp_path / "streamed.wav"
     path.write_bytes(content)
@@ -235,7 +237,7 @@ def test_streamed_wav_of_unknown_length(tmp_path: Path, samples: FloatArray, siz
 
 
 @pytest.mark.parametrize(("total", "expected"), [(0, "doesn't say how long"), ((1 << 36) - 1, "cut off")])
-def test_flac_that_does_not_say_how_long_it_is_or_lies(
+def test_flac_with_missing_or_wrong_length(
     tmp_path: Path, recording_file: Path, total: int, expected: str
 ) -> None:
     content = bytearray(recording_file.read_bytes())
@@ -247,14 +249,14 @@ def test_flac_that_does_not_say_how_long_it_is_or_lies(
     assert expected in message(path)
 
 
-def test_no_samples(tmp_path: Path) -> None:
+def test_file_without_samples(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(encode(np.zeros(0, np.float32), 16000, "WAV"))
     assert message(path) == "no samples in it"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_not_a_number(tmp_path: Path, samples: FloatArray, value: float) -> None:
+def test_nan_and_infinity_are_refused(tmp_path: Path, samples: FloatArray, value: float) -> None:
     path = tmp_path / "x.wav"
     broken = samples.copy()
     broken[16000] = value
@@ -263,25 +265,25 @@ def test_not_a_number(tmp_path: Path, samples: FloatArray, value: float) -> None
     assert len(read_audio(path, end=1).samples) == 16000
 
 
-def test_rates_that_cannot_be(tmp_path: Path) -> None:
+def test_impossible_sampling_rate(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(encode(np.zeros(100, np.float32), 1, "WAV"))
-    assert message(path) == "1 samples a second can't be right"
+    assert message(path) == "a sampling rate of 1 Hz can't be right"
 
 
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
-        (-1, None, "no stretch of time"),
-        (2, 2, "no stretch of time"),
-        (3, 2, "no stretch of time"),
-        (float("nan"), None, "no stretch of time"),
-        (9.2, None, "is to be read from 9.2 s and is 9.135 s long"),
-        (0, 9.3, "is to be read up to 9.3 s and is 9.135 s long"),
+        (-1, None, "not an interval of time"),
+        (2, 2, "not an interval of time"),
+        (3, 2, "not an interval of time"),
+        (float("nan"), None, "not an interval of time"),
+        (9.2, None, "the start, 9.2 s, is after the end of the file, 9.135 s"),
+        (0, 9.3, "the end, 9.3 s, is after the end of the file, 9.135 s"),
         (1, 1.00001, "no samples from 1 s to 1.00001 s"),
     ],
 )
-def test_stretches_that_are_not_there(
+def test_intervals_outside_the_file(
     recording_file: Path, start: float, end: float | None, expected: str
 ) -> None:
     with pytest.raises(
@@ -290,17 +292,17 @@ def test_stretches_that_are_not_there(
         read_audio(recording_file, start=start, end=end)
 
 
-def test_an_end_rounded_up_is_the_end(recording_file: Path, samples: FloatArray) -> None:
+def test_end_may_be_rounded_up(recording_file: Path, samples: FloatArray) -> None:
     assert len(read_audio(recording_file, end=9.2).samples) == len(samples)
 
 
-def test_nothing_heavy_is_imported() -> None:
+def test_manifests_import_neither_torch_nor_soundfile() -> None:
     code = "import sys, spiritlm_cli.manifests.manifest; print('torch' in sys.modules, 'soundfile' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 
 
-def test_files_of_floats_may_go_beyond_full_scale(tmp_path: Path) -> None:
+def test_float_files_may_exceed_full_scale(tmp_path: Path) -> None:
     path = tmp_path / "loud.wav"
     soundfile.write(path, np.full(100, 2.5, np.float32), 16000, subtype="FLOAT")
     assert read_audio(path).samples.tolist() == [2.5] * 100
@@ -310,7 +312,7 @@ def test_files_of_floats_may_go_beyond_full_scale(tmp_path: Path) -> None:
 def recordings(
     tmp_path_factory: pytest.TempPathFactory, samples: FloatArray
 ) -> Callable[[str, int, int], Path]:
-    """The recording in a format, with so many channels, as if it were of another rate; encoded once."""
+    """Path of the recording in a format, with a number of channels, labeled with a sampling rate; encoded once."""
     folder = tmp_path_factory.mktemp("recordings")
 
     @cache
@@ -325,7 +327,7 @@ def recordings(
 
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
-def test_windows_together_are_the_clip(
+def test_read_windows_concatenate_to_read_clip(
     recordings: Callable[[str, int, int], Path], data: st.DataObject
 ) -> None:
     channels = data.draw(st.sampled_from([1, 2, 6]))
@@ -336,29 +338,32 @@ def test_windows_together_are_the_clip(
     length = soundfile.info(path).duration
     start = data.draw(st.none() | st.floats(0, length - 0.01))
     end = data.draw(st.none() | st.floats((start or 0) + 0.001, length))
-    seconds, shortest = data.draw(st.floats(0.01, 12)), data.draw(st.floats(0, 3))
+    window_seconds, min_seconds = data.draw(st.floats(0.01, 12)), data.draw(st.floats(0, 3))
 
     clip = Clip("x", path, start, end)
     whole = read_clip(clip, rate=rate, channel=channel).samples
     windows = list(
-        read_windows(clip, rate=rate, channel=channel, window_seconds=seconds, min_seconds=shortest)
+        read_windows(clip, rate=rate, channel=channel, window_seconds=window_seconds, min_seconds=min_seconds)
     )
     assert np.array_equal(np.concatenate([window.samples for window in windows]), whole)
     assert {window.rate for window in windows} == {rate}
     assert {window.samples.dtype for window in windows} == {np.dtype(np.float32)}
 
-    size, least = round(seconds * rate), round(shortest * rate)
+    size, least = round(window_seconds * rate), round(min_seconds * rate)
     *before, last = [len(window.samples) for window in windows]
     assert before == [size] * len(before)
     assert last < size + min(least, size) or last <= size
     assert not before or last >= min(least, size)
 
 
-def test_window_lengths(recording_file: Path) -> None:
-    def lengths(seconds: float, shortest: float, start: float = 0, end: float | None = None) -> list[int]:
+def test_read_windows_lengths(recording_file: Path) -> None:
+    def lengths(
+        window_seconds: float, min_seconds: float, start: float = 0, end: float | None = None
+    ) -> list[int]:
         clip = Clip("x", recording_file, start, end)
         return [
-            len(window.samples) for window in read_windows(clip, window_seconds=seconds, min_seconds=shortest)
+            len(window.samples)
+            for window in read_windows(clip, window_seconds=window_seconds, min_seconds=min_seconds)
         ]
 
     assert lengths(4, 0) == [64000, 64000, 18160]
@@ -373,7 +378,7 @@ def test_window_lengths(recording_file: Path) -> None:
 
 
 def sparse(path: Path, seconds: int, rate: int, channels: int) -> Path:
-    """A WAV file of silence that takes no room on the disk."""
+    """Write a sparse WAV file of silence, which takes no space on the disk."""
     width = 2 * channels
     size = seconds * rate * width
     head = struct.pack("<4sI4s", b"RIFF", size + 36, b"WAVE")
@@ -385,7 +390,7 @@ def sparse(path: Path, seconds: int, rate: int, channels: int) -> Path:
 
 @pytest.fixture
 def peak() -> Callable[[Callable[[], object]], int]:
-    """Bytes that arrays and the like take at most while something is done."""
+    """Measure the peak of the memory that Python allocates during a call, in bytes."""
 
     def measure(do: Callable[[], object]) -> int:
         tracemalloc.start()
@@ -399,7 +404,7 @@ def peak() -> Callable[[Callable[[], object]], int]:
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (48000, 2)])
-def test_memory_does_not_grow_with_the_file(
+def test_read_windows_memory_is_bounded(
     tmp_path: Path, peak: Callable[[Callable[[], object]], int], rate: int, channels: int
 ) -> None:
     clip = Clip("x", sparse(tmp_path / "long.wav", 1200, rate, channels), start=1.5)
@@ -418,7 +423,7 @@ def open_files() -> int:
 
 
 class Endless(io.RawIOBase):
-    """A pipe that a WAV file comes through: its header, and so many bytes of silence."""
+    """A stream that is not seekable, of a WAV header and `size` bytes of silence."""
 
     name = "pipe"
 
@@ -428,12 +433,12 @@ class Endless(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         head, self._head = self._head, b""
-        given = min(size - len(head), self._left)
-        self._left -= given
-        return head + bytes(given)
+        count = min(size - len(head), self._left)
+        self._left -= count
+        return head + bytes(count)
 
 
-def test_long_streams_are_not_held_in_memory(
+def test_long_streams_go_to_a_temporary_file(
     tmp_path: Path, peak: Callable[[Callable[[], object]], int]
 ) -> None:
     head = sparse(tmp_path / "long.wav", 5000, 16000, 1).read_bytes()[:44]
@@ -450,7 +455,7 @@ def test_long_streams_are_not_held_in_memory(
     assert open_files() == before
 
 
-def test_windows_that_nobody_asks_for_are_not_read(recording_file: Path) -> None:
+def test_read_windows_closes_its_file_when_dropped(recording_file: Path) -> None:
     before = open_files()
     windows = read_windows(Clip("x", recording_file), window_seconds=1, min_seconds=0)
     assert len(next(windows).samples) == 16000
@@ -459,7 +464,9 @@ def test_windows_that_nobody_asks_for_are_not_read(recording_file: Path) -> None
     assert open_files() == before
 
 
-def test_windows_come_before_the_fault(tmp_path: Path, samples: FloatArray, recording_file: Path) -> None:
+def test_read_windows_yields_windows_before_an_error(
+    tmp_path: Path, samples: FloatArray, recording_file: Path
+) -> None:
     path = tmp_path / "x.wav"
     long = np.tile(samples, 3)
     long[400000] = np.nan
@@ -474,7 +481,7 @@ def test_windows_come_before_the_fault(tmp_path: Path, samples: FloatArray, reco
         next(read_windows(Clip("x", tmp_path / "none"), window_seconds=1, min_seconds=0))
 
 
-def test_long_mp3_is_decoded_without_seams(tmp_path: Path, samples: FloatArray) -> None:
+def test_long_mp3_is_decoded_gaplessly(tmp_path: Path, samples: FloatArray) -> None:
     path = tmp_path / "x.mp3"
     path.write_bytes(encode(np.tile(samples, 4), 44100, "MP3"))
     with soundfile.SoundFile(path) as sound:

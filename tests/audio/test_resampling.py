@@ -8,7 +8,7 @@ from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.manifests.clip import FloatArray
 
 
-def fed(samples: FloatArray, cuts: list[int], source: int, target: int) -> FloatArray:
+def resample(samples: FloatArray, cuts: list[int], source: int, target: int) -> FloatArray:
     resampler = Resampler(source, target)
     blocks = np.split(samples, sorted(cuts))
     return np.concatenate([resampler.feed(block, block is blocks[-1]) for block in blocks])
@@ -21,21 +21,21 @@ def fed(samples: FloatArray, cuts: list[int], source: int, target: int) -> Float
     target=st.sampled_from([8000, 16000, 22050, 24000]),
     length=st.integers(1, 30000),
 )
-def test_blocks_together_are_the_whole(
+def test_output_does_not_depend_on_the_blocks(
     samples: FloatArray, cuts: list[int], source: int, target: int, length: int
 ) -> None:
     samples = samples[40000 : 40000 + length]
     expected = soxr.resample(samples, source, target, quality="HQ")
-    found = fed(samples, [min(cut, length) for cut in cuts], source, target)
-    assert found.dtype == np.float32
-    assert np.array_equal(found, expected)
+    resampled = resample(samples, [min(cut, length) for cut in cuts], source, target)
+    assert resampled.dtype == np.float32
+    assert np.array_equal(resampled, expected)
 
 
-def test_every_second_sample_of_an_array(samples: FloatArray) -> None:
-    found = fed(samples[::2], [1000], 8000, 16000)
-    assert np.array_equal(found, fed(samples[::2].copy(), [], 8000, 16000))
+def test_feed_takes_strided_arrays(samples: FloatArray) -> None:
+    resampled = resample(samples[::2], [1000], 8000, 16000)
+    assert np.array_equal(resampled, resample(samples[::2].copy(), [], 8000, 16000))
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_the_same_rate_is_left_as_it_is(samples: FloatArray, last: bool) -> None:
+def test_equal_rates_return_the_input(samples: FloatArray, last: bool) -> None:
     assert np.array_equal(Resampler(16000, 16000).feed(samples, last), samples)

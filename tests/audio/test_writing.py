@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import resource
 import threading
 import tracemalloc
@@ -27,7 +28,7 @@ from spiritlm_cli.manifests.clip import FloatArray, Waveform
         ("x.opus", "OGG", "OPUS"),
     ],
 )
-def test_the_suffix_says_the_format(
+def test_write_audio_chooses_the_format_by_suffix(
     tmp_path: Path, samples: FloatArray, name: str, container: str, subtype: str
 ) -> None:
     path = tmp_path / name
@@ -40,7 +41,7 @@ def test_the_suffix_says_the_format(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_lossless_formats_are_lossless(tmp_path: Path, samples: FloatArray) -> None:
+def test_lossless_formats_keep_the_samples(tmp_path: Path, samples: FloatArray) -> None:
     for name in ("x.wav", "x.flac"):
         write_audio(str(tmp_path / name), Waveform(samples, 16000))
         # Full scale is 32767 out and 32768 in.
@@ -49,7 +50,7 @@ def test_lossless_formats_are_lossless(tmp_path: Path, samples: FloatArray) -> N
     assert np.array_equal(read_audio(tmp_path / "x.wav").samples, samples * 4)
 
 
-def test_too_loud_is_clipped_and_does_not_wrap(tmp_path: Path) -> None:
+def test_samples_beyond_full_scale_are_clipped(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     write_audio(path, Waveform(np.array([2, 1, 0.5, -1, -2], np.float32), 16000))
     found, _ = soundfile.read(path, dtype="int16")
@@ -57,14 +58,14 @@ def test_too_loud_is_clipped_and_does_not_wrap(tmp_path: Path) -> None:
     assert found.tolist()[3] == found.tolist()[4] <= -32767
 
 
-def test_too_loud_is_clipped_in_vorbis_too(tmp_path: Path, samples: FloatArray) -> None:
+def test_samples_beyond_full_scale_are_clipped_in_vorbis(tmp_path: Path, samples: FloatArray) -> None:
     write_audio(tmp_path / "x.ogg", Waveform(samples * 20, 16000))
     assert np.abs(read_audio(tmp_path / "x.ogg").samples).max() < 3
     assert np.abs(samples).max() * 20 > 6
 
 
 class Pipe(io.RawIOBase):
-    """What stdout is in a pipe: it can't seek."""
+    """A stream that is not seekable, like stdout in a pipe."""
 
     def __init__(self) -> None:
         self.content = b""
@@ -77,7 +78,7 @@ class Pipe(io.RawIOBase):
         return len(data)
 
 
-def test_streams_that_cannot_seek_get_a_whole_wav(samples: FloatArray) -> None:
+def test_write_audio_to_a_stream_that_is_not_seekable(samples: FloatArray) -> None:
     pipe = Pipe()
     with io.BufferedWriter(pipe) as stream:
         write_audio(stream, Waveform(samples, 16000))
@@ -92,7 +93,7 @@ def test_long_vorbis(tmp_path: Path) -> None:
     assert soundfile.info(path).frames == 2_000_000
 
 
-def test_nothing_is_left_of_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(b"before")
 
@@ -106,7 +107,7 @@ def test_nothing_is_left_of_what_failed(tmp_path: Path, monkeypatch: pytest.Monk
     assert [path.name for path in tmp_path.iterdir()] == ["x.wav"]
 
 
-def test_links_and_devices_are_written_through(tmp_path: Path) -> None:
+def test_links_and_devices_are_not_replaced(tmp_path: Path) -> None:
     waveform = Waveform(np.zeros(10, np.float32), 16000)
     (tmp_path / "real.wav").write_bytes(b"")
     (tmp_path / "link.wav").symlink_to("real.wav")
@@ -130,7 +131,7 @@ def test_links_and_devices_are_written_through(tmp_path: Path) -> None:
         ("no/x.wav", None, None, "can't be written"),
     ],
 )
-def test_what_cannot_be_written(
+def test_targets_that_can_not_be_written(
     tmp_path: Path,
     name: str,
     format: str | None,  # noqa: A002
@@ -146,12 +147,12 @@ def test_what_cannot_be_written(
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
-def test_rates_that_a_format_does_not_have(tmp_path: Path) -> None:
-    with pytest.raises(AudioError, match="can't hold 11000 samples a second"):
+def test_unsupported_sampling_rate(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="can't hold a sampling rate of 11000 Hz"):
         write_audio(tmp_path / "x.opus", Waveform(np.zeros(10, np.float32), 11000))
 
 
-def test_not_a_number_is_refused(tmp_path: Path) -> None:
+def test_nan_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="not a number"):
         write_audio(tmp_path / "x.wav", Waveform(np.array([0, np.nan], np.float32), 16000))
 
@@ -162,7 +163,7 @@ def test_not_a_number_is_refused(tmp_path: Path) -> None:
     name=st.sampled_from(["x.wav", "x.flac"]),
     known=st.booleans(),
 )
-def test_blocks_are_written_as_the_whole_is(
+def test_audio_writer_blocks_equal_write_audio(
     tmp_path_factory: pytest.TempPathFactory,
     samples: FloatArray,
     cuts: list[int],
@@ -180,7 +181,7 @@ def test_blocks_are_written_as_the_whole_is(
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
 @pytest.mark.parametrize("known", [True, False])
-def test_a_stream_gets_what_a_file_gets(
+def test_stream_and_file_have_the_same_samples(
     tmp_path: Path, samples: FloatArray, subtype: str, known: bool
 ) -> None:
     samples = samples * 6
@@ -194,7 +195,7 @@ def test_a_stream_gets_what_a_file_gets(
     assert (np.abs(found).max() > 1) == (subtype == "FLOAT")
 
 
-def test_a_stream_has_every_block_at_once(samples: FloatArray) -> None:
+def test_stream_gets_every_block_at_once(samples: FloatArray) -> None:
     pipe = Pipe()
     with io.BufferedWriter(pipe) as stream:
         with AudioWriter(stream, 16000) as writer:
@@ -208,7 +209,7 @@ def test_a_stream_has_every_block_at_once(samples: FloatArray) -> None:
 @pytest.mark.parametrize(
     ("format", "subtype"), [("FLAC", None), ("WAV", "PCM_24"), ("OGG", "VORBIS"), ("AU", "FLOAT")]
 )
-def test_other_formats_go_out_at_the_end(samples: FloatArray, format: str, subtype: str | None) -> None:  # noqa: A002
+def test_other_formats_are_streamed_at_the_end(samples: FloatArray, format: str, subtype: str | None) -> None:  # noqa: A002
     pipe = Pipe()
     with io.BufferedWriter(pipe) as stream:
         with AudioWriter(stream, 16000, format=format, subtype=subtype) as writer:
@@ -220,13 +221,15 @@ def test_other_formats_go_out_at_the_end(samples: FloatArray, format: str, subty
     assert subtype is None or info.subtype == subtype
 
 
-def test_a_file_has_its_name_when_it_is_complete(tmp_path: Path, samples: FloatArray) -> None:
+def test_file_appears_when_complete(tmp_path: Path, samples: FloatArray) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(b"before")
     with AudioWriter(path, 16000) as writer:
         writer.write(samples[:1000])
         assert path.read_bytes() == b"before"
-        assert sorted(file.name for file in tmp_path.iterdir()) == [f".x.wav.{os.getpid()}.part", "x.wav"]
+        temporary, final = sorted(file.name for file in tmp_path.iterdir())
+        assert re.fullmatch(r"\.tmp-[0-9a-f]{8}\.wav", temporary)
+        assert final == "x.wav"
         writer.write(samples[:500])
     assert soundfile.info(path).frames == 1500
     assert [file.name for file in tmp_path.iterdir()] == ["x.wav"]
@@ -236,7 +239,7 @@ def test_a_file_has_its_name_when_it_is_complete(tmp_path: Path, samples: FloatA
     "error", [KeyboardInterrupt(), OSError(5, "of the caller"), AudioError("of the caller")]
 )
 @pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.ogg"])
-def test_nothing_is_left_where_an_error_ends_it(
+def test_error_in_the_block_keeps_the_old_file(
     tmp_path: Path, samples: FloatArray, name: str, error: BaseException
 ) -> None:
     (tmp_path / name).write_bytes(b"before")
@@ -252,7 +255,7 @@ def test_nothing_is_left_where_an_error_ends_it(
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"before"]
 
 
-def test_an_error_before_the_first_block_leaves_a_stream_empty() -> None:
+def test_error_before_the_first_block_leaves_a_stream_empty() -> None:
     for format in ("WAV", "FLAC"):  # noqa: A001
         stream = io.BytesIO()
         with (
@@ -264,7 +267,7 @@ def test_an_error_before_the_first_block_leaves_a_stream_empty() -> None:
 
 
 @pytest.mark.parametrize("written", [999, 1001])
-def test_another_length_than_announced(tmp_path: Path, written: int) -> None:
+def test_wrong_number_of_frames(tmp_path: Path, written: int) -> None:
     for target in (tmp_path / "x.wav", io.BytesIO()):
         with (
             pytest.raises(ValueError, match=f"{written} samples, but 1000 were announced"),
@@ -274,7 +277,7 @@ def test_another_length_than_announced(tmp_path: Path, written: int) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_closed_pipe_is_the_callers(samples: FloatArray) -> None:
+def test_closed_pipe_raises_broken_pipe_error(samples: FloatArray) -> None:
     reader, writing_end = os.pipe()
     os.close(reader)
     with io.FileIO(writing_end, "w") as stream:
@@ -285,7 +288,7 @@ def test_a_closed_pipe_is_the_callers(samples: FloatArray) -> None:
 
 
 @pytest.mark.parametrize("name", ["pipe", "pipe.wav", "pipe.flac"])
-def test_named_pipes_are_written_to(tmp_path: Path, samples: FloatArray, name: str) -> None:
+def test_named_pipes_are_streams(tmp_path: Path, samples: FloatArray, name: str) -> None:
     os.mkfifo(tmp_path / name)
     check_output_path(tmp_path / name)
     received: list[bytes] = []
@@ -299,7 +302,7 @@ def test_named_pipes_are_written_to(tmp_path: Path, samples: FloatArray, name: s
     assert (tmp_path / name).is_fifo()
 
 
-def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
+def test_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "x.wav").mkdir()
     with pytest.raises(AudioError, match=r"x\.wav: can't be written \(Is a directory\)"):
         write_audio(tmp_path / "x.wav", Waveform(np.zeros(10, np.float32), 16000))
@@ -307,7 +310,7 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.ogg", "x.opus"])
-def test_a_full_disk_is_noticed_at_once(tmp_path: Path, name: str) -> None:
+def test_full_disk_is_reported_at_once(tmp_path: Path, name: str) -> None:
     noise = np.random.default_rng(0).uniform(-1, 1, 30_000).astype(np.float32)
     written = 0
 
@@ -330,7 +333,7 @@ def test_a_full_disk_is_noticed_at_once(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.wav", "x.flac"])
-def test_memory_does_not_grow_with_what_is_written(tmp_path: Path, samples: FloatArray, name: str) -> None:
+def test_audio_writer_memory_is_bounded(tmp_path: Path, samples: FloatArray, name: str) -> None:
     tracemalloc.start()
     try:
         with AudioWriter(tmp_path / name, 16000) as writer:
@@ -343,7 +346,7 @@ def test_memory_does_not_grow_with_what_is_written(tmp_path: Path, samples: Floa
     assert soundfile.info(tmp_path / name).frames == 100 * len(samples)
 
 
-def test_targets_can_be_checked_before(tmp_path: Path) -> None:
+def test_check_output_path(tmp_path: Path) -> None:
     check_output_path(tmp_path / "x.wav", "FLOAT")
     check_output_path(tmp_path / "x.flac", "PCM_24")
     check_output_path("/dev/null")
@@ -353,3 +356,10 @@ def test_targets_can_be_checked_before(tmp_path: Path) -> None:
         check_output_path(tmp_path / "x.opus", "FLOAT")
     with pytest.raises(AudioError, match="its suffix should say the format"):
         check_output_path(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_names_of_the_maximum_length(tmp_path: Path, samples: FloatArray, suffix: str) -> None:
+    name = "x" * (255 - len(suffix)) + suffix
+    write_audio(tmp_path / name, Waveform(samples, 16000))
+    assert [file.name for file in tmp_path.iterdir()] == [name]
