@@ -33,8 +33,8 @@ from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.manifests.discovery import find_clips
 from spiritlm_cli.nn.device import find_device
+from spiritlm_cli.profiling.clips import RECORDING
 from spiritlm_cli.profiling.hardware import synchronize
-from spiritlm_cli.profiling.speed import RECORDING
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units

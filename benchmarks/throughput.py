@@ -33,8 +33,8 @@ import torch
 
 from spiritlm_cli.audio.reading import read_audio
 from spiritlm_cli.manifests.clip import FloatArray, Waveform
+from spiritlm_cli.profiling.clips import RECORDING
 from spiritlm_cli.profiling.hardware import matrix_peak, peak_memory, synchronize
-from spiritlm_cli.profiling.speed import RECORDING
 from spiritlm_cli.profiling.stages import Stage, tokenizer_stages
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import SpeechSpan

@@ -1,4 +1,4 @@
-"""The tokenizer's stages, each by itself, to be measured."""
+"""The tokenizer's stages as separate functions, so that each can be measured."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,14 +16,15 @@ from spiritlm_cli.speech.quantizer import fill_blanks
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.speech.windows import SAMPLE_RATE
 
-# What is done to some clips together; gives a result for each.
+# Maps clips to one result each.
 Stage = Callable[[Sequence[Any]], list[Any]]
 
 
 def tokenizer_stages(tokenizer: SpeechTokenizer, batch_seconds: float | None = None) -> dict[str, Stage]:
-    """The tokenizer's stages, each by itself, on batches as `encode_batch` makes them.
+    """Return the tokenizer's stages by name, computing batches as `SpeechTokenizer.encode_batch` does.
 
-    They take samples, (samples,) at 16 kHz each; `pitch` takes what `f0` gives. Without prosody there is one alone.
+    hubert (with its quantizer), f0 and style map (samples,) float32 at 16 kHz to units or F0 features; pitch maps the
+    results of f0 to units. A tokenizer without prosody has hubert only. batch_seconds: None for the device's default.
     """
     prosody, device = tokenizer.prosody, tokenizer.device
 
@@ -34,20 +35,23 @@ def tokenizer_stages(tokenizer: SpeechTokenizer, batch_seconds: float | None = N
         clips = np.split(classes, np.cumsum([len(clip) for clip in features])[:-1])
         return [fill_blanks(clip, tokenizer.quantizer.blank) for clip in clips]
 
-    def packed(work: Callable[[Sequence[FloatArray]], list[Any]]) -> Stage:
+    def batched(compute: Callable[[Sequence[FloatArray]], list[Any]]) -> Stage:
         budget = default_batch_seconds(device) if batch_seconds is None else batch_seconds
         pack = partial(
-            BatchScheduler, split=lambda clip: [clip], compute=work, size=lambda clip: len(clip) / SAMPLE_RATE
+            BatchScheduler,
+            split=lambda clip: [clip],
+            compute=compute,
+            size=lambda clip: len(clip) / SAMPLE_RATE,
         )
-        return lambda clips: [one for _, results in pack(clips, max_batch=budget) for one in results]
+        return lambda clips: [result for _, results in pack(clips, max_batch=budget) for result in results]
 
     if prosody is None:
-        return {"hubert": packed(hubert)}
+        return {"hubert": batched(hubert)}
 
     @torch.inference_mode()
     def f0(waveforms: Sequence[FloatArray]) -> list[Any]:
-        heard = zip(prosody.tracker.voiced_f0(waveforms), waveforms, strict=True)
-        tracks = [prosody.tracker.join_windows([f0], len(waveform)) for f0, waveform in heard]
+        voiced = zip(prosody.tracker.voiced_f0(waveforms), waveforms, strict=True)
+        tracks = [prosody.tracker.join_windows([f0], len(waveform)) for f0, waveform in voiced]
         return [pitch_features(track, prosody.pitch.config.relative) for track in tracks]
 
     @torch.inference_mode()
@@ -58,4 +62,4 @@ def tokenizer_stages(tokenizer: SpeechTokenizer, batch_seconds: float | None = N
     def style(waveforms: Sequence[FloatArray]) -> list[Any]:
         return [units.cpu() for units in prosody.style([to_device(w, device) for w in waveforms])]
 
-    return {"hubert": packed(hubert), "f0": packed(f0), "pitch": pitch, "style": packed(style)}
+    return {"hubert": batched(hubert), "f0": batched(f0), "pitch": pitch, "style": batched(style)}

@@ -36,7 +36,8 @@ def bench(
     from rich.console import Console
 
     from spiritlm_cli.console import notify, one_line
-    from spiritlm_cli.profiling.speed import RECORDING, measure_speed
+    from spiritlm_cli.profiling.clips import RECORDING
+    from spiritlm_cli.profiling.speed import measure_speed
 
     report = measure_speed(
         model,
@@ -46,7 +47,7 @@ def bench(
         seconds=seconds,
         audio=audio or RECORDING,
         batch_seconds=batch_seconds,
-        tell=lambda message: notify(f"spiritlm: {one_line(message)}"),
+        notify=lambda message: notify(f"spiritlm: {one_line(message)}"),
     )
     if as_json:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False))

@@ -6,9 +6,8 @@ from spiritlm_cli.profiling import speed
 
 
 @pytest.fixture(autouse=True)
-def _one_run(monkeypatch):
-    monkeypatch.setattr(speed, "RUNS", 1)
-    monkeypatch.setattr(speed, "TRIES", 1)
+def _little_effort(monkeypatch):
+    monkeypatch.setattr(speed, "DEFAULT_EFFORT", speed.Effort(runs=1, tokens=3, peak=1e11))
 
 
 def test_the_table_is_on_stdout_and_what_is_measured_on_stderr(spiritlm, model):
