@@ -1,4 +1,4 @@
-"""Engines that find when each word of a known text is said."""
+"""The protocol of forced aligners."""
 
 from typing import Protocol
 
@@ -6,11 +6,12 @@ from spiritlm_cli.manifests.clip import Alignment, Waveform
 
 
 class Aligner(Protocol):
-    """What every engine does."""
+    """Finds the start and end times of the words of a known text."""
 
     def align(self, waveform: Waveform, text: str) -> Alignment:
-        """One Word for each whitespace-separated token of `text`, in order, spelt as there; times in seconds.
+        """Align a text with its audio.
 
-        Raises AlignmentError where the text can't be placed in the sound.
+        Returns one Word for each whitespace-separated token of `text`, in order and with its spelling; times in
+        seconds. Raises AlignmentError if the text can't be aligned with the audio.
         """
         ...

@@ -1,4 +1,4 @@
-"""Forced alignment with pocketsphinx: the US English model in its package, nothing to fetch."""
+"""Forced alignment with pocketsphinx and the US English model in its package; nothing is downloaded."""
 
 import math
 from dataclasses import dataclass
@@ -17,25 +17,26 @@ from spiritlm_cli.manifests.clip import Alignment, Waveform, Word
 
 RATE = 16000
 FRAMES_PER_SECOND = 100
-# of the search, tried in turn: narrow is twice as fast and nearly always enough
+# Beam widths, tried in this order. The narrow one is twice as fast and nearly always sufficient.
 BEAMS = (1e-48, 1e-120)
-# A word's confidence is 1 / (1 + (badness / TYPICAL) ** STEEPNESS), badness being how far a frame of it is on average
-# from the sound that fits it best, in log score. The two numbers were fitted to tell 3,119 words of real and synthetic
-# speech from 236 others put in their places: of the right 95 % have more than 0.5, of the wrong 4 %.
-TYPICAL = 0.0026
-STEEPNESS = 5.0
-# The least mean confidence of a text that fits. Measured: clips with their own text have 0.8 to 1 (in noise of 10 dB
-# 0.28 at least), with another's of like length 0.28 at most.
-WORST_FIT = 0.3
-# clips after which a decoder is made anew: it keeps each word that was added to its dictionary
-FORGET = 2000
+# Confidence of a word: 1 / (1 + (cost / COST_SCALE) ** COST_EXPONENT), where cost is the mean log score per frame by
+# which the word falls short of the best scoring sound. The two numbers were fitted to separate 3,119 words of real and
+# synthetic speech from 236 wrong words put in their places: 95 % of the right words have more than 0.5, 4 % of the
+# wrong ones.
+COST_SCALE = 0.0026
+COST_EXPONENT = 5.0
+# The minimum mean confidence of a text that matches. Measured: clips with their own text have 0.8 to 1 (at 10 dB of
+# noise at least 0.28), clips with another text of similar length at most 0.28.
+MIN_MEAN_CONFIDENCE = 0.3
+# A decoder keeps every word that was added to its dictionary, so it is replaced after this many clips.
+CLIPS_PER_DECODER = 2000
 VOICELESS = {"P", "T", "K", "F", "TH"}
-HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
+SIBILANTS = {"S", "Z", "SH", "ZH", "CH", "JH"}
 
 
 @dataclass(frozen=True)
 class Phone:
-    """One sound (ARPABET without stress, SIL for silence) and when it is heard, in seconds."""
+    """One phone (ARPABET without stress; SIL for silence) with its times in seconds."""
 
     phone: str
     start: float
@@ -43,58 +44,60 @@ class Phone:
 
 
 class PocketsphinxAligner:
-    """When each word of a known English text is said. Not for several threads at once.
+    """Forced alignment of English text. Not thread-safe.
 
-    Numbers and abbreviations are verbalized (`verbalize`), words that the dictionary lacks get their phones from
-    their letters (`letters_to_phones`). A token with nothing to say, such as `--`, takes no time: it starts
-    and ends where the word before it ends, or, before the first word, where that starts; it has no confidence.
+    Numbers and abbreviations are verbalized (`verbalize`). Words that the dictionary lacks are pronounced by their
+    letters (`letters_to_phones`). A token without spoken words, such as `--`, has no duration and no confidence: it
+    starts and ends at the end of the word before it, or at the start of the first word.
     """
 
     def __init__(self) -> None:
         self._decoders: dict[float, Decoder] = {}
-        self._aligned = 0
+        self._clips = 0
 
     def align(self, waveform: Waveform, text: str) -> Alignment:
-        """One Word for each whitespace-separated token of `text`, in order, spelt as there; times in seconds.
+        """Align a text with its audio; see `Aligner.align`.
 
-        Raises AlignmentError where the text has no words, can't be pronounced, or doesn't fit the sound.
+        Raises AlignmentError if the text has no words, can't be pronounced, or doesn't match the audio.
         """
-        words, _ = self._align(waveform, text, phones=False)
-        return words
+        alignment, _ = self._align(waveform, text, phones=False)
+        return alignment
 
     def align_phones(self, waveform: Waveform, text: str) -> tuple[Alignment, tuple[Phone, ...]]:
-        """The words, and the phones of the whole clip, silences (SIL) included. Raises as `align`."""
+        """The words, and the phones of the whole clip with silences. Raises as `align`."""
         return self._align(waveform, text, phones=True)
 
     def _align(self, waveform: Waveform, text: str, phones: bool) -> tuple[Alignment, tuple[Phone, ...]]:
         tokens = text.split()
-        sound = _pcm(waveform)
-        self._aligned += 1
-        if self._aligned % FORGET == 0:
+        pcm = _to_pcm(waveform)
+        self._clips += 1
+        if self._clips % CLIPS_PER_DECODER == 0:
             self._decoders.clear()
         for beam in BEAMS:
             decoder = self._decoder(beam)
-            # the dictionary's entries that each token is made of
+            # The dictionary entries of each token.
             entries = [
                 _entries(decoder, token, previous)
                 for token, previous in zip(tokens, ["", *tokens], strict=False)
             ]
-            expected = [entry for of_token in entries for entry in of_token]
+            expected = [entry for token_entries in entries for entry in token_entries]
             if not expected:
                 raise AlignmentError("the text has no words to align")
             decoder.set_align_text(" ".join(expected))
-            _decode(decoder, sound)
-            found = [_Found.of(segment) for segment in decoder.seg() or () if segment.word[0] not in "<[("]
-            # a pronunciation's number is behind the word: to(3)
-            if [entry.name.split("(")[0] for entry in found] != expected:
+            _decode(decoder, pcm)
+            # Names in brackets are silences and noises.
+            segments = [
+                _Segment.of(segment) for segment in decoder.seg() or () if segment.word[0] not in "<[("
+            ]
+            # The name of an alternative pronunciation ends in its number: to(3).
+            if [segment.name.split("(")[0] for segment in segments] != expected:
                 continue
-            words = _token_words(tokens, entries, found)
-            if mean_confidence(words) >= WORST_FIT:
-                return Alignment(words, low_confidence_notes(words)), _phones(
-                    decoder, sound
-                ) if phones else ()
+            words = _token_words(tokens, entries, segments)
+            if mean_confidence(words) >= MIN_MEAN_CONFIDENCE:
+                alignment = Alignment(words, low_confidence_notes(words))
+                return alignment, _phones(decoder, pcm) if phones else ()
         raise AlignmentError(
-            f"the text does not fit the sound: {len(tokens)} words, {waveform.seconds:.1f} s"
+            f"the text does not match the audio: {len(tokens)} words, {waveform.seconds:.1f} s"
         )
 
     def _decoder(self, beam: float) -> Decoder:
@@ -102,7 +105,7 @@ class PocketsphinxAligner:
             self._decoders[beam] = Decoder(
                 lm=None,
                 loglevel="FATAL",
-                # the lattice's path loses last words and invents frames; the search's own is exact
+                # The path through the lattice drops last words and adds frames; that of the search is exact.
                 bestpath=False,
                 beam=beam,
                 pbeam=beam,
@@ -111,61 +114,62 @@ class PocketsphinxAligner:
         return self._decoders[beam]
 
 
-def _pcm(waveform: Waveform) -> bytes:
+def _to_pcm(waveform: Waveform) -> bytes:
+    """16-bit little-endian samples at `RATE`. Raises AlignmentError for less than three frames."""
     samples = waveform.samples
     if waveform.rate != RATE:
         samples = soxr.resample(samples, waveform.rate, RATE)
     if len(samples) < RATE // FRAMES_PER_SECOND * 3:
-        raise AlignmentError(f"{waveform.seconds:.3f} s of sound is too short to align")
+        raise AlignmentError(f"{waveform.seconds:.3f} s of audio is too short to align")
     return np.clip(samples * 32767, -32768, 32767).astype("<i2").tobytes()
 
 
-def _decode(decoder: Decoder, sound: bytes) -> None:
-    # forgets the noise and the mean of the clip before
+def _decode(decoder: Decoder, pcm: bytes) -> None:
+    # Resets the noise and mean estimates of the clip before.
     decoder.reinit_feat()
     decoder.start_utt()
-    decoder.process_raw(sound, full_utt=True)
+    decoder.process_raw(pcm, full_utt=True)
     decoder.end_utt()
 
 
 @dataclass(frozen=True)
-class _Found:
-    """An entry of the dictionary as it was heard. frames: first, and the one after the last; score: log, 0 at best."""
+class _Segment:
+    """A dictionary entry in the decoded path. frames: first, and the one after the last; score: log, at most 0."""
 
     name: str
     frames: tuple[int, int]
     score: float
 
     @classmethod
-    def of(cls, segment: Any) -> "_Found":
+    def of(cls, segment: Any) -> "_Segment":
         score = math.log(segment.ascore) if segment.ascore > 0 else -math.inf
         return cls(segment.word, (segment.start_frame, segment.end_frame + 1), score)
 
 
-def _token_words(tokens: list[str], entries: list[list[str]], found: list[_Found]) -> tuple[Word, ...]:
+def _token_words(tokens: list[str], entries: list[list[str]], segments: list[_Segment]) -> tuple[Word, ...]:
+    """The words of tokens, each of which has as many segments as entries."""
     words: list[Word] = []
-    place = 0
-    for token, of_token in zip(tokens, entries, strict=True):
-        if of_token:
-            said = found[place : place + len(of_token)]
-            place += len(of_token)
-            start, end = said[0].frames[0], said[-1].frames[1]
-            badness = -sum(entry.score for entry in said) / sum(
-                entry.frames[1] - entry.frames[0] for entry in said
-            )
-            confidence = round(1 / (1 + (badness / TYPICAL) ** STEEPNESS), 3)
-            words.append(Word(token, start / FRAMES_PER_SECOND, end / FRAMES_PER_SECOND, confidence))
-        else:
-            at = words[-1].end if words else found[0].frames[0] / FRAMES_PER_SECOND
-            words.append(Word(token, at, at))
+    index = 0
+    for token, token_entries in zip(tokens, entries, strict=True):
+        if not token_entries:
+            time = words[-1].end if words else segments[0].frames[0] / FRAMES_PER_SECOND
+            words.append(Word(token, time, time))
+            continue
+        token_segments = segments[index : index + len(token_entries)]
+        index += len(token_entries)
+        start, end = token_segments[0].frames[0], token_segments[-1].frames[1]
+        frames = sum(segment.frames[1] - segment.frames[0] for segment in token_segments)
+        cost = -sum(segment.score for segment in token_segments) / frames
+        confidence = round(1 / (1 + (cost / COST_SCALE) ** COST_EXPONENT), 3)
+        words.append(Word(token, start / FRAMES_PER_SECOND, end / FRAMES_PER_SECOND, confidence))
     return tuple(words)
 
 
-def _phones(decoder: Decoder, sound: bytes) -> tuple[Phone, ...]:
-    """Of the words just found, by a second pass over the sound."""
+def _phones(decoder: Decoder, pcm: bytes) -> tuple[Phone, ...]:
+    """The phones of the words that were just decoded, by a second pass over the audio."""
     decoder.set_alignment()
-    _decode(decoder, sound)
-    # copied while iterating: pocketsphinx's items don't outlive their iterator
+    _decode(decoder, pcm)
+    # Copied during the iteration, since pocketsphinx's items don't outlive their iterator.
     return tuple(
         Phone(phone.name, phone.start / FRAMES_PER_SECOND, (phone.start + phone.duration) / FRAMES_PER_SECOND)
         for word in decoder.get_alignment()
@@ -191,7 +195,10 @@ def _part_entries(decoder: Decoder, token: str, readings: Readings) -> list[str]
 
 
 def _entry(decoder: Decoder, token: str, word: str) -> str:
-    """The dictionary's name of a word, with or without the apostrophes around it."""
+    """The name of a word in the dictionary, with or without the apostrophes around it. Adds a missing word.
+
+    token: named in the error. Raises AlignmentError if the word can't be pronounced.
+    """
     bare = word.strip("'")
     for name in (word, bare):
         if name and decoder.lookup_word(name) is not None:
@@ -204,7 +211,7 @@ def _entry(decoder: Decoder, token: str, word: str) -> str:
 
 
 def _pronounce(decoder: Decoder, word: str) -> list[str]:
-    """Phones of a word that the dictionary lacks; empty where it is not written in the letters a-z."""
+    """Phones of a word that the dictionary lacks; empty if it is not written in the letters a-z."""
     stem, apostrophe, ending = word.rpartition("'")
     if apostrophe and ending == "s":
         known = decoder.lookup_word(stem)
@@ -212,17 +219,17 @@ def _pronounce(decoder: Decoder, word: str) -> list[str]:
         if not phones:
             return []
         last = phones[-1]
-        return [*phones, *(("IH", "Z") if last in HISSING else ("S",) if last in VOICELESS else ("Z",))]
+        return [*phones, *(("IH", "Z") if last in SIBILANTS else ("S",) if last in VOICELESS else ("Z",))]
     letters = word.replace("'", "")
     if not (letters.isascii() and letters.isalpha()):
         return []
     if not set(letters) & set("aeiouy"):
-        # nobody can say it as a word: spelt out
-        return [phone for letter in letters for phone in _letter(decoder, letter)]
+        # Without a vowel, the word is read letter by letter.
+        return [phone for letter in letters for phone in _letter_phones(decoder, letter)]
     return letters_to_phones(letters)
 
 
-def _letter(decoder: Decoder, letter: str) -> list[str]:
-    # the entry with the full stop is the letter's name where the word differs (a)
+def _letter_phones(decoder: Decoder, letter: str) -> list[str]:
+    # The entry with a full stop is the name of the letter, if the word is pronounced differently ("a").
     name = decoder.lookup_word(f"{letter}.") or decoder.lookup_word(letter)
     return str(name).split()

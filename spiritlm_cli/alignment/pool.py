@@ -1,4 +1,4 @@
-"""Many clips through an aligner, in processes beside this one, answers in order."""
+"""Alignment of many clips in worker processes, with results in order."""
 
 import functools
 import multiprocessing
@@ -19,22 +19,22 @@ from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip
 
 POCKETSPHINX = "pocketsphinx"
-# Clips that each process has been given, beside the one that it is at.
-_AHEAD = 4
+# Clips queued for each process, besides the one that it aligns.
+_QUEUED_PER_WORKER = 4
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """The words of a clip, and how many seconds of sound it has."""
+    """The words of a clip, and its duration in seconds."""
 
     alignment: Alignment
     seconds: float
 
 
 def load_aligner(engine: str = POCKETSPHINX, device: str = "auto") -> Aligner:
-    """`pocketsphinx`, or the folder of a CTC model of the wav2vec2 kind.
+    """Load an aligner. engine: "pocketsphinx", or the folder of a CTC model (see `CtcAligner.load`).
 
-    Raises CheckpointError for a folder that holds none.
+    Raises CheckpointError if the folder has no such model, SpiritLMError if the device can't be used.
     """
     if engine == POCKETSPHINX:
         from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
@@ -46,33 +46,39 @@ def load_aligner(engine: str = POCKETSPHINX, device: str = "auto") -> Aligner:
 
 
 def align_clip(clip: Clip, aligner: Aligner) -> Aligned:
-    """Read a clip and align its text. Raises AudioError, and AlignmentError where it has no text or another's."""
+    """Read a clip and align its text.
+
+    Raises AudioError, and AlignmentError if the clip has no text or its text doesn't match the audio.
+    """
     if clip.text is not None and not clip.text.strip():
-        raise AlignmentError(f"{clip.id}: its text is empty")
+        raise AlignmentError(f"{clip.id}: the text is empty")
     if not clip.text:
         raise AlignmentError(
-            f"{clip.id}: no text; give a manifest with a field text, or put it beside the sound, as NAME.txt"
+            f"{clip.id}: no text; give a manifest with a field text, or a file NAME.txt beside the audio"
         )
     waveform = read_clip(clip)
     return Aligned(aligner.align(waveform, clip.text), waveform.seconds)
 
 
 class AlignerPool:
-    """An aligner for clips that are asked for ahead of time: pocketsphinx in `workers` processes, others in this one.
+    """Aligns clips concurrently: pocketsphinx in worker processes, a CTC model in this process.
 
-    workers: 0 for none, all in this one. Reading and pocketsphinx hold one core each; a CTC model uses all by itself.
+    Clips are read by the process that aligns them.
     """
 
     def __init__(self, engine: str = POCKETSPHINX, device: str = "auto", workers: int = 0) -> None:
-        """Raises CheckpointError as `load_aligner`."""
-        self.ahead = _AHEAD * workers
-        self._here: Aligner | None = None
+        """engine, device: see `load_aligner`. workers: number of processes; 0 to align in this one.
+
+        A CTC model uses all cores itself, so it ignores `workers`. Raises as `load_aligner`.
+        """
+        self._max_queued = _QUEUED_PER_WORKER * workers
+        self._local_aligner: Aligner | None = None
         self._pool: ProcessPoolExecutor | None = None
         if engine == POCKETSPHINX and workers:
-            # not forked: torch's threads, where there are any, would not be in the copy
-            self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
+            # A forked process would lack the threads of torch.
+            self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
         else:
-            self._here = load_aligner(engine, device)
+            self._local_aligner = load_aligner(engine, device)
 
     def __enter__(self) -> "AlignerPool":
         return self
@@ -81,68 +87,69 @@ class AlignerPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._pool:
-            # gone once the pool is shut down; nobody waits for what they are at
+            # The executor forgets its processes in shutdown. After an error their current clips are not waited for.
             processes = list((getattr(self._pool, "_processes", None) or {}).values())
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
             for process in processes if kind else ():
                 process.terminate()
 
     def submit(self, clip: Clip) -> Outcome[Aligned]:
-        """Start to align a clip. The outcome waits for it and raises what `align_clip` does."""
-        # standard input is this process's own
+        """Start to align a clip. The outcome waits for the result; it raises as `align_clip`."""
+        # Only this process can read its standard input.
         if self._pool and clip.source != "-":
             with suppress(BrokenExecutor):
-                future: Future[Aligned] = self._pool.submit(_align, clip)
+                future: Future[Aligned] = self._pool.submit(_align_in_worker, clip)
                 return Outcome.of(lambda: self._wait(future, clip))
-        return Outcome.of(lambda: align_clip(clip, self._here or _pocketsphinx()))
+        return Outcome.of(lambda: align_clip(clip, self._local_aligner or _pocketsphinx()))
 
     def _wait(self, future: "Future[Aligned]", clip: Clip) -> Aligned:
         try:
             return future.result()
         except BrokenExecutor:
-            # somebody ended a process, and with it all; what they had not done is done here
+            # A worker was killed, which ends all of them. Their remaining clips are aligned in this process.
             return align_clip(clip, _pocketsphinx())
 
     def align_stream(
         self, clips: Iterable[Clip | BadClip]
     ) -> Generator[tuple[Clip | BadClip, Outcome[Aligned]], None, None]:
-        """Align clips, some ahead of their turn. Yields (clip, outcome) in order; a BadClip's raises its error."""
+        """Align clips ahead of their turn. Yields (clip, outcome) in order.
+
+        The outcome of a BadClip raises its error.
+        """
         yield from BatchScheduler(
-            clips, self._submitted, lambda waiting: [outcome.result() for outcome in waiting],
-            size=lambda _: 1.0, max_batch=1.0, max_buffered=max(1.0, self.ahead), workers=1,
+            clips, self._submit_item, lambda outcomes: [outcome.result() for outcome in outcomes],
+            size=lambda _: 1.0, max_batch=1.0, max_buffered=max(1.0, self._max_queued), workers=1,
         )  # fmt: skip
 
-    def _submitted(self, clip: Clip | BadClip) -> list[Outcome[Aligned]]:
+    def _submit_item(self, clip: Clip | BadClip) -> list[Outcome[Aligned]]:
         if isinstance(clip, BadClip):
             raise clip.error
         return [self.submit(clip)]
 
 
 def available_cpus() -> int:
-    """How many this process may use."""
+    """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-# What the processes do.
-
-
-def _begin() -> None:
-    # Ctrl-C goes to all; the one that was asked says so
+def _start_worker() -> None:
+    # Ctrl-C is sent to all processes; the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # a process that is killed tells nobody
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # A parent that is killed can't stop its workers.
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     if parent := multiprocessing.parent_process():
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
 
 
-def _align(clip: Clip) -> Aligned:
+def _align_in_worker(clip: Clip) -> Aligned:
     return align_clip(clip, _pocketsphinx())
 
 
 @functools.cache
 def _pocketsphinx() -> Aligner:
+    """The aligner of this process."""
     return load_aligner()

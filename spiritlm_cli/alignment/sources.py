@@ -1,4 +1,4 @@
-"""Where the words of clips and their times come from."""
+"""Sources of word times: alignment files, manifests and aligners."""
 
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ from spiritlm_cli.manifests.clip import BadClip, Clip, Transcript
 
 
 class WordTimes:
-    """Text and word times of clips: from alignment files, else from the clip itself, else from an aligner."""
+    """Gives clips their text and word times: from alignment files, else from the clip itself, else from an aligner."""
 
     def __init__(
         self,
@@ -20,13 +20,14 @@ class WordTimes:
         device: str = "auto",
         workers: int = 0,
     ) -> None:
-        """alignments: see `AlignmentFiles`; with them no aligner is used. aligner, device, workers: see `AlignerPool`;
-        None for no aligner.
+        """Open the alignment files, or load the aligner.
 
-        Raises ManifestError where there are no such files, CheckpointError where there is no such aligner.
+        alignments: see `AlignmentFiles`; with them, no aligner is used. aligner: the engine, or None for no aligner;
+        device, workers: see `AlignerPool`. Raises ManifestError if the alignment files can't be opened, and
+        CheckpointError if the aligner can't be loaded.
         """
         self._files = None if alignments is None else AlignmentFiles.open(alignments)
-        # now, not when it is first needed: then it would be loaded in whatever thread asks
+        # Loaded here, since `submit` may be called by any thread.
         self._pool = AlignerPool(aligner, device, workers) if aligner and not self._files else None
 
     def __enter__(self) -> "WordTimes":
@@ -41,23 +42,23 @@ class WordTimes:
             self._pool.__exit__(kind, error, trace)
 
     def submit(self, clip: Clip | BadClip) -> Outcome[Transcript]:
-        """Start to look for a clip's text and word times. The outcome waits for them.
+        """Start to look up or align a clip's words. The outcome waits for its text and word times.
 
-        The clip's own text takes precedence over a file's. The outcome raises ManifestError, AudioError and
-        AlignmentError.
+        The clip's own text takes precedence over that of an alignment file.
+        The outcome raises ManifestError, AudioError and AlignmentError.
         """
         if isinstance(clip, BadClip):
             return Outcome.failure(clip.error)
         if self._files:
             files = self._files
-            return Outcome.of(lambda: _find(clip, files))
+            return Outcome.of(lambda: _look_up(clip, files))
         if clip.alignment or not clip.text or self._pool is None:
             return Outcome([Transcript(clip.text, clip.alignment)])
         return self._pool.submit(clip).map(lambda aligned: Transcript(clip.text, aligned.alignment))
 
 
-def _find(clip: Clip, files: AlignmentFiles) -> Transcript:
-    found = files.find(clip.id)
-    if found is None:
-        raise AlignmentError(f"{clip.id}: there is no alignment of that id in {files.path}")
-    return Transcript(found.text if clip.text is None else clip.text, found.alignment)
+def _look_up(clip: Clip, files: AlignmentFiles) -> Transcript:
+    transcript = files.find(clip.id)
+    if transcript is None:
+        raise AlignmentError(f"{clip.id}: {files.path} has no alignment of this id")
+    return Transcript(transcript.text if clip.text is None else clip.text, transcript.alignment)

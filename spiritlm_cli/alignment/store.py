@@ -1,4 +1,4 @@
-"""Alignment files: words and their times, as aligners, recognizers and this package write them. No torch here."""
+"""Alignment files, looked up by clip id. No torch."""
 
 import os
 from collections.abc import Callable
@@ -18,57 +18,59 @@ from spiritlm_cli.manifests.filenames import filename_for
 
 __all__ = ["AlignmentFiles", "Transcript"]
 
-# In the order in which a folder is asked for them.
+# The suffixes of a clip's file in a folder; the first that exists is read.
 _SUFFIXES = (".TextGrid", ".textgrid", ".json", ".ctm")
 
 Find = Callable[[str], Transcript | None]
 
 
 class AlignmentFiles:
-    """The words of clips, found by their ids in any order: in a folder, in a file of many clips, or of one.
+    """Looks up the words of clips by id, in any order: in a folder, in a file of many clips, or in a file of one.
 
-    A folder has a file for each clip: its id, and .TextGrid, .json (of Whisper, WhisperX) or .ctm (of one recording).
-    An id with slashes is a file in a folder in it, or has them encoded, as `align` writes it.
-    Of many clips are .ctm and .jsonl (a manifest whose rows have words); both may be gzipped. Of one clip, whatever
-    its id, are .TextGrid and .json.
+    - A folder has one file for each clip, named ID.TextGrid, ID.json (of Whisper or WhisperX) or ID.ctm (of one
+      recording). If an id has slashes, its file is in a subfolder, or its name is percent-encoded as by `align`.
+    - .ctm and .jsonl (a manifest whose rows have words) are files of many clips; both may be gzipped.
+    - .TextGrid and .json are files of one clip, of any id.
     """
 
-    def __init__(self, path: Path, find: Find, blocks: LineIndex | None = None) -> None:
+    def __init__(self, path: Path, find: Find, index: LineIndex | None = None) -> None:
+        """Use `AlignmentFiles.open` instead. find: the lookup; index: closed with this object."""
         self.path = path
         self._find = find
-        self._blocks = blocks
+        self._index = index
 
     @classmethod
     def open(cls, path: Path | str) -> "AlignmentFiles":
-        """Raises ManifestError where there is nothing, or nothing of these kinds."""
+        """Open a folder or file. Raises ManifestError if it does not exist or is of another kind."""
         path = Path(path)
         if path.is_dir():
-            return cls(path, partial(_in_folder, path))
+            return cls(path, partial(_find_in_folder, path))
         if not path.is_file():
             raise ManifestError(f"{path}: no such file or folder")
         suffix = PurePath(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
         if suffix == ".ctm":
-            blocks = LineIndex(path, lambda text, _: recording_of(text))
-            return cls(path, partial(_in_ctm, blocks, str(path)), blocks)
+            index = LineIndex(path, lambda text, _: recording_of(text))
+            return cls(path, partial(_find_in_ctm, index, str(path)), index)
         if suffix in (".jsonl", ".ndjson"):
-            blocks = LineIndex(path, id_of_row)
-            return cls(path, partial(_in_manifest, blocks, str(path)), blocks)
+            index = LineIndex(path, id_of_row)
+            return cls(path, partial(_find_in_manifest, index, str(path)), index)
         if path.suffix.lower() in (".textgrid", ".json"):
-            return cls(path, _OneClip(path).find)
+            return cls(path, _SingleClipFile(path).find)
         raise ManifestError(
-            f"{path}: not an alignment file by its name (.ctm, .jsonl, .TextGrid, .json), and not a folder of them"
+            f"{path}: not the name of an alignment file (.ctm, .jsonl, .TextGrid, .json), and not a folder of them"
         )
 
     def find(self, clip_id: str) -> Transcript | None:
-        """What is known of a clip; None where nothing is.
+        """The text and words of a clip, or None if there are none.
 
-        Raises ManifestError, with file and line, where what is there can't be used.
+        Raises ManifestError, with file and line, if they are invalid.
         """
         return self._find(clip_id)
 
     def close(self) -> None:
-        if self._blocks:
-            self._blocks.close()
+        """Close the file."""
+        if self._index:
+            self._index.close()
 
     def __enter__(self) -> "AlignmentFiles":
         return self
@@ -79,8 +81,8 @@ class AlignmentFiles:
         self.close()
 
 
-class _OneClip:
-    """A file of one clip: of the first that is asked for."""
+class _SingleClipFile:
+    """A file with the words of one clip. The first id that is looked up becomes its id."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -89,53 +91,53 @@ class _OneClip:
     def find(self, clip_id: str) -> Transcript:
         if self._clip_id not in (None, clip_id):
             raise ManifestError(
-                f"{self._path}: holds one clip, which was {self._clip_id!r}, so not {clip_id!r} too; "
-                "for several give a folder with a file for each"
+                f"{self._path}: contains one clip, already used for {self._clip_id!r}, so not for {clip_id!r}; "
+                "for several clips give a folder with a file for each"
             )
         self._clip_id = clip_id
-        return _read(self._path)
+        return _read_file(self._path)
 
 
-def _in_folder(folder: Path, clip_id: str) -> Transcript | None:
+def _find_in_folder(folder: Path, clip_id: str) -> Transcript | None:
     outside = clip_id.startswith("/") or ".." in clip_id.split("/")
     names = dict.fromkeys([filename_for(clip_id), *([] if outside else [clip_id])])
     for name in names:
         for suffix in _SUFFIXES:
             path = folder / f"{name}{suffix}"
-            # unlike the path's own method it has no errors, such as for a name too long
+            # Unlike Path.is_file, it returns False for a name that is too long.
             if os.path.isfile(path):  # noqa: PTH113
-                return _read(path)
+                return _read_file(path)
     if outside:
-        raise ManifestError(f"{folder}: {clip_id!r} leads out of the folder; give the clip another id")
+        raise ManifestError(f"{folder}: the id {clip_id!r} leads out of the folder; give the clip another id")
     return None
 
 
-def _in_ctm(blocks: LineIndex, name: str, clip_id: str) -> Transcript | None:
-    lines = blocks.find(clip_id)
+def _find_in_ctm(index: LineIndex, name: str, clip_id: str) -> Transcript | None:
+    lines = index.find(clip_id)
     return Transcript(None, next(read_ctm(lines, name))[1]) if lines else None
 
 
-def _in_manifest(blocks: LineIndex, name: str, clip_id: str) -> Transcript | None:
-    lines = blocks.find(clip_id)
+def _find_in_manifest(index: LineIndex, name: str, clip_id: str) -> Transcript | None:
+    lines = index.find(clip_id)
     return read_row(lines, name) if lines else None
 
 
-def _read(path: Path) -> Transcript:
+def _read_file(path: Path) -> Transcript:
     suffix = path.suffix.lower()
     if suffix == ".textgrid":
         return Transcript(None, read_textgrid(path))
-    return read_whisper(path) if suffix == ".json" else Transcript(None, _only_recording(path))
+    return read_whisper(path) if suffix == ".json" else Transcript(None, _read_single_recording(path))
 
 
-def _only_recording(path: Path) -> Alignment:
+def _read_single_recording(path: Path) -> Alignment:
     try:
         lines = read_bytes(path).decode("utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise ManifestError(f"{path}: not UTF-8 text") from None
-    found = list(read_ctm(enumerate(lines, 1), str(path)))
-    if len(found) > 1:
-        names = ", ".join(recording for recording, _ in found[:3])
+    recordings = list(read_ctm(enumerate(lines, 1), str(path)))
+    if len(recordings) > 1:
+        names = ", ".join(name for name, _ in recordings[:3])
         raise ManifestError(
-            f"{path}: holds several recordings ({names}); give the file itself, not its folder"
+            f"{path}: contains several recordings ({names}); give the file itself, not its folder"
         )
-    return found[0][1] if found else Alignment(())
+    return recordings[0][1] if recordings else Alignment(())

@@ -1,16 +1,16 @@
-"""English letters to sounds, for words that are in no dictionary.
+"""English letters to phones, for words that are in no dictionary.
 
-A table of rules of our own, tried in order at each place in the word; the first that fits says its phones and
-takes its letters. It knows the common spellings only: good enough for a forced aligner, which needs about the
-right number of about the right sounds, not for reading aloud. Phones are ARPABET without stress (CMUdict's).
+An ordered table of rules: at each position in a word, the first rule that matches gives phones and consumes letters.
+The rules cover common spellings only. That is enough for a forced aligner, which needs roughly the right number of
+roughly the right phones, but not for speech synthesis. Phones are ARPABET without stress, as in CMUdict.
 """
 
 import re
 
-# letters, with what must stand before (?<=) and after (?=), and their phones; ^ and $: the word's ends
+# A pattern for the letters, with context before (?<=) and after (?=) them, and their phones.
 RULES = [
-    # endings
-    (r"(?<=t)ure(?=s?$)", "ER"),  # with the t of the rule below: picture
+    # Endings.
+    (r"(?<=t)ure(?=s?$)", "ER"),  # picture; the t is a rule below
     (r"(?<=[aeiouy][bcdfgklmnprstvz])ed$", "D"),
     (r"(?<=[td])ed$", "IH D"),
     (r"(?<=[cfkpsxh])ed$", "T"),
@@ -33,7 +33,7 @@ RULES = [
     (r"(?<=[a-z])able", "AH B AH L"),
     (r"(?<=[bcdfgkpstz])le(?=s?$)", "AH L"),
     (r"(?<=[a-z])ies$", "IY Z"),
-    # vowels before r
+    # Vowels before r.
     (r"arr", "AE R"),
     (r"are(?=s?$)", "EH R"),
     (r"(?<=w)ar", "AO R"),
@@ -49,7 +49,7 @@ RULES = [
     (r"ure(?=s?$)", "Y UH R"),
     (r"(?:ear|er|ir|ur|yr)(?![aeiou])", "ER"),
     (r"er$", "ER"),
-    # vowel pairs
+    # Vowel pairs.
     (r"augh|ough(?=t)", "AO"),
     (r"ough", "AH F"),
     (r"eigh|ai|ay|ei(?=n)|ey(?!$)", "EY"),
@@ -67,14 +67,14 @@ RULES = [
     (r"ow", "OW"),
     (r"(?<=[gq])u(?=[aeiy])", "W"),
     (r"ui|ue", "UW"),
-    # one vowel, one consonant, silent e
+    # One vowel, one consonant, silent e.
     (r"a(?=[bcdfgklmnpstvz]e(?:s|d)?$)", "EY"),
     (r"e(?=[bcdfgklmnpstvz]e(?:s|d)?$)", "IY"),
     (r"i(?=[bcdfgklmnpstvz]e(?:s|d)?$)", "AY"),
     (r"o(?=[bcdfgklmnpstvz]e(?:s|d)?$)", "OW"),
     (r"u(?=[bcdfgklmnpstvz]e(?:s|d)?$)", "UW"),
     (r"y(?=[bcdfgklmnpstvz]e(?:s|d)?$)", "AY"),
-    # one vowel
+    # One vowel.
     (r"a(?=ll|lk)", "AO"),
     (r"a$", "AH"),
     (r"^a(?=[bcdfglmnprst][aeiou])", "AH"),
@@ -96,7 +96,7 @@ RULES = [
     (r"y(?=[aeiou])", "Y"),
     (r"y$", "IY"),
     (r"y", "IH"),
-    # consonants
+    # Consonants.
     (r"bb|(?<!m)b|b(?!$)", "B"),
     (r"b", ""),
     (r"tch|ch(?![rl])", "CH"),
@@ -146,20 +146,23 @@ RULES = [
     (r"x", "K S"),
     (r"zz|z", "Z"),
 ]
-COMPILED = [(re.compile(pattern), phones.split()) for pattern, phones in RULES]
+_COMPILED = [(re.compile(pattern), phones.split()) for pattern, phones in RULES]
 
 
 def letters_to_phones(word: str) -> list[str]:
-    """A pronunciation for a word of the letters a-z, such as F L ER B for flurb; may be empty ("h")."""
+    """The pronunciation of a word of the letters a-z: "flurb" gives F L ER B. May be empty ("h").
+
+    Raises ValueError for another character.
+    """
     phones: list[str] = []
-    place = 0
-    while place < len(word):
-        for pattern, sounds in COMPILED:
-            found = pattern.match(word, place)
-            if found and found.end() > place:
-                phones += sounds
-                place = found.end()
+    index = 0
+    while index < len(word):
+        for pattern, rule_phones in _COMPILED:
+            match = pattern.match(word, index)
+            if match and match.end() > index:
+                phones += rule_phones
+                index = match.end()
                 break
         else:
-            raise ValueError(f"no sound for {word[place]!r}")
+            raise ValueError(f"no pronunciation for {word[index]!r}")
     return phones

@@ -26,7 +26,7 @@ def test_too_many_doubtful_words_are_said() -> None:
     assert low_confidence_notes(said(*[0.9] * 9, 0.1)) == ()
     assert low_confidence_notes([]) == ()
     assert low_confidence_notes(said(None, 0.1, 0.2, 0.3, 0.9, 0.9)) == (
-        "3 of 5 words fit the sound badly, the first 'w1' at 1.00 s: is this what is said?",
+        "3 of 5 words have low confidence, the first 'w1' at 1.00 s: the text may not match the audio",
     )
 
 
@@ -51,9 +51,9 @@ def test_a_clip_whose_text_is_another_in_part_is_flagged(
     assert aligner.align(recording, TEXT).notes == ()
     other = TEXT.replace("I could show you where to get something", "it was the season of light and darkness")
     (note,) = aligner.align(recording, other).notes
-    assert "words fit the sound badly" in note
+    assert "words have low confidence" in note
 
 
 def test_another_text_is_refused(recording: Waveform, aligner: PocketsphinxAligner) -> None:
-    with pytest.raises(AlignmentError, match="does not fit"):
+    with pytest.raises(AlignmentError, match="does not match"):
         aligner.align(recording, "Once upon a time there was a little boy called Tom who lived by the sea.")

@@ -48,12 +48,12 @@ def test_answers_are_in_order_and_faults_cost_their_clip(
     assert str(answers["nowhere"]).startswith("AudioError: nowhere.wav: no such file")
     assert str(answers["silent"]).startswith("AlignmentError: silent: no text; give a manifest")
     assert answers["bad"] == "ManifestError: line 4: no audio"
-    assert "does not fit the sound" in str(answers["other"])
+    assert "does not match the audio" in str(answers["other"])
     assert len({str(answers[f"more-{n}"]) for n in range(8)}) == 1
 
 
 def test_what_has_no_text_or_no_sound(recording_file: Path, aligner: PocketsphinxAligner) -> None:
-    with pytest.raises(AlignmentError, match="its text is empty"):
+    with pytest.raises(AlignmentError, match="the text is empty"):
         align_clip(Clip("a", recording_file, text="  "), aligner)
     with pytest.raises(AudioError, match="no such file"):
         align_clip(Clip("a", "nowhere.wav", text="hello"), aligner)

@@ -50,7 +50,9 @@ def test_no_id_leads_out_of_the_folder(tmp_path: Path, clip_id: str) -> None:
     write(tmp_path / "a.TextGrid", format_textgrid(ONE, 2))
     (tmp_path / "b").mkdir()
     files = AlignmentFiles.open(tmp_path / "b")
-    with pytest.raises(ManifestError, match=r"b: '.*' leads out of the folder; give the clip another id"):
+    with pytest.raises(
+        ManifestError, match=r"b: the id '.*' leads out of the folder; give the clip another id"
+    ):
         files.find(clip_id)
     assert files.find("..a") is None
 
@@ -65,7 +67,7 @@ def test_what_is_damaged_in_a_folder(tmp_path: Path) -> None:
     for clip_id, message in {
         "a": r"a\.TextGrid: line \d: ends where",
         "b": r"b\.json: not JSON",
-        "c": r"c\.ctm: holds several recordings \(x, y\)",
+        "c": r"c\.ctm: contains several recordings \(x, y\)",
         "d": r"d\.ctm: not UTF-8 text",
         "e": r"e\.ctm: line 1: not 'recording",
     }.items():
@@ -157,7 +159,9 @@ def test_a_file_of_one_clip(tmp_path: Path, name: str) -> None:
     files = AlignmentFiles.open(write(tmp_path / name, content))
     for _ in range(2):
         assert files.find("any/id") == Transcript("One" if name == "x.json" else None, ONE)
-    with pytest.raises(ManifestError, match=rf"{name}: holds one clip, which was 'any/id', so not 'x' too"):
+    with pytest.raises(
+        ManifestError, match=rf"{name}: contains one clip, already used for 'any/id', so not for 'x'"
+    ):
         files.find("x")
     assert files.find("any/id") is not None
 
@@ -167,7 +171,7 @@ def test_what_can_not_be_opened(tmp_path: Path) -> None:
         with pytest.raises(ManifestError, match=rf"{name}: no such file or folder"):
             AlignmentFiles.open(tmp_path / name)
     for name in ("x.txt", "x.gz", "x.json.gz", "x"):
-        with pytest.raises(ManifestError, match=rf"{name}: not an alignment file by its name \(\.ctm, "):
+        with pytest.raises(ManifestError, match=rf"{name}: not the name of an alignment file \(\.ctm, "):
             AlignmentFiles.open(write(tmp_path / name, "x"))
     whole = gzip.compress(format_ctm("a", ONE).encode() * 100)
     for damaged in (whole[:-20], b"a 1 0 1 one\n", whole[:30] + b"\0\xff" + whole[32:]):

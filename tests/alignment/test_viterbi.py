@@ -74,5 +74,5 @@ def test_torchaudio_has_the_same_path(blank: int) -> None:
 
 def test_what_takes_too_much_memory_is_refused() -> None:
     log_probs = np.zeros((40_000, 2), dtype=np.float32)
-    with pytest.raises(AlignmentError, match="cut it into segments"):
+    with pytest.raises(AlignmentError, match="cut the audio into segments"):
         best_path(log_probs, np.ones(14_000, dtype=np.int64), 0)

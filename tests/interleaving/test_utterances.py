@@ -125,7 +125,7 @@ def test_many_clips_with_an_aligner(clip: Clip, tokenizer: Published, aligner: P
     assert bad == "ManifestError: line 3: no audio"
     assert str(gone).startswith("AudioError: gone.wav: no such file")
     assert alignment_of(wordless) is None
-    assert "does not fit" in str(other)
+    assert "does not match" in str(other)
 
 
 def test_alignment_files_go_before_all(clip: Clip, tokenizer: Published, tmp_path: Path) -> None:
