@@ -38,7 +38,7 @@ from spiritlm_cli.profiling.hardware import synchronize
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units
-from spiritlm_cli.training.spectra import SpectralLoss
+from spiritlm_cli.training.losses import SpectralLoss
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
 STREAMS = ("hubert", "merged", "pitch", "style")

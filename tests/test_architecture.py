@@ -58,13 +58,12 @@ UNTESTED = {
     "training/hubert",
     "training/language_model",
     "training/loop",
+    "training/losses",
     "training/options",
     "training/pitch",
+    "training/pseudo_labels",
     "training/quantizer",
-    "training/spectra",
     "training/style",
-    "training/teacher",
-    "training/vocabulary",
     "training/vocoder",
     "vocoder/cpu_inference",
     "vocoder/durations",
@@ -80,7 +79,6 @@ LONG_FUNCTIONS = {
     "cli/commands/generate:generate",
     "cli/commands/interleave:interleave",
     "cli/commands/tokenize:tokenize",
-    "training/vocoder:train",
 }
 
 

@@ -114,6 +114,25 @@ class PocketsphinxAligner:
         return self._decoders[beam]
 
 
+class Pronouncer:
+    """Gives the phones of written words, as `PocketsphinxAligner` expects them."""
+
+    def __init__(self) -> None:
+        self._decoder = Decoder(lm=None, loglevel="FATAL")
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def __call__(self, token: str) -> tuple[str, ...]:
+        """The phones (ARPABET without stress) of a whitespace-separated token; of several ways to say it, the first.
+
+        Empty where there is nothing to say. Raises AlignmentError where it can't be pronounced.
+        """
+        phones = self._known.get(token)
+        if phones is None:
+            entries = [self._decoder.lookup_word(entry) for entry in _entries(self._decoder, token, "")]
+            phones = self._known[token] = tuple(" ".join(entries).split())
+        return phones
+
+
 def _to_pcm(waveform: Waveform) -> bytes:
     """16-bit little-endian samples at `RATE`. Raises AlignmentError for less than three frames."""
     samples = waveform.samples

@@ -1,7 +1,8 @@
 """Training data: sound kept in memory, cut and augmented a batch at a time."""
 
 import json
-import sys
+import os
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.console import notify
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
@@ -49,14 +51,20 @@ def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
     if not recordings:
         raise ManifestError(f"{manifest}: no clip of {shortest} s or more")
     hours = sum(len(r.samples) for r in recordings) / 16000 / 3600
-    print(f"{manifest}: {len(recordings)} clips, {hours:.2f} hours", file=sys.stderr, flush=True)
+    notify(f"{manifest}: {len(recordings)} clips, {hours:.2f} hours")
     return recordings
 
 
 def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
-    """Phonetic units by clip id, from token lines that keep repeats. Raises ManifestError on a line without id."""
+    """Phonetic units by clip id, from token lines that keep repeats. Raises ManifestError
+    where a line has no id, or the file is cut off."""
     labels = {}
     with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 1))
+        if stream.read() not in (b"", b"\n"):
+            raise ManifestError(f"{path}: cut off: its last line has no end")
+        stream.seek(0)
         for line in read_lines(stream):
             if isinstance(line, Header):
                 continue
@@ -106,9 +114,36 @@ def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int 
     return kmeans
 
 
-def by_length(recordings: Iterable[Recording]) -> list[Recording]:
-    """Shortest first, so that neighbours make a batch of nearly one length."""
-    return sorted(recordings, key=lambda r: len(r.samples))
+def real_weights(manifest: Path | None, weight: float) -> dict[str, float]:
+    """`weight` for each clip of a manifest, by id."""
+    return {clip.id: weight for clip in read_manifest(manifest)} if manifest else {}
+
+
+class CropSampler:
+    """Draws the recordings of a batch: neighbors in length, some more often than others.
+
+    Recordings longer than a crop count as of one length, so that short and long corpora mix in a batch.
+    """
+
+    def __init__(
+        self, recordings: Iterable[Recording], seconds: float, weights: Mapping[str, float] | None = None
+    ) -> None:
+        """seconds: longest crop; weights: how often a clip is drawn beside its neighbors, by id (default 1)."""
+        longest = int(seconds * 16000)
+        self.recordings = sorted(
+            recordings, key=lambda r: (min(len(r.samples), longest), zlib.crc32(r.clip.id.encode()))
+        )
+        known = weights or {}
+        self._weights = np.array([known.get(r.clip.id, 1.0) for r in self.recordings])
+
+    def draw(self, size: int, rng: np.random.Generator) -> list[Recording]:
+        """`size` different recordings from 8 × `size` neighbors, or all where there are fewer."""
+        window = 8 * size
+        first = int(rng.integers(0, max(1, len(self.recordings) - window + 1)))
+        weights = self._weights[first : first + window]
+        size = min(size, len(weights))
+        chosen = rng.choice(len(weights), size, replace=False, p=weights / weights.sum())
+        return [self.recordings[first + i] for i in chosen]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,20 +155,19 @@ class Batch:
 
 
 def draw_batch(
-    recordings: list[Recording],
+    sampler: CropSampler,
     labels: Mapping[str, NDArray[np.int64]],
     size: int,
     seconds: float,
     draw: np.random.Generator,
     stretch: float = 0.0,
 ) -> Batch:
-    """Crops of neighbours in length, starting on a unit's edge.
+    """Crops of neighbors in length, starting on a unit's edge.
 
-    recordings: sorted by length. stretch: resample each crop by a factor within 1 ± stretch; its speed, pitch and
+    stretch: resample each crop by a factor within 1 ± stretch; its speed, pitch and
     formants change as those of another speaker would, and its labels go with it.
     """
-    at = int(draw.integers(0, max(1, len(recordings) - size + 1)))
-    chosen = recordings[at : at + size]
+    chosen = sampler.draw(size, draw)
     factors = np.exp(draw.uniform(-stretch, stretch, len(chosen))) if stretch else np.ones(len(chosen))
     frames = min(int(min(r.frames / f for r, f in zip(chosen, factors, strict=True))), int(seconds * 25))
     waveforms = np.zeros((len(chosen), frames * HOP), dtype=np.float32)
@@ -151,50 +185,3 @@ def draw_batch(
             inside = index < len(known)
             targets[i, inside] = known[index[inside]]
     return Batch(torch.from_numpy(waveforms), torch.from_numpy(targets))
-
-
-def augment(waveform: Tensor, draw: np.random.Generator) -> Tensor:
-    """Other rooms, microphones, noises and levels: each row of (batch, samples) changed on its own, same length."""
-    batch, samples = waveform.shape
-    size = 2 * samples
-    spectrum = torch.fft.rfft(waveform, size)
-    spectrum = spectrum * _equalizers(batch, spectrum.shape[-1], draw)
-    spectrum = spectrum * torch.fft.rfft(_rooms(batch, draw), size)
-    changed = torch.fft.irfft(spectrum, size)[:, :samples]
-    level = changed.square().mean(1, keepdim=True).sqrt() + 1e-5
-    noise = _noises(waveform, draw)
-    snr = torch.from_numpy(draw.uniform(3, 30, (batch, 1))).float()
-    gain = torch.from_numpy(10 ** draw.uniform(-1, 0.3, (batch, 1))).float()
-    augmented: Tensor = (changed / level + noise * 10 ** (-snr / 20)) * gain * 0.1
-    return augmented
-
-
-def _equalizers(batch: int, bins: int, draw: np.random.Generator) -> Tensor:
-    """Smooth gain curves within ±8 dB."""
-    knots = torch.from_numpy(draw.uniform(-8, 8, (batch, 1, 8))).float()
-    return 10 ** (torch.nn.functional.interpolate(knots, bins, mode="linear", align_corners=True)[:, 0] / 20)
-
-
-def _rooms(batch: int, draw: np.random.Generator) -> Tensor:
-    """Impulse responses: the direct sound, then, for half of them, decaying noise (T60 of 0.1 to 0.6 s)."""
-    length = 6400
-    time = np.arange(length) / 16000
-    decay = np.exp(-6.9 * time[None] / draw.uniform(0.1, 0.6, (batch, 1)))
-    tail = draw.standard_normal((batch, length)) * decay * draw.uniform(0, 0.06, (batch, 1))
-    tail *= draw.random((batch, 1)) < 0.5
-    tail[:, :16] = 0
-    tail[:, 0] = 1
-    return torch.from_numpy(tail).float()
-
-
-def _noises(waveform: Tensor, draw: np.random.Generator) -> Tensor:
-    """Noise of level 1: coloured, or for a third of the rows the babble of the others."""
-    batch, samples = waveform.shape
-    white = torch.from_numpy(draw.standard_normal((batch, samples), dtype=np.float32))
-    spectrum = torch.fft.rfft(white)
-    slope = torch.from_numpy(draw.uniform(0, 1, (batch, 1))).float()
-    coloured = torch.fft.irfft(spectrum / (torch.arange(spectrum.shape[1]) + 20.0) ** slope, samples)
-    babble = sum(waveform.roll(k, 0) for k in range(1, min(4, batch)))
-    chosen = torch.from_numpy(draw.random((batch, 1)) < 0.33)
-    noise = torch.where(chosen, torch.as_tensor(babble), coloured) if batch > 1 else coloured
-    return noise / (noise.square().mean(1, keepdim=True).sqrt() + 1e-5)

@@ -7,16 +7,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from spiritlm_cli.training.spectra import magnitude
+from spiritlm_cli.training.losses import magnitude
 
 PERIODS = (2, 3, 5, 7, 11)
 RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))
 
-Judgement = tuple[Tensor, list[Tensor]]  # the verdict, and the features on the way to it
+Scores = tuple[Tensor, list[Tensor]]  # of a discriminator: its output, and the features of its layers
 
 
 class PeriodDiscriminator(nn.Module):
-    """Sees every `period`th sample side by side."""
+    """Takes every `period`th sample side by side."""
 
     def __init__(self, period: int, channels: tuple[int, ...] = (1, 16, 48, 96, 128)) -> None:
         super().__init__()
@@ -25,16 +25,16 @@ class PeriodDiscriminator(nn.Module):
         self.convs = nn.ModuleList(weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0))) for a, b in pairs)
         self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0)))
 
-    def forward(self, waveform: Tensor) -> Judgement:
-        """(batch, samples) to verdict and features."""
+    def forward(self, waveform: Tensor) -> Scores:
+        """waveform: (batch, samples). Returns the output, and the features of each layer."""
         pad = -waveform.shape[1] % self.period
         x = F.pad(waveform[:, None], (0, pad), mode="reflect")
         x = x.reshape(len(x), 1, -1, self.period)
-        return _judge(x, self.convs, self.last)
+        return _scores(x, self.convs, self.last)
 
 
 class ResolutionDiscriminator(nn.Module):
-    """Sees the magnitude spectrum of one resolution."""
+    """Takes the magnitude spectrum of one resolution."""
 
     def __init__(self, size: int, hop: int, channels: int = 12) -> None:
         super().__init__()
@@ -47,9 +47,9 @@ class ResolutionDiscriminator(nn.Module):
         )
         self.last = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 
-    def forward(self, waveform: Tensor) -> Judgement:
-        """(batch, samples) to verdict and features."""
-        return _judge(magnitude(waveform.float(), self.size, self.hop)[:, None], self.convs, self.last)
+    def forward(self, waveform: Tensor) -> Scores:
+        """waveform: (batch, samples). Returns the output, and the features of each layer."""
+        return _scores(magnitude(waveform.float(), self.size, self.hop)[:, None], self.convs, self.last)
 
 
 class Discriminators(nn.Module):
@@ -61,33 +61,33 @@ class Discriminators(nn.Module):
             [*(PeriodDiscriminator(p) for p in PERIODS), *(ResolutionDiscriminator(*r) for r in RESOLUTIONS)]
         )
 
-    def forward(self, waveform: Tensor) -> list[Judgement]:
+    def forward(self, waveform: Tensor) -> list[Scores]:
         return [member(waveform) for member in self.members]
 
 
-def discriminator_loss(judge: Discriminators, real: Tensor, made: Tensor) -> Tensor:
+def discriminator_loss(discriminators: Discriminators, real: Tensor, made: Tensor) -> Tensor:
     """Least squares: real is 1, made is 0."""
-    pairs = zip(judge(real), judge(made), strict=True)
+    pairs = zip(discriminators(real), discriminators(made), strict=True)
     return torch.stack([(1 - r).square().mean() + m.square().mean() for (r, _), (m, _) in pairs]).sum()
 
 
-def adversarial_loss(judge: Discriminators, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-    """How far `made` is from being judged real, and how far its features are from those of `real`."""
+def adversarial_loss(discriminators: Discriminators, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+    """The generator's least-squares loss, and the mean distance of features of `made` and `real` (feature matching)."""
     with torch.no_grad():
-        wanted = judge(real)
-    found = judge(made)
-    fooled = torch.stack([(1 - verdict).square().mean() for verdict, _ in found]).sum()
+        expected = discriminators(real)
+    scores = discriminators(made)
+    adversarial = torch.stack([(1 - output).square().mean() for output, _ in scores]).sum()
     features = torch.stack(
         [
             F.l1_loss(m, r)
-            for (_, ms), (_, rs) in zip(found, wanted, strict=True)
+            for (_, ms), (_, rs) in zip(scores, expected, strict=True)
             for m, r in zip(ms, rs, strict=True)
         ]
     ).sum()
-    return fooled.float(), features.float()
+    return adversarial.float(), features.float()
 
 
-def _judge(x: Tensor, convs: nn.ModuleList, last: nn.Module) -> Judgement:
+def _scores(x: Tensor, convs: nn.ModuleList, last: nn.Module) -> Scores:
     features = []
     for conv in convs:
         x = F.leaky_relu(conv(x), 0.1)

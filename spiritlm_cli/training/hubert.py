@@ -1,6 +1,5 @@
 """Train HuBERT: the cluster of every frame, from sound that is augmented and partly masked."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,14 +8,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from spiritlm_cli.checkpoints.tensors import write_tensors
+from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
+from spiritlm_cli.console import notify
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.files import write_text
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, release_content
-from spiritlm_cli.training.data import augment, by_length, draw_batch, load_recordings, read_labels
+from spiritlm_cli.training.augmentation import augment, augment_hard
+from spiritlm_cli.training.data import (
+    CropSampler,
+    Recording,
+    draw_batch,
+    load_recordings,
+    read_labels,
+    read_units,
+    real_weights,
+)
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import HubertOptions
+from spiritlm_cli.training.run_file import check_run
+
+_ANY_BACKEND = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 class Pretraining(nn.Module):
@@ -27,6 +41,21 @@ class Pretraining(nn.Module):
         self.hubert = Hubert(config, HubertTask())
         self.mask = nn.Parameter(torch.rand(config.encoder_embed_dim))
         self.classifier = nn.Linear(config.encoder_embed_dim, units)
+
+    @classmethod
+    def load(cls, path: Path, units: int) -> "Pretraining":
+        """From a file that this training wrote; the classifier too where it is of so many units."""
+        file = read_tensors(path)
+        hubert = Hubert.load(path)
+        model = cls(hubert.config, units)
+        model.hubert = hubert.train().requires_grad_(True)
+        with torch.no_grad():
+            model.mask.copy_(file.tensors.get("mask_emb", model.mask))
+            weight, bias = file.tensors.get("final_proj.weight"), file.tensors.get("final_proj.bias")
+            if weight is not None and bias is not None and weight.shape == model.classifier.weight.shape:
+                model.classifier.weight.copy_(weight)
+                model.classifier.bias.copy_(bias)
+        return model
 
     def forward(self, waveform: Tensor, masked: Tensor, dropout: float) -> Tensor:
         """(batch, samples) and (batch, ≥ frames) bool to logits (batch, frames, units)."""
@@ -47,14 +76,15 @@ def spans(shape: tuple[int, int], share: float, draw: np.random.Generator, lengt
 
 
 def train(options: HubertOptions) -> None:
-    """Train and write `speech_tokenizer/hubert_25hz/mhubert_base_25hz.safetensors` under `options.out`."""
-    folder = options.out / "speech_tokenizer" / "hubert_25hz"
-    recordings = by_length(load_recordings(options.manifest))
+    """Train and write `speech_tokenizer/hubert_25hz/mhubert_base_25hz.safetensors` under `options.output`."""
+    path = options.output / "speech_tokenizer" / "hubert_25hz" / "mhubert_base_25hz.safetensors"
+    check_run(options, "hubert", path)
+    recordings = load_recordings(options.manifest)
     labels_path = options.labels
     if labels_path is None:
-        labels_path = options.out / "training" / "labels.txt"
+        labels_path = options.output / "training" / "labels.txt"
         if not (options.resume and labels_path.is_file()):
-            _write_teacher_labels(options, labels_path)
+            _write_pseudo_labels(options, recordings, labels_path)
     labels = read_labels(labels_path)
     recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
     if not recordings:
@@ -73,16 +103,24 @@ def train(options: HubertOptions) -> None:
         conv_pos_groups=16,
     )
     device = find_device(options.device)
-    model = Pretraining(config, units).to(device)
+    model = (Pretraining.load(options.start, units) if options.start else Pretraining(config, units)).to(
+        device
+    )
+    sampler = CropSampler(recordings, options.seconds, real_weights(options.real, options.real_weight))
+    change = augment_hard if options.hard else augment
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
     def step(number: int) -> dict[str, float]:
         draw = np.random.default_rng([options.seed, number])
         torch.manual_seed(int(draw.integers(1 << 31)))
-        batch = draw_batch(recordings, labels, options.batch, options.seconds, draw, stretch=0.15)
+        batch = draw_batch(sampler, labels, options.batch, options.seconds, draw, stretch=0.15)
         masked = spans((len(batch.waveform), batch.labels.shape[1]), options.mask, draw)
-        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-            logits = model(augment(batch.waveform, draw).to(device), masked.to(device), options.dropout)
+        # oneDNN has no fused attention backward; the plain one is twice as fast at 100 frames
+        with (
+            torch.autocast(device.type, torch.bfloat16, enabled=options.bf16),
+            sdpa_kernel(SDPBackend.MATH if device.type == "cpu" else _ANY_BACKEND),
+        ):
+            logits = model(change(batch.waveform, draw).to(device), masked.to(device), options.dropout)
         targets = batch.labels[:, : logits.shape[1]].to(device)
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), label_smoothing=0.05)
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
@@ -97,28 +135,29 @@ def train(options: HubertOptions) -> None:
             "final_proj.weight": model.classifier.weight,
             "final_proj.bias": model.classifier.bias,
         }
-        write_tensors(
-            folder / "mhubert_base_25hz.safetensors", {k: v.half() for k, v in tensors.items()}, content
-        )
+        write_tensors(path, {k: v.half() for k, v in tensors.items()}, content)
 
     run(options, "hubert", options.steps, {"model": model, "optimizer": optimizer}, step, save)
 
 
-def _write_teacher_labels(options: HubertOptions, path: Path) -> None:
-    from spiritlm_cli.training.teacher import WhisperEncoder, align_all, make_labels
+def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], path: Path) -> None:
+    from spiritlm_cli.training.pseudo_labels import WhisperEncoder, align_all, make_labels
 
     if options.teacher is None:
         raise SpiritLMError("HuBERT needs --labels, or --teacher to make them")
-    recordings = load_recordings(options.manifest)
     encoder = WhisperEncoder(options.teacher)
-    print("aligning phones", file=sys.stderr, flush=True)
-    labels = make_labels(recordings, encoder, align_all(recordings), options.units, options.seed)
+    features = {r.clip.id: encoder(r.waveform.samples) for r in recordings}
+    notify("aligning phones")
+    anchors = None
+    if options.anchors:
+        anchors = {clip: units.hubert for clip, units in read_units(options.anchors).items()}
+    labels = make_labels(features, align_all(recordings), options.units, anchors=anchors, seed=options.seed)
     write_labels(path, labels)
 
 
 def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
     """Token lines that keep repeats, one a clip."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for clip, units in labels.items():
-            file.write(f"{clip}\t[SPEECH]{''.join(f'[Hu{unit}]' for unit in units)}\n")
+    lines = (
+        f"{clip}\t[SPEECH]{''.join(f'[Hu{unit}]' for unit in units)}\n" for clip, units in labels.items()
+    )
+    write_text(path, "".join(lines))

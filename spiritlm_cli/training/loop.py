@@ -1,7 +1,6 @@
 """The loop that every part is trained by: steps, learning rate, progress, saves and resume."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,8 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from torch import nn
 
 from spiritlm_cli.checkpoints.tensors import read_pickle
+from spiritlm_cli.console import notify, shows_progress
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.training.options import LoopOptions
+from spiritlm_cli.training.run_file import record_run
 
 
 class Stateful(Protocol):
@@ -34,14 +35,16 @@ def run(
 ) -> None:
     """Do `step(0)` … `step(steps - 1)` and `save()` at the end and every `options.save_every` steps.
 
-    parts: all that changes while training; it is kept in `OUT/training/NAME.pt`, from which `options.resume` goes on.
+    parts: all that changes while training; it is kept in `OUTPUT/training/NAME.pt`, where `options.resume` goes on.
     step: one step; its losses are shown. It draws all that it draws from its number and the seed, so that a resumed
     run sees what an uninterrupted one would.
     Raises CheckpointError where there is no state to resume or it is another run's; SpiritLMError where a loss is
     no number any more.
     """
-    state = options.out / "training" / f"{name}.pt"
-    first = _restore(state, parts, options) if options.resume else 0
+    state = options.output / "training" / f"{name}.pt"
+    first = _restore(state, parts) if options.resume else 0
+    if not options.resume:
+        record_run(options, name)
     means: dict[str, float] = {}
     with _Progress(name, first, steps) as progress:
         for number in range(first, steps):
@@ -55,7 +58,7 @@ def run(
             progress.show(done, "  ".join(f"{key} {value:.4f}" for key, value in means.items()))
             if done % options.save_every == 0 or done == steps:
                 save()
-                _keep(state, parts, options, done)
+                _keep(state, parts, done)
     if first >= steps:
         save()
 
@@ -66,7 +69,8 @@ class _Progress:
     def __init__(self, name: str, first: int, steps: int) -> None:
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[losses]}")
         console = Console(stderr=True)
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+        disable = not shows_progress()
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=disable)
         self.task = self.bar.add_task(name, completed=first, total=steps, losses="")
         self.name, self.first, self.steps = name, first, steps
         self.began = self.shown = time.monotonic()
@@ -86,7 +90,7 @@ class _Progress:
             self.shown = now
             left = (now - self.began) / (done - self.first) * (self.steps - done)
             line = f"{self.name} {done}/{self.steps}  {losses}  {left / 60:.0f} min left"
-            print(line, file=sys.stderr, flush=True)
+            notify(line)
 
 
 def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float:
@@ -113,34 +117,21 @@ def update(
     optimizer.step()
 
 
-def _shaping(options: LoopOptions) -> dict[str, Any]:
-    """The options that a resumed run must have as they were, to go on as if it had not stopped."""
-    free = ("resume", "save_every", "device", "steps", "learning_rate")
-    return {name: v for name, v in vars(options).items() if name not in free and not isinstance(v, Path)}
-
-
-def _keep(path: Path, parts: Mapping[str, Stateful], options: LoopOptions, done: int) -> None:
+def _keep(path: Path, parts: Mapping[str, Stateful], done: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     states = {name: value.state_dict() for name, value in parts.items()}
-    torch.save({"step": done, "options": _shaping(options), "parts": states}, part)
+    torch.save({"step": done, "parts": states}, part)
     part.replace(path)
 
 
-def _restore(path: Path, parts: Mapping[str, Stateful], options: LoopOptions) -> int:
+def _restore(path: Path, parts: Mapping[str, Stateful]) -> int:
     """The number of steps that are done. Raises CheckpointError where there is no saved state, or another run's."""
     if not path.is_file():
         raise CheckpointError(f"{path}: missing; there is nothing to resume: leave out --resume")
     state = read_pickle(path)
-    if state.keys() != {"step", "options", "parts"} or state["parts"].keys() != parts.keys():
+    if not {"step", "parts"} <= state.keys() or state["parts"].keys() != parts.keys():
         raise CheckpointError(f"{path}: not the state of this training; begin anew, without --resume")
-    now = _shaping(options)
-    for name, then in state["options"].items():
-        if name in now and now[name] != then:
-            raise CheckpointError(
-                f"{path}: saved with --{name.replace('_', '-')} {then}, not {now[name]}; "
-                "give the same to resume, or begin anew, without --resume"
-            )
     for name, value in parts.items():
         try:
             value.load_state_dict(state["parts"][name])

@@ -14,10 +14,17 @@ def option(default: Any, text: str) -> Any:
 class LoopOptions:
     """What every part shares."""
 
-    out: Path = field(metadata={"help": "Checkpoint folder to write, in the release's layout."})
-    resume: bool = option(
-        False, "Go on from the state saved in --out, with the options it was saved with (--steps may grow)."
+    output: Path = field(
+        metadata={
+            "help": "Checkpoint folder to write, in the release's layout.",
+            "flags": ("-o", "--outputput"),
+        }
     )
+    resume: bool = option(
+        False,
+        "Go on from the state saved in --output, with the options it was saved with (--steps may grow).",
+    )
+    overwrite: bool = option(False, "Replace what an earlier run wrote in --output.")
     seed: int = option(0, "Seed of weights, order, crops and augmentation.")
     save_every: int = option(200, "Steps between saves.")
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.")
@@ -33,6 +40,19 @@ class HubertOptions(LoopOptions):
     teacher: Path | None = option(
         None, "Whisper folder (CTranslate2): make the labels from its features, then train."
     )
+    anchors: Path | None = option(
+        None,
+        "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`: make labels that mean what "
+        "these units mean, instead of new clusters.",
+    )
+    start: Path | None = option(
+        None, "Weights (mhubert_base_25hz.*) to begin from, instead of random ones; they set the sizes."
+    )
+    real: Path | None = option(
+        None, "Manifest of recordings of people, in --manifest too, to be drawn more often."
+    )
+    real_weight: float = option(3.0, "How much more often a clip of --real is drawn.")
+    hard: bool = option(True, "Augment with formants, band limits, codecs and clipping too.")
     units: int = option(500, "Number of clusters, where labels are made.")
     conv: int = option(128, "Channels of the convolutions.")
     dim: int = option(256, "Width of the transformer.")
@@ -53,6 +73,12 @@ class QuantizerOptions(LoopOptions):
     manifest: Path = field(metadata={"help": "Manifest of the training clips."})
     kind: str = option("linear", "linear (CTC, needs --labels) or kmeans.")
     labels: Path | None = option(None, "Token lines with --keep-repeats: the labels of each clip, by id.")
+    start: Path | None = option(None, "A linear quantizer's weights to begin from, instead of random ones.")
+    real: Path | None = option(
+        None, "Manifest of recordings of people, in --manifest too, to be drawn more often."
+    )
+    real_weight: float = option(3.0, "How much more often a clip of --real is drawn.")
+    hard: bool = option(True, "Augment with formants, band limits, codecs and clipping too.")
     layer: int = option(6, "HuBERT layer whose features are quantized.")
     units: int = option(500, "Number of units.")
     steps: int = option(500, "Training steps (linear).")
@@ -133,6 +159,15 @@ class LanguageModelOptions(LoopOptions):
     heads: int = option(4, "Attention heads.")
     ffn: int = option(768, "Width of the feed-forward layers.")
     words: int = option(40, "Words of the longest stretch of speech whose text stands beside it.")
+    phones: Path | None = option(
+        None,
+        "JSONL of the clips' phones, as --write-phones writes it: speech is made for --text by unit selection.",
+    )
+    selected: float = option(0.75, "Share of the parallel pairs that unit selection makes, given --phones.")
+    phonetic: float = option(0.0, "Share of the parallel sequences without pitch and style units.")
+    attention: float = option(
+        0.0, "Weight of the loss on attention to the words of the other modality, at first; it falls to zero."
+    )
     compile: bool = option(False, "Compile the network: two minutes, then each step takes a quarter less.")
     context: int = option(512, "Tokens a training sequence.")
     steps: int = option(1500, "Training steps.")

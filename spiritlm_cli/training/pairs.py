@@ -1,137 +1,164 @@
-"""Speech and what it says side by side, cut at words: what teaches the language model that they correspond."""
+"""Parallel pairs: speech and the text it says side by side, one or several in a sequence."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from spiritlm_cli.interleaving.interleave import UnitTimeline, Utterance
-from spiritlm_cli.interleaving.word_units import timed_words, unit_boundaries
-from spiritlm_cli.language.tasks import Task
-from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan, TextSpan
+import numpy as np
 
-# At most so many pairs run together in a sequence: ten examples and a question.
+from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.language.tasks import Task
+from spiritlm_cli.tokens.sequence import Line, Sequence, Span, TextSpan
+from spiritlm_cli.tokens.units import IntArray
+from spiritlm_cli.training.aligned_units import AlignedUnits
+
+# Pairs of the longest sequence: ten examples and a question.
 PAIRS = 11
 # Words of a splice's longest phrase.
 PHRASE = 4
 
-
-@dataclass(frozen=True)
-class Pair:
-    """Units and the words that they say."""
-
-    speech: tuple[SpeechSpan, ...]
-    text: str
-
-    def to_text(self) -> tuple[SpeechSpan | TextSpan, ...]:
-        """Speech first."""
-        return (*self.speech, TextSpan(self.text))
-
-    def to_speech(self) -> tuple[SpeechSpan | TextSpan, ...]:
-        """Text first."""
-        return (TextSpan(self.text), *self.speech)
+DrawPairs = Callable[[random.Random], list[AlignedUnits]]
 
 
-class SpokenClip:
-    """A clip that can be cut at its words."""
+@dataclass(frozen=True, eq=False)
+class LabeledSequence:
+    """A sequence, and the word that each part of it belongs to.
 
-    def __init__(self, utterance: Utterance) -> None:
-        """Raises AlignmentError where text and word times don't have the same words; ValueError without times."""
-        if utterance.alignment is None:
-            raise ValueError(f"{utterance.id} has no word times")
-        words = timed_words(utterance.text, utterance.alignment)
-        self._texts = [word.text for word in words]
-        self._bounds = unit_boundaries(utterance.units, words).tolist()
-        self._timeline = UnitTimeline(utterance.units)
+    words: for each span an index for each unit or character, counted through the sequence, −1 for none; speech and text
+    of the same word have the same index. Empty where no words are known.
+    """
 
-    def __len__(self) -> int:
-        """How many words it has."""
-        return len(self._texts)
-
-    def cut(self, first: int, stop: int) -> Pair:
-        """Words `first` to before `stop`, without the space after the last. Words may be too short for a unit."""
-        speech = self._timeline.cut(self._bounds[first], self._bounds[stop])
-        return Pair((speech,), "".join(self._texts[first:stop]).strip())
+    sequence: Sequence
+    words: tuple[IntArray, ...] = ()
 
 
-class Pairs:
-    """Draws parallel pairs from clips: sequences of several, of one speaker.
+def speech_first(pairs: Iterable[AlignedUnits]) -> LabeledSequence:
+    """Each pair as its speech, then its text."""
+    return _labeled(pairs, lambda pair, text: (pair, text))
 
-    They are stretches of one clip in a row, or stretches of any clips, or whole clips, or splices of phrases from
-    here and there. What a splice says can't be guessed, so it has to be heard, or read.
+
+def text_first(pairs: Iterable[AlignedUnits]) -> LabeledSequence:
+    """Each pair as its text, then its speech."""
+    return _labeled(pairs, lambda pair, text: (text, pair))
+
+
+class TranscriptionExamples:
+    """Makes sequences of pairs in the form of the task asr: speech, then its transcript between two marks."""
+
+    def __init__(self) -> None:
+        self._task = Task.load("asr")
+
+    def __call__(self, pairs: Iterable[AlignedUnits]) -> LabeledSequence:
+        """One example a pair."""
+
+        def example(pair: AlignedUnits, text: TextSpan) -> tuple[AlignedUnits, TextSpan]:
+            line = Line(Sequence.of([pair.speech()[0], text]))
+            marked = self._task.example(line).spans[1]
+            assert isinstance(marked, TextSpan)
+            return pair, marked
+
+        return _labeled(pairs, example)
+
+
+Form = Callable[[Iterable[AlignedUnits]], LabeledSequence]
+_Part = AlignedUnits | TextSpan
+
+
+def _labeled(
+    pairs: Iterable[AlignedUnits], form: Callable[[AlignedUnits, TextSpan], tuple[_Part, _Part]]
+) -> LabeledSequence:
+    spans: list[Span] = []
+    labels: list[IntArray] = []
+    words = 0
+    for pair in pairs:
+        for part in form(pair, TextSpan(pair.text)):
+            if isinstance(part, TextSpan):
+                span: Span = part
+                label = _character_words(part.text, pair)
+            else:
+                span, label = part.speech()
+            spans.append(span)
+            labels.append(np.where(label >= 0, label + words, -1))
+        words += len(pair)
+    return LabeledSequence(Sequence(tuple(spans)), tuple(labels))
+
+
+def _character_words(text: str, pair: AlignedUnits) -> IntArray:
+    """The word of each character of `text`, which contains the pair's text; a space belongs to the word after it."""
+    lengths = [len(word) + (index > 0) for index, word in enumerate(pair.words)]
+    labels = np.full(len(text), -1, dtype=np.int64)
+    first = text.index(pair.text)
+    labels[first : first + len(pair.text)] = np.repeat(np.arange(len(pair)), lengths)
+    return labels
+
+
+class ClipPairs:
+    """Draws pairs from recorded clips, those of one sequence from one speaker.
+
+    They are successive stretches of one clip, or stretches of any clips, or whole clips, or splices of phrases from
+    several clips. What a splice says can't be predicted from its words, so the units have to be used.
     """
 
     def __init__(self, utterances: Iterable[tuple[str, Utterance]], most: int) -> None:
         """utterances: with their speakers; most: words of the longest pair.
 
-        Raises AlignmentError and ValueError as `SpokenClip` does.
+        Raises AlignmentError and ValueError as `AlignedUnits.of` does.
         """
         self._most = most
-        self._transcription = Task.load("asr")
-        self._clips: list[tuple[str, SpokenClip]] = []
-        self._of_speaker: dict[str, list[SpokenClip]] = {}
+        self._clips: list[tuple[str, AlignedUnits]] = []
+        self._of_speaker: dict[str, list[AlignedUnits]] = {}
         for speaker, utterance in utterances:
-            clip = SpokenClip(utterance)
+            clip = AlignedUnits.of(utterance)
             self._clips.append((speaker, clip))
             self._of_speaker.setdefault(speaker, []).append(clip)
 
-    def to_text(self, rng: random.Random) -> Sequence:
-        """Pairs, each its speech first."""
-        return Sequence.of(span for pair in self._draw(rng) for span in pair.to_text())
-
-    def to_speech(self, rng: random.Random) -> Sequence:
-        """Pairs, each its text first."""
-        return Sequence.of(span for pair in self._draw(rng) for span in pair.to_speech())
-
-    def examples(self, rng: random.Random) -> Sequence:
-        """Pairs, each in the form of an example for transcription."""
-        lines = (Line(Sequence.of(pair.to_text())) for pair in self._draw(rng))
-        return Sequence.of(span for line in lines for span in self._transcription.example(line).spans)
-
-    def _draw(self, rng: random.Random) -> list[Pair]:
-        # as many sequences of single words as of two or three, or of four to seven: short pairs teach soonest
+    def __call__(self, rng: random.Random) -> list[AlignedUnits]:
+        # as many sequences of single words as of two or three, or of four to seven: short pairs are learned first
         longest = int((self._most + 1) ** rng.random())
         speaker, clip = rng.choice(self._clips)
         clips = self._of_speaker[speaker]
         whole = [clip for clip in clips if len(clip) <= longest]
-        ways = [self._in_a_row(clip, longest, rng), self._apart(clips, longest, rng)]
+        ways = [self._successive(clip, longest, rng), self._apart(clips, longest, rng)]
         if longest > 1:
             ways += [self._spliced(clips, longest, rng)] * 2
         if whole:
             ways.append(self._whole(whole, rng))
-        drawn = (pair for pair in rng.choice(ways) if any(span.units for span in pair.speech))
-        return list(islice(drawn, rng.choice((1, rng.randint(2, PAIRS)))))
+        return take_pairs(rng.choice(ways), rng)
 
-    def _in_a_row(self, clip: SpokenClip, longest: int, rng: random.Random) -> Iterator[Pair]:
-        place = rng.randrange(len(clip))
-        while place < len(clip):
-            stop = min(place + rng.randint(1, longest), len(clip))
-            yield clip.cut(place, stop)
-            place = stop
+    def _successive(self, clip: AlignedUnits, longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
+        first = rng.randrange(len(clip))
+        while first < len(clip):
+            stop = min(first + rng.randint(1, longest), len(clip))
+            yield clip.cut(first, stop)
+            first = stop
 
-    def _apart(self, clips: list[SpokenClip], longest: int, rng: random.Random) -> Iterator[Pair]:
+    def _apart(self, clips: list[AlignedUnits], longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
         while True:
             yield _stretch(rng.choice(clips), longest, rng)
 
-    def _whole(self, clips: list[SpokenClip], rng: random.Random) -> Iterator[Pair]:
+    def _whole(self, clips: list[AlignedUnits], rng: random.Random) -> Iterator[AlignedUnits]:
         while True:
-            clip = rng.choice(clips)
-            yield clip.cut(0, len(clip))
+            yield rng.choice(clips)
 
-    def _spliced(self, clips: list[SpokenClip], longest: int, rng: random.Random) -> Iterator[Pair]:
+    def _spliced(self, clips: list[AlignedUnits], longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
         while True:
             left = rng.randint(2, longest)
             parts = []
             while left > 0:
                 parts.append(_stretch(rng.choice(clips), min(left, PHRASE), rng))
-                left -= len(parts[-1].text.split())
-            yield Pair(
-                tuple(span for part in parts for span in part.speech), " ".join(part.text for part in parts)
-            )
+                left -= len(parts[-1])
+            yield AlignedUnits.join(parts)
 
 
-def _stretch(clip: SpokenClip, longest: int, rng: random.Random) -> Pair:
-    """Some words of a clip in a row, anywhere in it."""
+def take_pairs(drawn: Iterator[AlignedUnits], rng: random.Random) -> list[AlignedUnits]:
+    """One pair for half of the sequences, else 2 to `PAIRS`, without those that have no units."""
+    count = rng.choice((1, rng.randint(2, PAIRS)))
+    return list(islice((pair for pair in drawn if pair.frames.shape[1]), count))
+
+
+def _stretch(clip: AlignedUnits, longest: int, rng: random.Random) -> AlignedUnits:
+    """Up to `longest` successive words of a clip, anywhere in it."""
     words = min(rng.randint(1, longest), len(clip))
     first = rng.randint(0, len(clip) - words)
     return clip.cut(first, first + words)

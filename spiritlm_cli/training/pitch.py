@@ -1,6 +1,5 @@
 """Train the pitch VQ-VAE: F0 to 64 codes at 12.5 Hz, and back."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +7,11 @@ import torch
 import yaml
 from torch import Tensor
 
-from spiritlm_cli.checkpoints.tensors import write_tensors, write_text
+from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.config import from_mapping
+from spiritlm_cli.console import notify
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.files import write_text
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import HOP as F0_HOP
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
@@ -18,6 +19,7 @@ from spiritlm_cli.speech.pitch import PitchConfig, PitchVqVae, pitch_features
 from spiritlm_cli.training.data import Recording, load_recordings
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import PitchOptions
+from spiritlm_cli.training.run_file import check_run
 
 COMMITMENT = 0.02
 
@@ -43,7 +45,7 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
         for done, recording in enumerate(missing, 1):
             tracks[recording.clip.id] = tracker(recording.waveform.samples)
             if done % 200 == 0 or done == len(missing):
-                print(f"F0 of {done}/{len(missing)} clips", file=sys.stderr, flush=True)
+                notify(f"F0 of {done}/{len(missing)} clips")
         cache.parent.mkdir(parents=True, exist_ok=True)
         arrays = {f"{clip}/f0": track.f0 for clip, track in tracks.items()}
         part = cache.with_suffix(".part.npz")
@@ -84,10 +86,11 @@ class MovingCodebook:
 
 
 def train(options: PitchOptions) -> None:
-    """Train and write `speech_tokenizer/vqvae_f0_quantizer/{model.safetensors,config.yaml}` under `options.out`."""
-    folder = options.out / "speech_tokenizer" / "vqvae_f0_quantizer"
+    """Train and write `speech_tokenizer/vqvae_f0_quantizer/{model.safetensors,config.yaml}` under `options.output`."""
+    folder = options.output / "speech_tokenizer" / "vqvae_f0_quantizer"
+    check_run(options, "pitch", folder / "model.safetensors")
     recordings = load_recordings(options.manifest)
-    tracks = track_all(recordings, options.out / "training" / "f0.npz", options.device)
+    tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
     length = int(options.seconds * 200) // 16 * 16
     clips = [
         pitch_features(tracks[r.clip.id], options.normalize)

@@ -7,22 +7,24 @@ import torch
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints import Checkpoint
-from spiritlm_cli.checkpoints.tensors import write_tensors
+from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig
+from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.data import (
+    CropSampler,
     Recording,
-    augment,
-    by_length,
     cluster,
     draw_batch,
     load_recordings,
     read_labels,
+    real_weights,
 )
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import QuantizerOptions
+from spiritlm_cli.training.run_file import check_run
 
 # Share of the steps that go before CTC, by cross-entropy against the labels frame by frame: CTC alone, which is
 # free to say a unit anywhere, would let them drift from the time that they sound.
@@ -30,11 +32,12 @@ FRAMEWISE = 0.4
 
 
 def train(options: QuantizerOptions) -> None:
-    """Write `L{layer}_quantizer_{units}.safetensors` beside the HuBERT in `options.out`."""
-    checkpoint = Checkpoint(options.out, options.out.name)
+    """Write `L{layer}_quantizer_{units}.safetensors` beside the HuBERT in `options.output`."""
+    checkpoint = Checkpoint(options.output, options.output.name)
     hubert = Hubert.load(checkpoint.hubert, options.layer)
     path = checkpoint.hubert.parent / f"L{options.layer}_quantizer_{options.units}.safetensors"
-    recordings = by_length(load_recordings(options.manifest))
+    check_run(options, "quantizer", path)
+    recordings = load_recordings(options.manifest)
     if options.kind == "kmeans":
         train_kmeans(options, hubert, recordings, path)
     elif options.kind == "linear":
@@ -72,14 +75,19 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
     device = find_device(options.device)
     hubert.to(device)
     config = QuantizerConfig(options.units, hubert.config.encoder_embed_dim, options.units + 1 + 16)
-    model = LinearQuantizer(config).to(device)
+    model = LinearQuantizer(config)
+    if options.start:
+        load_into(model, read_tensors(options.start), rename=lambda name: f"layers.{name}")
+    model.to(device)
+    sampler = CropSampler(recordings, options.seconds, real_weights(options.real, options.real_weight))
+    change = augment_hard if options.hard else augment
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
     framewise = int(FRAMEWISE * options.steps)
 
     def step(number: int) -> dict[str, float]:
         draw = np.random.default_rng([options.seed, number])
-        batch = draw_batch(recordings, labels, options.batch, options.seconds, draw, stretch=0.1)
-        waveform = augment(batch.waveform, draw) if number % 3 else batch.waveform
+        batch = draw_batch(sampler, labels, options.batch, options.seconds, draw, stretch=0.1)
+        waveform = change(batch.waveform, draw) if number % 3 else batch.waveform
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
             features = torch.stack(hubert(waveform.to(device).unbind())).float()
         logits = model.logits(features)

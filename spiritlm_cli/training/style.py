@@ -7,14 +7,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.tensors import write_tensors, write_text
+from spiritlm_cli.checkpoints.tensors import write_tensors
+from spiritlm_cli.files import write_text
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_state_dict
+from spiritlm_cli.training.augmentation import augment
 from spiritlm_cli.training.data import (
+    CropSampler,
     Recording,
-    augment,
-    by_length,
     cluster,
     draw_batch,
     load_recordings,
@@ -22,6 +23,7 @@ from spiritlm_cli.training.data import (
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import StyleOptions
 from spiritlm_cli.training.pitch import track_all
+from spiritlm_cli.training.run_file import check_run
 
 # 25 Hz frames a second, so that style labels are drawn as phonetic units are
 FRAMES = 25
@@ -82,12 +84,14 @@ def style_labels(
 
 
 def train(options: StyleOptions) -> None:
-    """Train and write `speech_tokenizer/style_encoder_w2v2/{model.safetensors,config.json}` under `options.out`."""
-    folder = options.out / "speech_tokenizer" / "style_encoder_w2v2"
-    recordings = by_length(load_recordings(options.manifest, shortest=1.0))
-    tracks = track_all(recordings, options.out / "training" / "f0.npz", options.device)
+    """Train and write `speech_tokenizer/style_encoder_w2v2/{model.safetensors,config.json}` under `options.output`."""
+    folder = options.output / "speech_tokenizer" / "style_encoder_w2v2"
+    check_run(options, "style", folder / "model.safetensors")
+    recordings = load_recordings(options.manifest, shortest=1.0)
+    tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
     styles = style_labels(recordings, tracks, options.styles, options.seed)
     labels = {clip: np.repeat(seconds, FRAMES) for clip, seconds in styles.items()}
+    sampler = CropSampler(recordings, options.seconds)
     content = dict(
         architectures=["Wav2Vec2ForSequenceClassification"], model_type="wav2vec2", hidden_size=options.dim,
         num_hidden_layers=options.layers, num_attention_heads=options.heads, intermediate_size=4 * options.dim,
@@ -105,7 +109,7 @@ def train(options: StyleOptions) -> None:
 
     def step(number: int) -> dict[str, float]:
         draw = np.random.default_rng([options.seed, number])
-        batch = draw_batch(recordings, labels, options.batch, options.seconds, draw)
+        batch = draw_batch(sampler, labels, options.batch, options.seconds, draw)
         # the level's course is style, so noise and rooms are mixed in to a quarter of the batches only
         waveform = batch.waveform if number % 4 else augment(batch.waveform, draw)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):

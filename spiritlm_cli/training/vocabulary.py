@@ -1,6 +1,7 @@
 """The language model's vocabulary: text pieces learned from a corpus, then markers and units."""
 
 import io
+import random
 import struct
 from collections.abc import Iterable
 
@@ -65,3 +66,17 @@ def _user_defined(name: str) -> bytes:
         + bytes([USER_DEFINED])
     )
     return b"\x0a" + bytes([len(piece)]) + piece
+
+
+def text_spans(texts: list[str], seed: int) -> list[str]:
+    """Texts cut where spans may be cut, so that the vocabulary also has words as they stand at a span's start."""
+    rng = random.Random(seed)
+    spans = []
+    for text in texts:
+        words = text.split(" ")
+        at = 0
+        while at < len(words):
+            step = rng.randint(5, 30)
+            spans.append(" ".join(words[at : at + step]) + (" " if at + step < len(words) else ""))
+            at += step
+    return spans

@@ -1,7 +1,8 @@
-"""Train the vocoder: spectral losses first, discriminators after; the duration predictor beside it."""
+"""Train the vocoder: by spectral losses first, then by discriminators too; its duration predictor jointly."""
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,21 +11,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors, write_text
+from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
 from spiritlm_cli.checkpoints.weight_norm import release_state_dict
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.files import write_text
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams, run_starts
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
 from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
 from spiritlm_cli.training.loop import Stateful, run, update, warm_cosine
+from spiritlm_cli.training.losses import SpectralLoss
 from spiritlm_cli.training.options import VocoderOptions
-from spiritlm_cli.training.spectra import SpectralLoss
+from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
 from spiritlm_cli.vocoder.hifigan import HifiGan
 
+# Share of crops whose units are as a sequence without repeats gives them, which is how most sequences are decoded.
+RUNS_SHARE = 0.7
 MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0  # Kong et al. 2020
 
 
@@ -67,8 +72,34 @@ def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
 
 
 def train(options: VocoderOptions) -> None:
-    """Train and write `hifigan_spiritlm_expressive_w2v2/` under `options.out`; `options.start` gives first weights."""
-    folder = options.out / "speech_tokenizer" / "hifigan_spiritlm_expressive_w2v2"
+    """Train and write `hifigan_spiritlm_expressive_w2v2/` under `options.output`."""
+    folder = options.output / "speech_tokenizer" / "hifigan_spiritlm_expressive_w2v2"
+    check_run(options, "vocoder", folder / "generator.safetensors")
+    examples, speakers = read_examples(options)
+    content = vocoder_config(options, len(speakers))
+    config = from_mapping(HifiGanConfig, content, folder / "config.json")
+    _check_units(examples, config, options.units)
+    torch.manual_seed(options.seed)
+    device = find_device(options.device)
+    generator = HifiGan(config, weight_normed=True).to(device)
+    if options.start:
+        load_into(generator, read_tensors(options.start), rename=_training_name)
+    trainer = VocoderTrainer(options, generator, examples, device)
+
+    def save() -> None:
+        tensors = {name: tensor.half() for name, tensor in release_state_dict(generator).items()}
+        write_tensors(folder / "generator.safetensors", tensors)
+        write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
+        write_text(folder / "speakers.txt", "".join(f"{name}\n" for name in speakers))
+
+    run(options, "vocoder", options.steps, trainer.parts, trainer.step, save)
+
+
+def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
+    """The clips of the speakers that have units and are longer than a crop, and the speakers' names in order.
+
+    Raises ManifestError where there are none.
+    """
     units = read_units(options.units)
     recordings = [r for r in load_recordings(options.manifest, shortest=1.0) if r.clip.id in units]
     speakers = [s.strip() for s in options.speakers.split(",") if s.strip()] or sorted(
@@ -86,69 +117,84 @@ def train(options: VocoderOptions) -> None:
         raise ManifestError(
             f"{options.manifest}: no clip of {', '.join(speakers)} has over {options.frames} units in {options.units}"
         )
-    weights = np.array([e.length for e in examples], dtype=np.float64)
-    weights /= weights.sum()
+    return examples, speakers
 
-    content = vocoder_config(options, len(speakers))
-    config = from_mapping(HifiGanConfig, content, folder / "config.json")
+
+def _check_units(examples: list[Example], config: HifiGanConfig, source: Path) -> None:
+    """Raise ManifestError for a unit that the vocoder has no embedding for."""
     highest = np.max([e.frames.max(1) for e in examples], axis=0)
     for kind, last, count in zip(
         Kind, highest, (config.num_embeddings, config.num_f0_tokens, config.num_style_tokens), strict=True
     ):
         if last >= count:
-            raise ManifestError(
-                f"{options.units}: has [{kind.value}{last}]; the vocoder's last is {count - 1}"
-            )
-    torch.manual_seed(options.seed)
-    device = find_device(options.device)
-    generator = HifiGan(config, weight_normed=True).to(device)
-    if options.start:
-        load_into(generator, read_tensors(options.start), rename=_training_name)
-    judge = Discriminators().to(device)
-    spectral = SpectralLoss().to(device)
-    settings: dict[str, Any] = dict(betas=(0.8, 0.99), weight_decay=0.01)
-    optimizer = torch.optim.AdamW(generator.parameters(), **settings)
-    judge_optimizer = torch.optim.AdamW(judge.parameters(), **settings)
+            raise ManifestError(f"{source}: has [{kind.value}{last}]; the vocoder's last is {count - 1}")
 
-    def step(number: int) -> dict[str, float]:
+
+class VocoderTrainer:
+    """Generator and discriminators with their optimizers."""
+
+    def __init__(
+        self, options: VocoderOptions, generator: HifiGan, examples: list[Example], device: torch.device
+    ) -> None:
+        self._options, self._generator, self._examples, self._device = options, generator, examples, device
+        weights = np.array([e.length for e in examples], dtype=np.float64)
+        self._weights = weights / weights.sum()
+        self._discriminators = Discriminators().to(device)
+        self._spectral = SpectralLoss().to(device)
+        settings: dict[str, Any] = dict(betas=(0.8, 0.99), weight_decay=0.01)
+        self._optimizer = torch.optim.AdamW(generator.parameters(), **settings)
+        self._discriminator_optimizer = torch.optim.AdamW(self._discriminators.parameters(), **settings)
+
+    @property
+    def parts(self) -> dict[str, Stateful]:
+        """All that changes while training, by name."""
+        return {
+            "generator": self._generator,
+            "discriminators": self._discriminators,
+            "optimizer": self._optimizer,
+            "discriminator_optimizer": self._discriminator_optimizer,
+        }
+
+    def step(self, number: int) -> dict[str, float]:
+        """One step of the generator, and of the discriminators once they have joined. Returns the losses by name."""
+        options, device = self._options, self._device
         draw = np.random.default_rng([options.seed, number])
         torch.manual_seed(int(draw.integers(1 << 31)))
-        chosen = [examples[i] for i in draw.choice(len(examples), options.batch, p=weights)]
+        chosen = [self._examples[i] for i in draw.choice(len(self._examples), options.batch, p=self._weights)]
         ids, real = _crops(chosen, options.frames, draw)
         ids, real = ids.to(device), real.to(device)
         speaker = torch.tensor([e.speaker for e in chosen], device=device)
         rate = warm_cosine(number, options.steps, options.learning_rate)
-        generator.train()
-        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-            made = generator(ids[:, 0], speaker, ids[:, 1], ids[:, 2]).float()
-        mel, stft = spectral(made, real)
-        duration = _duration_loss(generator, chosen, device)
+        self._generator.train()
+        with self._autocast():
+            made = self._generator(ids[:, 0], speaker, ids[:, 1], ids[:, 2]).float()
+        mel, stft = self._spectral(made, real)
+        duration = _duration_loss(self._generator, chosen, device)
         losses = {"mel": mel.item(), "stft": stft.item(), "duration": duration.item()}
         loss = MEL_WEIGHT * mel + 10 * stft + duration
         if number >= options.adversarial_from:
-            with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-                judged = discriminator_loss(judge, real, made.detach())
-            update(judge_optimizer, judge, judged, min(rate, 2e-4))
-            with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-                fooled, features = adversarial_loss(judge, real, made)
-            loss = loss + fooled + FEATURE_WEIGHT * features
-            losses |= {"fooled": fooled.item(), "features": features.item(), "judged": judged.item()}
-        update(optimizer, generator, loss, rate, clip=100.0)
+            adversarial, more = self._adversarial(made, real, rate)
+            loss = loss + adversarial
+            losses |= more
+        update(self._optimizer, self._generator, loss, rate, clip=100.0)
         return losses
 
-    def save() -> None:
-        tensors = {name: tensor.half() for name, tensor in release_state_dict(generator).items()}
-        write_tensors(folder / "generator.safetensors", tensors)
-        write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
-        write_text(folder / "speakers.txt", "".join(f"{name}\n" for name in speakers))
+    def _adversarial(self, made: Tensor, real: Tensor, rate: float) -> tuple[Tensor, dict[str, float]]:
+        """Update the discriminators; then the generator's loss against them, and what is shown of it."""
+        with self._autocast():
+            discriminator = discriminator_loss(self._discriminators, real, made.detach())
+        update(self._discriminator_optimizer, self._discriminators, discriminator, min(rate, 2e-4))
+        with self._autocast():
+            adversarial, features = adversarial_loss(self._discriminators, real, made)
+        shown = {
+            "adversarial": adversarial.item(),
+            "features": features.item(),
+            "discriminator": discriminator.item(),
+        }
+        return adversarial + FEATURE_WEIGHT * features, shown
 
-    parts: dict[str, Stateful] = {
-        "generator": generator,
-        "judge": judge,
-        "optimizer": optimizer,
-        "judge_optimizer": judge_optimizer,
-    }
-    run(options, "vocoder", options.steps, parts, step, save)
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._options.bf16)
 
 
 def _training_name(name: str) -> str:
@@ -158,12 +204,16 @@ def _training_name(name: str) -> str:
 
 
 def _crops(chosen: list[Example], frames: int, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """(batch, 3, frames) ids and (batch, frames * HOP) sound; half of the crops with the units as in runs."""
+    """(batch, 3, frames) ids and (batch, frames * HOP) sound.
+
+    `RUNS_SHARE` of the crops have units as they are after runs were merged: pitch and style change with a phonetic unit
+    only. The others have them frame by frame, as when durations are kept.
+    """
     ids = np.zeros((len(chosen), 3, frames), dtype=np.int64)
     sound = np.zeros((len(chosen), frames * HOP), dtype=np.float32)
     for i, example in enumerate(chosen):
         start = int(draw.integers(0, example.length - frames + 1))
-        source = example.runs if draw.random() < 0.7 else example.frames
+        source = example.runs if draw.random() < RUNS_SHARE else example.frames
         ids[i] = source[:, start : start + frames]
         sound[i] = example.samples[start * HOP : (start + frames) * HOP].astype(np.float32) / 32767
     return torch.from_numpy(ids), torch.from_numpy(sound)

@@ -65,7 +65,7 @@ def hubert_options(corpus: Path, out: Path, **more: object) -> HubertOptions:
     given = dict(
         manifest=corpus / "clips.jsonl",
         labels=corpus / "labels.txt",
-        out=out,
+        output=out,
         conv=16,
         dim=32,
         layers=2,
@@ -84,17 +84,19 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     manifest, units = corpus / "clips.jsonl", corpus / "units.jsonl"
     hubert.train(hubert_options(corpus, out))
     quantizer.train(
-        QuantizerOptions(manifest=manifest, labels=corpus / "labels.txt", out=out, layer=2, steps=4, batch=2)
+        QuantizerOptions(
+            manifest=manifest, labels=corpus / "labels.txt", output=out, layer=2, steps=4, batch=2
+        )
     )
-    pitch.train(PitchOptions(manifest=manifest, out=out, steps=2, batch=2, seconds=1.28))
+    pitch.train(PitchOptions(manifest=manifest, output=out, steps=2, batch=2, seconds=1.28))
     style.train(
-        StyleOptions(manifest=manifest, out=out, styles=3, conv=16, dim=32, layers=1, steps=2, batch=2)
+        StyleOptions(manifest=manifest, output=out, styles=3, conv=16, dim=32, layers=1, steps=2, batch=2)
     )
     vocoder.train(
         VocoderOptions(
             manifest=manifest,
             units=units,
-            out=out,
+            output=out,
             channels=32,
             embedding=8,
             steps=2,
@@ -107,7 +109,7 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             manifest=manifest,
             units=units,
             text=corpus / "labels.txt",
-            out=out,
+            output=out,
             vocabulary=300,
             dim=32,
             layers=1,
@@ -168,7 +170,7 @@ def test_trained_pitch_is_the_same_after_a_resume(corpus: Path, tmp_path: Path) 
     """Its codes follow the latents beside the optimizer."""
 
     def options(out: str, **more: object) -> PitchOptions:
-        given = dict(manifest=corpus / "clips.jsonl", out=tmp_path / out, steps=4, batch=2, seconds=1.28)
+        given = dict(manifest=corpus / "clips.jsonl", output=tmp_path / out, steps=4, batch=2, seconds=1.28)
         return PitchOptions(**(given | more))  # type: ignore[arg-type]
 
     pitch.train(options("whole"))
@@ -181,10 +183,13 @@ def test_trained_pitch_is_the_same_after_a_resume(corpus: Path, tmp_path: Path) 
 
 def test_another_run_is_not_resumed(corpus: Path, tmp_path: Path) -> None:
     hubert.train(hubert_options(corpus, tmp_path, steps=1))
-    with pytest.raises(CheckpointError, match=r"hubert\.pt: saved with --dim 32, not 64; give the same"):
+    with pytest.raises(CheckpointError, match=r"hubert\.json: started with --dim 32, not 64; give the same"):
         hubert.train(hubert_options(corpus, tmp_path, steps=2, dim=64, resume=True))
     fewer = tmp_path / "fewer.txt"
     fewer.write_text("0\t[SPEECH][Hu1][Hu2]\n")
+    with pytest.raises(CheckpointError, match=r"hubert\.json: started with another --labels; give the same"):
+        hubert.train(hubert_options(corpus, tmp_path, steps=2, labels=fewer, resume=True))
+    (tmp_path / "training" / "hubert.json").unlink()
     with pytest.raises(CheckpointError, match=r"hubert\.pt: doesn't fit the model that these data"):
         hubert.train(hubert_options(corpus, tmp_path, steps=2, labels=fewer, resume=True))
     state = tmp_path / "training" / "hubert.pt"
@@ -201,12 +206,40 @@ def test_a_loss_that_is_no_number_ends_the_training(corpus: Path, tmp_path: Path
 def test_too_little_to_train_on_is_said(corpus: Path, tmp_path: Path) -> None:
     manifest = corpus / "clips.jsonl"
     with pytest.raises(SpiritLMError, match=r"clips\.jsonl: no clip of 60\.0 s"):
-        pitch.train(PitchOptions(manifest=manifest, out=tmp_path, seconds=60.0))
+        pitch.train(PitchOptions(manifest=manifest, output=tmp_path, seconds=60.0))
     with pytest.raises(SpiritLMError, match="8 frames can't make 100 clusters"):
-        style.train(StyleOptions(manifest=manifest, out=tmp_path))
+        style.train(StyleOptions(manifest=manifest, output=tmp_path))
     (tmp_path / "empty.txt").touch()
     with pytest.raises(SpiritLMError, match=r"empty\.txt: there is no text"):
-        language_model.train(LanguageModelOptions(text=tmp_path / "empty.txt", out=tmp_path))
+        language_model.train(LanguageModelOptions(text=tmp_path / "empty.txt", output=tmp_path))
+
+
+def test_another_run_is_not_replaced_unless_asked_for(corpus: Path, tmp_path: Path) -> None:
+    hubert.train(hubert_options(corpus, tmp_path, steps=1))
+    weights = Checkpoint(tmp_path, "").hubert
+    before = weights.read_bytes()
+    with pytest.raises(
+        CheckpointError, match=r"hubert\.pt: there is already a hubert .* --resume .* --overwrite"
+    ):
+        hubert.train(hubert_options(corpus, tmp_path, steps=1, seed=1))
+    (tmp_path / "training" / "hubert.pt").unlink()
+    with pytest.raises(CheckpointError, match=r"mhubert_base_25hz\.safetensors: there is already a hubert"):
+        hubert.train(hubert_options(corpus, tmp_path, steps=1, seed=1))
+    assert weights.read_bytes() == before
+    hubert.train(hubert_options(corpus, tmp_path, steps=1, seed=1, overwrite=True))
+    assert weights.read_bytes() != before
+
+
+def test_hubert_starts_from_weights(corpus: Path, tmp_path: Path) -> None:
+    hubert.train(hubert_options(corpus, tmp_path / "first", steps=1))
+    start = Checkpoint(tmp_path / "first", "").hubert
+    # a different width is asked for, but that of the weights counts; and a step of no length changes nothing
+    more = hubert_options(corpus, tmp_path / "more", steps=1, start=start, dim=64, learning_rate=0.0)
+    hubert.train(more)
+    before, after = (read_tensors(path).tensors for path in (start, Checkpoint(tmp_path / "more", "").hubert))
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        assert torch.allclose(tensor.float(), after[name].float(), atol=1e-3), name
 
 
 def test_nothing_to_resume_is_an_error(corpus: Path, tmp_path: Path) -> None:
@@ -223,7 +256,9 @@ def test_both_quantizers(trained: Path, corpus: Path) -> None:
     assert isinstance(load_quantizer(Checkpoint(trained, "").quantizer), LinearQuantizer)
     features = Hubert.load(Checkpoint(trained, "").hubert, 1)
     path = trained / "kmeans.safetensors"
-    options = QuantizerOptions(manifest=corpus / "clips.jsonl", out=trained, kind="kmeans", layer=1, units=5)
+    options = QuantizerOptions(
+        manifest=corpus / "clips.jsonl", output=trained, kind="kmeans", layer=1, units=5
+    )
     quantizer.train_kmeans(options, features, quantizer.load_recordings(options.manifest), path)
     found = load_quantizer(path)
     assert isinstance(found, KMeansQuantizer)

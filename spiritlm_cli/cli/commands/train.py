@@ -15,12 +15,12 @@ train = typer.Typer(name="train", cls=options.Group, no_args_is_help=True, rich_
 
 # Part, its module in training/, its options, and an example.
 _PARTS: tuple[tuple[str, str, type, str], ...] = (
-    ("hubert", "hubert", parts.HubertOptions, "--manifest clips.tsv --labels labels.txt --out new/"),
-    ("quantizer", "quantizer", parts.QuantizerOptions, "--manifest clips.tsv --labels labels.txt --out new/"),
-    ("pitch", "pitch", parts.PitchOptions, "--manifest clips.tsv --out new/"),
-    ("style", "style", parts.StyleOptions, "--manifest clips.tsv --out new/"),
-    ("vocoder", "vocoder", parts.VocoderOptions, "--manifest clips.tsv --units units.jsonl --out new/"),
-    ("lm", "language_model", parts.LanguageModelOptions, "--lines tokens.txt --text stories.txt --out new/"),
+    ("hubert", "hubert", parts.HubertOptions, "--manifest clips.tsv --labels labels.txt -o new/"),
+    ("quantizer", "quantizer", parts.QuantizerOptions, "--manifest clips.tsv --labels labels.txt -o new/"),
+    ("pitch", "pitch", parts.PitchOptions, "--manifest clips.tsv -o new/"),
+    ("style", "style", parts.StyleOptions, "--manifest clips.tsv -o new/"),
+    ("vocoder", "vocoder", parts.VocoderOptions, "--manifest clips.tsv --units units.jsonl -o new/"),
+    ("lm", "language_model", parts.LanguageModelOptions, "--lines tokens.txt --text stories.txt -o new/"),
 )
 
 
@@ -30,8 +30,8 @@ def about() -> None:
 
     \b
     Examples:
-      spiritlm train pitch --manifest clips.tsv --out new/
-      spiritlm train lm --lines tokens.txt --text stories.txt --out new/ --resume
+      spiritlm train pitch --manifest clips.tsv -o new/
+      spiritlm train lm --lines tokens.txt --text stories.txt -o new/ --resume
     """
 
 
@@ -47,7 +47,10 @@ def _command(name: str, module: str, kind: Any, example: str) -> Callable[..., N
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
-                annotation=Annotated[hints[field.name], typer.Option(help=field.metadata.get("help"))],
+                annotation=Annotated[
+                    hints[field.name],
+                    typer.Option(*field.metadata.get("flags", ()), help=field.metadata.get("help")),
+                ],
             )
             for field in dataclasses.fields(kind)
         ]

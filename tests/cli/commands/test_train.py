@@ -21,4 +21,4 @@ def test_each_field_is_an_option_with_its_help(spiritlm, part, kind):
 
 
 def test_what_must_be_given_is_a_usage_error(spiritlm):
-    assert spiritlm("train", "pitch", "--out", "new").exit_code == 2
+    assert spiritlm("train", "pitch", "--output", "new").exit_code == 2

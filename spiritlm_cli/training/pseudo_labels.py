@@ -1,19 +1,21 @@
-"""The first labels of HuBERT: clusters of a Whisper encoder's features, seen from the side that tells phones apart.
+"""Pseudo-labels for HuBERT: clusters of a Whisper encoder's features.
 
-HuBERT begins from k-means on MFCCs (Hsu et al. 2021); a recognizer's encoder is a better beginning, and where texts
-are known, linear discriminant analysis on aligned phones turns its features so that distance means phone, and not
-voice or place in the clip.
+HuBERT starts from k-means on MFCCs (Hsu et al. 2021). The features of a recognizer's encoder are a better start. Where
+texts are known, linear discriminant analysis on aligned phones rotates and scales them, so that distance reflects
+the phone and not the speaker or the position in the clip.
 """
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spiritlm_cli.alignment.pocketsphinx import Phone, PocketsphinxAligner
-from spiritlm_cli.errors import MissingPackageError, SpiritLMError
+from spiritlm_cli.console import notify
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.training.data import Recording, cluster
 
 Features = NDArray[np.float32]
@@ -23,13 +25,9 @@ class WhisperEncoder:
     """Features of a Whisper model in CTranslate2's form."""
 
     def __init__(self, folder: Path) -> None:
-        try:
+        with needs_extra("faster-whisper", extra="train", purpose="a Whisper teacher"):
             import ctranslate2
             from faster_whisper.feature_extractor import FeatureExtractor
-        except ImportError as error:
-            raise MissingPackageError(
-                "a Whisper teacher needs faster-whisper: pip install 'spiritlm[evaluate]'"
-            ) from error
         if not (folder / "model.bin").is_file():
             raise SpiritLMError(f"{folder}: not a Whisper folder in CTranslate2's form (no model.bin)")
         self._storage = ctranslate2.StorageView
@@ -72,46 +70,72 @@ def align_all(recordings: Iterable[Recording]) -> dict[str, tuple[Phone, ...]]:
             try:
                 found[recording.clip.id] = aligner.align_phones(recording.waveform, recording.clip.text)[1]
             except SpiritLMError as error:
-                print(f"{recording.clip.id}: not aligned ({error})", file=sys.stderr)
+                notify(f"{recording.clip.id}: not aligned ({error})")
     return found
 
 
 def make_labels(
-    recordings: Sequence[Recording],
-    encoder: WhisperEncoder,
-    phones: dict[str, tuple[Phone, ...]],
+    features: Mapping[str, Features],
+    phones: Mapping[str, tuple[Phone, ...]],
     units: int,
+    *,
+    anchors: Mapping[str, NDArray[np.int64]] | None = None,
     seed: int = 0,
     dims: int = 64,
 ) -> dict[str, NDArray[np.int64]]:
-    """A cluster for each 40 ms of each clip, by clip id; says on stderr how well clusters tell phones.
+    """Assign a cluster to each 40 ms frame of each clip.
 
-    dims: kept of the discriminant analysis. Without aligned phones the features are clustered as they are.
+    features: by clip id, each (frames, dim). phones: of the clips that are aligned; without any, features are
+    clustered as they are, else in the `dims` dimensions of a linear discriminant analysis of the phones.
+    anchors: units by clip id, (frames,); where given, the clusters are those units, each around the mean of its
+    frames, so that the labels mean what the units mean. Otherwise `units` clusters come from k-means.
+    Returns (frames,) int64 by clip id, and logs phone purity and mutual information.
     """
-    features = {r.clip.id: encoder(r.waveform.samples) for r in recordings}
     names = {clip: phone_labels(phones[clip], len(f)) for clip, f in features.items() if clip in phones}
     if names:
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
-        x = np.concatenate([features[clip] for clip in names])
-        y = np.array([name for clip in names for name in names[clip]])
-        classes, y = np.unique(y, return_inverse=True)
-        analysis = LinearDiscriminantAnalysis(solver="svd", n_components=min(dims, len(classes) - 1)).fit(
-            x, y
-        )
-        features = {clip: analysis.transform(f).astype(np.float32) for clip, f in features.items()}
-    everything = np.concatenate(list(features.values()))
-    kmeans = cluster(everything, units, seed)
-    labels = {clip: kmeans.index.search(f, 1)[1][:, 0].astype(np.int64) for clip, f in features.items()}
+        features = _discriminate(features, names, dims)
+    if anchors is None:
+        index = cluster(np.concatenate(list(features.values())), units, seed).index
+    else:
+        index = _centroid_index(features, anchors)
+    labels = {clip: index.search(f, 1)[1][:, 0].astype(np.int64) for clip, f in features.items()}
     if names:
         clusters = np.concatenate([labels[clip] for clip in names])
         phone = np.array([name[:-1] for clip in names for name in names[clip]])
         purity, information = phone_agreement(clusters, phone)
-        print(
-            f"teacher: phone purity {purity:.3f}, phone-normalised mutual information {information:.3f}",
-            file=sys.stderr,
+        notify(
+            f"pseudo-labels: phone purity {purity:.3f}, phone-normalized mutual information {information:.3f}"
         )
     return labels
+
+
+def _discriminate(
+    features: Mapping[str, Features], names: Mapping[str, Sequence[str]], dims: int
+) -> dict[str, Features]:
+    with needs_extra("scikit-learn", extra="train", purpose="pseudo-labels"):
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    x = np.concatenate([features[clip] for clip in names])
+    classes, y = np.unique(np.array([name for clip in names for name in names[clip]]), return_inverse=True)
+    analysis = LinearDiscriminantAnalysis(solver="svd", n_components=min(dims, len(classes) - 1)).fit(x, y)
+    return {clip: analysis.transform(f).astype(np.float32) for clip, f in features.items()}
+
+
+def _centroid_index(features: Mapping[str, Features], anchors: Mapping[str, NDArray[np.int64]]) -> Any:
+    """A faiss index whose row i is the mean of the frames of unit i; of an unused unit, far from everything."""
+    import faiss
+
+    count = 1 + max(int(units.max()) for units in anchors.values() if len(units))
+    dim = next(iter(features.values())).shape[1]
+    total, frames = np.zeros((count, dim)), np.zeros(count)
+    for clip, units in anchors.items():
+        if clip in features:
+            length = min(len(units), len(features[clip]))
+            np.add.at(total, units[:length], features[clip][:length])
+            np.add.at(frames, units[:length], 1)
+    centroids = np.where(frames[:, None] > 0, total / np.maximum(frames, 1)[:, None], 1e6)
+    index = faiss.IndexFlatL2(dim)
+    index.add(np.ascontiguousarray(centroids, dtype=np.float32))
+    return index
 
 
 def phone_agreement(units: NDArray[np.int64], phones: NDArray[np.str_]) -> tuple[float, float]:

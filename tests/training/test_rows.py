@@ -8,7 +8,9 @@ import torch
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
-from spiritlm_cli.training.language_model import MISHEARD, Source, _misheard, _rows
+from spiritlm_cli.training.mixture import Source
+from spiritlm_cli.training.pairs import LabeledSequence
+from spiritlm_cli.training.rows import REPLACED, draw_rows, replace_units
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
 SPEECH = SpeechSpan(tuple(Unit(Kind.PITCH if i % 4 == 0 else Kind.HUBERT, i % 10) for i in range(20)))
@@ -23,8 +25,13 @@ def vocabulary() -> Vocabulary:
 
 
 def test_rows_are_whole_sequences_of_known_sources(vocabulary: Vocabulary) -> None:
-    found = [Source(0.5, lambda _: SPOKEN, heard=True), Source(0.5, lambda _: WRITTEN)]
-    ids, of = _rows(found, vocabulary, rows=6, length=200, rng=random.Random(1))
+    found = [
+        Source(0.5, lambda _: LabeledSequence(SPOKEN), transcript=True),
+        Source(0.5, lambda _: LabeledSequence(WRITTEN)),
+    ]
+    drawn = draw_rows(found, vocabulary, rows=6, length=200, rng=random.Random(1))
+    ids, of = drawn.tokens, drawn.sources
+    assert (drawn.words == -1).all()
     assert ids.shape == of.shape == (6, 200)
     assert set(of.flatten().tolist()) == {0, 1}
     whole = [[*vocabulary.encode(sequence), vocabulary.end] for sequence in (SPOKEN, WRITTEN)]
@@ -38,14 +45,14 @@ def test_rows_are_whole_sequences_of_known_sources(vocabulary: Vocabulary) -> No
             place = stop
 
 
-def test_some_phonetic_units_are_heard_as_others(vocabulary: Vocabulary) -> None:
+def test_replace_units_changes_phonetic_units_only(vocabulary: Vocabulary) -> None:
     ids = torch.tensor([vocabulary.encode(SPOKEN)] * 400)
-    changed = _misheard(ids, vocabulary, random.Random(1))
+    changed = replace_units(ids, vocabulary, random.Random(1))
     phonetic = {token for unit, token in vocabulary.unit_ids.items() if unit.kind is Kind.HUBERT}
     differs = changed != ids
     assert {int(token) for token in ids[differs]} <= phonetic
     assert {int(token) for token in changed[differs]} <= phonetic
     # half of the highest share on average, and a tenth of the others is the unit that it was
     share = differs.sum().item() / (400 * 15)
-    assert share == pytest.approx(MISHEARD / 2 * 0.9, abs=0.02)
-    assert torch.equal(changed, _misheard(ids, vocabulary, random.Random(1)))
+    assert share == pytest.approx(REPLACED / 2 * 0.9, abs=0.02)
+    assert torch.equal(changed, replace_units(ids, vocabulary, random.Random(1)))

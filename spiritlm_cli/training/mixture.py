@@ -1,0 +1,217 @@
+"""The sources that the language model's training sequences are drawn from, and the rows of a batch."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiritlm_cli.alignment.pocketsphinx import Phone
+from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
+from spiritlm_cli.alignment.sources import WordTimes
+from spiritlm_cli.console import notify
+from spiritlm_cli.errors import AlignmentError, ManifestError
+from spiritlm_cli.interleaving.interleave import Utterance, sample_sequences
+from spiritlm_cli.interleaving.spans import SpanOptions
+from spiritlm_cli.interleaving.utterances import make_utterance
+from spiritlm_cli.manifests.manifest import read_manifest
+from spiritlm_cli.tokens.reader import BadLine, read_lines
+from spiritlm_cli.tokens.sequence import Header, Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.training.aligned_units import AlignedUnits
+from spiritlm_cli.training.data import read_units
+from spiritlm_cli.training.options import LanguageModelOptions
+from spiritlm_cli.training.pairs import (
+    ClipPairs,
+    DrawPairs,
+    Form,
+    LabeledSequence,
+    TranscriptionExamples,
+    speech_first,
+    take_pairs,
+    text_first,
+)
+from spiritlm_cli.training.unit_selection import PhoneClip, UnitSelector
+
+# How often a sequence is drawn from each kind. The paper has a third each of text, of speech, and of both; here these
+# are about a third of the tokens together, and the others are parallel pairs, as in its "+ASR+TTS" ablation: a small
+# model doesn't learn from little speech that the two correspond, unless they stand side by side.
+SHARES = {
+    "text": 0.15,
+    "speech": 0.03,
+    "interleaved": 0.07,
+    "to text": 0.46,
+    "to speech": 0.24,
+    "examples": 0.05,
+}
+Draw = Callable[[random.Random], LabeledSequence]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What sequences are drawn from.
+
+    share: how often, relative to the others'. transcript: their text says what the speech before it says; spoken:
+    their speech says the text before it.
+    """
+
+    share: float
+    draw: Draw
+    transcript: bool = False
+    spoken: bool = False
+
+
+def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
+    """The clips of a manifest that have units and text, with their speakers; words without times are aligned.
+
+    A clip whose text doesn't fit its sound is named on stderr and left out.
+    """
+    known = read_units(units)
+    utterances = []
+    with WordTimes(aligner=POCKETSPHINX, workers=available_cpus()) as times:
+        clips = [clip for clip in read_manifest(manifest) if clip.text and clip.id in known]
+        clips = [clip for clip in clips if len(known[clip.id].hubert)]
+        for clip, answer in [(clip, times.submit(clip)) for clip in clips]:
+            try:
+                utterance = make_utterance(clip.id, known[clip.id], answer.result())
+            except AlignmentError as error:
+                notify(f"{clip.id}: left out: {error}")
+            else:
+                utterances.append((clip.speaker or "", utterance))
+    return utterances
+
+
+def read_phones(path: Path) -> dict[str, tuple[Phone, ...]]:
+    """Phones by clip id, from JSONL: `{"id": …, "phones": [[phone, start, end], …]}`. Raises ManifestError."""
+    phones = {}
+    with path.open(encoding="utf-8") as lines:
+        for line_number, line in enumerate(lines, 1):
+            try:
+                entry = json.loads(line)
+                phones[str(entry["id"])] = tuple(
+                    Phone(str(phone), float(start), float(end)) for phone, start, end in entry["phones"]
+                )
+            except (ValueError, KeyError, TypeError) as error:
+                raise ManifestError(f"{path}:{line_number}: not a line of phones ({error})") from error
+    return phones
+
+
+def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
+    """What sequences are drawn from; and all the text there is."""
+    drawn: list[Source] = []
+    documents = _read_documents(options.text) if options.text else []
+    texts = list(documents)
+    if options.manifest and options.units:
+        utterances = read_utterances(options.manifest, options.units)
+        if not utterances:
+            raise ManifestError(f"{options.manifest}: no clip has text, and units in {options.units}")
+        texts = [u.text for _, u in utterances] + texts
+        drawn += _speech_sources(options, utterances, documents)
+    if documents:
+        drawn.append(Source(SHARES["text"], lambda rng: _text(rng.choice(documents))))
+    if options.lines:
+        lines = _read_sequences(options.lines)
+        if not lines:
+            raise ManifestError(f"{options.lines}: there are no tokens")
+        texts += [sequence.text for sequence in lines]
+        drawn.append(Source(1.0, lambda rng: LabeledSequence(rng.choice(lines))))
+    if not drawn:
+        raise ManifestError("nothing to train on: give --text, --lines, or --manifest with --units")
+    return drawn, texts
+
+
+def _read_documents(path: Path) -> list[str]:
+    documents = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not documents:
+        raise ManifestError(f"{path}: there is no text")
+    return documents
+
+
+def _text(document: str) -> LabeledSequence:
+    return LabeledSequence(Sequence.of([TextSpan(document)]))
+
+
+def _speech_sources(
+    options: LanguageModelOptions, utterances: list[tuple[str, Utterance]], documents: list[str]
+) -> list[Source]:
+    spoken = [utterance for _, utterance in utterances]
+
+    def interleaved(rng: random.Random) -> LabeledSequence:
+        return LabeledSequence(next(sample_sequences(spoken, SpanOptions(), rng)))
+
+    drawn = [
+        Source(SHARES["interleaved"], interleaved),
+        Source(SHARES["speech"], _run_on(utterances)),
+    ]
+    weighted: list[tuple[float, DrawPairs]] = [(1.0, ClipPairs(utterances, options.words))]
+    if options.phones:
+        pairs = selected_pairs(options.phones, utterances, documents, options.words)
+        weighted = [(1 - options.selected, weighted[0][1]), (options.selected, pairs)]
+    for share, draw in weighted:
+        for name, form in (
+            ("to text", speech_first),
+            ("to speech", text_first),
+            ("examples", TranscriptionExamples()),
+        ):
+            drawn.append(
+                Source(
+                    share * SHARES[name],
+                    _pair_source(draw, form, options.phonetic),
+                    transcript=name != "to speech",
+                    spoken=name == "to speech",
+                )
+            )
+    return drawn
+
+
+def selected_pairs(
+    phones: Path, utterances: list[tuple[str, Utterance]], documents: list[str], most: int
+) -> DrawPairs:
+    """Pairs that unit selection makes of `documents`, in the voices of the clips that have phones.
+
+    most: words of the longest pair. Raises ManifestError where there is no text, or no clip with phones.
+    """
+    known = read_phones(phones)
+    clips = [PhoneClip(speaker, u.units, known[u.id]) for speaker, u in utterances if u.id in known]
+    if not clips or not documents:
+        raise ManifestError(f"{phones}: unit selection needs --text, and clips of the manifest")
+    selector = UnitSelector(clips)
+
+    def draw(rng: random.Random) -> list[AlignedUnits]:
+        longest = int((most + 1) ** rng.random())
+        return take_pairs(selector.pairs(documents, longest, rng.choice(selector.speakers), rng), rng)
+
+    return draw
+
+
+def _pair_source(draw: DrawPairs, form: Form, phonetic: float) -> Draw:
+    def drawn(rng: random.Random) -> LabeledSequence:
+        pairs = draw(rng)
+        return form([pair.phonetic() for pair in pairs] if rng.random() < phonetic else pairs)
+
+    return drawn
+
+
+def _run_on(utterances: list[tuple[str, Utterance]]) -> Draw:
+    """Speech alone: utterances of one speaker run on past the end of a training sequence, so that the model learns to
+    go on after a sentence, and not to end with every one."""
+    spoken: dict[str, list[SpeechSpan]] = {}
+    for speaker, utterance in utterances:
+        spoken.setdefault(speaker, []).append(merge_streams(utterance.units))
+    speakers = [speaker for speaker, _ in utterances]
+
+    def draw(rng: random.Random) -> LabeledSequence:
+        return LabeledSequence(Sequence.of(rng.choices(spoken[rng.choice(speakers)], k=rng.randint(4, 8))))
+
+    return draw
+
+
+def _read_sequences(path: Path) -> list[Sequence]:
+    sequences = []
+    with path.open("rb") as stream:
+        for line in read_lines(stream):
+            if isinstance(line, BadLine):
+                raise line.error
+            if not isinstance(line, Header) and line.sequence.spans:
+                sequences.append(line.sequence)
+    return sequences

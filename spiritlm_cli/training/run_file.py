@@ -1,0 +1,83 @@
+"""The file that says how a training run was started: `OUTPUT/training/PART.json`."""
+
+import hashlib
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.files import write_text
+from spiritlm_cli.training.options import LoopOptions
+
+# Options that a resumed run may change: they don't change what its steps compute, or are meant to be changed.
+FREE = frozenset(
+    {"output", "resume", "overwrite", "save_every", "device", "steps", "learning_rate", "compile"}
+)
+
+
+def check_run(options: LoopOptions, part: str, product: Path) -> None:
+    """Check that a run may write, or go on with, what is in its output folder.
+
+    part: its name, as in `OUTPUT/training/PART.pt`. product: the weights that the run writes.
+    Raises CheckpointError where a new run would replace files and `overwrite` is not set, and where a resumed run has
+    other options or other input files than it was started with.
+    """
+    path = _path(options, part)
+    if options.resume:
+        if path.is_file():
+            _compare(path, _arguments(options))
+        return
+    for existing in (path.with_suffix(".pt"), product):
+        if existing.exists() and not options.overwrite:
+            raise CheckpointError(
+                f"{existing}: there is already a {part} in {options.output}; "
+                "give --resume to go on, --overwrite to replace it, or another folder"
+            )
+
+
+def record_run(options: LoopOptions, part: str) -> None:
+    """Write the run file of a run that begins, and remove the state of the one that it replaces."""
+    path = _path(options, part)
+    path.with_suffix(".pt").unlink(missing_ok=True)
+    write_text(path, json.dumps(_arguments(options), indent=2, sort_keys=True) + "\n")
+
+
+def _path(options: LoopOptions, part: str) -> Path:
+    return options.output / "training" / f"{part}.json"
+
+
+def _arguments(options: LoopOptions) -> dict[str, Any]:
+    """Values of the options that shape a run; of a file its SHA-256, so that it may be moved."""
+    values = {}
+    for field in fields(options):
+        if field.name not in FREE:
+            value = getattr(options, field.name)
+            values[field.name] = _digest(value) if isinstance(value, Path) else value
+    return values
+
+
+def _digest(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _compare(path: Path, arguments: dict[str, Any]) -> None:
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        differing = [name for name in arguments if name in before and before[name] != arguments[name]]
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: not a run file ({error}); begin anew, with --overwrite") from error
+    for name in differing:
+        option = f"--{name.replace('_', '-')}"
+        then, now = before[name], arguments[name]
+        files = any(isinstance(value, str) and value.startswith("sha256:") for value in (then, now))
+        difference = f"another {option}" if files else f"{option} {then}, not {now}"
+        raise CheckpointError(
+            f"{path}: started with {difference}; give the same to resume, or begin anew, with --overwrite"
+        )

@@ -1,0 +1,181 @@
+"""Speech units for any text, by selecting stretches of an aligned corpus.
+
+Unit selection as in concatenative synthesis (Hunt and Black 1996), in the space of units: a text becomes phones, the
+longest runs of phones that the corpus has are drawn from it, and their units are copied. No waveform is made. It gives
+parallel pairs of units and text without end from a few hours of speech.
+"""
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spiritlm_cli.alignment.pocketsphinx import Phone, Pronouncer
+from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.tokens.units import IntArray, Units
+from spiritlm_cli.training.aligned_units import AlignedUnits, frame_streams
+
+SILENCE = "SIL"
+# Phones of the longest stretch that is searched for.
+LONGEST = 7
+# Stretches that are compared by their neighbors, of those that match.
+CANDIDATES = 24
+# How likely a pause is after a word that ends so.
+_PAUSES = {".": 1.0, "!": 1.0, "?": 1.0, ";": 0.9, ":": 0.9, "—": 0.8, ",": 0.75, "-": 0.5}
+_CLOSING = "\"'”’)]"
+_SENTENCE_ENDS = {".", "!", "?"}
+
+
+@dataclass(frozen=True, eq=False)
+class PhoneClip:
+    """One clip of the corpus: its speaker, units and aligned phones, silences included."""
+
+    speaker: str
+    units: Units
+    phones: tuple[Phone, ...]
+
+
+class PhoneIndex:
+    """All stretches of 1 to `LONGEST` phones of one speaker, found by their phones."""
+
+    def __init__(self, clips: Iterable[PhoneClip], codes: Mapping[str, int]) -> None:
+        """codes: a number from 1 for each phone; 0 stands between clips."""
+        phones, starts, stops, frames = [0], [0], [0], []
+        offset = 0
+        for clip in clips:
+            streams = frame_streams(clip.units)
+            count = streams.shape[1]
+            bounds = [min(count, int(np.ceil(phone.start * 25 - 0.5))) for phone in clip.phones]
+            bounds.append(min(count, int(np.ceil(clip.phones[-1].end * 25 - 0.5))) if clip.phones else 0)
+            phones += [*(codes[phone.phone] for phone in clip.phones), 0]
+            starts += [*(offset + bound for bound in bounds[:-1]), offset + bounds[-1]]
+            stops += [*(offset + bound for bound in bounds[1:]), offset + bounds[-1]]
+            frames.append(streams)
+            offset += count
+        # zeros at the end let stretches run past it
+        self.phones = np.array([*phones, *[0] * LONGEST], dtype=np.int64)
+        self.starts = np.array([*starts, *[offset] * LONGEST], dtype=np.int64)
+        self.stops = np.array([*stops, *[offset] * LONGEST], dtype=np.int64)
+        self.frames: IntArray = np.concatenate(frames, axis=1)
+        self._base = 1 + max(codes.values())
+        self._sorted: list[tuple[IntArray, NDArray[np.intp]]] = []
+        hashes = np.zeros(len(self.phones), dtype=np.int64)
+        for length in range(1, LONGEST + 1):
+            following = np.zeros(len(self.phones), dtype=np.int64)
+            following[: len(self.phones) - length + 1] = self.phones[length - 1 :]
+            hashes = hashes * self._base + following
+            order = np.argsort(hashes, kind="stable")
+            self._sorted.append((hashes[order], order))
+
+    def matches(self, phones: Sequence[int]) -> NDArray[np.intp]:
+        """Index of the first phone of each stretch of these phones; empty where there is none."""
+        code = 0
+        for phone in phones:
+            code = code * self._base + phone
+        hashes, order = self._sorted[len(phones) - 1]
+        return order[np.searchsorted(hashes, code) : np.searchsorted(hashes, code, side="right")]
+
+
+class UnitSelector:
+    """Draws units for texts in the voices of a corpus."""
+
+    def __init__(self, clips: Iterable[PhoneClip], pronouncer: Pronouncer | None = None) -> None:
+        """clips: with units of the same streams. Raises ValueError where there are none."""
+        by_speaker: dict[str, list[PhoneClip]] = {}
+        for clip in clips:
+            if clip.phones:
+                by_speaker.setdefault(clip.speaker, []).append(clip)
+        if not by_speaker:
+            raise ValueError("no clip has phones")
+        names = {phone.phone for group in by_speaker.values() for clip in group for phone in clip.phones}
+        self._codes = {name: code for code, name in enumerate(sorted(names), start=1)}
+        self._indices = {speaker: PhoneIndex(group, self._codes) for speaker, group in by_speaker.items()}
+        self._pronouncer = pronouncer or Pronouncer()
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The voices, sorted by name."""
+        return tuple(sorted(self._indices))
+
+    def select(self, text: str, speaker: str, rng: random.Random) -> AlignedUnits:
+        """Units that say `text`, with the words they belong to.
+
+        Raises AlignmentError where a word has no pronunciation, or nothing of the text can be said.
+        """
+        words = text.split()
+        phones, of_word = self._phones(words, rng)
+        index = self._indices[speaker]
+        pieces: list[IntArray] = []
+        counts = np.zeros(len(words), dtype=np.int64)
+        at = 0
+        while at < len(phones):
+            first, length = self._draw(index, phones, at, rng)
+            if length == 0:
+                at += 1
+                continue
+            pieces.append(index.frames[:, index.starts[first] : index.stops[first + length - 1]])
+            sizes = index.stops[first : first + length] - index.starts[first : first + length]
+            np.add.at(counts, of_word[at : at + length], sizes)
+            at += length
+        frames = np.concatenate(pieces, axis=1) if pieces else np.zeros((3, 0), dtype=np.int64)
+        return AlignedUnits(frames, tuple(words), np.concatenate([[0], np.cumsum(counts)]))
+
+    def pairs(
+        self, texts: Sequence[str], words: int, speaker: str, rng: random.Random
+    ) -> Iterator[AlignedUnits]:
+        """Yield without end pairs of 1 to `words` successive words of texts drawn at random, in one voice.
+
+        Stretches that can't be pronounced, or have no units, are passed over.
+        """
+        while True:
+            document = rng.choice(texts).split()
+            length = min(rng.randint(1, words), len(document))
+            if not length:
+                continue
+            # a third begin where the text does, or a sentence of it
+            ends = [
+                i + 1 for i, word in enumerate(document[:-1]) if word.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS
+            ]
+            first = rng.choice([0, *ends]) if rng.random() < 1 / 3 else rng.randint(0, len(document) - length)
+            stretch = document[first : first + length]
+            try:
+                drawn = self.select(" ".join(stretch), speaker, rng)
+            except AlignmentError:
+                continue
+            if drawn.frames.shape[1]:
+                yield drawn
+
+    def _phones(self, words: Sequence[str], rng: random.Random) -> tuple[list[int], NDArray[np.intp]]:
+        """The codes of all phones of the words, pauses included, and the word that each belongs to."""
+        codes: list[int] = []
+        of_word: list[int] = []
+        silence = self._codes.get(SILENCE)
+        if silence and rng.random() < 0.5:
+            codes.append(silence)
+            of_word.append(0)
+        for place, word in enumerate(words):
+            said = [self._codes[phone] for phone in self._pronouncer(word) if phone in self._codes]
+            end = word.rstrip(_CLOSING)[-1:]
+            if silence and rng.random() < _PAUSES.get(end, 0.0):
+                said.append(silence)
+            codes += said
+            of_word += [place] * len(said)
+        return codes, np.array(of_word, dtype=np.intp)
+
+    def _draw(self, index: PhoneIndex, phones: Sequence[int], at: int, rng: random.Random) -> tuple[int, int]:
+        """First phone in the corpus, and number of phones, of a stretch for the phones from `at`; (0, 0): none."""
+        for length in range(min(LONGEST, len(phones) - at), 0, -1):
+            matches = index.matches(phones[at : at + length])
+            if len(matches):
+                break
+        else:
+            return 0, 0
+        if len(matches) > CANDIDATES:
+            matches = matches[[rng.randrange(len(matches)) for _ in range(CANDIDATES)]]
+        before = phones[at - 1] if at else 0
+        after = phones[at + length] if at + length < len(phones) else 0
+        score = 2 * (index.phones[matches - 1] == before) + (index.phones[matches + length] == after)
+        best = matches[score == score.max()]
+        return int(best[rng.randrange(len(best))]), length
