@@ -1,4 +1,4 @@
-"""A model's numbers, read from its configuration into a typed dataclass; anything unexpected is an error."""
+"""Load model configurations into typed dataclasses; anything unexpected is an error."""
 
 import dataclasses
 import json
@@ -16,27 +16,28 @@ T = TypeVar("T")
 
 
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: Iterable[str] = ()) -> T:
-    """The dataclass `cls` filled from `mapping`, which was read from `path`; a field may be a dataclass itself.
+    """Return the dataclass `cls` with its fields set from a mapping. Fields may be dataclasses themselves.
 
-    ignore: keys that may be there and mean nothing to us. Raises CheckpointError that names the file and every key
-    that is unknown, missing without a default, or of another type than its field's.
+    path: file that the mapping was read from, for errors. ignore: keys that are allowed and not used.
+    Raises CheckpointError, which names the file and every key that is unknown, missing without a default, or of another
+    type than its field, and if the dataclass raises ValueError.
     """
     assert dataclasses.is_dataclass(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    kinds = get_type_hints(cls)
+    types = get_type_hints(cls)
     faults = [f"unknown key {name!r}" for name in sorted(set(mapping) - set(fields) - set(ignore), key=str)]
     values: dict[str, Any] = {}
     for name, field in fields.items():
-        kind = kinds[name]
+        kind = types[name]
         if name not in mapping:
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 faults.append(f"missing key {name!r}")
         elif isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(mapping[name], Mapping):
             values[name] = from_mapping(kind, mapping[name], path)
-        elif _fits(mapping[name], kind):
+        elif _has_type(mapping[name], kind):
             values[name] = mapping[name]
         else:
-            faults.append(f"{name} is {reprlib.repr(mapping[name])}, expected {_spelled(kind)}")
+            faults.append(f"{name} is {reprlib.repr(mapping[name])}, expected {_type_name(kind)}")
     if not faults:
         try:
             return cls(**values)
@@ -46,37 +47,37 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: I
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises CheckpointError where it is missing or isn't one."""
-    return _object(path, json.loads)
+    """Return the JSON object in a file. Raises CheckpointError if the file is missing or holds anything else."""
+    return _read_object(path, json.loads)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The YAML mapping in a file. Raises CheckpointError where it is missing or isn't one."""
-    return _object(path, yaml.safe_load)
+    """Return the YAML mapping in a file. Raises CheckpointError if the file is missing or holds anything else."""
+    return _read_object(path, yaml.safe_load)
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value, as JSON, YAML or a pickle gives it, is of a field's type."""
+def _has_type(value: Any, kind: Any) -> bool:
+    """Whether a value from JSON, YAML or a pickle has the type of a field."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return any(_fits(value, one) for one in inner)
+        return any(_has_type(value, option) for option in inner)
     if origin is list:
-        return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value)
+        return isinstance(value, list | tuple) and all(_has_type(item, inner[0]) for item in value)
     if origin is dict:
         return isinstance(value, dict) and all(
-            _fits(key, inner[0]) and _fits(item, inner[1]) for key, item in value.items()
+            _has_type(key, inner[0]) and _has_type(item, inner[1]) for key, item in value.items()
         )
     if kind in (int, float):
-        # to Python, true is a whole number
+        # bool is a subclass of int
         return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
     return isinstance(value, kind)
 
 
-def _spelled(kind: Any) -> str:
+def _type_name(kind: Any) -> str:
     return str(kind) if get_args(kind) or not isinstance(kind, type) else kind.__name__
 
 
-def _object(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+def _read_object(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
         content = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,33 +1,33 @@
-"""The errors a person can do something about. Anything else that is raised is a fault of this program."""
+"""Errors that the user can do something about. Any other exception is a bug of this package."""
 
 
 class SpiritLMError(Exception):
-    """Base of all errors whose message is written for the person at the terminal."""
+    """Base of all errors with a message for the user."""
 
 
 class AudioError(SpiritLMError):
-    """A sound that can't be read, is empty, too short or cut off; or can't be written."""
+    """Audio that can't be read, is empty, too short or cut off, or can't be written."""
 
 
 class TokenError(SpiritLMError):
-    """A token line that is not well formed, or tokens that the model at hand doesn't have."""
+    """A token line that is not well formed, or tokens that the model does not have."""
 
 
 class ManifestError(SpiritLMError):
-    """A manifest or alignment file that can't be used; the message names file and line."""
+    """An invalid manifest or alignment file. The message names file and line."""
 
 
 class CheckpointError(SpiritLMError):
-    """A checkpoint's file is missing, cut off, or not what its configuration says."""
+    """A file of a checkpoint is missing, cut off, or does not match its configuration."""
 
 
 class MissingPackageError(SpiritLMError):
-    """An optional package is needed; the message says which extra brings it."""
+    """An optional package is missing. The message names the extra that installs it."""
 
 
 class AlignmentError(SpiritLMError):
-    """Words that can't be placed in a sound: they don't fit, can't be pronounced, or have no usable times."""
+    """Words that can't be aligned to the audio: they don't match it, can't be pronounced, or have invalid times."""
 
 
 class ResumeError(SpiritLMError):
-    """What an earlier run has written doesn't fit the one that is to go on from it."""
+    """The output of an earlier run can't be resumed with these inputs and options."""

@@ -32,7 +32,7 @@ class Outer:
 FULL: dict[str, Any] = {"sizes": [[1], [2, 3]], "inner": {"size": 4}}
 
 
-def test_values_come_as_their_types() -> None:
+def test_from_mapping() -> None:
     assert from_mapping(Outer, FULL, PATH) == Outer([[1], [2, 3]], Inner(4))
     assert from_mapping(Outer, FULL | {"rate": 25, "name": None, "seed": 1}, PATH, ignore=["seed"]).rate == 25
 
@@ -54,13 +54,13 @@ def test_values_come_as_their_types() -> None:
         ({"labels": {"0": 1}}, "labels is"),
     ],
 )
-def test_faults_are_named(change: dict[str, Any], message: str) -> None:
+def test_from_mapping_errors(change: dict[str, Any], message: str) -> None:
     with pytest.raises(CheckpointError, match=rf"config\.json: configuration of .*{message}"):
         from_mapping(Outer, FULL | change, PATH)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", "[" * 100_000, '{"a": ' + "9" * 5000 + "}", "\x00"])
-def test_files_that_hold_no_object(tmp_path: Path, content: str) -> None:
+def test_read_json_and_read_yaml_errors(tmp_path: Path, content: str) -> None:
     path = tmp_path / "config.json"
     path.write_text(content)
     for read in (read_json, read_yaml):

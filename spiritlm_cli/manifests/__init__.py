@@ -1,1 +1,1 @@
-"""Which clips there are: manifests, folders and lists of files, with their texts and word times. No torch."""
+"""The clips to process, with their transcripts and word times: manifests, folders, lists of files. Needs no torch."""

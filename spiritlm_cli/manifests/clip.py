@@ -1,4 +1,4 @@
-"""What travels from files to models: waveforms, clips (a stretch of a file), and the words said in them."""
+"""Data types shared by all packages: waveforms, clips, transcripts and word alignments."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,21 +13,22 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Waveform:
-    """Mono sound. samples: (samples,) float32, full scale ±1; rate: samples a second."""
+    """Mono audio. samples: (samples,) float32, full scale ±1. rate: sampling rate in Hz."""
 
     samples: FloatArray
     rate: int
 
     @property
     def seconds(self) -> float:
+        """Duration in seconds."""
         return len(self.samples) / self.rate
 
 
 @dataclass(frozen=True)
 class Word:
-    """One word and when it is said, in seconds from the start of its clip.
+    """A spoken word. start, end: seconds from the start of the clip.
 
-    confidence: how well it fits the sound there, 0 to 1, where that is known.
+    confidence: of the alignment, 0 to 1; None if unknown.
     """
 
     word: str
@@ -38,9 +39,9 @@ class Word:
 
 @dataclass(frozen=True)
 class Alignment:
-    """The words of a clip, in the order of time; none begins before the one before it ends.
+    """The words of a clip in time order, without overlaps.
 
-    `AlignmentBuilder` makes it so of words from elsewhere. notes: what was repaired for that, to be said to people.
+    notes: repairs that were made to words from a file (see `AlignmentBuilder`), for the user.
     """
 
     words: tuple[Word, ...]
@@ -49,7 +50,7 @@ class Alignment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What is said in a clip: its text, and its words with their times; None where that is not known."""
+    """The text of a clip, and its words with their times; None for what is unknown."""
 
     text: str | None
     alignment: Alignment | None
@@ -57,9 +58,9 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Clip:
-    """A file, or the stretch from `start` to `end` seconds of it (None: its own), and what is known of it.
+    """An audio file or an interval of it, and its annotations.
 
-    `source` is a path, or "-" for standard input.
+    source: path, or "-" for standard input. start, end: in seconds; None for the start and end of the file.
     """
 
     id: str
@@ -73,9 +74,9 @@ class Clip:
 
 @dataclass(frozen=True)
 class BadClip:
-    """A row of a manifest that can't be used, and why. id: its own, or its line's number.
+    """An invalid row of a manifest.
 
-    `source` is the manifest.
+    id: of the row, or its line number if it has no valid id. source: the manifest. error: what is wrong with the row.
     """
 
     id: str

@@ -3,13 +3,14 @@
 import re
 from urllib.parse import quote
 
-# Kept as they are in a file's name: letters and digits of any script, and what is harmless on every system.
+# Characters that are encoded: all but letters and digits of any script, and punctuation that is safe on every system.
+# A dot or space is encoded at the start and at the end only.
 _UNSAFE = re.compile(r"[^\w .,+=@#()-]|^[. ]|[. ]$")
 
 
 def filename_for(id: str) -> str:  # noqa: A002
-    """A file name for an id, without suffix; it has no path in it, and no two ids have the same.
+    """Return a file name, without suffix, for an id.
 
-    What is unsafe is percent-encoded, as is the percent sign.
+    Unsafe characters, path separators and percent signs are percent-encoded (UTF-8). Different ids get different names.
     """
-    return _UNSAFE.sub(lambda found: "%2E" if found[0] == "." else quote(found[0], safe=""), id)
+    return _UNSAFE.sub(lambda match: "%2E" if match[0] == "." else quote(match[0], safe=""), id)

@@ -1,4 +1,4 @@
-"""The files of Kaldi's data folders: wav.scp, and segments, which is beside it or not."""
+"""Read the files of Kaldi data folders: wav.scp, and the segments file that may be beside it."""
 
 import re
 from collections.abc import Iterable
@@ -8,13 +8,14 @@ from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.manifests.row import Fields, clip_from_fields
 
-_TO_THE_END = re.compile(r"-1(\.0*)?")
+# An end of -1 means the end of the recording.
+_END_OF_RECORDING = re.compile(r"-1(\.0*)?")
 
 
-def recording_row(text: str, where: str) -> Fields:
-    """The fields of a line of wav.scp: `recording path`.
+def parse_wav_scp_line(text: str, where: str) -> Fields:
+    """Parse a line of wav.scp, `recording path`, into the fields `id` and `audio`.
 
-    Raises ManifestError for anything else, and for a command in the path's place.
+    where: file and line, for errors. Raises ManifestError for another form, and for a command instead of a path.
     """
     recording, *rest = text.split(maxsplit=1)
     if not rest:
@@ -25,8 +26,8 @@ def recording_row(text: str, where: str) -> Fields:
     return {"id": recording, "audio": audio}
 
 
-def segments_beside(manifest: Path) -> Path | None:
-    """The file of segments that belongs to a wav.scp; each of the two may be gzipped."""
+def find_segments(manifest: Path) -> Path | None:
+    """Return the segments file beside a wav.scp, or None. Both may be gzipped (`.gz`)."""
     if manifest.name in ("wav.scp", "wav.scp.gz"):
         for name in ("segments", "segments.gz"):
             if (manifest.parent / name).is_file():
@@ -34,42 +35,42 @@ def segments_beside(manifest: Path) -> Path | None:
     return None
 
 
-class Segments:
-    """What the lines of segments mean: `utterance recording start end`, in seconds; an end of -1 is the file's."""
+class SegmentParser:
+    """Parse the lines of a segments file, `utterance recording start end` with times in seconds, into clips."""
 
     def __init__(self, recordings: Iterable[tuple[int, str]], name: str, folder: Path) -> None:
-        """recordings: the numbered lines of the wav.scp, which is called `name` and lies in `folder`.
+        """recordings: lines of the wav.scp with their line numbers. name: of the wav.scp, for errors. folder: its own.
 
-        A line of it that can't be used costs the segments of its recording.
+        An invalid line of the wav.scp makes the segments of its recording invalid, and no others.
         """
         self._name = name
         self._folder = folder
         self._recordings: dict[str, Fields | ManifestError] = {}
-        for number, text in recordings:
-            where = f"{name}: line {number}"
+        for line_number, text in recordings:
+            where = f"{name}: line {line_number}"
             recording = text.split(maxsplit=1)[0]
             try:
                 if recording in self._recordings:
-                    raise ManifestError(f"{where}: recording {recording!r} was there before")
-                self._recordings[recording] = recording_row(text, where)
+                    raise ManifestError(f"{where}: duplicate recording {recording!r}")
+                self._recordings[recording] = parse_wav_scp_line(text, where)
             except ManifestError as error:
                 self._recordings[recording] = error
 
-    def row(self, text: str, where: str) -> Fields:
-        """The fields of a line. Raises ManifestError for one that hasn't four."""
+    def parse(self, text: str, where: str) -> Fields:
+        """Parse a line into the fields `id`, `recording`, `start` and `end`. Raises ManifestError for another form."""
         columns = text.split()
         if len(columns) != 4:
             raise ManifestError(f"{where}: not 'utterance recording start end'")
         utterance, recording, start, end = columns
-        stretch = {"start": start} if _TO_THE_END.fullmatch(end) else {"start": start, "end": end}
-        return {"id": utterance, "recording": recording, **stretch}
+        times = {"start": start} if _END_OF_RECORDING.fullmatch(end) else {"start": start, "end": end}
+        return {"id": utterance, "recording": recording, **times}
 
     def clip(self, fields: Fields, where: str) -> Clip:
-        """Raises ManifestError for a recording that isn't there, or can't be used, and for times that can't be."""
+        """Return the clip of a parsed line. Raises ManifestError for an unknown or invalid recording, or bad times."""
         recording = str(fields["recording"])
-        found = self._recordings.get(recording)
-        if found is None:
+        entry = self._recordings.get(recording)
+        if entry is None:
             raise ManifestError(f"{where}: recording {recording!r} is not in {self._name}")
-        if isinstance(found, ManifestError):
-            raise ManifestError(f"{where}: recording {recording!r} can't be used ({found})")
-        return clip_from_fields(self._folder, {**fields, "audio": found["audio"]}, where)
+        if isinstance(entry, ManifestError):
+            raise ManifestError(f"{where}: recording {recording!r} can't be used ({entry})")
+        return clip_from_fields(self._folder, {**fields, "audio": entry["audio"]}, where)

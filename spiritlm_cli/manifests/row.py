@@ -1,4 +1,4 @@
-"""From the fields of a manifest's row to its clip."""
+"""Make a clip from the fields of a manifest row."""
 
 import json
 import math
@@ -16,15 +16,18 @@ AUDIO_SUFFIXES = frozenset((
     ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".wave",
 ))
 # fmt: on
+# Characters that an id can't contain, as token lines can't hold them.
 NOT_IN_ID = re.compile(r"[\0\t\n\r\ud800-\udfff]")
 
+# The fields of a row by their names.
 Fields = Mapping[str, object]
 
 
 def clip_from_fields(folder: Path, fields: Fields, where: str) -> Clip:
-    """The clip of a row; the manifest lies in `folder`, and `where` names it and the row's line.
+    """Return the clip of a row; see `scan_manifest` for the fields.
 
-    Raises ManifestError where the fields are not what `scan_manifest` says they are.
+    folder: of the manifest; audio paths are relative to it. where: file and line, for errors.
+    Raises ManifestError for a missing or invalid field.
     """
     audio = _text(fields, "audio", where)
     if not audio or "\0" in audio:
@@ -40,14 +43,14 @@ def clip_from_fields(folder: Path, fields: Fields, where: str) -> Clip:
         source=folder / audio,
         start=start,
         end=end,
-        text=_said(fields, "text", where),
+        text=_encodable_text(fields, "text", where),
         speaker=_text(fields, "speaker", where),
         alignment=_alignment(fields.get("words"), where),
     )
 
 
 def parse_json_fields(text: str, where: str) -> Fields:
-    """The fields of a row of JSONL. Raises ManifestError."""
+    """Parse a line of JSONL. where: file and line, for errors. Raises ManifestError if it is not a JSON object."""
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -58,7 +61,7 @@ def parse_json_fields(text: str, where: str) -> Fields:
 
 
 def _text(fields: Fields, name: str, where: str) -> str | None:
-    """A field as text; a whole number is taken as its digits, as ids and speakers often are numbers."""
+    """Return a field as text, or None if it is missing. An integer is converted, as ids and speakers often are."""
     value = fields.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -67,8 +70,8 @@ def _text(fields: Fields, name: str, where: str) -> str | None:
     raise ManifestError(f"{where}: {name} is not text")
 
 
-def _said(fields: Fields, name: str, where: str) -> str | None:
-    """A field as text that a token line can hold."""
+def _encodable_text(fields: Fields, name: str, where: str) -> str | None:
+    """Return a field as text that UTF-8 can encode, or None if it is missing."""
     text = _text(fields, name, where)
     if text and NOT_IN_TEXT.search(text):
         raise ManifestError(f"{where}: {name} holds NUL or half a surrogate pair")
@@ -76,6 +79,7 @@ def _said(fields: Fields, name: str, where: str) -> str | None:
 
 
 def _seconds(fields: Fields, name: str, where: str) -> float | None:
+    """Return a field as a number of seconds, 0 or more, or None if it is missing."""
     value = fields.get(name)
     if value is None:
         return None
@@ -89,24 +93,26 @@ def _seconds(fields: Fields, name: str, where: str) -> float | None:
 
 
 def _alignment(value: object, where: str) -> Alignment | None:
+    """Return the alignment of a `words` field, or None if it is missing."""
     if value is None:
         return None
     if not isinstance(value, list):
         raise ManifestError(f"{where}: words is not a list")
-    words = AlignmentBuilder()
-    for place, item in enumerate(value, 1):
-        here = f"{where}: word {place}"
+    builder = AlignmentBuilder()
+    for number, item in enumerate(value, 1):
+        here = f"{where}: word {number}"
         if not isinstance(item, dict):
             raise ManifestError(f'{here} is not {{"word", "start", "end"}}')
-        word = _said(item, "word", here)
+        word = _encodable_text(item, "word", here)
         if word is None:
             raise ManifestError(f'{here} lacks "word"')
         start, end = _seconds(item, "start", here), _seconds(item, "end", here)
-        words.add(word, start, end, here, _confidence(item, here))
-    return words.build()
+        builder.add(word, start, end, here, _confidence(item, here))
+    return builder.build()
 
 
 def _confidence(fields: Fields, where: str) -> float | None:
+    """Return the confidence of a word, 0 to 1, or None if it is missing."""
     value = fields.get("confidence")
     if value is None:
         return None
@@ -116,7 +122,7 @@ def _confidence(fields: Fields, where: str) -> float | None:
 
 
 def default_id(path: PurePath) -> str:
-    """The id of a file that has none of its own."""
+    """Return the id of a file that is given without one: its path, without an audio suffix."""
     if path.suffix.lower() in AUDIO_SUFFIXES:
         path = path.with_suffix("")
     return NOT_IN_ID.sub("\N{REPLACEMENT CHARACTER}", path.as_posix())

@@ -1,4 +1,4 @@
-"""Text that lies beside the sound it is of: x.txt or x.lab for x.wav."""
+"""Read transcripts from text files beside the audio: x.txt or x.lab beside x.wav."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -8,38 +8,40 @@ from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 
-SUFFIXES = (".txt", ".lab")
+# Suffixes of transcript files, in order of preference.
+TRANSCRIPT_SUFFIXES = (".txt", ".lab")
 
 
 def attach_text(clips: Iterable[Clip | BadClip], text: str | None = None) -> Iterator[Clip | BadClip]:
-    """The clips, with `text`, where it is given. Else those that are whole files and come without text get that of the
-    file beside them, where there is one.
+    """Yield the clips with their transcripts.
 
-    A file's spaces and line ends before and after its text don't count. One that can't be read as UTF-8 text makes its
-    clip a BadClip.
+    text: transcript of every clip. If None, a clip without a text gets the content of the transcript file beside its
+    audio file, without surrounding whitespace; it stays without a text if there is no such file. A transcript file that
+    can't be read, or is not UTF-8 text, makes its clip a BadClip.
     """
     for clip in clips:
         if isinstance(clip, BadClip) or (text is None and (clip.text is not None or clip.source == "-")):
             yield clip
             continue
         try:
-            said = _beside(Path(clip.source)) if text is None else text
+            transcript = _read_beside(Path(clip.source)) if text is None else text
         except ManifestError as error:
             yield BadClip(clip.id, clip.source, error)
         else:
-            yield dataclasses.replace(clip, text=said)
+            yield dataclasses.replace(clip, text=transcript)
 
 
-def _beside(sound: Path) -> str | None:
-    for suffix in SUFFIXES:
-        path = sound.with_suffix(suffix)
+def _read_beside(audio: Path) -> str | None:
+    """Return the content of the transcript file beside an audio file, or None. Raises ManifestError."""
+    for suffix in TRANSCRIPT_SUFFIXES:
+        path = audio.with_suffix(suffix)
         try:
             text = path.read_bytes().decode("utf-8-sig").strip()
         except FileNotFoundError:
             continue
         except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
-            raise ManifestError(f"{path}: line {line}: not UTF-8 text") from None
+            line_number = error.object[: error.start].count(b"\n") + 1
+            raise ManifestError(f"{path}: line {line_number}: not UTF-8 text") from None
         except OSError as error:
             raise ManifestError(f"{path}: can't be read ({error.strerror or error})") from None
         if NOT_IN_TEXT.search(text):

@@ -1,4 +1,4 @@
-"""Word times that come from elsewhere: what can safely be repaired is, and said; the rest is refused."""
+"""Build alignments from word times of other programs: repair small defects and note it, refuse the rest."""
 
 import math
 import re
@@ -8,28 +8,32 @@ from itertools import accumulate, pairwise
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Word
 
+# Characters that no text can contain, as token lines can't hold them.
 NOT_IN_TEXT = re.compile(r"[\0\ud800-\udfff]")
-# Seconds by which a time may be off because somebody rounded it.
+# Seconds that a time may be wrong because it was rounded.
 _ROUNDING = 0.011
 
 
 @dataclass(frozen=True)
-class _Untimed:
+class _UntimedWord:
+    """A word without times. where: file and line, for notes."""
+
     word: str
     where: str
     confidence: float | None
 
 
 class AlignmentBuilder:
-    """The words of one clip, as they are read one after another.
+    """Build the alignment of one clip from words in time order.
 
-    A word without text is left out; an overlap ends where the second word begins; words without times share the gap
-    that they stand in, in proportion to their letters.
+    A word without text is left out. Of two words that overlap, the first ends at the start of the second. Words without
+    times share the gap between their neighbors in proportion to their lengths in characters. The notes of the alignment
+    list these repairs.
     """
 
     def __init__(self) -> None:
         self._words: list[Word] = []
-        self._untimed: list[_Untimed] = []
+        self._untimed: list[_UntimedWord] = []
         self._notes: dict[str, tuple[str, int]] = {}
 
     def add(
@@ -40,9 +44,10 @@ class AlignmentBuilder:
         where: str,
         confidence: float | None = None,
     ) -> None:
-        """start, end: seconds, or both None where they are not known; where: file and line, for errors.
+        """Add the next word.
 
-        Raises ManifestError for times that are no times, that go back, or of which one is missing.
+        start, end: in seconds; both None if unknown. where: file and line, for errors and notes. confidence: 0 to 1.
+        Raises ManifestError for invalid times, times before those of the word before, and a missing start or end.
         """
         word = word.strip()
         if NOT_IN_TEXT.search(word):
@@ -50,33 +55,38 @@ class AlignmentBuilder:
         if not word:
             self._note(where, "a word without text was left out")
         elif start is None and end is None:
-            self._untimed.append(_Untimed(word, where, confidence))
+            self._untimed.append(_UntimedWord(word, where, confidence))
         elif start is None or end is None:
             raise ManifestError(f"{where}: {word!r} has no {'start' if start is None else 'end'}")
         else:
-            self._add_timed(Word(word, self._time(word, start, where), end, confidence), where)
+            self._add_timed(Word(word, self._check_start(word, start, where), end, confidence), where)
 
     def place_untimed(self, end: float | None = None) -> None:
-        """What stands without times since the last word that had some is over at `end` (None: takes no time)."""
+        """Give times to the words without times added last: from the end of the word before them to `end`.
+
+        end: in seconds; None gives them no duration.
+        """
         if self._untimed:
             last = self._words[-1].end if self._words else 0.0
-            self._place(max(last, last if end is None else end))
+            self._fill_gap(max(last, last if end is None else end))
 
     def build(self, end: float | None = None) -> Alignment:
-        """All of them. end: as for `close`."""
+        """Return the alignment of all words. end: of the last words, if they have no times; see `place_untimed`."""
         self.place_untimed(end)
         notes = (
-            f"{where}: {what}" + (f", and {count - 1} more" if count > 1 else "")
-            for what, (where, count) in self._notes.items()
+            f"{where}: {repair}" + (f", and {count - 1} more" if count > 1 else "")
+            for repair, (where, count) in self._notes.items()
         )
         return Alignment(tuple(self._words), tuple(notes))
 
-    def _time(self, word: str, start: float, where: str) -> float:
+    def _check_start(self, word: str, start: float, where: str) -> float:
+        """Return the start, or 0 if it is below 0 by no more than a rounding error. Raises ManifestError."""
         if not (math.isfinite(start) and start >= -_ROUNDING):
-            raise ManifestError(f"{where}: {word!r} begins at {start:g} s, which is no time")
+            raise ManifestError(f"{where}: {word!r} begins at {start:g} s, which is not a valid time")
         return max(start, 0.0)
 
     def _add_timed(self, word: Word, where: str) -> None:
+        """Add a word with times, and shorten the word before if they overlap. Raises ManifestError."""
         if not (math.isfinite(word.end) and word.end >= word.start):
             raise ManifestError(
                 f"{where}: {word.word!r} begins at {word.start:g} s and ends at {word.end:g} s, before that"
@@ -89,47 +99,49 @@ class AlignmentBuilder:
             )
         if before and word.start < before.end:
             if before.end - word.start > _ROUNDING:
-                self._note(where, "words overlapped; the first ends now where the second begins")
+                self._note(where, "words overlapped; the first now ends where the second begins")
             self._words[-1] = replace(before, end=word.start)
         if self._untimed:
-            self._place(word.start)
+            self._fill_gap(word.start)
         self._words.append(word)
 
-    def _place(self, end: float) -> None:
-        """Put the words that have no times between the last that has and `end`."""
+    def _fill_gap(self, end: float) -> None:
+        """Divide the time from the end of the last word to `end` among the words without times."""
         start = self._words[-1].end if self._words else 0.0
-        shares = list(accumulate((len(untimed.word) for untimed in self._untimed), initial=0))
-        # the last as it is given, not a rounding step after it
-        edges = [*(min(start + (end - start) * share / shares[-1], end) for share in shares[:-1]), end]
+        lengths = list(accumulate((len(untimed.word) for untimed in self._untimed), initial=0))
+        # the last edge is exactly `end`, without a rounding error
+        edges = [*(min(start + (end - start) * length / lengths[-1], end) for length in lengths[:-1]), end]
         for untimed, times in zip(self._untimed, pairwise(edges), strict=True):
-            self._note(untimed.where, "a word had no times, and got those of the gap that it stands in")
+            self._note(untimed.where, "a word had no times, and got those of the gap that it is in")
             self._words.append(Word(untimed.word, *times, untimed.confidence))
         self._untimed = []
 
-    def _note(self, where: str, what: str) -> None:
-        first, count = self._notes.get(what, (where, 0))
-        self._notes[what] = (first, count + 1)
+    def _note(self, where: str, repair: str) -> None:
+        """Count a repair; its note names the first place only."""
+        first, count = self._notes.get(repair, (where, 0))
+        self._notes[repair] = (first, count + 1)
 
 
 def trim_alignment(alignment: Alignment, seconds: float, slack: float = _ROUNDING) -> Alignment:
-    """The alignment, of a sound of so many seconds: a word that goes on past its end is cut off there.
+    """Return the alignment with words that exceed the end of the audio cut off there.
 
-    slack: seconds by which the sound's end may not be known well; nothing is said of words that go on no longer.
-    Raises AlignmentError where a word begins after the end: then the two are of different recordings, or parts.
+    seconds: duration of the audio. slack: uncertainty of the duration, in seconds; a word that exceeds it by no more is
+    cut without a note.
+    Raises AlignmentError if a word begins after the end: then the alignment is of another recording, or another part.
     """
     words = list(alignment.words)
     notes = list(alignment.notes)
-    for place, word in enumerate(words):
+    for index, word in enumerate(words):
         if word.start > seconds + slack:
             raise AlignmentError(
-                f"word {place + 1}, {word.word!r}, begins at {word.start:.2f} s, but the sound ends at "
+                f"word {index + 1}, {word.word!r}, begins at {word.start:.2f} s, but the sound ends at "
                 f"{seconds:.2f} s"
             )
         if word.end > seconds:
             if word.end > seconds + slack:
                 notes.append(
-                    f"word {place + 1}, {word.word!r}, ended at {word.end:.2f} s; it ends now with the sound, at "
+                    f"word {index + 1}, {word.word!r}, ended at {word.end:.2f} s; it now ends with the sound, at "
                     f"{seconds:.2f} s"
                 )
-            words[place] = replace(word, start=min(word.start, seconds), end=seconds)
+            words[index] = replace(word, start=min(word.start, seconds), end=seconds)
     return Alignment(tuple(words), tuple(notes))

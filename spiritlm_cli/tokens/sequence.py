@@ -1,4 +1,4 @@
-"""A sequence: spans of text and of speech that take turns."""
+"""Sequences of text and speech spans, and the lines and headers of token files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ Modality = Literal["text", "speech"]
 
 @dataclass(frozen=True)
 class TextSpan:
-    """Text, verbatim."""
+    """A span of text, verbatim."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class SpeechSpan:
-    """Units in time order."""
+    """A span of speech: units in time order."""
 
     units: tuple[Unit, ...]
 
@@ -28,11 +28,12 @@ Span = TextSpan | SpeechSpan
 
 
 def modality(span: Span) -> Modality:
-    """What a span is made of."""
+    """Return the modality of a span."""
     return "text" if isinstance(span, TextSpan) else "speech"
 
 
 def _join(kind: type[Span], spans: list[Span]) -> Span:
+    """Join spans of one type into one."""
     if len(spans) == 1:
         return spans[0]
     if kind is TextSpan:
@@ -44,13 +45,13 @@ def _join(kind: type[Span], spans: list[Span]) -> Span:
 
 @dataclass(frozen=True)
 class Sequence:
-    """Spans in canonical form: none is empty, and neighbours differ in kind. `Sequence.of` makes it so."""
+    """Alternating text and speech spans, none of them empty. `Sequence.of` builds this form from any spans."""
 
     spans: tuple[Span, ...] = ()
 
     @classmethod
     def of(cls, spans: Iterable[Span]) -> "Sequence":
-        """Drop empty spans and join neighbours of one kind."""
+        """Return the sequence of some spans: drop empty ones, and join neighbors of the same modality."""
         kept = (span for span in spans if (span.text if isinstance(span, TextSpan) else span.units))
         return cls(tuple(_join(kind, list(group)) for kind, group in groupby(kept, key=type)))
 
@@ -61,22 +62,23 @@ class Sequence:
 
     @property
     def text(self) -> str:
-        """The text of all text spans, run together."""
+        """The text of all text spans, concatenated."""
         return "".join(span.text for span in self.spans if isinstance(span, TextSpan))
 
     @property
     def ends_in(self) -> Modality | None:
-        """What its last span is made of; None where it is empty."""
+        """Modality of the last span; None for an empty sequence."""
         return modality(self.spans[-1]) if self.spans else None
 
     def after(self, start: "Sequence") -> "Sequence":
-        """What follows `start`, which the sequence begins with. Raises ValueError where it doesn't."""
-        whole = len(start.spans) - 1
-        if whole < 0:
+        """Return the rest of the sequence after `start`. Raises ValueError if the sequence does not begin with it."""
+        index = len(start.spans) - 1
+        if index < 0:
             return self
-        last, joined = start.spans[-1], self.spans[whole] if whole < len(self.spans) else None
-        if start.spans[:-1] == self.spans[:whole]:
-            rest = self.spans[whole + 1 :]
+        # the last span of `start` may continue in this sequence
+        last, joined = start.spans[-1], self.spans[index] if index < len(self.spans) else None
+        if start.spans[:-1] == self.spans[:index]:
+            rest = self.spans[index + 1 :]
             if (
                 isinstance(last, TextSpan)
                 and isinstance(joined, TextSpan)
@@ -87,15 +89,16 @@ class Sequence:
                 count = len(last.units)
                 if joined.units[:count] == last.units:
                     return Sequence.of((SpeechSpan(joined.units[count:]), *rest))
-        raise ValueError("the sequence does not begin with that")
+        raise ValueError("the sequence does not begin with the given start")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a token stream: a sequence and, where it has one, its id.
+    """One line of a token stream: a sequence, and its id if it has one.
 
-    How it was written, which makes no other sequence of it: opens: the marker at its very end, with nothing after it,
-    where it is not that of the last span; prompt: what stands before the last marker that repeats the one before.
+    Two fields keep details of the text form that do not change the sequence, and do not count in comparisons:
+    opens: modality of a marker at the end of the line with nothing after it, if it differs from the last span's.
+    prompt: the sequence before the last repeated marker; None if no marker is repeated.
     """
 
     sequence: Sequence
@@ -104,14 +107,17 @@ class Line:
     prompt: Sequence | None = field(default=None, compare=False)
 
     def split(self) -> tuple[Sequence, Sequence]:
-        """The prompt and its continuation, which begins where a marker is repeated, or else with the last span."""
+        """Return the prompt and the continuation.
+
+        The continuation begins at the last repeated marker, or with the last span if no marker is repeated.
+        """
         prompt = Sequence(self.sequence.spans[:-1]) if self.prompt is None else self.prompt
         return prompt, self.sequence.after(prompt)
 
 
 @dataclass(frozen=True)
 class Header:
-    """Where a stream's units come from (the `#spiritlm 1 …` first line)."""
+    """The first line of a token file, `#spiritlm 1 …`: the model and the hash of the tokenizer its units are from."""
 
     model: str
     tokenizer: str

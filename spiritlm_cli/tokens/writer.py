@@ -1,4 +1,4 @@
-"""Token lines out, in the canonical form that docs/token-format.md describes."""
+"""Write token lines, in the canonical form described in docs/token-format.md."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,17 +10,17 @@ from spiritlm_cli.tokens.units import Unit
 _SPECIAL = re.compile(r"[\\\[\n\t\r\0\ud800-\udfff]")
 _ESCAPES = {"\\": r"\\", "[": r"\[", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
 _NOT_IN_ID = re.compile(r"[\n\t\r\0\ud800-\udfff]")
-_MODEL = re.compile(r"[^\s\0\ud800-\udfff][^\n\t\r\0\ud800-\udfff]*")
-_TOKENIZER = re.compile(r"[^\s\0\ud800-\udfff]+")
-_HIGHEST_ID = 10**18 - 1
+_MODEL_NAME = re.compile(r"[^\s\0\ud800-\udfff][^\n\t\r\0\ud800-\udfff]*")
+_TOKENIZER_HASH = re.compile(r"[^\s\0\ud800-\udfff]+")
+_MAX_UNIT_ID = 10**18 - 1
 
 
 class _Spellings(dict[Unit, str]):
-    """From units to their spelling; those that models have are kept."""
+    """Cache of the spellings of units. Only ids below 1024 are kept: models have no others."""
 
     def __missing__(self, unit: Unit) -> str:
-        if not 0 <= unit.id <= _HIGHEST_ID:
-            raise TokenError(f"a unit's id must be from 0 to {_HIGHEST_ID}, this one has {unit.id}")
+        if not 0 <= unit.id <= _MAX_UNIT_ID:
+            raise TokenError(f"a unit's id must be from 0 to {_MAX_UNIT_ID}, this one has {unit.id}")
         spelling = f"[{unit.kind.value}{int(unit.id)}]"
         if unit.id < 1024:
             self[unit] = spelling
@@ -28,24 +28,24 @@ class _Spellings(dict[Unit, str]):
 
 
 _SPELLINGS = _Spellings()
-
-
 _MARKERS: dict[Modality, str] = {"text": "[TEXT]", "speech": "[SPEECH]"}
 
 
 def format_sequence(sequence: Sequence) -> str:
-    """A sequence as text; `parse_sequence` gives the same sequence back.
+    """Return the text form of a sequence, which `parse_sequence` parses into an equal sequence.
 
-    Raises TokenError for what the format can't hold: NUL or half a surrogate pair in text, a negative unit.
+    Raises TokenError for what the format can't represent: NUL or half a surrogate pair in a text, and unit ids that are
+    negative or have more than 18 digits.
     """
     return "".join(_MARKERS[modality(span)] + _content(span) for span in sequence.spans)
 
 
 def format_pieces(pieces: Iterable[Span], prompt: Sequence | None = None) -> Iterator[str]:
-    """A sequence that comes in pieces, as text, each as soon as it is there.
+    """Yield the text form of a sequence whose spans arrive in pieces, piece by piece.
 
-    prompt: it stands before them, and its marker is repeated after it, whatever follows: that there will be a single
-    span, which `format_line` needs no mark for, nobody knows as yet. Raises TokenError as `format_sequence`.
+    prompt: written before the pieces. Its marker is always repeated after it, because it is not known yet whether a
+    single span of the other modality follows, which would make the repetition unnecessary; see `format_line`.
+    Raises TokenError as `format_sequence` does.
     """
     if prompt:
         yield format_sequence(prompt)
@@ -54,20 +54,24 @@ def format_pieces(pieces: Iterable[Span], prompt: Sequence | None = None) -> Ite
         kind = modality(span)
         if kind != current:
             if current is None and prompt is not None:
-                yield _repeated(prompt, kind)
+                yield _repeated_marker(prompt, kind)
             yield _MARKERS[kind]
             current = kind
         yield _content(span)
     if current is None and prompt is not None:
-        yield _repeated(prompt, None)
+        yield _repeated_marker(prompt, None)
 
 
 def format_line(line: Line) -> str:
-    """A line, without its line end. Raises TokenError for an id or a sequence that the format can't hold.
+    """Return the text form of a line, without a line end.
 
-    Where it has a prompt, the marker is repeated after that, unless a last span of the other kind shows where it ends.
+    If the line has a prompt, its last marker is repeated after it to show where it ends. The repetition is left out if
+    the continuation is a single span of the other modality.
+    Raises TokenError for an id or a sequence that the format can't represent.
     """
-    sequence = format_sequence(line.sequence) if line.prompt is None else _format_continued(line.prompt, line)
+    sequence = (
+        format_sequence(line.sequence) if line.prompt is None else _format_with_prompt(line.prompt, line)
+    )
     if line.id is None:
         return sequence
     if not line.id or _NOT_IN_ID.search(line.id):
@@ -75,32 +79,35 @@ def format_line(line: Line) -> str:
     return f"{line.id}\t{sequence}"
 
 
-def _format_continued(prompt: Sequence, line: Line) -> str:
-    rest = line.sequence.after(prompt)
-    kinds = [modality(span) for span in rest.spans]
-    told = len(kinds) == 1 and kinds[0] != prompt.ends_in
-    repeated = "" if told else _repeated(prompt, kinds[0] if kinds else None)
-    return format_sequence(prompt) + repeated + format_sequence(rest)
+def _format_with_prompt(prompt: Sequence, line: Line) -> str:
+    continuation = line.sequence.after(prompt)
+    kinds = [modality(span) for span in continuation.spans]
+    is_clear = len(kinds) == 1 and kinds[0] != prompt.ends_in
+    repeated = "" if is_clear else _repeated_marker(prompt, kinds[0] if kinds else None)
+    return format_sequence(prompt) + repeated + format_sequence(continuation)
 
 
-def _repeated(prompt: Sequence, first: Modality | None) -> str:
-    """What it takes for a marker to stand twice between a prompt and what follows, which begins with its own."""
+def _repeated_marker(prompt: Sequence, first: Modality | None) -> str:
+    """Return the markers to insert after a prompt so that one marker occurs twice there.
+
+    first: modality of the continuation, which begins with its own marker.
+    """
     kind = prompt.ends_in or first
     return _MARKERS[kind] * (2 - bool(prompt.spans) - (first == kind)) if kind else ""
 
 
 def format_header(header: Header) -> str:
-    """The first line, which says where units come from, without its line end.
+    """Return the header line, which names the model that the units are from, without a line end.
 
-    Raises TokenError for names that it can't hold.
+    Raises TokenError for names that a header can't represent.
     """
-    if not _MODEL.fullmatch(header.model) or not _TOKENIZER.fullmatch(header.tokenizer):
+    if not _MODEL_NAME.fullmatch(header.model) or not _TOKENIZER_HASH.fullmatch(header.tokenizer):
         raise TokenError(f"names that a header can't hold: {header.model!a}, {header.tokenizer!a}")
     return f"#spiritlm 1 model={header.model} tokenizer={header.tokenizer}"
 
 
 def _content(span: Span) -> str:
-    """A span without its marker."""
+    """Return the text form of a span without its marker."""
     if isinstance(span, TextSpan):
         return _SPECIAL.sub(_escape, span.text)
     return "".join(map(_SPELLINGS.__getitem__, span.units))

@@ -17,7 +17,7 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"")
 
 
-def test_files_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_clips_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     touch(tmp_path, "b.wav", "a/x.y.FLAC")
     assert list(find_clips(["b.wav", "./a/x.y.FLAC", "none.mp3", "-", "notes.txt"])) == [
@@ -29,7 +29,7 @@ def test_files_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ]
 
 
-def test_folders_in_order(tmp_path: Path) -> None:
+def test_find_clips_of_a_folder(tmp_path: Path) -> None:
     touch(
         tmp_path, "z.wav", "b.mp3", "sub/deep/c.OPUS", "sub/a.flac", "notes.txt", ".hidden.wav", ".git/x.wav"
     )
@@ -38,13 +38,13 @@ def test_folders_in_order(tmp_path: Path) -> None:
     assert found[3].source == tmp_path / "sub/deep/c.OPUS"
 
 
-def test_ids_from_odd_names_can_be_written(tmp_path: Path) -> None:
+def test_ids_of_unusual_file_paths(tmp_path: Path) -> None:
     (tmp_path / "a\tb\n.wav").write_bytes(b"")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")).write_bytes(b"")
     assert [clip.id for clip in find_clips([str(tmp_path)])] == ["a\ufffdb\ufffd", "\ufffd"]
 
 
-def test_two_files_of_one_id(tmp_path: Path) -> None:
+def test_find_clips_errors(tmp_path: Path) -> None:
     touch(tmp_path, "a.wav", "a.flac", "empty/notes.txt")
     with pytest.raises(AudioError, match=r"a\.wav: would have the id of .*a\.flac, 'a'"):
         list(find_clips([str(tmp_path)]))
@@ -52,33 +52,33 @@ def test_two_files_of_one_id(tmp_path: Path) -> None:
         list(find_clips([str(tmp_path / "empty")]))
 
 
-def names(content: bytes, nul: bool = False) -> list[str]:
+def paths(content: bytes, nul: bool = False) -> list[str]:
     return list(read_paths(io.BytesIO(content), nul))
 
 
-def test_names_of_files() -> None:
-    assert names(b"a.wav\n\n sub/b c.wav \r\n \t\nlast") == ["a.wav", " sub/b c.wav ", "last"]
-    assert names(b"\xef\xbb\xbfa.wav\r\nb.wav\r\n") == ["a.wav", "b.wav"]
-    assert names(b"a.wav\0\0two\nlines\r\n\0last", nul=True) == ["a.wav", "two\nlines\r\n", "last"]
-    assert names(b"") == names(b"", nul=True) == names(b"\n\n") == []
-    assert os.fsencode(names(b"\xff\xfe.wav\n")[0]) == b"\xff\xfe.wav"
+def test_read_paths() -> None:
+    assert paths(b"a.wav\n\n sub/b c.wav \r\n \t\nlast") == ["a.wav", " sub/b c.wav ", "last"]
+    assert paths(b"\xef\xbb\xbfa.wav\r\nb.wav\r\n") == ["a.wav", "b.wav"]
+    assert paths(b"a.wav\0\0two\nlines\r\n\0last", nul=True) == ["a.wav", "two\nlines\r\n", "last"]
+    assert paths(b"") == paths(b"", nul=True) == paths(b"\n\n") == []
+    assert os.fsencode(paths(b"\xff\xfe.wav\n")[0]) == b"\xff\xfe.wav"
     with pytest.raises(ManifestError, match="line 2 of the list of paths contains NUL"):
-        names(b"a.wav\nb.wav\0c.wav\0")
+        paths(b"a.wav\nb.wav\0c.wav\0")
 
 
 @given(st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name and name.strip() != b"")))
-def test_any_names_separated_by_nul(given_names: list[bytes]) -> None:
-    for content in (b"".join(name + b"\0" for name in given_names), b"\0".join(given_names)):
-        assert [os.fsencode(name) for name in names(content, nul=True)] == given_names
+def test_read_paths_with_nul(names: list[bytes]) -> None:
+    for content in (b"".join(name + b"\0" for name in names), b"\0".join(names)):
+        assert [os.fsencode(name) for name in paths(content, nul=True)] == names
 
 
-def test_names_longer_than_what_is_read_at_once() -> None:
+def test_read_paths_longer_than_a_chunk() -> None:
     long = [letter * 100_000 for letter in "abc"]
-    assert names("\0".join(long).encode(), nul=True) == long
+    assert paths("\0".join(long).encode(), nul=True) == long
 
 
 @pytest.mark.parametrize("nul", [False, True])
-def test_names_are_given_as_they_come(nul: bool) -> None:
+def test_read_paths_yields_paths_as_they_arrive(nul: bool) -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as stream:
         found = read_paths(stream, nul)
@@ -90,7 +90,7 @@ def test_names_are_given_as_they_come(nul: bool) -> None:
         assert list(found) == []
 
 
-def test_names_become_clips(tmp_path: Path) -> None:
+def test_find_clips_of_read_paths(tmp_path: Path) -> None:
     touch(tmp_path, "a.wav", "sub/b.flac", "sub/c.ogg")
     found = find_clips(read_paths(io.BytesIO(f"{tmp_path}/a.wav\n{tmp_path}/sub\n".encode())))
     assert [clip.source for clip in found] == [

@@ -10,7 +10,7 @@ IDS = st.text(
 
 
 @given(IDS)
-def test_a_file_name_leads_nowhere_else(clip):
+def test_filename_is_safe(clip):
     name = filename_for(clip)
     assert name not in ("", ".", "..")
     assert not set(name) & set('/\\:*?"<>|')
@@ -18,7 +18,7 @@ def test_a_file_name_leads_nowhere_else(clip):
 
 
 @given(IDS, IDS)
-def test_ids_that_differ_have_names_that_differ(one, other):
+def test_different_ids_have_different_filenames(one, other):
     assert (filename_for(one) == filename_for(other)) == (one == other)
 
 
@@ -26,5 +26,5 @@ def test_ids_that_differ_have_names_that_differ(one, other):
     ("clip", "name"),
     [("a-1_b.c", "a-1_b.c"), ("../etc/x", "%2E.%2Fetc%2Fx"), ("50%", "50%25"), ("é 声", "é 声")],
 )
-def test_what_is_harmless_stays(clip, name):
+def test_filename_examples(clip, name):
     assert filename_for(clip) == name

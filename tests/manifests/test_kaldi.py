@@ -32,14 +32,14 @@ def test_segments_beside_a_wav_scp(tmp_path: Path, recordings: str, segments: st
     assert count_clips(path) == 4
 
 
-def test_segments_belong_to_wav_scp_alone(tmp_path: Path) -> None:
+def test_segments_are_ignored_beside_another_scp(tmp_path: Path) -> None:
     write(tmp_path / "segments", SEGMENTS)
     path = write(tmp_path / "other.scp", RECORDINGS)
     assert [clip.id for clip in read_manifest(path)] == ["one", "two"]
     assert count_clips(path) == 2
 
 
-def test_segments_are_stretches_of_sound(tmp_path: Path, recording_file: Path, samples: FloatArray) -> None:
+def test_read_clip_of_segments(tmp_path: Path, recording_file: Path, samples: FloatArray) -> None:
     path = write(tmp_path / "wav.scp", f"one {recording_file}\n")
     write(tmp_path / "segments", "a one 1 2.5\nb one 8 -1\n")
     first, second = (read_clip(clip).samples for clip in read_manifest(path))
@@ -54,16 +54,16 @@ BROKEN = [
     ("a two 0 1\n", "a", "segments: line 1: recording 'two' can't be used ("),
     ("a two 0 1\n", "a", "wav.scp: line 2: a command, which is not run"),
     ("a bare 0 1\n", "a", "wav.scp: line 3: not 'id path'"),
-    ("a twice 0 1\n", "a", "wav.scp: line 5: recording 'twice' was there before"),
+    ("a twice 0 1\n", "a", "wav.scp: line 5: duplicate recording 'twice'"),
     ("a one soon 1\n", "a", "segments: line 1: start is not a number of seconds: 'soon'"),
     ("a one 0 -2\n", "a", "segments: line 1: end is not a number of seconds: '-2'"),
     ("a one 2 1\n", "a", "segments: line 1: end (1) is not after start (2)"),
-    ("ok one 0 1\nok one 1 2\n", "ok", "segments: line 2: id 'ok' was there before"),
+    ("ok one 0 1\nok one 1 2\n", "ok", "segments: line 2: duplicate id 'ok'"),
 ]
 
 
 @pytest.mark.parametrize(("segments", "bad", "message"), BROKEN, ids=[message for *_, message in BROKEN])
-def test_a_bad_segment_costs_itself(tmp_path: Path, segments: str, bad: str, message: str) -> None:
+def test_invalid_segment_becomes_a_bad_clip(tmp_path: Path, segments: str, bad: str, message: str) -> None:
     path = write(tmp_path / "wav.scp", "one a.wav\ntwo sph2pipe x |\nbare\ntwice a.wav\ntwice b.wav\n")
     write(tmp_path / "segments", segments + "last one 3 4\n")
     *_, row, last = scan_manifest(path)
@@ -75,7 +75,7 @@ def test_a_bad_segment_costs_itself(tmp_path: Path, segments: str, bad: str, mes
     assert count_clips(path) == len(list(scan_manifest(path)))
 
 
-def test_segments_without_their_wav_scp(tmp_path: Path) -> None:
+def test_segments_without_wav_scp(tmp_path: Path) -> None:
     write(tmp_path / "segments", SEGMENTS)
     with pytest.raises(ManifestError, match=r"wav\.scp: no such file"):
         list(scan_manifest(tmp_path / "wav.scp"))

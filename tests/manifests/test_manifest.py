@@ -47,7 +47,7 @@ def jsonl() -> str:
 
 @pytest.mark.parametrize("name", ["m.tsv", "m", "m.txt", "m.tsv.gz", "m.gz"])
 @pytest.mark.parametrize("form", ["plain", "crlf", "mark", "torn"])
-def test_tsv(tmp_path: Path, name: str, form: str) -> None:
+def test_read_manifest_tsv(tmp_path: Path, name: str, form: str) -> None:
     content = {
         "plain": TSV,
         "crlf": TSV.replace("\n", "\r\n"),
@@ -59,13 +59,13 @@ def test_tsv(tmp_path: Path, name: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["m.jsonl", "m", "m.json", "m.jsonl.gz"])
-def test_jsonl(tmp_path: Path, name: str) -> None:
+def test_read_manifest_jsonl(tmp_path: Path, name: str) -> None:
     content = jsonl().encode()
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     assert list(read_manifest(str(tmp_path / name))) == expected(tmp_path)
 
 
-def test_kaldi(tmp_path: Path) -> None:
+def test_read_manifest_wav_scp(tmp_path: Path) -> None:
     (tmp_path / "wav.scp").write_text("one a b.wav\ntwo\t/abs/b.flac\n")
     assert list(read_manifest(tmp_path / "wav.scp")) == [
         Clip("one", tmp_path / "a b.wav"),
@@ -73,12 +73,12 @@ def test_kaldi(tmp_path: Path) -> None:
     ]
 
 
-def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_manifest_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TSV.encode())))
     assert list(read_manifest("-")) == expected(Path())
 
 
-def test_ids_that_are_not_given(tmp_path: Path) -> None:
+def test_default_ids(tmp_path: Path) -> None:
     (tmp_path / "m.tsv").write_text("audio\nsub/a.b.wav\ntake.1\n")
     assert [clip.id for clip in read_manifest(tmp_path / "m.tsv")] == ["sub/a.b", "take.1"]
 
@@ -106,7 +106,7 @@ def test_empty_manifests(tmp_path: Path) -> None:
          r'{"id": "c", "audio": "c.wav", "text": "\ud800"}{"audio": "d.wav"}'.replace("}", "}\n"), ["2", "c"]),
     ],
 )  # fmt: skip
-def test_a_bad_row_costs_itself(tmp_path: Path, name: str, content: str, ids: list[str]) -> None:
+def test_scan_manifest_yields_bad_clips(tmp_path: Path, name: str, content: str, ids: list[str]) -> None:
     (tmp_path / name).write_text(content)
     rows = list(scan_manifest(tmp_path / name))
     assert [row.id for row in rows if isinstance(row, Clip)] == ["a", "d"]
@@ -115,7 +115,7 @@ def test_a_bad_row_costs_itself(tmp_path: Path, name: str, content: str, ids: li
     assert all(re.search(rf"{name}: line \d: ", str(row.error)) for row in bad)
 
 
-def test_clips_come_before_a_bad_line(tmp_path: Path) -> None:
+def test_read_manifest_yields_clips_before_an_invalid_row(tmp_path: Path) -> None:
     (tmp_path / "m.tsv").write_text("audio\na.wav\nb.wav\tx\n")
     clips = read_manifest(tmp_path / "m.tsv")
     assert next(clips).id == "a"
@@ -126,7 +126,7 @@ def test_clips_come_before_a_bad_line(tmp_path: Path) -> None:
 BROKEN: list[tuple[str, str | bytes, str]] = [
     ("m.tsv", "", "empty"),
     ("m.tsv", "id\tpath\n", "line 1: no column is named audio, only: id, path"),
-    ("m.tsv", "id\taudio\nx\ta\nx\tb\n", "line 3: id 'x' was there before"),
+    ("m.tsv", "id\taudio\nx\ta\nx\tb\n", "line 3: duplicate id 'x'"),
     ("m.tsv", "id\taudio\nx\t\n", "line 2: audio is not a path"),
     ("m.tsv", "audio\tstart\na\tsoon\n", "line 2: start is not a number of seconds: 'soon'"),
     ("m.tsv", "audio\tstart\na\tnan\n", "line 2: start is not a number of seconds"),
@@ -158,7 +158,7 @@ BROKEN: list[tuple[str, str | bytes, str]] = [
 
 
 @pytest.mark.parametrize(("name", "content", "message"), BROKEN, ids=[message for *_, message in BROKEN])
-def test_broken_manifests(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
+def test_read_manifest_errors(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(ManifestError) as caught:
@@ -168,7 +168,7 @@ def test_broken_manifests(tmp_path: Path, name: str, content: str | bytes, messa
     assert "\n" not in str(caught.value)
 
 
-def test_manifests_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_manifests(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"none\.tsv: no such file"):
         list(read_manifest(tmp_path / "none.tsv"))
     with pytest.raises(ManifestError, match="can't be read"):
@@ -188,15 +188,15 @@ def test_manifests_that_are_not_there(tmp_path: Path) -> None:
         ("wav.scp", "one a.wav\ntwo\n\none sox |\n"),
     ],
 )
-@pytest.mark.parametrize("zipped", [False, True])
-def test_count(tmp_path: Path, name: str, content: str, zipped: bool) -> None:
-    path = tmp_path / (name + ".gz" * zipped)
-    path.write_bytes(gzip.compress(content.encode()) if zipped else content.encode())
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_count_clips_equals_scan_manifest(tmp_path: Path, name: str, content: str, gzipped: bool) -> None:
+    path = tmp_path / (name + ".gz" * gzipped)
+    path.write_bytes(gzip.compress(content.encode()) if gzipped else content.encode())
     assert count_clips(path) == len(list(scan_manifest(path)))
     assert count_clips(str(path)) == len(list(scan_manifest(path)))
 
 
-def test_what_cannot_be_counted(tmp_path: Path) -> None:
+def test_count_clips_errors(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"^stdin: can be read only once"):
         count_clips("-")
     os.mkfifo(tmp_path / "m.tsv")

@@ -8,26 +8,26 @@ from spiritlm_cli.manifests.transcripts import attach_text
 
 
 def texts(*clips: Clip | BadClip, text: str | None = None) -> list[str | None]:
-    found = list(attach_text(clips, text))
-    assert [clip.id for clip in found] == [clip.id for clip in clips]
-    return [clip.text if isinstance(clip, Clip) else str(clip.error) for clip in found]
+    result = list(attach_text(clips, text))
+    assert [clip.id for clip in result] == [clip.id for clip in clips]
+    return [clip.text if isinstance(clip, Clip) else str(clip.error) for clip in result]
 
 
-def test_text_beside_the_sound(tmp_path: Path) -> None:
+def test_attach_text_reads_files_beside_the_audio(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf The  cat\nsat. \r\n")
     (tmp_path / "b.lab").write_text("the dog")
     clips = [Clip(name, tmp_path / f"{name}.wav") for name in "abc"]
     assert texts(*clips) == ["The  cat\nsat.", "the dog", None]
 
 
-def test_what_is_known_is_left_alone(tmp_path: Path) -> None:
+def test_attach_text_keeps_known_texts(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("from the file")
     bad = BadClip("bad", "clips.tsv", ManifestError("line 3: no audio"))
     clips = Clip("a", tmp_path / "a.wav", text="its own"), Clip("stdin", "-"), bad
     assert texts(*clips) == ["its own", None, "line 3: no audio"]
 
 
-def test_a_text_that_is_given_is_that_of_the_clip(tmp_path: Path) -> None:
+def test_attach_text_with_a_given_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("from the file")
     assert texts(Clip("a", tmp_path / "a.wav"), Clip("stdin", "-"), text="said") == ["said", "said"]
 
@@ -36,14 +36,14 @@ def test_a_text_that_is_given_is_that_of_the_clip(tmp_path: Path) -> None:
     ("content", "reason"),
     [(b"the c\xe4t", "line 1: not UTF-8"), (b"one\ntw\xf6", "line 2: not UTF-8"), (b"a\0b", "NUL")],
 )
-def test_what_is_no_text(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_files_that_are_not_text(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "a.txt").write_bytes(content)
-    (found,) = texts(Clip("a", tmp_path / "a.wav"))
-    assert found is not None
-    assert found.startswith(f"{tmp_path / 'a.txt'}: ")
-    assert reason in found
+    (result,) = texts(Clip("a", tmp_path / "a.wav"))
+    assert result is not None
+    assert result.startswith(f"{tmp_path / 'a.txt'}: ")
+    assert reason in result
     (tmp_path / "a.txt").unlink()
     (tmp_path / "a.txt").mkdir()
-    (found,) = texts(Clip("a", tmp_path / "a.wav"))
-    assert found is not None
-    assert "can't be read" in found
+    (result,) = texts(Clip("a", tmp_path / "a.wav"))
+    assert result is not None
+    assert "can't be read" in result

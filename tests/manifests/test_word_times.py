@@ -11,15 +11,15 @@ from spiritlm_cli.manifests.word_times import AlignmentBuilder, trim_alignment
 Times = tuple[float | None, float | None]
 
 
-def listed(*words: tuple[str, float | None, float | None], end: float | None = None) -> Alignment:
-    found = AlignmentBuilder()
-    for number, (word, start, stop) in enumerate(words, 1):
-        found.add(word, start, stop, f"x.ctm: line {number}")
-    return found.build(end)
+def build(*words: tuple[str, float | None, float | None], end: float | None = None) -> Alignment:
+    builder = AlignmentBuilder()
+    for line_number, (word, start, stop) in enumerate(words, 1):
+        builder.add(word, start, stop, f"x.ctm: line {line_number}")
+    return builder.build(end)
 
 
-def test_what_is_in_order_stays_as_it_is() -> None:
-    alignment = listed(("the", 0.1, 0.2), ("cat", 0.2, 0.5), ("--", 0.5, 0.5), ("sat", 0.7, 0.9))
+def test_valid_words_are_unchanged() -> None:
+    alignment = build(("the", 0.1, 0.2), ("cat", 0.2, 0.5), ("--", 0.5, 0.5), ("sat", 0.7, 0.9))
     assert alignment.words == (
         Word("the", 0.1, 0.2),
         Word("cat", 0.2, 0.5),
@@ -29,16 +29,16 @@ def test_what_is_in_order_stays_as_it_is() -> None:
     assert alignment.notes == ()
 
 
-def test_an_overlap_ends_where_the_second_word_begins() -> None:
-    alignment = listed(("the", 0.0, 0.4), ("cat", 0.3, 0.6), ("sat", 0.5, 0.9))
+def test_overlapping_words_are_shortened() -> None:
+    alignment = build(("the", 0.0, 0.4), ("cat", 0.3, 0.6), ("sat", 0.5, 0.9))
     assert [(word.start, word.end) for word in alignment.words] == [(0.0, 0.3), (0.3, 0.5), (0.5, 0.9)]
     (note,) = alignment.notes
     assert note.startswith("x.ctm: line 2: words overlapped")
     assert note.endswith("and 1 more")
 
 
-def test_what_rounding_makes_is_repaired_without_a_word() -> None:
-    alignment = listed(("the", -0.001, 0.21), ("cat", 0.2, 0.6))
+def test_rounding_errors_are_repaired_without_a_note() -> None:
+    alignment = build(("the", -0.001, 0.21), ("cat", 0.2, 0.6))
     assert alignment == Alignment((Word("the", 0.0, 0.2), Word("cat", 0.2, 0.6)))
     assert alignment.notes == ()
     assert trim_alignment(alignment, 0.595) == Alignment((Word("the", 0.0, 0.2), Word("cat", 0.2, 0.595)))
@@ -46,13 +46,13 @@ def test_what_rounding_makes_is_repaired_without_a_word() -> None:
 
 
 def test_words_without_text_are_left_out() -> None:
-    alignment = listed(("", 0.0, 0.1), ("a", 0.1, 0.2), ("  ", 0.2, 0.3))
+    alignment = build(("", 0.0, 0.1), ("a", 0.1, 0.2), ("  ", 0.2, 0.3))
     assert alignment == Alignment((Word("a", 0.1, 0.2),))
     assert alignment.notes == ("x.ctm: line 1: a word without text was left out, and 1 more",)
 
 
-def test_words_without_times_share_the_gap_by_their_letters() -> None:
-    alignment = listed(("in", 0.0, 0.2), ("2014", None, None), ("or", None, None), ("so", 0.8, 1.0))
+def test_words_without_times_share_the_gap() -> None:
+    alignment = build(("in", 0.0, 0.2), ("2014", None, None), ("or", None, None), ("so", 0.8, 1.0))
     assert [(word.word, round(word.start, 6), round(word.end, 6)) for word in alignment.words] == [
         ("in", 0.0, 0.2),
         ("2014", 0.2, 0.6),
@@ -60,14 +60,14 @@ def test_words_without_times_share_the_gap_by_their_letters() -> None:
         ("so", 0.8, 1.0),
     ]
     assert alignment.notes == (
-        "x.ctm: line 2: a word had no times, and got those of the gap that it stands in, and 1 more",
+        "x.ctm: line 2: a word had no times, and got those of the gap that it is in, and 1 more",
     )
 
 
 def test_words_without_times_at_the_ends() -> None:
-    assert listed(("a", None, None), ("b", 0.5, 0.6)).words[0] == Word("a", 0.0, 0.5)
-    assert listed(("a", 0.1, 0.2), ("b", None, None)).words[1] == Word("b", 0.2, 0.2)
-    assert listed(("a", 0.1, 0.2), ("b", None, None), end=0.7).words[1] == Word("b", 0.2, 0.7)
+    assert build(("a", None, None), ("b", 0.5, 0.6)).words[0] == Word("a", 0.0, 0.5)
+    assert build(("a", 0.1, 0.2), ("b", None, None)).words[1] == Word("b", 0.2, 0.2)
+    assert build(("a", 0.1, 0.2), ("b", None, None), end=0.7).words[1] == Word("b", 0.2, 0.7)
 
 
 @pytest.mark.parametrize(
@@ -76,23 +76,23 @@ def test_words_without_times_at_the_ends() -> None:
         ([("the", 0.5, 0.4)], r"line 1: 'the' begins at 0.5 s and ends at 0.4 s, before that"),
         ([("the", 0.5, 0.6), ("cat", 0.4, 0.7)], r"line 2: 'cat' begins at 0.4 s, before the word before it"),
         ([("the", float("nan"), 0.6)], "line 1: 'the' begins at nan s"),
-        ([("the", -0.5, 0.6)], "no time"),
+        ([("the", -0.5, 0.6)], "'the' begins at -0.5 s, which is not a valid time"),
         ([("the", 0.5, float("inf"))], "ends at inf s"),
         ([("the", 0.5, None)], "line 1: 'the' has no end"),
         ([("the", None, 0.5)], "line 1: 'the' has no start"),
         ([("th\0e", 0.5, 0.6)], "line 1: a word holds NUL"),
     ],
 )
-def test_what_is_refused(words: list[tuple[str, float | None, float | None]], reason: str) -> None:
+def test_invalid_times_are_refused(words: list[tuple[str, float | None, float | None]], reason: str) -> None:
     with pytest.raises(ManifestError, match=reason):
-        listed(*words)
+        build(*words)
 
 
-def test_a_word_past_the_end_of_the_sound() -> None:
-    alignment = listed(("the", 0.0, 0.4), ("cat", 0.4, 2.0))
+def test_trim_alignment() -> None:
+    alignment = build(("the", 0.0, 0.4), ("cat", 0.4, 2.0))
     cut = trim_alignment(alignment, 1.0)
     assert cut.words[1] == Word("cat", 0.4, 1.0)
-    assert cut.notes == ("word 2, 'cat', ended at 2.00 s; it ends now with the sound, at 1.00 s",)
+    assert cut.notes == ("word 2, 'cat', ended at 2.00 s; it now ends with the sound, at 1.00 s",)
     with pytest.raises(
         AlignmentError, match=r"word 2, 'cat', begins at 0.40 s, but the sound ends at 0.20 s"
     ):
@@ -106,10 +106,10 @@ times = st.one_of(
 
 
 @given(st.lists(times, max_size=20), st.floats(0, 30))
-def test_what_comes_out_is_in_the_order_of_time(found: list[Times], end: float) -> None:
-    timed = iter(sorted(pair for pair in found if pair[0] is not None))  # type: ignore[type-var]
-    words = [("w", *(pair if pair[0] is None else next(timed))) for pair in found]
-    alignment = listed(*words, end=end)
+def test_built_alignment_is_in_time_order(pairs: list[Times], end: float) -> None:
+    timed = iter(sorted(pair for pair in pairs if pair[0] is not None))  # type: ignore[type-var]
+    words = [("w", *(pair if pair[0] is None else next(timed))) for pair in pairs]
+    alignment = build(*words, end=end)
     assert len(alignment.words) == len(words)
     assert all(word.start <= word.end for word in alignment.words)
     assert all(left.end <= right.start for left, right in pairwise(alignment.words))
