@@ -133,7 +133,7 @@ def test_alignment_files_go_before_all(clip: Clip, tokenizer: Published, tmp_pat
     clips: list[Clip | BadClip] = [clip, Clip("two", clip.source, alignment=Alignment((Word("b", 0, 1),)))]
     with WordTimes(tmp_path) as times:
         one, two = outcomes(clips, tokenizer, times)
-    assert one == f"AlignmentError: one: there is no alignment of that id in {tmp_path}"
+    assert one == f"AlignmentError: one: {tmp_path} has no alignment of this id"
     assert isinstance(two, Utterance)
     assert (two.text, two.alignment) == ("a strip", TIMES)
 

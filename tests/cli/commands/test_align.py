@@ -144,7 +144,7 @@ def test_faults_are_named(spiritlm, pair, tmp_path):
     (tmp_path / "in.txt").unlink()
     result = spiritlm("align", pair)
     assert result.exit_code == 1
-    assert "no text; give a manifest with a field text, or put it beside the sound" in result.stderr
+    assert "no text; give a manifest with a field text, or a file NAME.txt beside the audio" in result.stderr
     result = spiritlm("align", pair, "--text", "hello", "--aligner", tmp_path)
     assert result.exit_code == 1
     assert "config.json" in result.stderr
