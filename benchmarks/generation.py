@@ -1,14 +1,15 @@
-"""How fast continuations are made, against transformers' own `generate` in the same run.
+"""Measure the speed of generation, and compare it with transformers' own `generate` in the same run.
 
     python benchmarks/generation.py [--model nano] [--new-tokens 100] [--prompts 16]
-    python benchmarks/generation.py --hidden 4096 --layers 32 --dtype bfloat16 --new-tokens 8 --plain 2
+    python benchmarks/generation.py --hidden 4096 --layers 32 --dtype bfloat16 --new-tokens 8 --reference-prompts 2
 
-Prints tokens a second of `LanguageModel.generate_stream`, greedy, for 1, 4 and 16 continuations at once, of
-transformers' `LlamaForCausalLM.generate`, one prompt at a time, and the ratios; and whether the tokens are equal: in
-any batch to those alone, and to transformers'. Prompts are of mixed lengths, text and speech. Of the
-checkpoint, with the seconds from the start of the command to its first token; or, with --hidden, of a LLaMA of that
-width and depth (4096 and 32 are the release's), with random weights and the same vocabulary. --plain: of how many
-prompts the one-at-a-time side is measured, where all would take too long.
+Prints tokens per second of `LanguageModel.generate_stream`, greedy, with batches of 1, 4 and 16, and of transformers'
+`LlamaForCausalLM.generate` with one prompt at a time, and their ratio. Prints whether the tokens are equal: those of
+each batch to those of batches of 1, and to those of transformers. The prompts are speech and text of mixed lengths.
+
+Without --hidden, the network is the checkpoint's, and the seconds from the start of the command to its first token are
+printed as well. With --hidden, it is a LLaMA of that width and of --layers layers (the release has 4096 and 32) with
+random weights and the checkpoint's vocabulary. --reference-prompts limits the prompts that transformers continues.
 """
 
 import argparse
@@ -20,13 +21,20 @@ import time
 import torch
 
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.config import read_json
+from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.grammar import Grammar, State
-from spiritlm_cli.language.loading import LlamaForCausalLM, load_network, new_network
+from spiritlm_cli.language.loading import load_weights
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, as_weights, new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.third_party import hide_broken_torchaudio
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
+
+with hide_broken_torchaudio():
+    from transformers import LogitsProcessor
 
 WORDS = [
     "once",
@@ -47,102 +55,119 @@ WORDS = [
 
 
 def mixed_prompts(count: int) -> list[Sequence]:
-    """Text and speech in turns, of 3 to 40 words or units."""
-    draw = random.Random(0)
+    """Alternate text and speech of 3 to 40 words or units."""
+    rng = random.Random(0)
     prompts = []
-    for place in range(count):
-        length = draw.randint(3, 40)
-        if place % 2:
-            units = tuple(Unit(Kind.HUBERT, draw.randrange(500)) for _ in range(length))
+    for index in range(count):
+        length = rng.randint(3, 40)
+        if index % 2:
+            units = tuple(Unit(Kind.HUBERT, rng.randrange(500)) for _ in range(length))
             prompts.append(Sequence((SpeechSpan(units),)))
         else:
-            prompts.append(Sequence((TextSpan(" ".join(draw.choices(WORDS, k=length))),)))
+            prompts.append(Sequence((TextSpan(" ".join(rng.choices(WORDS, k=length))),)))
     return prompts
 
 
-def by_transformers(
+class AllowedTokens(LogitsProcessor):  # type: ignore[misc]
+    """Masks the logits of tokens that may not follow. mask: (vocab_size,) bool."""
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        self.mask = mask
+
+    def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        return scores.masked_fill(~self.mask, -torch.inf)
+
+
+def generate_with_transformers(
     network: LlamaForCausalLM,
     prompts: list[list[int]],
-    allowed: list[torch.Tensor],
-    end: int,
+    masks: list[torch.Tensor],
+    eos_id: int,
     new_tokens: int,
 ) -> tuple[list[list[int]], float]:
-    """Tokens of each prompt, and tokens a second; what is allowed is masked there too."""
-    from transformers import LogitsProcessor
-
-    class Mask(LogitsProcessor):  # type: ignore[misc]
-        def __init__(self, mask: torch.Tensor) -> None:
-            self.mask = mask
-
-        def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            return scores.masked_fill(~self.mask, -torch.inf)
-
-    found = []
-    begun = time.perf_counter()
-    for prompt, mask in zip(prompts, allowed, strict=True):
+    """Continue prompts one at a time. Returns the new tokens of each, and tokens per second."""
+    results = []
+    started = time.perf_counter()
+    for prompt, mask in zip(prompts, masks, strict=True):
         ids = torch.tensor([prompt])
         out = network.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=new_tokens, do_sample=False, pad_token_id=end,
-            eos_token_id=end, logits_processor=[Mask(mask)],
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=new_tokens, do_sample=False, pad_token_id=eos_id,
+            eos_token_id=eos_id, logits_processor=[AllowedTokens(mask)],
         )  # fmt: skip
-        found.append(out[0, len(prompt) :].tolist())
-    return found, sum(map(len, found)) / (time.perf_counter() - begun)
+        results.append(out[0, len(prompt) :].tolist())
+    return results, sum(map(len, results)) / (time.perf_counter() - started)
+
+
+def generate_with_spiritlm(
+    lm: LanguageModel, prompts: list[Sequence], new_tokens: int, batch_size: int
+) -> tuple[list[list[int]], float]:
+    """Continue prompts in batches. Returns the new tokens of each, and tokens per second."""
+    sampling = Sampling(greedy=True, max_new_tokens=new_tokens)
+    started = time.perf_counter()
+    stream = lm.generate_stream(
+        prompts, lambda prompt: GenerationRequest(prompt, sampling=sampling), batch_size=batch_size
+    )
+    generations = [outcome.result() for _, outcome in stream]
+    seconds = time.perf_counter() - started
+    eos = [lm.vocabulary.eos_id]
+    results = [[*one.ids, *(eos if one.finished else [])] for one in generations]
+    return results, sum(map(len, results)) / seconds
 
 
 def measure(
-    name: str, network: LlamaForCausalLM, vocabulary: Vocabulary, count: int, new_tokens: int, plainly: int
+    name: str,
+    network: LlamaForCausalLM,
+    vocabulary: Vocabulary,
+    count: int,
+    new_tokens: int,
+    reference_count: int,
 ) -> None:
+    """Print the speeds of one network. reference_count: number of prompts that transformers continues."""
     parameters = sum(p.numel() for p in network.parameters())
     prompts = mixed_prompts(count)
-    sampling = Sampling(greedy=True, max_new_tokens=new_tokens)
-    encoded = [vocabulary.encode(prompt) for prompt in prompts]
+    encoded = [vocabulary.encode(prompt) for prompt in prompts][:reference_count]
     grammar = Grammar(vocabulary, network.config.vocab_size)
-    masks = [grammar.allowed(State.SPEECH if place % 2 else State.TEXT) for place in range(count)]
-    # one each to warm up
-    by_transformers(network, encoded[:1], masks[:1], vocabulary.end, 5)
-    theirs, plain = by_transformers(network, encoded[:plainly], masks[:plainly], vocabulary.end, new_tokens)
+    masks = [grammar.allowed(State.SPEECH if index % 2 else State.TEXT) for index in range(reference_count)]
+    # one prompt to warm up
+    generate_with_transformers(network, encoded[:1], masks[:1], vocabulary.eos_id, 5)
+    expected, reference_speed = generate_with_transformers(
+        network, encoded, masks, vocabulary.eos_id, new_tokens
+    )
     print(
         f"{name}: {parameters / 1e6:.0f} M parameters in {network.dtype}, {count} prompts, "
-        f"{new_tokens} tokens each at most"
+        f"at most {new_tokens} tokens each"
     )
-    print(f"  transformers, one at a time: {plain:.2f} tokens/s", flush=True)
+    print(f"  transformers, one prompt at a time: {reference_speed:.2f} tokens/s", flush=True)
 
-    lm = LanguageModel(network, vocabulary)
-    lm.generate(prompts[0], "same", Sampling(greedy=True, max_new_tokens=5))
-    begun = time.perf_counter()
-    lm.generate(prompts[0], "same", Sampling(greedy=True, max_new_tokens=1))
-    first = time.perf_counter() - begun
-    alone = None
-    for batch in (1, 4, 16):
-        begun = time.perf_counter()
-        generations = [
-            next(found)
-            for _, found in lm.generate_stream(prompts, lambda p: p, "same", sampling, batch_size=batch)
-        ]
-        seconds = time.perf_counter() - begun
-        tokens = [[*found.ids, *([vocabulary.end] if found.finished else [])] for found in generations]
+    lm = LanguageModel(as_weights(network), vocabulary)
+    generate_with_spiritlm(lm, prompts[:1], 5, 1)
+    started = time.perf_counter()
+    generate_with_spiritlm(lm, prompts[:1], 1, 1)
+    first_token = time.perf_counter() - started
+    alone: list[list[int]] = []
+    for batch_size in (1, 4, 16):
+        tokens, speed = generate_with_spiritlm(lm, prompts, new_tokens, batch_size)
         alone = alone or tokens
-        speed = sum(map(len, tokens)) / seconds
-        same = sum(ours == other for ours, other in zip(tokens, theirs, strict=False))
-        equal = sum(ours == other for ours, other in zip(tokens, alone, strict=True))
+        as_reference = sum(ours == theirs for ours, theirs in zip(tokens, expected, strict=False))
+        as_alone = sum(ours == other for ours, other in zip(tokens, alone, strict=True))
         print(
-            f"  {batch:2} at once: {speed:.2f} tokens/s, {speed / plain:.2f} × transformers; "
-            f"equal to alone: {equal} of {count}, to transformers: {same} of {len(theirs)}",
+            f"  batches of {batch_size:2}: {speed:.2f} tokens/s, {speed / reference_speed:.2f} × transformers; equal "
+            f"to batches of 1: {as_alone} of {count}, to transformers: {as_reference} of {len(expected)}",
             flush=True,
         )
-    print(f"  from a prompt to its first token: {1000 * first:.1f} ms")
+    print(f"  from a prompt to its first token: {1000 * first_token:.1f} ms")
 
 
-def from_the_start(model: str) -> float:
+def command_to_first_token(model: str) -> float:
     """Seconds from the start of the command to its first token."""
     command = [sys.executable, "-m", "spiritlm_cli", "generate", "--model", model, "--stream"]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     with subprocess.Popen([*command, "--prompt", "[Hu1][Hu2]"], stdout=subprocess.PIPE) as process:
         assert process.stdout
-        found = b""
-        while found.count(b"[") < 2 and (block := process.stdout.read1(64)):
-            found += block
-        seconds = time.perf_counter() - begun
+        content = b""
+        while content.count(b"[") < 2 and (block := process.stdout.read1(64)):
+            content += block
+        seconds = time.perf_counter() - started
         process.kill()
     return seconds
 
@@ -150,21 +175,23 @@ def from_the_start(model: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--hidden", type=int)
-    parser.add_argument("--layers", type=int, default=12)
-    parser.add_argument("--dtype", default="float32", help="of the LLaMA of that width")
+    parser.add_argument("--hidden", type=int, help="width of a LLaMA with random weights")
+    parser.add_argument("--layers", type=int, default=12, help="its layers")
+    parser.add_argument("--dtype", default="float32", help="its dtype")
     parser.add_argument("--new-tokens", type=int, default=100)
     parser.add_argument("--prompts", type=int, default=16)
-    parser.add_argument("--plain", type=int)
+    parser.add_argument("--reference-prompts", type=int, help="prompts for transformers  [default: all]")
     arguments = parser.parse_args()
     folder = find_checkpoint(arguments.model).language_model(True)
     vocabulary = Vocabulary.load(folder / "tokenizer.model")
-    count, plainly = arguments.prompts, arguments.plain or arguments.prompts
+    counts = arguments.prompts, arguments.new_tokens, arguments.reference_prompts or arguments.prompts
     with torch.inference_mode():
         if not arguments.hidden:
-            network = load_network(folder, torch.device("cpu"), torch.float32)
-            measure(arguments.model, network, vocabulary, count, arguments.new_tokens, plainly)
-            seconds = [from_the_start(arguments.model) for _ in range(3)]
+            network = new_network(**read_json(folder / "config.json")).eval()
+            weights = load_weights(folder, torch.device("cpu"), torch.float32)
+            network.load_state_dict(weights.state_dict())
+            measure(arguments.model, network, vocabulary, *counts)
+            seconds = [command_to_first_token(arguments.model) for _ in range(3)]
             print(f"  from the start of the command to its first token: {min(seconds):.2f} s")
             return
         torch.manual_seed(0)
@@ -176,8 +203,7 @@ def main() -> None:
             max_position_embeddings=4096, rms_norm_eps=1e-5,
         ).eval()  # fmt: skip
         torch.set_default_dtype(torch.float32)
-        name = f"LLaMA of width {arguments.hidden}, {arguments.layers} layers"
-        measure(name, network, vocabulary, count, arguments.new_tokens, plainly)
+        measure(f"LLaMA of width {arguments.hidden}, {arguments.layers} layers", network, vocabulary, *counts)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def test_no_torchaudio_is_no_torchaudio(tmp_path: Path) -> None:
 def test_transformers_imports_and_fcpe_loads(tmp_path: Path, files: dict[str, str]) -> None:
     write_torchaudio(tmp_path, files)
     code = """
-import spiritlm_cli.language.loading
+import spiritlm_cli.language.transformers_llama
 from spiritlm_cli.speech.fcpe import Fcpe
 from transformers.utils import is_torchaudio_available
 Fcpe.load()

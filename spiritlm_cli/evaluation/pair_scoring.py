@@ -11,7 +11,8 @@ from typing import Protocol, TypeVar
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.evaluation.pairs import BadPair, Entry, Pair, ScoredEntry
-from spiritlm_cli.language.model import LanguageModel, Score
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.scoring import Score
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import Line, Sequence

@@ -7,7 +7,7 @@ from typing import Any
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.language.model import Score
+from spiritlm_cli.language.scoring import Score
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.tokens.sequence import Line, Sequence
 

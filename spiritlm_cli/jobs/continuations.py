@@ -12,8 +12,8 @@ from spiritlm_cli.jobs.lines import InputLine, copy_ids
 from spiritlm_cli.jobs.output import LineWriter
 
 if TYPE_CHECKING:
-    from spiritlm_cli.language.generator import Engine, Overflow
-    from spiritlm_cli.language.grammar import To
+    from spiritlm_cli.language.generator import GenerationRequest, Overflow, TokenGenerator
+    from spiritlm_cli.language.grammar import RequestedModality
     from spiritlm_cli.language.hypothesis import Generation
     from spiritlm_cli.language.prompt import Prompt
     from spiritlm_cli.language.sampling import Sampling
@@ -28,10 +28,10 @@ class Continuing:
     echo: write the line too.
     """
 
-    lm: "Engine"
+    lm: "TokenGenerator"
     prompt: "Callable[[InputLine], Prompt]"
     cleaned: "Callable[[Iterable[Span]], Iterable[Span]]"
-    to: "To"
+    to: "RequestedModality"
     sampling: "Sampling"
     overflow: "Overflow"
     samples: int = 1
@@ -45,14 +45,7 @@ class Continuing:
 
         # Random numbers go by the line's name, so that a line's answer doesn't depend on those around it.
         generated = self.lm.generate_stream(
-            lines,
-            self.prompt,
-            self.to,
-            self.sampling,
-            lambda line: line.name,
-            self.samples,
-            batch_size,
-            self.overflow,
+            lines, lambda line: self._request(line, line.name), self.samples, batch_size
         )
         for line, found in failures.each_of(generated, self._lines):
             empty = [Line(Sequence())] * self.samples
@@ -70,17 +63,20 @@ class Continuing:
         from spiritlm_cli.tokens.writer import format_pieces
 
         for sample, name in enumerate(self._ids(line)):
-            begun = self.lm.begin(
-                self.prompt(line), self.to, self.sampling, f"{line.name}#{sample}", self.overflow
-            )
+            hypothesis = self.lm.start(self._request(line, f"{line.name}#{sample}"))
             if not sample:
-                _tell_cut(line, begun.cut)
-            pieces = self.cleaned(self.lm.grow(begun))
+                _tell_cut(line, hypothesis.truncated)
+            pieces = self.cleaned(self.lm.stream(hypothesis))
             writer.begin(name)
             for text in format_pieces(pieces, line.sequence if self.echo else None):
                 writer.write_part(text)
             writer.write_text("")
         return True
+
+    def _request(self, line: InputLine, key: str) -> "GenerationRequest":
+        from spiritlm_cli.language.generator import GenerationRequest
+
+        return GenerationRequest(self.prompt(line), self.to, self.sampling, key, self.overflow)
 
     def _lines(self, line: InputLine, found: "Iterator[Generation]") -> "list[Line]":
         from spiritlm_cli.tokens.sequence import Line, Sequence
@@ -88,7 +84,7 @@ class Continuing:
         continued: list[Line] = []
         for generation in found:
             if not continued:
-                _tell_cut(line, generation.cut)
+                _tell_cut(line, generation.truncated)
             added = tuple(self.cleaned(generation.sequence.spans))
             start = line.sequence if self.echo else Sequence()
             whole = Sequence.of((*start.spans, *added))

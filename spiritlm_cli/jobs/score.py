@@ -10,7 +10,8 @@ from spiritlm_cli.jobs.output import LineWriter
 
 if TYPE_CHECKING:
     from spiritlm_cli.batching import Outcome
-    from spiritlm_cli.language.model import LanguageModel, Score
+    from spiritlm_cli.language.model import LanguageModel
+    from spiritlm_cli.language.scoring import Score
     from spiritlm_cli.tokens.sequence import Line
 
 

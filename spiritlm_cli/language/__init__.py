@@ -1,1 +1,1 @@
-"""The language model over text and speech units."""
+"""The language model: a LLaMA over text and speech units, how it generates, and how it scores."""

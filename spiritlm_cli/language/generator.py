@@ -1,184 +1,181 @@
-"""What continues prompts, whatever computes the tokens."""
+"""Generation of tokens after prompts, independent of what computes them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from collections.abc import Sequence as TypingSequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from spiritlm_cli.batching import BatchScheduler, Outcome
-from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.language.grammar import Grammar, To
+from spiritlm_cli.language.grammar import Grammar, OutputModality, RequestedModality
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
-from spiritlm_cli.language.sampling import Sampling, line_generator
+from spiritlm_cli.language.sampling import Sampling, keyed_generator
 from spiritlm_cli.language.vocabulary import Vocabulary
-from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span
+from spiritlm_cli.tokens.sequence import Line, Sequence, Span
 from spiritlm_cli.vocoder.durations import DurationPredictor, DurationTracker
 
 T = TypeVar("T")
 Overflow = Literal["refuse", "cut"]
 
-_DEFAULT = Sampling()
+_DEFAULT_SAMPLING = Sampling()
 
 
-class Engine(ABC):
-    """A vocabulary, which tokens may follow, and what draws them.
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What to continue, and how.
 
-    context: how many tokens the model can see, prompt and continuation together.
+    prompt: a line may end in a bare marker, which opens the span to fill; a `Prompt` may have examples.
+    to: what the continuation contains: "speech", "text", "any" of both, or "same", the modality that the prompt ends
+    in. The modality that the prompt ends in continues its last span; the other one opens a new span.
+    key: name of this line in the random state. Lines with equal seeds and different keys draw different numbers.
+    overflow: what happens to a prompt that leaves no room in the model's context. "refuse" raises TokenError. "cut"
+    removes whole examples and then the beginning of the line, until `sampling.max_new_tokens` or half the context, if
+    that is less, remains for the continuation.
+    """
+
+    prompt: Sequence | Line | Prompt
+    to: RequestedModality = "same"
+    sampling: Sampling = _DEFAULT_SAMPLING
+    key: str = ""
+    overflow: Overflow = "refuse"
+
+
+class TokenGenerator(ABC):
+    """A vocabulary, a grammar, and a model that draws tokens within it.
+
+    context_length: maximum number of tokens of prompt and continuation together.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
-        logits: int,
-        context: int,
-        timing: Callable[[], DurationPredictor] | None = None,
+        vocab_size: int,
+        context_length: int,
+        load_durations: Callable[[], DurationPredictor] | None = None,
     ) -> None:
-        """logits: how many the network gives. timing: gives the checkpoint's, where seconds of speech matter."""
+        """vocab_size: number of logits. load_durations: reads the duration predictor that limits in seconds need."""
         self.vocabulary = vocabulary
-        self.grammar = Grammar(vocabulary, logits)
-        self.context = context
-        self._load_timing = timing
-        self._timing: DurationPredictor | None = None
+        self.grammar = Grammar(vocabulary, vocab_size)
+        self.context_length = context_length
+        self._load_durations = load_durations
+        self._durations: DurationPredictor | None = None
 
     @abstractmethod
-    def _advance(self, rows: TypingSequence[Hypothesis]) -> list[Generation | None]:
-        """Go on a little, a token as a rule, with each; of those that are over then, what has become of them."""
+    def _advance(self, hypotheses: TypingSequence[Hypothesis]) -> list[Generation | None]:
+        """Generate about one token for each hypothesis. Returns the result of each, None while it is incomplete."""
 
     def generate(
         self,
         prompt: Sequence | Line | Prompt,
-        to: To = "same",
-        sampling: Sampling = _DEFAULT,
+        to: RequestedModality = "same",
+        sampling: Sampling = _DEFAULT_SAMPLING,
         key: str = "",
         overflow: Overflow = "refuse",
     ) -> Generation:
-        """Continue a prompt.
+        """Continue one prompt. The arguments are the fields of `GenerationRequest`; raises what `start` raises."""
+        hypothesis = self.start(GenerationRequest(prompt, to, sampling, key, overflow))
+        while (generation := hypothesis.result()) is None:
+            self._advance([hypothesis])
+        return generation
 
-        prompt: a line may end in a bare marker, which opens the span that is to be filled; `Prompt` has examples too.
-        to: what the continuation is made of: "speech", "text", "any", or "same" as the prompt ends in. In the
-        kind that the prompt ends in, its last span goes on; the other kind opens a new span.
-        key: sets this line's random numbers apart from those of other lines with the same seed.
-        overflow: what becomes of a prompt that, with one token more, is longer than the context: "refuse" it, or "cut"
-        off as much of its beginning as makes room for `sampling.max_new_tokens`, or for half the context if that is
-        less; examples go first, and whole.
-        Raises TokenError for a unit that the model doesn't have, a prompt that is too long, or an empty
-        one with "same".
+    def stream(self, hypothesis: Hypothesis) -> Iterator[Span]:
+        """Continue what `start` returned; yield each unit or piece of text as soon as it can no longer change.
+
+        `Sequence.of` joins the pieces into the sequence that `generate` returns.
         """
-        continuation = self.begin(prompt, to, sampling, key, overflow)
-        while (found := continuation.result()) is None:
-            self._advance([continuation])
-        return found
-
-    def grow(self, continuation: Hypothesis) -> Iterator[Span]:
-        """Go on with what `begin` gave until it is over.
-
-        Gives what is added in pieces, each as soon as nothing can take it back: units one by one. `Sequence.of` makes
-        one sequence of them, that which `generate` gives.
-        """
-        given = 0
+        emitted = 0
         while True:
-            yield from continuation.spans[given:]
-            given = len(continuation.spans)
-            if continuation.reason:
+            yield from hypothesis.spans[emitted:]
+            emitted = len(hypothesis.spans)
+            if hypothesis.finish_reason:
                 return
-            self._advance([continuation])
+            self._advance([hypothesis])
 
     def generate_stream(
         self,
         items: Iterable[T],
-        prompt: Callable[[T], Sequence | Line | Prompt],
-        to: To = "same",
-        sampling: Sampling = _DEFAULT,
-        key: Callable[[T], str] = lambda _: "",
+        request: Callable[[T], GenerationRequest],
         samples: int = 1,
         batch_size: int = 16,
-        overflow: Overflow = "refuse",
     ) -> Generator[tuple[T, Outcome[Generation]], None, None]:
         """Continue prompts in batches. Yields (item, outcome) in order; on a CPU the same tokens as alone.
 
-        The outcome yields `samples` generations and raises what `prompt` and `generate` raise.
-        key: the item's name in the random state; sample k has `key#k`.
-        batch_size: how many go on together; where one is over another begins.
+        The outcome yields `samples` generations and raises what `request` and `start` raise. Requests may differ in
+        every field. Sample k draws as the key `key#k`. When a continuation ends, the next prompt takes its place in
+        the batch.
         """
         yield from BatchScheduler(
             items,
-            lambda item: self._samples(prompt(item), to, sampling, key(item), samples, overflow),
+            lambda item: self._samples(request(item), samples),
             self._advance,
             size=lambda _: 1.0,
             max_batch=batch_size,
             workers=0,
         )
 
-    def _samples(
-        self,
-        prompt: Sequence | Line | Prompt,
-        to: To,
-        sampling: Sampling,
-        key: str,
-        samples: int,
-        overflow: Overflow,
-    ) -> Iterator[Hypothesis]:
+    def _samples(self, request: GenerationRequest, samples: int) -> Iterator[Hypothesis]:
         for sample in range(samples):
-            continuation = self.begin(prompt, to, sampling, f"{key}#{sample}", overflow)
-            continuation.repeated = samples > 1
-            yield continuation
+            hypothesis = self.start(replace(request, key=f"{request.key}#{sample}"))
+            hypothesis.reuse_prompt = samples > 1
+            yield hypothesis
 
-    def begin(
-        self,
-        prompt: Sequence | Line | Prompt,
-        to: To = "same",
-        sampling: Sampling = _DEFAULT,
-        key: str = "",
-        overflow: Overflow = "refuse",
-    ) -> Hypothesis:
-        """A prompt to which nothing has been added yet; arguments and errors are those of `generate`."""
-        prompt = Prompt.of(prompt)
-        kind = prompt.ends_in if to == "same" else to
-        if kind is None:
+    def start(self, request: GenerationRequest) -> Hypothesis:
+        """Encode a prompt; nothing is generated yet.
+
+        Raises TokenError for a unit that the model does not have, for a prompt that is too long, and for an empty
+        prompt with `to="same"`; CheckpointError if seconds are limited and there is no duration predictor.
+        """
+        prompt = Prompt.of(request.prompt)
+        output = prompt.ends_in if request.to == "same" else request.to
+        if output is None:
             raise TokenError("the prompt is empty, so what is to follow must be said: text, speech or any")
-        encoded = prompt.encode(self.vocabulary, None if kind == "any" else kind)
-        return self.begin_encoded(encoded, kind, sampling, key, overflow, prompt.heard)
+        encoded = prompt.encode(self.vocabulary, None if output == "any" else output)
+        return self.start_encoded(
+            encoded, output, request.sampling, request.key, request.overflow, prompt.trailing_hubert
+        )
 
-    def begin_encoded(
+    def start_encoded(
         self,
         prompt: EncodedPrompt,
-        to: Modality | Literal["any"],
+        output: OutputModality,
         sampling: Sampling,
         key: str = "",
         overflow: Overflow = "refuse",
-        heard: TypingSequence[int] = (),
+        preceding: TypingSequence[int] = (),
     ) -> Hypothesis:
-        """The same of a prompt's tokens. heard: the phonetic units that it ends in; how long the next ones last depends
-        on them too.
+        """Do the same for a prompt's token ids.
+
+        preceding: phonetic ids of the speech that the continuation follows; the durations of its first units depend
+        on them.
         """
-        whole, most = len(prompt), sampling.most_tokens(speech_alone=to == "speech")
-        clock = DurationTracker(self._find_timing(), heard) if sampling.timed and to != "text" else None
-        if whole >= self.context and overflow == "cut":
-            room = self.context - min(most, self.context // 2)
-            prompt = prompt.cut(room, self.vocabulary)
-        ids = prompt.checked(self.context).tokens
-        if sampling.one_span:
-            # the marker that ends it must be allowed
-            to = "any"
-        limit = min(most, self.context - len(ids))
-        state = self.grammar.start(to, *self.vocabulary.last_span(ids))
+        length, limit = len(prompt), sampling.token_limit(speech_only=output == "speech")
+        measures_speech = sampling.limits_seconds and output != "text"
+        tracker = DurationTracker(self._duration_predictor(), preceding) if measures_speech else None
+        if length >= self.context_length and overflow == "cut":
+            room = self.context_length - min(limit, self.context_length // 2)
+            prompt = prompt.truncate(room, self.vocabulary)
+        prompt.check_length(self.context_length)
         return Hypothesis(
-            ids, to, state, limit, sampling, line_generator(sampling.seed, key), self.vocabulary, self.grammar,
-            clock, cut=whole - len(ids), shared=prompt.shared,
-        )  # fmt: skip
+            prompt.ids,
+            # the grammar has to allow the marker that ends a single span
+            "any" if sampling.one_span else output,
+            min(limit, self.context_length - len(prompt)),
+            sampling,
+            keyed_generator(sampling.seed, key),
+            self.vocabulary,
+            self.grammar,
+            tracker,
+            truncated=length - len(prompt),
+            shared_prefix=prompt.shared_prefix,
+        )
 
-    def _find_timing(self) -> DurationPredictor:
-        if self._timing is None:
-            if self._load_timing is None:
+    def _duration_predictor(self) -> DurationPredictor:
+        if self._durations is None:
+            if self._load_durations is None:
                 raise CheckpointError(
-                    "seconds of speech are known to a checkpoint's vocoder, and there is none"
+                    "limits in seconds need the duration predictor of a checkpoint's vocoder, and there is none"
                 )
-            self._timing = self._load_timing()
-        return self._timing
-
-
-def checkpoint_timing(checkpoint: Checkpoint, expressive: bool) -> Callable[[], DurationPredictor]:
-    """Return a function that reads the duration predictor of a checkpoint's vocoder; it raises CheckpointError."""
-    return lambda: DurationPredictor.load(checkpoint, expressive)
+            self._durations = self._load_durations()
+        return self._durations

@@ -1,4 +1,4 @@
-"""Which tokens may come next: a small state machine over the sequences of docs/token-format.md."""
+"""The tokens that may come next: a state machine that accepts the sequences of docs/token-format.md."""
 
 from enum import IntEnum
 from typing import Literal
@@ -9,67 +9,78 @@ from torch import Tensor
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import Modality
 
-# What a continuation is to be made of; "same": what the prompt ends in.
-To = Literal["same", "any", "speech", "text"]
+# What a continuation may contain: one modality, or both with changes between them.
+OutputModality = Literal["any", "speech", "text"]
+# The same as a user asks for it; "same" is the modality that the prompt ends in.
+RequestedModality = Literal["same", "any", "speech", "text"]
 
 
 class State(IntEnum):
-    """Where a sequence stands. In TEXT and SPEECH its last span goes on, or a marker has opened one that is empty;
-    in FREE_TEXT and FREE_SPEECH that span may end and the other kind begin; at START there is nothing yet."""
+    """What may follow, apart from the end of the sequence.
+
+    TEXT and SPEECH: content of that modality alone, because the span is empty or because the output is restricted to
+    one modality. TEXT_OR_MARKER and SPEECH_OR_MARKER: content of the current span, or the marker of the other
+    modality. START: one of the two markers, because the sequence is empty.
+    """
 
     TEXT = 0
     SPEECH = 1
-    FREE_TEXT = 2
-    FREE_SPEECH = 3
+    TEXT_OR_MARKER = 2
+    SPEECH_OR_MARKER = 3
     START = 4
 
 
 class Grammar:
-    """The masks and the changes of state, compiled for a vocabulary.
+    """The token masks and state transitions of a vocabulary.
 
-    Every state has the end open, or (`held`) closed; no state has `<unk>`, `<s>`, the ids that only pad the embedding,
-    or the byte 0, which a token line can't hold. A marker follows neither itself nor the other marker, and what follows
-    it is of its kind: so no span is empty, save for one that the end cuts off, and that says nothing.
+    The end of the sequence is allowed in every state. `<unk>`, `<s>`, the ids that only pad the embedding, and the
+    byte 0 (which a token line can't hold) are allowed in none. A marker never follows a marker, so no span is empty
+    except one that the end or a limit cuts off.
     """
 
-    def __init__(self, vocabulary: Vocabulary, logits: int) -> None:
-        """logits: how many the network gives, at least the vocabulary's size."""
-        text = [token for token in vocabulary.text_ids if token != vocabulary.nul]
+    def __init__(self, vocabulary: Vocabulary, vocab_size: int) -> None:
+        """vocab_size: number of logits that the network computes, at least `vocabulary.size`."""
+        text = [token for token in vocabulary.text_ids if token != vocabulary.nul_id]
         units = list(vocabulary.unit_ids.values())
-        self._markers = vocabulary.markers
+        self._markers = vocabulary.marker_ids
         content = {
             State.TEXT: text,
             State.SPEECH: units,
-            State.FREE_TEXT: [*text, self._markers["speech"]],
-            State.FREE_SPEECH: [*units, self._markers["text"]],
+            State.TEXT_OR_MARKER: [*text, self._markers["speech"]],
+            State.SPEECH_OR_MARKER: [*units, self._markers["text"]],
             State.START: list(self._markers.values()),
         }
-        self._held = torch.zeros(len(State), logits, dtype=torch.bool)
+        self._without_end = torch.zeros(len(State), vocab_size, dtype=torch.bool)
         for state, ids in content.items():
-            self._held[state, ids] = True
-        self._open = self._held.clone()
-        self._open[:, vocabulary.end] = True
+            self._without_end[state, ids] = True
+        self._with_end = self._without_end.clone()
+        self._with_end[:, vocabulary.eos_id] = True
 
-    def allowed(self, state: State, held: bool = False) -> Tensor:
-        """(logits,) bool, True where a token may come; held: not the end."""
-        return (self._held if held else self._open)[state]
+    def allowed(self, state: State, allow_end: bool = True) -> Tensor:
+        """Mask of the tokens that may follow: (vocab_size,) bool. allow_end: whether `</s>` is one of them."""
+        return (self._with_end if allow_end else self._without_end)[state]
 
-    def start(self, to: Modality | Literal["any"], last: Modality | None, opened: bool) -> State:
-        """The state after a prompt. last: of what kind its last span is; opened: of which there is the marker alone."""
-        if to != "any":
-            return State.TEXT if to == "text" else State.SPEECH
+    def initial_state(self, output: OutputModality, last: Modality | None, is_open: bool) -> State:
+        """The state after a prompt.
+
+        last: modality of the prompt's last span, None if the prompt is empty. is_open: whether that span is a bare
+        marker, without content.
+        """
+        if output != "any":
+            return State.TEXT if output == "text" else State.SPEECH
         if last is None:
             return State.START
-        if opened:
+        if is_open:
             return State.TEXT if last == "text" else State.SPEECH
-        return State.FREE_TEXT if last == "text" else State.FREE_SPEECH
+        return State.TEXT_OR_MARKER if last == "text" else State.SPEECH_OR_MARKER
 
-    def after(self, state: State, token: int, to: Modality | Literal["any"]) -> State:
-        """The state after a token that was allowed; where one kind was asked for, it stays."""
-        if to != "any":
+    def next_state(self, state: State, token: int, output: OutputModality) -> State:
+        """The state after an allowed token. With a single output modality the state never changes."""
+        if output != "any":
             return state
         if token == self._markers["text"]:
             return State.TEXT
         if token == self._markers["speech"]:
             return State.SPEECH
-        return State.FREE_TEXT if state in (State.TEXT, State.FREE_TEXT) else State.FREE_SPEECH
+        is_text = state in (State.TEXT, State.TEXT_OR_MARKER)
+        return State.TEXT_OR_MARKER if is_text else State.SPEECH_OR_MARKER

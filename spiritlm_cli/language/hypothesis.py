@@ -1,4 +1,4 @@
-"""A prompt that is being continued: what may come next, what has come, and when it is over."""
+"""One continuation in progress: its tokens, which tokens may follow, and when it is complete."""
 
 from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
@@ -7,142 +7,143 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from spiritlm_cli.language.grammar import Grammar, State
-from spiritlm_cli.language.llama import KVCache
+from spiritlm_cli.language.grammar import Grammar, OutputModality, State
+from spiritlm_cli.language.kv_cache import KVCache
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.language.stopping import GrowingSpeech, GrowingText
+from spiritlm_cli.language.stopping import StreamingSpeech, StreamingText
 from spiritlm_cli.language.vocabulary import Vocabulary
-from spiritlm_cli.tokens.sequence import Modality, Sequence, Span
+from spiritlm_cli.tokens.sequence import Sequence, Span
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.vocoder.durations import DurationTracker
 
-# What ended it: the model, text that was to stop it, the most seconds, or the most tokens.
-Reason = Literal["end", "stop", "seconds", "length"]
+# Why generation ended: `</s>`, a stop condition, `max_seconds`, or the token limit.
+FinishReason = Literal["end", "stop", "seconds", "length"]
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A continuation, without its prompt.
+    """A complete continuation, without its prompt.
 
-    ids: its tokens, without the end; where text stopped it, with that. reason: what ended it. cut: how many tokens of
-    the prompt's beginning were cut off.
+    ids: generated tokens without `</s>`, including the tokens of a stop text. finish_reason: why generation ended.
+    truncated: number of tokens removed from the beginning of the prompt.
     """
 
     sequence: Sequence
     ids: tuple[int, ...]
-    reason: Reason
-    cut: int = 0
+    finish_reason: FinishReason
+    truncated: int = 0
 
     @property
     def finished(self) -> bool:
-        """Whether it came to its own end, and not to a limit."""
-        return self.reason in ("end", "stop")
+        """Whether the continuation ended by itself rather than at a limit."""
+        return self.finish_reason in ("end", "stop")
 
 
 class Hypothesis:
-    """A prompt and what has been added to it.
+    """A prompt and the tokens generated after it.
 
-    tokens: ids, of both. memory: what the network keeps of those that it has seen (None: it has seen none).
-    spans: what has been added, in pieces, as far as that can't change any more. reason: what ended it, if anything has.
-    cut: how many tokens of the prompt's beginning were cut off. shared: how many of the first others have as well.
-    repeated: whether others have all of them.
+    ids: tokens of the prompt and the continuation. kv_cache: the network's cache, None before the prompt is read.
+    spans: pieces of the continuation that can no longer change. finish_reason: None while generation goes on.
+    truncated: number of tokens removed from the beginning of the prompt. shared_prefix: number of leading tokens that
+    other prompts share. reuse_prompt: whether the network keeps the prompt's cache for further samples of it.
     """
 
     def __init__(
         self,
-        prompt: TypingSequence[int],
-        to: Modality | Literal["any"],
-        state: State,
-        limit: int,
+        prompt_ids: TypingSequence[int],
+        output: OutputModality,
+        max_new_tokens: int,
         sampling: Sampling,
         generator: torch.Generator,
         vocabulary: Vocabulary,
         grammar: Grammar,
-        clock: DurationTracker | None = None,
-        cut: int = 0,
-        shared: int = 0,
+        tracker: DurationTracker | None = None,
+        truncated: int = 0,
+        shared_prefix: int = 0,
+        reuse_prompt: bool = False,
     ) -> None:
-        """limit: the most tokens that are added; clock: measures the speech that is, where its length matters."""
-        self.tokens = list(prompt)
-        self.memory: KVCache | None = None
+        """tracker: measures the generated speech if `sampling` limits seconds."""
+        self.ids = list(prompt_ids)
+        self.kv_cache: KVCache | None = None
         self.generator = generator
         self.sampling = sampling
-        self.cut, self.shared = cut, shared
-        self.repeated = False
+        self.truncated, self.shared_prefix = truncated, shared_prefix
+        self.reuse_prompt = reuse_prompt
         self.spans: list[Span] = []
-        self.reason: Reason | None = None
-        self._begun, self._limit = len(prompt), limit
-        self._to, self._state = to, state
-        self._vocabulary, self._grammar, self._clock = vocabulary, grammar, clock
-        self._text = GrowingText(sampling.stop, sampling.sentence)
-        self._speech = GrowingSpeech(sampling.stop_units)
+        self.finish_reason: FinishReason | None = None
+        self._prompt_length, self._max_new_tokens = len(prompt_ids), max_new_tokens
+        self._output = output
+        self._state = grammar.initial_state(output, *vocabulary.last_span(prompt_ids))
+        self._vocabulary, self._grammar, self._tracker = vocabulary, grammar, tracker
+        self._text = StreamingText(sampling.stop, sampling.sentence)
+        self._speech = StreamingSpeech(sampling.stop_units)
 
     @property
     def allowed(self) -> Tensor:
-        """(logits,) bool, True where a token may come next."""
-        state, held = self._state, self._held
-        if held and self.sampling.one_span and state is State.FREE_SPEECH:
-            # another span would be the end too
+        """Mask of the tokens that may come next: (vocab_size,) bool."""
+        state, too_short = self._state, self._too_short
+        if too_short and self.sampling.one_span and state is State.SPEECH_OR_MARKER:
+            # a second span would end the continuation as well
             state = State.SPEECH
-        return self._grammar.allowed(state, held)
+        return self._grammar.allowed(state, allow_end=not too_short)
 
     @property
-    def _held(self) -> bool:
-        """Whether it can't end as yet, for there is too little speech."""
-        return self._clock is not None and self._clock.seconds < (self.sampling.min_seconds or 0)
+    def _too_short(self) -> bool:
+        """Whether less speech than `min_seconds` was generated."""
+        return self._tracker is not None and self._tracker.seconds < (self.sampling.min_seconds or 0)
 
     @property
-    def added(self) -> list[int]:
-        """The tokens that were added, the end not among them."""
-        return self.tokens[self._begun :]
+    def new_ids(self) -> list[int]:
+        """The generated tokens, without `</s>`."""
+        return self.ids[self._prompt_length :]
 
     @property
-    def left(self) -> int:
-        """The most that may still be added."""
-        return self._limit - (len(self.tokens) - self._begun)
+    def remaining(self) -> int:
+        """Number of tokens that may still be generated."""
+        return self._max_new_tokens - (len(self.ids) - self._prompt_length)
 
-    def take(self, token: int) -> None:
-        """Add a token that was allowed, or end here."""
-        kind = self._vocabulary.modality(token)
-        if token == self._vocabulary.end:
-            self._end("end")
-        elif kind == "text":
+    def append(self, token: int) -> None:
+        """Add an allowed token, or finish: at `</s>`, a stop condition or a limit."""
+        modality = self._vocabulary.modality(token)
+        if token == self._vocabulary.eos_id:
+            self._finish("end")
+        elif modality == "text":
             self._add(token)
             self._text.add(self._vocabulary.text_bytes(token))
-        elif kind == "speech":
+        elif modality == "speech":
             unit = self._vocabulary.unit(token)
-            if self._in_time(unit):
+            if self._fits_in_time(unit):
                 self._add(token)
-                self._speech.add(unit, stops=not self._held)
+                self._speech.add(unit, may_stop=not self._too_short)
             else:
-                self._end("seconds")
+                self._finish("seconds")
         elif self._text.ends_sentence or (self.sampling.one_span and self._state is not State.START):
-            self._end("stop")
+            self._finish("stop")
         else:
             self._add(token)
-            self.spans += [*self._text.finish(), *self._speech.finish()]
-        self.spans += [*self._text.certain(), *self._speech.certain()]
+            self.spans += [*self._text.flush(), *self._speech.flush()]
+        self.spans += [*self._text.ready(), *self._speech.ready()]
         if self._text.stopped or self._speech.stopped:
-            self._end("stop")
-        if self.reason is None and len(self.tokens) - self._begun >= self._limit:
-            self._end("length")
+            self._finish("stop")
+        if self.finish_reason is None and self.remaining <= 0:
+            self._finish("length")
 
     def result(self) -> Generation | None:
-        """What has become of it, once it is over."""
-        if self.reason is None:
+        """The complete continuation, None while generation goes on."""
+        if self.finish_reason is None:
             return None
-        return Generation(Sequence.of(self.spans), tuple(self.added), self.reason, self.cut)
+        return Generation(Sequence.of(self.spans), tuple(self.new_ids), self.finish_reason, self.truncated)
 
     def _add(self, token: int) -> None:
-        self.tokens.append(token)
-        self._state = self._grammar.after(self._state, token, self._to)
+        self.ids.append(token)
+        self._state = self._grammar.next_state(self._state, token, self._output)
 
-    def _end(self, reason: Reason) -> None:
-        self.spans += [*self._text.finish(), *self._speech.finish()]
-        self.reason = reason
+    def _finish(self, reason: FinishReason) -> None:
+        self.spans += [*self._text.flush(), *self._speech.flush()]
+        self.finish_reason = reason
 
-    def _in_time(self, unit: Unit) -> bool:
-        """Whether a unit fits into the seconds that there are; if so, it is counted."""
-        if self._clock is None or unit.kind is not Kind.HUBERT:
+    def _fits_in_time(self, unit: Unit) -> bool:
+        """Count the unit's duration unless it exceeds `max_seconds`; return whether it was counted."""
+        if self._tracker is None or unit.kind is not Kind.HUBERT:
             return True
-        return self._clock.add(unit.id, self.sampling.max_seconds)
+        return self._tracker.add(unit.id, self.sampling.max_seconds)

@@ -1,81 +1,47 @@
-"""A LLaMA for inference: many token sequences at once, without padding.
+"""A LLaMA for inference on several token sequences at once, without padding.
 
-Where a token is computed from nothing but itself (norms, all linear layers) the tokens of all sequences stand in one
-matrix; attention sees one sequence at a time. What becomes of a sequence does not depend on the others: on a CPU to the
-last bit, as oneDNN's rows don't depend on their neighbours.
+Norms and linear layers compute each token on its own, so the tokens of all sequences form one matrix. Attention
+computes one sequence at a time. No sequence affects another: on a CPU results are equal to the last bit, because the
+rows of oneDNN's matrix product do not depend on their neighbors.
 
-Layers can lie on several devices: each computes where its weights are, and what goes through them moves along.
+Layers may be on several devices. Each computes on its own device, and the hidden states move from one to the next.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.language.loading import LlamaForCausalLM
+from spiritlm_cli.language.kv_cache import KVCache
+from spiritlm_cli.language.loading import DecoderLayer, LlamaConfig, LlamaWeights
 from spiritlm_cli.language.placement import place_layers
 from spiritlm_cli.language.quantization import Quantize, QuantizedLinear
 from spiritlm_cli.nn.layers import bucket_padding, linear, prepack_weight
 
 
-class KVCache:
-    """What attention has seen of one sequence: keys and values of each layer, in memory that grows by doubling, where
-    the layer is."""
-
-    def __init__(self, layers: int) -> None:
-        self.length = 0
-        self._layers: list[Tensor | None] = [None] * layers
-
-    def add(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add those of new tokens, each (heads, tokens, dim). Returns all, of the old and the new tokens.
-
-        `length` is that before them until all layers have been added to.
-        """
-        stop = self.length + key.shape[1]
-        held = self._layers[layer]
-        if held is None or held.shape[2] < stop:
-            grown = key.new_empty(2, key.shape[0], max(64, 2 * stop), key.shape[2])
-            if held is not None:
-                grown[:, :, : self.length] = held[:, :, : self.length]
-            self._layers[layer] = held = grown
-        keys, values = held.narrow(2, 0, stop).unbind()
-        keys[:, self.length :] = key
-        values[:, self.length :] = value
-        return keys, values
-
-    def copy(self) -> "KVCache":
-        """The same, to be added to apart."""
-        other = KVCache(len(self._layers))
-        other.length = self.length
-        for layer, held in enumerate(self._layers):
-            if held is not None:
-                own = torch.empty_like(held)
-                own[:, :, : self.length] = held[:, :, : self.length]
-                other._layers[layer] = own
-        return other
-
-
 @dataclass(frozen=True, eq=False)
 class _Linear:
-    """weight: (features out, features in), in oneDNN's order where that is used; bias: (features out,)."""
+    """weight: (features out, features in), in oneDNN's layout if that is used. bias: (features out,)."""
 
     weight: Tensor
     bias: Tensor | None
 
     @classmethod
     def of(
-        cls, device: torch.device, *parts: nn.Linear, quantize: Quantize | None = None
+        cls, device: torch.device, *layers: nn.Linear, quantize: Quantize | None = None
     ) -> "_Linear | QuantizedLinear":
-        """Layers that see the same, as one; their own weights are given up, so that nothing is held twice."""
-        biases: list[Tensor] = [part.bias for part in parts if part.bias is not None]
+        """Concatenate layers that have the same input, and release their weights so that none is held twice."""
         with torch.no_grad():
             weight = (
-                torch.cat([part.weight for part in parts]) if len(parts) > 1 else parts[0].weight.detach()
+                torch.cat([layer.weight for layer in layers])
+                if len(layers) > 1
+                else layers[0].weight.detach()
             ).to(device)
-            for part in parts:
-                part.weight = nn.Parameter(part.weight.new_empty(0, device="meta"), requires_grad=False)
+            for layer in layers:
+                layer.weight = nn.Parameter(layer.weight.new_empty(0, device="meta"), requires_grad=False)
+            biases: list[Tensor] = [layer.bias for layer in layers if layer.bias is not None]
             bias = torch.cat(biases).to(device) if biases else None
             if quantize:
                 return QuantizedLinear(weight, bias, quantize)
@@ -94,169 +60,185 @@ class _Layer:
     gate_up: _Linear | QuantizedLinear
     down: _Linear | QuantizedLinear
 
+    @classmethod
+    def of(cls, layer: nn.Module, device: torch.device, quantize: Quantize | None) -> "_Layer":
+        assert isinstance(layer, DecoderLayer)
+        attention, feed = layer.self_attn, layer.mlp
+        projections = attention.q_proj, attention.k_proj, attention.v_proj
+        return cls(
+            layer.input_layernorm.weight.detach().to(device),
+            _Linear.of(device, *projections, quantize=quantize),
+            _Linear.of(device, attention.o_proj, quantize=quantize),
+            layer.post_attention_layernorm.weight.detach().to(device),
+            _Linear.of(device, feed.gate_proj, feed.up_proj, quantize=quantize),
+            _Linear.of(device, feed.down_proj, quantize=quantize),
+        )
+
     @property
     def device(self) -> torch.device:
         return self.attention_norm.device
 
 
 class PackedLlama:
-    """Takes over a network's weights: the network itself can't be used any more.
+    """Compute hidden states, logits and log-probabilities of token sequences.
 
-    device: where sequences go in; what comes out of `last_hidden` is where the head is.
+    device: where token ids are expected. Hidden states are returned on the device of the output head.
     """
 
     def __init__(
         self,
-        network: LlamaForCausalLM,
+        weights: LlamaWeights,
         quantize: Quantize | None = None,
         devices: Sequence[torch.device] | None = None,
     ) -> None:
-        """quantize: the linear layers, but for the head, as they are taken over one after another. devices: where they
-        go, as `place_layers` has it; None: they stay where they are.
+        """Takes the weights over: `weights` can't be used afterwards.
 
-        Raises SpiritLMError where the layers can't be quantized, or the devices have no room.
+        quantize: bits of the linear layers except the head; each is quantized as it is taken over. devices: spread the
+        layers over them as `place_layers` does; None leaves every layer where it is.
+
+        Raises SpiritLMError if the layers can't be quantized or the devices have too little memory.
         """
-        config = network.config
-        body = network.model
-        places = [layer.input_layernorm.weight.device for layer in body.layers]
-        first, last = body.embed_tokens.weight.device, network.lm_head.weight.device
+        self.config: LlamaConfig = weights.config
+        body = weights.model
+        layers = [layer for layer in body.layers if isinstance(layer, DecoderLayer)]
+        layer_devices = [layer.input_layernorm.weight.device for layer in layers]
+        first, last = body.embed_tokens.weight.device, weights.lm_head.weight.device
         if devices:
-            places = place_layers(body.layers, [body.embed_tokens], [body.norm, network.lm_head], devices)
+            ends = [body.embed_tokens], [body.norm, weights.lm_head]
+            layer_devices = place_layers(layers, *ends, devices)
             first, last = devices[0], devices[-1]
-        self.config = config
-        self.dtype: torch.dtype = network.dtype
+        self.dtype: torch.dtype = weights.lm_head.weight.dtype
         self._embedding = body.embed_tokens.weight.detach().to(first)
         self.device: torch.device = self._embedding.device
-        attention = body.layers[0].self_attn
-        self._heads = config.num_attention_heads, config.num_key_value_heads
-        self._dim, self._scale = attention.head_dim, attention.scaling
-        self._activation: Callable[[Tensor], Tensor] = body.layers[0].mlp.act_fn
-        self._epsilon: float = config.rms_norm_eps
+        self._heads = self.config.num_attention_heads, self.config.key_value_heads
+        self._dim = self.config.dim_of_head
         self._layers = [
-            _Layer(
-                layer.input_layernorm.weight.detach().to(place),
-                _Linear.of(
-                    place,
-                    layer.self_attn.q_proj,
-                    layer.self_attn.k_proj,
-                    layer.self_attn.v_proj,
-                    quantize=quantize,
-                ),
-                _Linear.of(place, layer.self_attn.o_proj, quantize=quantize),
-                layer.post_attention_layernorm.weight.detach().to(place),
-                _Linear.of(place, layer.mlp.gate_proj, layer.mlp.up_proj, quantize=quantize),
-                _Linear.of(place, layer.mlp.down_proj, quantize=quantize),
-            )
-            for layer, place in zip(body.layers, places, strict=True)
+            _Layer.of(layer, device, quantize) for layer, device in zip(layers, layer_devices, strict=True)
         ]
         self._norm = body.norm.weight.detach().to(last)
-        self._head = _Linear.of(last, network.lm_head)
-        self._turns = self._find_turns(network)
+        self._head = _Linear.of(last, weights.lm_head)
+        cos, sin = rope_tables(self.config, self.device, self.dtype)
+        self._rope = {
+            device: (cos.to(device), sin.to(device)) for device in {layer.device for layer in self._layers}
+        }
 
-    def new_memory(self) -> KVCache:
-        """Of a sequence of which nothing has been seen."""
+    def new_cache(self) -> KVCache:
+        """Create an empty cache for one sequence."""
         return KVCache(len(self._layers))
 
-    def last_hidden(self, sequences: Sequence[Tensor], seen: Sequence[KVCache] | None = None) -> list[Tensor]:
-        """What goes into the head, for each token of each sequence.
+    def hidden_states(
+        self, sequences: Sequence[Tensor], caches: Sequence[KVCache] | None = None
+    ) -> list[Tensor]:
+        """Final hidden states, after the last norm, of each token of each sequence.
 
-        sequences: each (tokens,) int64, on `device`. seen: of each what came before, to be added to. Returns for each
-        (tokens, hidden size).
+        sequences: each (tokens,) int64 on `device`, one token or more. caches: one for each sequence, with the tokens
+        before; the new tokens are added to it. Returns for each sequence (tokens, hidden_size).
         """
         lengths = [len(tokens) for tokens in sequences]
-        starts = [past.length for past in seen] if seen else [0] * len(lengths)
-        spare = bucket_padding(sum(lengths)) if self.device.type == "cpu" else 0
-        # tokens that fill up, so that no layer has to; nobody looks at them
-        tokens = F.pad(torch.cat(list(sequences)), (0, spare))
-        places = [torch.arange(at, at + length) for at, length in zip(starts, lengths, strict=True)]
-        positions = F.pad(torch.cat(places), (0, spare))
-        turns = {device: self._turns_at(positions, device) for device in self._turns}
+        starts = [cache.length for cache in caches] if caches else [0] * len(lengths)
+        # rows that round the matrix up to a bucketed length, so that oneDNN reuses its compiled kernels
+        padding = bucket_padding(sum(lengths)) if self.device.type == "cpu" else 0
+        tokens = F.pad(torch.cat(list(sequences)), (0, padding))
+        ranges = [torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=True)]
+        positions = F.pad(torch.cat(ranges), (0, padding))
+        rope = {device: self._rope_at(positions, device) for device in self._rope}
         x = F.embedding(tokens, self._embedding)
-        for number, layer in enumerate(self._layers):
+        for index, layer in enumerate(self._layers):
             x = x.to(layer.device)
-            normed = self._normed(x, layer.attention_norm)
-            attended = self._attended(number, layer, normed, turns[layer.device], lengths, seen)
+            normed = self._normalize(x, layer.attention_norm)
+            attended = self._attend(index, layer, normed, rope[layer.device], lengths, caches)
             x = x + attended
-            gate, up = layer.gate_up(self._normed(x, layer.feed_norm)).chunk(2, dim=-1)
-            x = x + layer.down(self._activation(gate) * up)
-        for past, length in zip(seen or (), lengths, strict=bool(seen)):
-            past.length += length
-        x = x.to(self._norm.device)
-        return list(torch.split(self._normed(x, self._norm), [*lengths, spare]))[: len(lengths)]
+            gate, up = layer.gate_up(self._normalize(x, layer.feed_norm)).chunk(2, dim=-1)
+            x = x + layer.down(F.silu(gate) * up)
+        for cache, length in zip(caches or (), lengths, strict=bool(caches)):
+            cache.length += length
+        x = self._normalize(x.to(self._norm.device), self._norm)
+        return list(torch.split(x, [*lengths, padding]))[: len(lengths)]
 
-    def next_logits(self, hidden: Sequence[Tensor]) -> Tensor:
-        """Of what follows each sequence's last token: (sequences, vocabulary) float32."""
+    def last_logits(self, hidden: Sequence[Tensor]) -> Tensor:
+        """Logits after the last token of each sequence.
+
+        hidden: each (tokens, hidden_size), from `hidden_states`. Returns (sequences, vocab_size) float32.
+        """
         return self._head(torch.stack([states[-1] for states in hidden])).float()
 
     def log_probabilities(self, hidden: Tensor, targets: Tensor, rows: int = 256) -> Tensor:
-        """Natural logarithms of the probability of one token after each position.
+        """Natural logarithm of the probability of one token after each position.
 
-        hidden: (tokens, hidden size), of `last_hidden`; targets: (tokens,) int64. Returns (tokens,) float32. The
-        logits, which are many numbers a token, are computed for `rows` tokens at a time.
+        hidden: (tokens, hidden_size), from `hidden_states`. targets: (tokens,) int64. rows: number of tokens whose
+        logits are in memory at once. Returns (tokens,) float32.
         """
-        found = [hidden.new_zeros(0, dtype=torch.float32)]
-        pieces = (
-            zip(torch.split(hidden, rows), torch.split(targets.to(hidden.device), rows), strict=True)
-            if len(hidden)
-            else ()
-        )
-        for some, wanted in pieces:
-            found.append(-F.cross_entropy(self._head(some).float(), wanted, reduction="none"))
-        return torch.cat(found)
+        results = [hidden.new_zeros(0, dtype=torch.float32)]
+        for start in range(0, len(hidden), rows):
+            logits = self._head(hidden[start : start + rows]).float()
+            expected = targets[start : start + rows].to(hidden.device)
+            results.append(-F.cross_entropy(logits, expected, reduction="none"))
+        return torch.cat(results)
 
-    def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
-        return F.rms_norm(x, weight.shape, weight, self._epsilon)
+    def _normalize(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.rms_norm(x, weight.shape, weight, self.config.rms_norm_eps)
 
-    def _attended(
+    def _attend(
         self,
-        number: int,
+        index: int,
         layer: _Layer,
         x: Tensor,
-        turns: tuple[Tensor, Tensor],
+        rope: tuple[Tensor, Tensor],
         lengths: list[int],
-        seen: Sequence[KVCache] | None,
+        caches: Sequence[KVCache] | None,
     ) -> Tensor:
-        """Each sequence's attention, by itself; a single query sees all keys. x: (all tokens, hidden size), which comes
-        out too."""
+        """Causal self-attention of each sequence. x: (all tokens, hidden_size); returns the same shape."""
         queries, keys = self._heads
         heads = layer.query_key_value(x).view(len(x), queries + 2 * keys, self._dim)
-        turned, value = torch.split(heads, [queries + keys, keys], dim=1)
-        cos, sin = turns
-        # rotary position embedding (Su et al. 2021): the halves of a head change places, one with its sign turned
-        turned = torch.addcmul(turned * cos, turned.roll(self._dim // 2, -1), sin)
+        rotated, value = torch.split(heads, [queries + keys, keys], dim=1)
+        cos, sin = rope
+        # rotary position embedding (Su et al. 2021): swap the halves of a head, one of them negated
+        rotated = torch.addcmul(rotated * cos, rotated.roll(self._dim // 2, -1), sin)
         out = x.new_empty(len(x), queries, self._dim)
-        at = 0
-        for place, length in enumerate(lengths):
-            q, k = torch.split(turned[at : at + length].transpose(0, 1), [queries, keys])
-            v = value[at : at + length].transpose(0, 1)
-            if seen:
-                k, v = seen[place].add(number, k, v)
-            before = k.shape[1] - length
-            # the last of several new tokens sees all; of those before each sees one less
-            mask = k.new_ones(length, before + length, dtype=torch.bool).tril(before) if before else None
-            one = F.scaled_dot_product_attention(
-                q[None], k[None], v[None], mask if length > 1 else None, is_causal=length > 1 and not before,
-                scale=self._scale, enable_gqa=queries != keys,
-            )  # fmt: skip
-            out[at : at + length] = one[0].transpose(0, 1)
-            at += length
-        out[at:] = 0
+        start = 0
+        for sequence, length in enumerate(lengths):
+            end = start + length
+            q, k = torch.split(rotated[start:end].transpose(0, 1), [queries, keys])
+            v = value[start:end].transpose(0, 1)
+            if caches:
+                k, v = caches[sequence].append(index, k, v)
+            out[start:end] = self._attention(q, k, v).transpose(0, 1)
+            start = end
+        out[start:] = 0
         return layer.out(out.flatten(1))
 
-    def _turns_at(self, positions: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of some positions, (tokens,) int64: each (tokens, 1, dim of a head), on the device."""
-        cos, sin = self._turns[device]
-        at = positions.to(device)
-        return cos[at], sin[at]
+    def _attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention of new tokens to themselves and to the tokens before them.
 
-    def _find_turns(self, network: LlamaForCausalLM) -> dict[torch.device, tuple[Tensor, Tensor]]:
-        """For each device with layers the cosines and sines of every position, each (context, 1, dim of a head); sines
-        of first halves are negative."""
-        positions = torch.arange(self.config.max_position_embeddings, device=self.device)
-        cos, sin = network.model.rotary_emb(self._embedding[:1], positions[None])
-        sign = torch.ones_like(sin[0])
-        sign[:, : self._dim // 2] = -1
-        cos, sin = cos[0, :, None], (sin[0] * sign)[:, None]
-        return {
-            device: (cos.to(device), sin.to(device)) for device in {layer.device for layer in self._layers}
-        }
+        q: (heads, new tokens, head_dim). k, v: (key-value heads, all tokens, head_dim). Returns the shape of q.
+        """
+        length, before = q.shape[1], k.shape[1] - q.shape[1]
+        # the last of the new tokens sees all keys, each token before it one key less
+        mask = k.new_ones(length, before + length, dtype=torch.bool).tril(before) if before else None
+        batch = F.scaled_dot_product_attention(
+            q[None], k[None], v[None], mask if length > 1 else None, is_causal=length > 1 and not before,
+            scale=self._dim**-0.5, enable_gqa=q.shape[0] != k.shape[0],
+        )  # fmt: skip
+        return batch[0]
+
+    def _rope_at(self, positions: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Cosines and sines for (tokens,) int64 positions, each (tokens, 1, head_dim) on the device."""
+        cos, sin = self._rope[device]
+        index = positions.to(device)
+        return cos[index], sin[index]
+
+
+def rope_tables(config: LlamaConfig, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the rotary position embedding (Su et al. 2021) for every position of the context.
+
+    They are computed in float32. Returns two tensors (max_position_embeddings, 1, head_dim) of `dtype`; the sines of
+    the first half of a head are negative, as the rotation needs them.
+    """
+    dim = config.dim_of_head
+    frequencies = 1.0 / (config.rope_theta ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim))
+    positions = torch.arange(config.max_position_embeddings, device=device)
+    angles = positions[:, None].float() * frequencies.to(device)
+    angles = torch.cat((angles, angles), dim=-1)[:, None]
+    cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+    sin[..., : dim // 2] *= -1
+    return cos, sin

@@ -1,93 +1,183 @@
-"""The language model's network: transformers' LLaMA, new or read from a Hugging Face folder."""
+"""The language model's configuration and weights, read from a Hugging Face folder.
+
+Inference reads them without transformers, whose import takes seconds. Training uses transformers' LLaMA, which has the
+same parameters under the same names (`transformers_llama`).
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import nn
 
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, load_lazily, weight_files
 from spiritlm_cli.checkpoints.tensors import build_on_meta
-from spiritlm_cli.config import read_json
-from spiritlm_cli.language.placement import place_layers, placer
-from spiritlm_cli.language.quantization import quietly
-from spiritlm_cli.third_party import hide_broken_torchaudio
-
-with hide_broken_torchaudio(), quietly():
-    from transformers.models.llama.configuration_llama import LlamaConfig
-    from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaRotaryEmbedding
-
-__all__ = ["LlamaForCausalLM", "load_network", "new_network"]
-
-# Where one of these is missing, transformers would take that of LLaMA 7B.
-_REQUIRED = (
-    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-    "max_position_embeddings",
-)  # fmt: skip
+from spiritlm_cli.config import from_mapping, read_json
+from spiritlm_cli.language.placement import place_layers, tensor_placement
 
 
-def new_network(**config: Any) -> LlamaForCausalLM:
-    """A network with new weights, in float32, from the values of a `config.json`.
+@dataclass(frozen=True)
+class LlamaConfig:
+    """Sizes and constants of a LLaMA, under the names of transformers' `config.json`.
 
-    Raises ValueError, or what transformers raises, where they make no network.
+    num_key_value_heads: None is `num_attention_heads`. head_dim: None is `hidden_size / num_attention_heads`.
+    rope_theta: base of the rotary position embedding.
+
+    Raises ValueError for sizes that make no network, and for an activation or a rotary embedding other than LLaMA 2's.
     """
-    return LlamaForCausalLM(_read_config(config))
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    max_position_embeddings: int
+    num_key_value_heads: int | None = None
+    head_dim: int | None = None
+    model_type: str = "llama"
+    hidden_act: str = "silu"
+    rms_norm_eps: float = 1e-6
+    rope_theta: float = 10000.0
+    rope_type: str = "default"
+    attention_bias: bool = False
+    mlp_bias: bool = False
+    tie_word_embeddings: bool = False
+
+    def __post_init__(self) -> None:
+        for name, expected in (("model_type", "llama"), ("hidden_act", "silu"), ("rope_type", "default")):
+            if (value := getattr(self, name)) != expected:
+                raise ValueError(f"{name} is {value!r}, expected {expected!r}")
+        for name in (*required_keys(), "num_key_value_heads", "head_dim"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} must be 1 or more, not {value}")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"{self.num_attention_heads} heads don't divide the hidden size of {self.hidden_size}"
+            )
+        if self.num_attention_heads % self.key_value_heads:
+            raise ValueError(
+                f"{self.key_value_heads} key-value heads don't divide {self.num_attention_heads} heads"
+            )
+
+    @property
+    def key_value_heads(self) -> int:
+        """Number of key-value heads in each layer."""
+        return self.num_key_value_heads or self.num_attention_heads
+
+    @property
+    def dim_of_head(self) -> int:
+        """Size of one attention head."""
+        return self.head_dim or self.hidden_size // self.num_attention_heads
 
 
-def load_network(
+class LlamaWeights(nn.Module):
+    """The parameters of a LLaMA under transformers' names. `PackedLlama` computes with them; they have no `forward`."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = _Body(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+
+
+class _Body(nn.Module):
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_hidden_layers))
+        self.norm = nn.RMSNorm(config.hidden_size)
+
+
+class DecoderLayer(nn.Module):
+    """The parameters of one layer."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.input_layernorm = nn.RMSNorm(config.hidden_size)
+        self.self_attn = _Attention(config)
+        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size)
+        self.mlp = _FeedForward(config)
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        size, bias = config.hidden_size, config.attention_bias
+        queries = config.num_attention_heads * config.dim_of_head
+        keys = config.key_value_heads * config.dim_of_head
+        self.q_proj = nn.Linear(size, queries, bias=bias)
+        self.k_proj = nn.Linear(size, keys, bias=bias)
+        self.v_proj = nn.Linear(size, keys, bias=bias)
+        self.o_proj = nn.Linear(queries, size, bias=bias)
+
+
+class _FeedForward(nn.Module):
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        size, inner, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
+        self.gate_proj = nn.Linear(size, inner, bias=bias)
+        self.up_proj = nn.Linear(size, inner, bias=bias)
+        self.down_proj = nn.Linear(inner, size, bias=bias)
+
+
+def required_keys() -> tuple[str, ...]:
+    """The keys without which a `config.json` is refused; transformers would assume LLaMA 7B's values for them."""
+    return tuple(field.name for field in fields(LlamaConfig) if field.default is MISSING)
+
+
+def read_config(path: Path) -> LlamaConfig:
+    """Read a `config.json`, as transformers 4 or 5 writes it.
+
+    Keys that do not change the computation are ignored. Raises CheckpointError that names the file and the key.
+    """
+    values = read_json(path)
+    rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
+    if isinstance(rope, Mapping):
+        flat = {"rope_type": rope.get("rope_type", rope.get("type")), "rope_theta": rope.get("rope_theta")}
+        values |= {key: value for key, value in flat.items() if value is not None}
+    known = {field.name for field in fields(LlamaConfig)}
+    return from_mapping(LlamaConfig, values, path, ignore=set(values) - known)
+
+
+def load_weights(
     folder: Path, device: torch.device | Sequence[torch.device], dtype: torch.dtype
-) -> LlamaForCausalLM:
-    """The network in a Hugging Face folder: `config.json`, and the weights in `model.safetensors` or
-    `pytorch_model.bin`, whole or sharded.
+) -> LlamaWeights:
+    """Read a Hugging Face folder: `config.json`, and the weights in `model.safetensors` or `pytorch_model.bin`, whole
+    or sharded.
 
-    Each tensor goes straight to its device; the network is never in memory twice. device: of several, each gets layers
-    in proportion to its free memory, the first the embedding too, the last the norm and the head; then only
-    `PackedLlama` can compute with it. Raises CheckpointError that names the file, and what in it is unknown, missing or
-    of another shape; SpiritLMError where several devices have too little memory.
+    Each tensor goes straight to its device, so the weights are never in memory twice. device: several devices get
+    layers in proportion to their free memory; the embedding goes with the first, the norm and the head with the last.
+    Raises CheckpointError that names the file and the tensors that are unknown, missing or of another shape;
+    SpiritLMError if several devices have too little memory.
     """
     path = folder / "config.json"
-    values = read_json(path)
-    network = build_on_meta(lambda: LlamaForCausalLM(_read_config(values)), path).to(dtype)
-    named, stored = _list_weights(folder)
-    if network.config.tie_word_embeddings and "model.embed_tokens.weight" in stored:
-        # the head is the embedding, and may be stored or not
+    config = read_config(path)
+    weights = build_on_meta(lambda: LlamaWeights(config), path).to(dtype)
+    index, stored = _list_weights(folder)
+    if config.tie_word_embeddings and "model.embed_tokens.weight" in stored:
+        # whether or not the head is stored as well
         stored["lm_head.weight"] = stored["model.embed_tokens.weight"]
     devices = [device] if isinstance(device, torch.device) else device
-    body = network.model
-    layers = place_layers(body.layers, [body.embed_tokens], [body.norm, network.lm_head], devices)
+    body = weights.model
+    layers = place_layers(list(body.layers), [body.embed_tokens], [body.norm, weights.lm_head], devices)
     # rotary_emb.inv_freq: computed from the configuration, yet stored by old versions of transformers
     load_lazily(
-        network,
-        named,
+        weights,
+        index,
         stored,
-        device_of=placer(layers, devices),
+        device_of=tensor_placement(layers, devices),
         rename=lambda name: None if name.endswith("rotary_emb.inv_freq") else name,
     )
-    if devices[0] == devices[-1]:
-        network.tie_weights()
-    # no weights of it are in the file; its frequencies stay float32
-    body.rotary_emb = LlamaRotaryEmbedding(network.config).to(devices[0])
-    return network.eval()
-
-
-def _read_config(values: Mapping[str, Any]) -> LlamaConfig:
-    if values.get("model_type", "llama") != "llama":
-        raise ValueError(f"model_type is {values['model_type']!r}, expected 'llama'")
-    if missing := [name for name in _REQUIRED if name not in values]:
-        raise ValueError(f"missing key {', '.join(map(repr, missing))}")
-    # LLaMA's own configuration has a pad_token_id of -1, which is no row of the embedding; none is needed here.
-    config = LlamaConfig(**{**values, "pad_token_id": None})
-    if config.num_attention_heads % config.num_key_value_heads:
-        raise ValueError(
-            f"{config.num_key_value_heads} key-value heads don't divide {config.num_attention_heads} heads"
-        )
-    return config
+    if config.tie_word_embeddings and devices[0] == devices[-1]:
+        weights.lm_head.weight = body.embed_tokens.weight
+    return weights
 
 
 def _list_weights(folder: Path) -> tuple[Path, dict[str, LazyTensor]]:
-    """What names the weights of a folder, and the tensors of all its files."""
-    named, files = weight_files(folder)
+    """The file that lists the weights of a folder, and the tensors of all its files."""
+    index, files = weight_files(folder)
     stored: dict[str, LazyTensor] = {}
     for file in files:
         stored |= list_tensors(file)
-    return named, stored
+    return index, stored

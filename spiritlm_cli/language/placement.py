@@ -1,4 +1,4 @@
-"""Which device holds which of a language model's layers, where there are several."""
+"""Placement of a language model's layers on one or several devices."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -15,27 +15,27 @@ DeviceMap = Literal["auto"]
 
 
 def find_devices(device: str = "auto", device_map: DeviceMap | None = None) -> list[torch.device]:
-    """The devices that a language model is to be spread over: one, or with "auto" every CUDA device there is.
+    """The devices to spread a language model over: one, or with `device_map="auto"` all CUDA devices.
 
-    One GPU by its number ("cuda:1") is that one. Raises SpiritLMError where `device` can't be used.
+    A CUDA device with an index ("cuda:1") is always that one. Raises SpiritLMError if `device` can't be used.
     """
-    place = find_device(device)
-    if device_map is None or place.type != "cuda" or device not in ("auto", "cuda"):
-        return [place]
-    return [torch.device("cuda", number) for number in range(torch.cuda.device_count())]
+    single = find_device(device)
+    if device_map is None or single.type != "cuda" or device not in ("auto", "cuda"):
+        return [single]
+    return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
 
 
 def layer_counts(layers: Sequence[int], free: Sequence[int], first: int = 0, last: int = 0) -> list[int]:
-    """How many layers each device gets, in order, so that its bytes are in proportion to its free memory.
+    """Number of consecutive layers for each device, so that its bytes are in proportion to its free memory.
 
-    layers: bytes of each; free: bytes of each device; first: bytes that stand before the layers, on the first device;
-    last: those after them, on the last. Laid side by side, each layer goes where its middle falls.
+    layers: bytes of each layer. free: free bytes of each device. first: bytes that precede the layers on the first
+    device. last: bytes that follow them on the last device. Of a layer that crosses a border, the middle decides.
     """
     scale = (first + sum(layers) + last) / max(sum(free), 1)
     borders = [end * scale for end in accumulate(free)]
     middles = [first + end - size / 2 for size, end in zip(layers, accumulate(layers), strict=True)]
-    places = [min(bisect_right(borders, middle), len(free) - 1) for middle in middles]
-    return [places.count(number) for number in range(len(free))]
+    devices = [min(bisect_right(borders, middle), len(free) - 1) for middle in middles]
+    return [devices.count(index) for index in range(len(free))]
 
 
 def place_layers(
@@ -44,9 +44,10 @@ def place_layers(
     last: Sequence[nn.Module],
     devices: Sequence[torch.device],
 ) -> list[torch.device]:
-    """The device of each layer; `first` goes with the first device, `last` with the last.
+    """Choose the device of each layer.
 
-    The modules need no memory yet (torch's meta device). Raises SpiritLMError where the devices have no room for them.
+    layers: may be on the meta device, without memory. first: modules on the first device, before the layers. last:
+    modules on the last device, after them. Raises SpiritLMError if the devices have too little free memory.
     """
     if len(devices) == 1:
         return [devices[0]] * len(layers)
@@ -59,21 +60,23 @@ def place_layers(
                 f"{sum(free) / 1e9:.1f} GB free"
             )
     else:
-        free = [1] * len(devices)  # what is free of the host's memory says nothing
+        free = [1] * len(devices)  # other devices share the host's memory
     counts = layer_counts(sizes, free, before, after)
     return [device for device, count in zip(devices, counts, strict=True) for _ in range(count)]
 
 
-def placer(layers: Sequence[torch.device], devices: Sequence[torch.device]) -> Callable[[str], torch.device]:
-    """What gives, for a tensor's name in transformers' LLaMA, its device; layers: that of each layer."""
+def tensor_placement(
+    layers: Sequence[torch.device], devices: Sequence[torch.device]
+) -> Callable[[str], torch.device]:
+    """Return a function from a tensor's name in transformers' LLaMA to its device. layers: device of each layer."""
 
-    def place(name: str) -> torch.device:
-        _, found, rest = name.partition("model.layers.")
-        if found:
+    def device_of(name: str) -> torch.device:
+        _, is_layer, rest = name.partition("model.layers.")
+        if is_layer:
             return layers[int(rest.partition(".")[0])]
         return devices[0] if name.startswith("model.embed_tokens.") else devices[-1]
 
-    return place
+    return device_of
 
 
 def _size(module: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""What is to be continued."""
+"""Prompts: a line to continue, with optional examples before it."""
 
 from dataclasses import dataclass
 
@@ -10,86 +10,98 @@ from spiritlm_cli.tokens.units import Kind
 
 @dataclass(frozen=True)
 class Prompt:
-    """A line, which may end in a bare marker, and sequences that stand before it, each with all its markers."""
+    """A line to continue, and examples that precede it.
+
+    line: may end in a bare marker, which opens the span to fill. examples: sequences, each encoded with all its
+    markers.
+    """
 
     line: Line
     examples: tuple[Sequence, ...] = ()
 
     @classmethod
-    def of(cls, given: "Sequence | Line | Prompt") -> "Prompt":
-        """A prompt without examples, unless it is one already."""
-        if isinstance(given, Prompt):
-            return given
-        return cls(given if isinstance(given, Line) else Line(given))
+    def of(cls, prompt: "Sequence | Line | Prompt") -> "Prompt":
+        """Convert a sequence or a line to a prompt without examples; return a prompt unchanged."""
+        if isinstance(prompt, Prompt):
+            return prompt
+        return cls(prompt if isinstance(prompt, Line) else Line(prompt))
 
     @property
     def ends_in(self) -> Modality | None:
-        """What goes on or begins at its end; None where it is empty."""
+        """Modality of the last span or of the marker at the end; None if the line is empty."""
         return self.line.opens or self.line.sequence.ends_in
 
     @property
-    def heard(self) -> list[int]:
-        """The phonetic units that it ends in, of its last speech span."""
-        last = self.line.sequence.spans[-1:]
+    def trailing_hubert(self) -> list[int]:
+        """Phonetic ids of the last span if it is speech, otherwise an empty list."""
         return [
             unit.id
-            for span in last
+            for span in self.line.sequence.spans[-1:]
             if isinstance(span, SpeechSpan)
             for unit in span.units
             if unit.kind is Kind.HUBERT
         ]
 
-    def encode(self, vocabulary: Vocabulary, then: Modality | None) -> "EncodedPrompt":
-        """then: the kind that is to follow; None for any. Raises TokenError for a unit that the model doesn't have."""
-        # a marker that it ends in stays only where what it opens may follow
-        ids = vocabulary.encode(self.line.sequence, then or self.line.opens)
+    def encode(self, vocabulary: Vocabulary, output: Modality | None = None) -> "EncodedPrompt":
+        """Convert the prompt to token ids.
+
+        output: modality of the continuation, None for both; a marker at the end is kept only if it opens a span of
+        that modality. Raises TokenError for a unit that the vocabulary does not have.
+        """
+        ids = vocabulary.encode(self.line.sequence, output or self.line.opens)
         return EncodedPrompt(ids, tuple(vocabulary.encode(example)[1:] for example in self.examples))
 
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """ids: `<s>` and the line's tokens, one more at least. examples: the tokens of each, without `<s>`."""
+    """A prompt as token ids.
 
-    ids: list[int]
-    examples: tuple[list[int], ...] = ()
+    line_ids: `<s>` and the ids of the line, two ids or more. example_ids: the ids of each example, without `<s>`.
+    """
 
-    @property
-    def tokens(self) -> list[int]:
-        """All of them, as the network sees them."""
-        return [self.ids[0], *(token for example in self.examples for token in example), *self.ids[1:]]
+    line_ids: list[int]
+    example_ids: tuple[list[int], ...] = ()
 
     @property
-    def shared(self) -> int:
-        """How many of the first tokens are `<s>` and the examples', which other prompts begin with as well."""
-        return 1 + sum(map(len, self.examples)) if self.examples else 0
+    def ids(self) -> list[int]:
+        """The network's input: `<s>`, the examples, the line."""
+        examples = (token for example in self.example_ids for token in example)
+        return [self.line_ids[0], *examples, *self.line_ids[1:]]
+
+    @property
+    def shared_prefix(self) -> int:
+        """Number of leading ids that other prompts with the same examples share; 0 without examples."""
+        return 1 + sum(map(len, self.example_ids)) if self.example_ids else 0
 
     def __len__(self) -> int:
-        return len(self.ids) + sum(map(len, self.examples))
+        return len(self.line_ids) + sum(map(len, self.example_ids))
 
-    def checked(self, context: int) -> "EncodedPrompt":
-        """Itself. Raises TokenError where with one token more it is longer than the context."""
-        if len(self) < context:
-            return self
-        count = len(self.examples)
-        fitting = [count - place for place in range(1, count + 1) if len(self.without(place)) < context]
+    def check_length(self, context_length: int) -> None:
+        """Raise TokenError unless the prompt leaves room for one more token within `context_length`."""
+        if len(self) < context_length:
+            return
+        count = len(self.example_ids)
+        fitting = [count - n for n in range(1, count + 1) if len(self.drop_examples(n)) < context_length]
         advice = f"; {fitting[0]} of its {count} examples would fit" if fitting else ""
         raise TokenError(
             f"the prompt has {len(self)} tokens; with what is to follow, it must fit into the model's context of "
-            f"{context}{advice}"
+            f"{context_length}{advice}"
         )
 
-    def without(self, count: int) -> "EncodedPrompt":
-        """Without its first examples."""
-        return EncodedPrompt(self.ids, self.examples[count:])
+    def drop_examples(self, count: int) -> "EncodedPrompt":
+        """Remove the first `count` examples."""
+        return EncodedPrompt(self.line_ids, self.example_ids[count:])
 
-    def cut(self, room: int, vocabulary: Vocabulary) -> "EncodedPrompt":
-        """No more than so many tokens: without the first examples, and if that is not enough, without the line's
-        first tokens."""
+    def truncate(self, max_length: int, vocabulary: Vocabulary) -> "EncodedPrompt":
+        """Shorten the prompt to `max_length` tokens from the left.
+
+        Removes whole examples first, the earliest first, then the beginning of the line.
+        """
         count = next(
-            (place for place in range(len(self.examples)) if len(self.without(place)) <= room),
-            len(self.examples),
+            (n for n in range(len(self.example_ids)) if len(self.drop_examples(n)) <= max_length),
+            len(self.example_ids),
         )
-        shorter = self.without(count)
-        if len(shorter) <= room:
-            return shorter
-        return EncodedPrompt(vocabulary.last_tokens(self.ids, room))
+        shortened = self.drop_examples(count)
+        if len(shortened) <= max_length:
+            return shortened
+        return EncodedPrompt(vocabulary.truncate_left(self.line_ids, max_length))

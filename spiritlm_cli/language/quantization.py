@@ -1,6 +1,6 @@
-"""Linear layers with weights of 8 or 4 bits, by torchao: less memory for a large model.
+"""Linear layers with 8-bit or 4-bit weights, by torchao: less memory for a large model.
 
-Only weights are rounded; what they are multiplied with is not, so that no token depends on others in its batch.
+Only weights are quantized. Activations are not, so no token depends on the other tokens of its batch.
 """
 
 import logging
@@ -16,61 +16,61 @@ from spiritlm_cli.third_party import needs_extra
 
 Quantize = Literal["int8", "int4"]
 
-# So many weights of four bits, side by side in a row, share a scale and a zero.
+# Number of consecutive 4-bit weights of a row that share a scale and a zero point.
 _GROUP = 32
-# torch's code for a CPU takes so many rows of a weight at a time.
+# torch's 4-bit kernel for CPUs processes this many rows of a weight at a time.
 _ROWS = 16
 
 
 class QuantizedLinear:
-    """A linear layer whose weight torchao holds, where it lies."""
+    """A linear layer with a weight that torchao quantizes on the weight's device."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, quantize: Quantize) -> None:
-        """weight: (features out, features in), and its device one that `check_quantize` knows; bias: (features out,).
+        """weight: (features out, features in), on a device that `check_quantization` accepts. bias: (features out,).
 
-        int8: one scale a row. int4: a scale and a zero for each 32 weights of a row. Raises SpiritLMError where int4
-        can't divide the weight so.
+        int8 has one scale a row; int4 has a scale and a zero point for each 32 weights of a row. Raises SpiritLMError
+        if int4 can't divide the weight into such groups.
         """
         self.bias = bias
         layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
-        self._dtype = _computed_in(weight, quantize)
-        # scales of four bits are of the weight's own dtype, and the code for it wants them in what it computes in
-        given = weight.to(self._dtype) if quantize == "int4" else weight
-        layer.weight = nn.Parameter(given, requires_grad=False)
-        with quietly():
+        self._dtype = _compute_dtype(weight, quantize)
+        # int4 scales get the weight's dtype, and the kernel expects them in the dtype that it computes in
+        prepared = weight.to(self._dtype) if quantize == "int4" else weight
+        layer.weight = nn.Parameter(prepared, requires_grad=False)
+        with suppress_import_warnings():
             from torchao.quantization import quantize_
 
-            quantize_(layer, _config(weight, quantize))
+            quantize_(layer, _torchao_config(weight, quantize))
         self.weight = layer.weight
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(…, features in) to (…, features out), of the dtype of x."""
+        """(…, features in) to (…, features out), in the dtype of x."""
         out = nn.functional.linear(x.to(self._dtype), self.weight).to(x.dtype)
         return out if self.bias is None else out + self.bias
 
 
-def check_quantize(quantize: Quantize, device: torch.device) -> None:
-    """Raises MissingPackageError without torchao, SpiritLMError where the device has no code for such weights."""
-    with needs_extra("torchao", extra="quantize", purpose="quantized weights"), quietly():
+def check_quantization(quantize: Quantize, device: torch.device) -> None:
+    """Raise MissingPackageError without torchao, and SpiritLMError if the device has no kernels for such weights."""
+    with needs_extra("torchao", extra="quantize", purpose="quantized weights"), suppress_import_warnings():
         import torchao.quantization  # noqa: F401
     if quantize == "int4" and not (
         device.type == "cpu" or (device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0))
     ):
         raise SpiritLMError(
-            f"int4 weights can be had on a CPU and on a CUDA GPU of compute capability 8.0 or more, not on {device}; "
-            "int8 can"
+            f"int4 weights need a CPU or a CUDA GPU of compute capability 8.0 or more, not {device}; int8 works on "
+            "any device"
         )
 
 
-def _computed_in(weight: Tensor, quantize: Quantize) -> torch.dtype:
-    """What the products are made of, bfloat16 wherever it is quick: so is torch's code for four bits."""
-    # without oneDNN's code for it, a CPU has only a slow one for 8 bits
+def _compute_dtype(weight: Tensor, quantize: Quantize) -> torch.dtype:
+    """The dtype of the matrix product: bfloat16 for int4 and on CPUs with bfloat16 kernels, else the weight's own."""
+    # without oneDNN's bfloat16, a CPU has only a slow 8-bit kernel
     slow = weight.is_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.bfloat16 if quantize == "int4" or (weight.is_cpu and not slow) else weight.dtype
 
 
-def _config(weight: Tensor, quantize: Quantize) -> Any:
-    """torchao's configuration for a weight where it lies."""
+def _torchao_config(weight: Tensor, quantize: Quantize) -> Any:
+    """torchao's configuration for a weight on its device."""
     from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig
 
     if quantize == "int8":
@@ -91,8 +91,8 @@ def _config(weight: Tensor, quantize: Quantize) -> Any:
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """For what imports torchao, as transformers does too: it warns of each of its parts that is for another machine."""
+def suppress_import_warnings() -> Iterator[None]:
+    """Silence logging while torchao is imported, which warns about every part that is for other machines."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

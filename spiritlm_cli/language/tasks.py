@@ -1,4 +1,4 @@
-"""Tasks by example: prompts in a template's form, and answers cut at its end mark."""
+"""Few-shot tasks: prompts built from a template, and answers cut at its end mark."""
 
 import random
 import re
@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from spiritlm_cli.config import from_mapping, read_yaml
 from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.language.grammar import To
+from spiritlm_cli.language.grammar import RequestedModality
 from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.tokens.reader import parse_content
@@ -19,10 +19,11 @@ from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.tokens.writer import format_sequence
 
 FOLDER = Path(__file__).parents[1] / "assets" / "tasks"
+# The tasks of the package.
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
-_PART = re.compile(r"\{(\w+)\}")
-_OF_LINE = ("speech", "text", "line")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_LINE_PARTS = ("speech", "text", "line")
 _SPACES = re.compile(r"(\s+)")
 _MARKER = re.compile(r"\[(TEXT|Text|SPEECH|Speech)\]")
 _MARKERS: dict[Modality, str] = {"text": "[TEXT]", "speech": "[SPEECH]"}
@@ -30,12 +31,14 @@ _MARKERS: dict[Modality, str] = {"text": "[TEXT]", "speech": "[SPEECH]"}
 
 @dataclass(frozen=True)
 class Template:
-    """What a task's file says; docs/generate.md explains it.
+    """The content of a task's YAML file, described in docs/generate.md.
 
-    example, question: token lines in which `{speech}`, `{text}` or `{line}` stand for that part of a line, and the
-    names of `sounds` for their units. to: what the answer is made of. end: what ends it: a text, a sound in braces,
-    or a marker for the beginning of another span. sounds: files beside the template. shots: examples, unless another
-    number is asked for; max_new_tokens and greedy likewise.
+    example, question: token lines with the placeholders `{speech}`, `{text}` and `{line}` for those parts of a line,
+    and `{name}` for the units of the sound `name`. to: modality of the answer. end: what ends the answer: texts, one
+    sound in braces, or a marker, which stands for the beginning of another span. sounds: names, and audio files
+    relative to the template. shots, max_new_tokens, greedy: defaults.
+
+    Raises ValueError for values that make no task.
     """
 
     example: str
@@ -50,80 +53,98 @@ class Template:
     def __post_init__(self) -> None:
         if self.to not in ("same", "any", "speech", "text"):
             raise ValueError(f"to must be same, any, speech or text, not {self.to!r}")
-        if taken := set(self.sounds) & set(_OF_LINE):
-            raise ValueError(f"no sound can be called {taken.pop()!r}")
+        if reserved := set(self.sounds) & set(_LINE_PARTS):
+            raise ValueError(f"no sound can be called {reserved.pop()!r}")
         if self.shots < 0 or self.max_new_tokens < 1 or "" in self.end:
             raise ValueError("shots can't be below 0, max_new_tokens below 1, or an end empty")
         for form in (self.example, self.question, *self.end):
-            for name in _PART.findall(form):
-                if name not in (*_OF_LINE, *self.sounds):
+            for name in _PLACEHOLDER.findall(form):
+                if name not in (*_LINE_PARTS, *self.sounds):
                     raise ValueError(f"{{{name}}} is neither speech, text, line nor one of the sounds")
-        marks = [end for end in self.end if _PART.search(end)]
-        if len(marks) > 1 or any(mark[1:-1] not in self.sounds for mark in marks):
+        if len(self.end_sounds) > 1 or any(name not in self.sounds for name in self.end_sounds):
             raise ValueError("an end is a text, a marker, or one sound by itself in braces")
+
+    @property
+    def end_texts(self) -> tuple[str, ...]:
+        """The texts that end an answer."""
+        return tuple(end for end in self.end if not _PLACEHOLDER.search(end) and not _MARKER.fullmatch(end))
+
+    @property
+    def end_sounds(self) -> tuple[str, ...]:
+        """The names of the sounds that end an answer."""
+        return tuple(end[1:-1] for end in self.end if _PLACEHOLDER.search(end))
+
+    @property
+    def ends_at_marker(self) -> bool:
+        """Whether the beginning of another span ends an answer."""
+        return any(_MARKER.fullmatch(end) for end in self.end)
 
 
 class Task:
-    """A template, with its sounds in units."""
+    """A template with the units of its sounds."""
 
     def __init__(self, name: str, template: Template, sounds: Mapping[str, SpeechSpan]) -> None:
         self.name, self.template = name, template
         self._sounds = sounds
 
     @classmethod
-    def load(cls, name: str, hear: Callable[[Path], SpeechSpan] | None = None) -> "Task":
-        """The task of that name, or of a template's file. hear: gives the units of its sounds, where it has any.
+    def load(cls, name: str, encode_sound: Callable[[Path], SpeechSpan] | None = None) -> "Task":
+        """Load a task of the package by name, or a template from a file.
 
-        Raises CheckpointError that names what is wrong with the template, and what `hear` raises; ValueError where
-        there are sounds and nothing hears them.
+        encode_sound: computes the units of an audio file, called for each of the template's sounds. Raises
+        CheckpointError that names what is wrong with the template; what `encode_sound` raises; ValueError if the
+        template has sounds and `encode_sound` is None.
         """
         path = FOLDER / f"{name}.yaml" if name in NAMES else Path(name)
         if not path.is_file():
             raise CheckpointError(f"{name}: neither a task ({', '.join(NAMES)}) nor a template's file")
         template = from_mapping(Template, read_yaml(path), path)
-        if hear is None and template.sounds:
-            raise ValueError(f"{name}: its sounds must be heard")
-        sounds = {sound: hear(path.parent / file) for sound, file in template.sounds.items()} if hear else {}
+        if template.sounds and encode_sound is None:
+            raise ValueError(f"{name}: the template has sounds, which need encode_sound")
+        sounds = (
+            {sound: encode_sound(path.parent / file) for sound, file in template.sounds.items()}
+            if encode_sound
+            else {}
+        )
         return cls(path.stem, template, sounds)
 
     @property
-    def to(self) -> To:
-        """What the answer is made of."""
-        return cast(To, self.template.to)
+    def to(self) -> RequestedModality:
+        """Modality of the answer."""
+        return cast(RequestedModality, self.template.to)
 
-    def sampling(self, sampling: Sampling) -> Sampling:
-        """The same, ended by the task's marks."""
-        texts = [end for end in self.template.end if not _PART.search(end) and not _MARKER.fullmatch(end)]
-        heard = [end[1:-1] for end in self.template.end if _PART.search(end)]
-        units = [unit for sound in heard for unit in self._sounds[sound].units]
+    def add_stops(self, sampling: Sampling) -> Sampling:
+        """Add the task's end marks to the stop conditions."""
+        units = [unit for name in self.template.end_sounds for unit in self._sounds[name].units]
         return replace(
             sampling,
-            stop=(*sampling.stop, *texts),
+            stop=(*sampling.stop, *self.template.end_texts),
             stop_units=tuple(unit.id for unit in units if unit.kind is Kind.HUBERT),
-            one_span=any(_MARKER.fullmatch(end) for end in self.template.end),
+            one_span=self.template.ends_at_marker,
         )
 
-    def prompt(self, question: Line, examples: TypingSequence[Line] = ()) -> Prompt:
-        """A question after examples. Raises TokenError for a line that lacks what the task is about."""
-        return Prompt(
-            self._filled(self.template.question, question),
-            tuple(map(self.example, examples)),
-        )
+    def build_prompt(self, question: Line, examples: TypingSequence[Line] = ()) -> Prompt:
+        """Put a question and solved examples into the task's form.
 
-    def example(self, line: Line) -> Sequence:
-        """A line that is solved, in the task's form. Raises TokenError as `prompt` does."""
-        return self._filled(self.template.example, line).sequence
+        Raises TokenError for a line without the speech or text that the template uses.
+        """
+        return Prompt(self._fill(self.template.question, question), tuple(map(self.build_example, examples)))
 
-    def choose(
+    def build_example(self, line: Line) -> Sequence:
+        """Put a solved example into the task's form. Raises TokenError as `build_prompt`."""
+        return self._fill(self.template.example, line).sequence
+
+    def choose_examples(
         self,
         examples: TypingSequence[Line],
         shots: int | None,
         question: Line,
-        draw: random.Random | None = None,
+        rng: random.Random | None = None,
     ) -> list[Line]:
-        """So many of the examples, the first ones or such as are drawn; never the question itself, by its id.
+        """Choose the examples of a prompt; a line with the question's id is never one of them.
 
-        shots: None is the template's number, or as many as there are. Raises TokenError where there are not so many.
+        shots: their number; None is the template's number, or all there are if that is less. rng: draws them; None
+        takes the first ones. Raises TokenError if there are fewer than `shots`.
         """
         others = [line for line in examples if line.id is None or line.id != question.id]
         if shots is None:
@@ -132,43 +153,49 @@ class Task:
             raise TokenError(
                 f"{len(others)} examples beside the line itself, for a prompt of {shots}; give more, or fewer shots"
             )
-        return draw.sample(others, shots) if draw else others[:shots]
+        return rng.sample(others, shots) if rng else others[:shots]
 
-    def cleaned(self, answer: Iterable[Span]) -> Iterator[Span]:
-        """An answer, which may come in pieces; one in text without white space around it, and with single spaces."""
-        begun = gap = False
+    def normalize_answer(self, answer: Iterable[Span]) -> Iterator[Span]:
+        """Normalize the white space of a text answer: none around it, single spaces within.
+
+        answer: may come in pieces, which are yielded as they arrive. Other answers are not changed.
+        """
+        has_words = pending_space = False
         for span in answer:
             if not isinstance(span, TextSpan) or self.to != "text":
                 yield span
                 continue
-            words = []
-            for word in filter(None, _SPACES.split(span.text)):
-                if word.isspace():
-                    gap = begun
+            pieces = []
+            for piece in filter(None, _SPACES.split(span.text)):
+                if piece.isspace():
+                    pending_space = has_words
                 else:
-                    words.append(f" {word}" if gap else word)
-                    begun, gap = True, False
-            if words:
-                yield TextSpan("".join(words))
+                    pieces.append(f" {piece}" if pending_space else piece)
+                    has_words, pending_space = True, False
+            if pieces:
+                yield TextSpan("".join(pieces))
 
-    def _filled(self, form: str, line: Line) -> Line:
+    def _fill(self, form: str, line: Line) -> Line:
+        """Replace the placeholders of a form by parts of a line, and parse the result."""
+
         def part(match: re.Match[str]) -> str:
             opened = _MARKERS[line.opens] if match[1] == "line" and line.opens else ""
             return format_sequence(self._part(match[1], line.sequence)) + opened
 
-        return parse_content(_PART.sub(part, form), name=line.id)
+        return parse_content(_PLACEHOLDER.sub(part, form), name=line.id)
 
     def _part(self, name: str, sequence: Sequence) -> Sequence:
+        """The value of a placeholder."""
         if name in self._sounds:
             return Sequence((self._sounds[name],))
         if name == "line":
             return sequence
-        kind = cast(Literal["speech", "text"], name)
-        if kind == "speech":
-            found = Sequence.of([SpeechSpan(tuple(unit for span in sequence.speech for unit in span.units))])
+        modality = cast(Literal["speech", "text"], name)
+        if modality == "speech":
+            part = Sequence.of([SpeechSpan(tuple(unit for span in sequence.speech for unit in span.units))])
         else:
-            spans = [span.text for span in sequence.spans if isinstance(span, TextSpan)]
-            found = Sequence.of([TextSpan(" ".join(" ".join(spans).split()))])
-        if not found.spans:
-            raise TokenError(f"the task {self.name} is about {kind}, and this line has none")
-        return found
+            texts = [span.text for span in sequence.spans if isinstance(span, TextSpan)]
+            part = Sequence.of([TextSpan(" ".join(" ".join(texts).split()))])
+        if not part.spans:
+            raise TokenError(f"the task {self.name} is about {modality}, and this line has none")
+        return part

@@ -1,4 +1,4 @@
-"""Sequences to the language model's token ids and back."""
+"""Conversion between sequences and the token ids of the language model."""
 
 import itertools
 import re
@@ -12,27 +12,27 @@ from spiritlm_cli.tokens.units import Kind, Unit
 
 _UNIT = re.compile(r"\[(Hu|Pi|St)(0|[1-9][0-9]*)\]")
 _MARKERS: dict[Modality, str] = {"text": "[Text]", "speech": "[Speech]"}
-# sentencepiece finds these names in text too. Where text spells one it is cut after the bracket, so that each
-# part is encoded as the plain text that it is.
+# sentencepiece also matches these names in text. Text that spells one is split after the bracket, so that each part is
+# encoded as plain text.
 _INSIDE_NAME = re.compile(r"(?<=\[)(?=(?:Text|Speech|(?:Hu|Pi|St)[0-9]+)\])")
 _SPACE = "\u2581"
-# Merged into the tokenizer's NormalizerSpec (in protobuf a later field wins): no space is put before text,
-# where LLaMA's tokenizer would, for text here follows its marker; and none is taken away.
+# Appended to the tokenizer's NormalizerSpec (in protobuf a later field wins): disables the space that LLaMA's tokenizer
+# puts before text, because text follows its marker here, and the removal of extra white space.
 _VERBATIM = b"\x1a\x04\x18\x00\x20\x00"
 
 
 class Vocabulary:
-    """A `tokenizer.model` with text pieces, the two markers and the units, each of them found by name.
+    """A `tokenizer.model` with text pieces, the two markers and the units, each identified by its name.
 
-    size: how many ids it has. start, end: the ids of `<s>` and `</s>`. markers: the ids of `[Text]` and
-    `[Speech]`. text_ids: all ids that stand for text; nul: the one of them for the byte 0.
-    unit_ids: the id of each unit. unit_counts: how many units of each kind it has, numbered from 0.
+    size: number of ids. bos_id, eos_id: ids of `<s>` and `</s>`. marker_ids: ids of `[Text]` and `[Speech]`. text_ids:
+    all ids that stand for text. nul_id: the text id of the byte 0. unit_ids: the id of each unit. unit_counts: number
+    of units of each kind, which are numbered from 0.
     """
 
     def __init__(self, model: bytes, source: str | Path = "tokenizer.model") -> None:
-        """model: the bytes of a sentencepiece model; source: what errors call it.
+        """model: the bytes of a sentencepiece model. source: its name in error messages.
 
-        Raises CheckpointError where it is not one, or where a name is missing.
+        Raises CheckpointError if it is not a sentencepiece model or a name is missing.
         """
         import sentencepiece
 
@@ -45,9 +45,9 @@ class Vocabulary:
         ids = {piece: token for token, piece in enumerate(self._pieces)}
         if missing := [name for name in ("<s>", "</s>", *_MARKERS.values()) if name not in ids]:
             raise CheckpointError(f"{source}: has no {', '.join(missing)}")
-        self.start = ids["<s>"]
-        self.end = ids["</s>"]
-        self.markers: dict[Modality, int] = {kind: ids[name] for kind, name in _MARKERS.items()}
+        self.bos_id = ids["<s>"]
+        self.eos_id = ids["</s>"]
+        self.marker_ids: dict[Modality, int] = {modality: ids[name] for modality, name in _MARKERS.items()}
 
         units = ((token, _UNIT.fullmatch(piece)) for token, piece in enumerate(self._pieces))
         self._units = {token: Unit(Kind(match[1]), int(match[2])) for token, match in units if match}
@@ -60,13 +60,17 @@ class Vocabulary:
         }
         if len(self._bytes) < 256:
             raise CheckpointError(f"{source}: has {len(self._bytes)} of the 256 pieces <0x00> to <0xFF>")
-        self.nul = ids["<0x00>"]
-        self._byte_ids = {spelled[0]: token for token, spelled in self._bytes.items()}
-        not_text = {*self.markers.values(), *self._units}
-        every = list(range(self.size))
-        for is_other in (self._processor.is_control, self._processor.is_unknown, self._processor.is_unused):
-            not_text.update(itertools.compress(every, is_other(every)))
-        self.text_ids = [token for token in every if token not in not_text]
+        self.nul_id = ids["<0x00>"]
+        self._byte_ids = {content[0]: token for token, content in self._bytes.items()}
+        not_text = {*self.marker_ids.values(), *self._units}
+        all_ids = list(range(self.size))
+        for is_special in (
+            self._processor.is_control,
+            self._processor.is_unknown,
+            self._processor.is_unused,
+        ):
+            not_text.update(itertools.compress(all_ids, is_special(all_ids)))
+        self.text_ids = [token for token in all_ids if token not in not_text]
         self._text = frozenset(self.text_ids)
 
     @classmethod
@@ -77,43 +81,44 @@ class Vocabulary:
         except OSError as error:
             raise CheckpointError(f"{path}: {'missing' if not path.exists() else error.strerror}") from None
 
-    def encode(self, sequence: Sequence, then: Modality | None = None) -> list[int]:
-        """`<s>`, then each span's marker and content.
+    def encode(self, sequence: Sequence, opens: Modality | None = None) -> list[int]:
+        """Convert a sequence to ids: `<s>`, then the marker and the content of each span.
 
-        then: the kind of span that is to follow; its marker is put last unless the sequence ends in that kind
-        already. Raises TokenError that names a unit that this model doesn't have, and those that it has.
+        opens: modality of the span to follow; its marker is added at the end unless the sequence already ends in that
+        modality. Raises TokenError for a unit that the model does not have; the message lists the units it has.
         """
-        ids = [self.start]
+        ids = [self.bos_id]
         for span in sequence.spans:
             if isinstance(span, TextSpan):
-                ids.append(self.markers["text"])
+                ids.append(self.marker_ids["text"])
                 ids += self.encode_text(span.text)
             else:
-                ids.append(self.markers["speech"])
+                ids.append(self.marker_ids["speech"])
                 ids += [self._unit_id(unit) for unit in span.units]
-        if then and then != sequence.ends_in:
-            ids.append(self.markers[then])
+        if opens and opens != sequence.ends_in:
+            ids.append(self.marker_ids[opens])
         return ids
 
-    def encode_after(self, given: Line, sequence: Sequence) -> tuple[list[int], list[int]]:
-        """The tokens of `given`, and those of a sequence that goes on from it; text is not joined across the two.
+    def encode_continuation(self, context: Line, sequence: Sequence) -> tuple[list[int], list[int]]:
+        """Convert a context and the sequence that follows it, each to its own ids.
 
-        Where it begins with the kind that `given` ends in, or has opened, it has no marker there; a marker at the end
-        of `given` for another kind is left out. Raises TokenError as `encode`.
+        The sequence's first marker is omitted if the context ends in that modality or has opened it. A bare marker at
+        the end of the context is dropped unless the sequence starts with its modality. Text is not merged across the
+        boundary. Raises TokenError as `encode` does.
         """
         ids = self.encode(sequence)[1:]
         first = modality(sequence.spans[0]) if sequence.spans else None
-        opened = given.opens if given.opens == first else None
-        if first and first == (opened or given.sequence.ends_in):
+        opened = context.opens if context.opens == first else None
+        if first and first == (opened or context.sequence.ends_in):
             ids = ids[1:]
-        return self.encode(given.sequence, opened), ids
+        return self.encode(context.sequence, opened), ids
 
     def encode_text(self, text: str) -> list[int]:
-        """Verbatim text alone; whatever it spells, it gives no marker, unit or end."""
+        """Convert text to text ids. Text that spells a marker, a unit or `</s>` stays text."""
         ids: list[int] = []
         for part in re.split(f"({_SPACE})", text):
             if part == _SPACE:
-                # sentencepiece writes a space with this character: as itself it has to be spelled in bytes
+                # sentencepiece writes a space as this character; the character itself has to be written in bytes
                 ids += [self._byte_ids[value] for value in _SPACE.encode()]
             else:
                 for plain in _INSIDE_NAME.split(part):
@@ -121,11 +126,11 @@ class Vocabulary:
         return ids
 
     def decode(self, ids: Iterable[int]) -> Sequence:
-        """The sequence that ids stand for; for what `encode` gives, what it was given.
+        """Convert ids to a sequence; the inverse of `encode`.
 
-        Any ids will do: a unit outside a speech span opens one, a text piece after units opens a text span;
-        markers, `<s>` and `</s>` add nothing by themselves; bytes that are not UTF-8 become U+FFFD.
-        Raises TokenError for an id outside the vocabulary.
+        Accepts any ids of the vocabulary: a unit outside a speech span starts one, a text piece after units starts a
+        text span, markers, `<s>` and `</s>` add nothing, and bytes that are not UTF-8 become U+FFFD. Raises TokenError
+        for an id outside the vocabulary.
         """
         spans: list[TextSpan | SpeechSpan] = []
         content = (token for token in ids if self.modality(token))
@@ -137,23 +142,23 @@ class Vocabulary:
         return Sequence.of(spans)
 
     def last_span(self, ids: TypingSequence[int]) -> tuple[Modality | None, bool]:
-        """Of what kind the last span of a prompt's tokens is (None: there is none), and whether it is empty as yet."""
+        """Modality of the last span of a prompt (None without spans), and whether it is a marker without content."""
         last = ids[-1]
-        for kind, marker in self.markers.items():
+        for kind, marker in self.marker_ids.items():
             if last == marker:
                 return kind, True
         return self.modality(last), False
 
-    def last_tokens(self, ids: TypingSequence[int], count: int) -> list[int]:
-        """`<s>` and the last of a prompt's tokens, with the marker of the span that is cut: at most `count`."""
-        kept = list(ids[len(ids) - count + 1 :])
+    def truncate_left(self, ids: TypingSequence[int], max_length: int) -> list[int]:
+        """Keep `<s>` and the end of a prompt: at most `max_length` ids, which begin with the marker of a span."""
+        kept = list(ids[len(ids) - max_length + 1 :])
         if kind := self.modality(kept[0]):
-            # a marker in place of the first, unless the next is one
-            kept = kept[1:] if kept[1] in self.markers.values() else [self.markers[kind], *kept[1:]]
-        return [self.start, *kept]
+            # the marker takes the place of the first id, unless the next id is a marker
+            kept = kept[1:] if kept[1] in self.marker_ids.values() else [self.marker_ids[kind], *kept[1:]]
+        return [self.bos_id, *kept]
 
     def modality(self, token: int) -> Modality | None:
-        """What an id is content of; None for markers, `<s>`, `</s>` and others without content.
+        """Modality of an id; None for markers, `<s>`, `</s>` and other ids without content.
 
         Raises TokenError for an id outside the vocabulary.
         """
@@ -166,11 +171,11 @@ class Vocabulary:
         return None
 
     def unit(self, token: int) -> Unit:
-        """The unit that an id stands for. Raises KeyError for an id of anything else."""
+        """The unit of an id. Raises KeyError for an id that is not a unit."""
         return self._units[token]
 
     def text_bytes(self, token: int) -> bytes:
-        """UTF-8 of a text id, perhaps only a part of a character."""
+        """The UTF-8 bytes of a text id, possibly a part of a character."""
         return self._bytes.get(token) or self._pieces[token].replace(_SPACE, " ").encode()
 
     def _unit_id(self, unit: Unit) -> int:
@@ -184,7 +189,7 @@ class Vocabulary:
 
 
 def _check_units(ids: Mapping[Unit, int], counts: Mapping[Kind, int], source: str | Path) -> None:
-    """Phonetic units there must be, and the units of a kind must be numbered from 0 without a gap."""
+    """Raise CheckpointError if there are no phonetic units, or the units of a kind are not numbered from 0 on."""
     if not counts[Kind.HUBERT]:
         raise CheckpointError(f"{source}: has no units, [Hu0] and on")
     for kind in Kind:

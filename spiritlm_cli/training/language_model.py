@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
 from spiritlm_cli.files import write_bytes, write_text
-from spiritlm_cli.language.loading import LlamaForCausalLM, new_network
+from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
@@ -73,7 +73,7 @@ class LossFunction:
         self._transcript = torch.tensor([source.transcript for source in drawn], device=device)
         self._spoken = torch.tensor([source.spoken for source in drawn], device=device)
         is_unit = torch.zeros(network.config.vocab_size, dtype=torch.bool)
-        is_unit[[*vocabulary.unit_ids.values(), *vocabulary.markers.values()]] = True
+        is_unit[[*vocabulary.unit_ids.values(), *vocabulary.marker_ids.values()]] = True
         self._is_unit = is_unit.to(device)
         forward: Callable[[Tensor, bool], tuple[Tensor, tuple[Tensor, ...]]] = self._forward
         self._call = torch.compile(forward) if options.compile else forward
@@ -120,7 +120,7 @@ def _new_network(
         vocab_size=-(-vocabulary.size // 64) * 64, hidden_size=options.dim, intermediate_size=options.ffn,
         num_hidden_layers=options.layers, num_attention_heads=options.heads, num_key_value_heads=options.heads,
         max_position_embeddings=2048, rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=False,
-        bos_token_id=vocabulary.start, eos_token_id=vocabulary.end,
+        bos_token_id=vocabulary.bos_id, eos_token_id=vocabulary.eos_id,
     )  # fmt: skip
     if options.start:
         load_into(network, read_tensors(options.start))

@@ -54,7 +54,7 @@ class TranscriptionExamples:
 
         def example(pair: AlignedUnits, text: TextSpan) -> tuple[AlignedUnits, TextSpan]:
             line = Line(Sequence.of([pair.speech()[0], text]))
-            marked = self._task.example(line).spans[1]
+            marked = self._task.build_example(line).spans[1]
             assert isinstance(marked, TextSpan)
             return pair, marked
 

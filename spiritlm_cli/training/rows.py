@@ -48,7 +48,7 @@ def draw_rows(
         while len(ids) < length:
             index = rng.choices(range(len(drawn)), shares)[0]
             tokens, labels = encode_labeled(drawn[index].draw(rng), vocabulary)
-            ids += [*tokens, vocabulary.end]
+            ids += [*tokens, vocabulary.eos_id]
             of += [index] * (len(tokens) + 1)
             words += [*(label + first if label >= 0 else -1 for label in labels), -1]
             first = max(first, 1 + max(words))

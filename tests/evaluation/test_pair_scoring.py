@@ -9,7 +9,8 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import ManifestError, TokenError
 from spiritlm_cli.evaluation.pair_scoring import PairScorer
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Pair, Unpaired
-from spiritlm_cli.language.model import LanguageModel, Score
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.scoring import Score
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 

@@ -2,12 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from spiritlm_cli.config import read_json
+from spiritlm_cli.language.loading import load_weights
 from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, new_network
 
 BASE, EXPRESSIVE = "spirit-lm-base-7b", "spirit-lm-expressive-7b"
 # The tokenizers that the answers were made with. Another version of sentencepiece may train another filler
@@ -38,3 +43,15 @@ def published(data: Path) -> list[dict[str, Any]]:
     tokens_scored."""
     cases: list[dict[str, Any]] = json.loads((data / "language_model.json").read_text())
     return cases
+
+
+@pytest.fixture(scope="session")
+def load_reference() -> Callable[[Path], LlamaForCausalLM]:
+    """Loads a Hugging Face folder into transformers' own network, in float32."""
+
+    def load(folder: Path) -> LlamaForCausalLM:
+        network = new_network(**read_json(folder / "config.json"))
+        network.load_state_dict(load_weights(folder, torch.device("cpu"), torch.float32).state_dict())
+        return network.eval()
+
+    return load

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.language.grammar import To
-from spiritlm_cli.language.loading import new_network
+from spiritlm_cli.language.generator import GenerationRequest
+from spiritlm_cli.language.grammar import RequestedModality
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.transformers_llama import as_weights, new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan, TextSpan
@@ -38,10 +39,10 @@ def random_model(seed: int) -> LanguageModel:
     )  # fmt: skip
     with torch.no_grad():
         # the end, the markers and the bytes get likely now and then, not once in thousands of tokens
-        often = [vocabulary.end, *vocabulary.markers.values(), *range(3, 259)]
+        often = [vocabulary.eos_id, *vocabulary.marker_ids.values(), *range(3, 259)]
         network.lm_head.weight[often[:3]] *= 100
         network.lm_head.weight[often[3:]] *= 30
-    return LanguageModel(network, vocabulary, lambda: Vocoder.load("nano").duration_predictor)
+    return LanguageModel(as_weights(network), vocabulary, lambda: Vocoder.load("nano").duration_predictor)
 
 
 samplings = st.builds(
@@ -64,7 +65,9 @@ samplings = st.builds(
 @given(
     st.integers(0, 5), st.sampled_from(PROMPTS), st.sampled_from(["same", "any", "speech", "text"]), samplings
 )
-def test_what_comes_out_is_always_a_sequence(seed: int, prompt: str, to: To, sampling: Sampling) -> None:
+def test_what_comes_out_is_always_a_sequence(
+    seed: int, prompt: str, to: RequestedModality, sampling: Sampling
+) -> None:
     model = random_model(seed)
     vocabulary = model.vocabulary
     line = parse_line(prompt)
@@ -73,15 +76,15 @@ def test_what_comes_out_is_always_a_sequence(seed: int, prompt: str, to: To, sam
             model.generate(line, to, sampling)
         return
     found = model.generate(line, to, sampling)
-    begun = model.begin(line, to, sampling)
-    room = min(sampling.max_new_tokens or 0, model.context - len(begun.tokens))
+    begun = model.start(GenerationRequest(line, to, sampling))
+    room = min(sampling.max_new_tokens or 0, model.context_length - len(begun.ids))
     assert 0 <= len(found.ids) <= room
-    if found.reason == "length":
+    if found.finish_reason == "length":
         assert len(found.ids) == room
     assert parse_sequence(format_sequence(found.sequence)) == found.sequence
 
-    markers = set(vocabulary.markers.values())
-    known = {*vocabulary.text_ids, *vocabulary.unit_ids.values(), *markers} - {vocabulary.nul}
+    markers = set(vocabulary.marker_ids.values())
+    known = {*vocabulary.text_ids, *vocabulary.unit_ids.values(), *markers} - {vocabulary.nul_id}
     assert set(found.ids) <= known
     kinds = {type(span) for span in found.sequence.spans}
     wanted = to if to != "same" else line.opens or line.sequence.ends_in
@@ -102,11 +105,11 @@ def test_what_comes_out_is_always_a_sequence(seed: int, prompt: str, to: To, sam
             else:
                 assert token in (
                     vocabulary.text_ids
-                    if kind == vocabulary.markers["text"]
+                    if kind == vocabulary.marker_ids["text"]
                     else vocabulary.unit_ids.values()
                 )
     text = found.sequence.text
-    if found.reason != "stop":
+    if found.finish_reason != "stop":
         assert found.sequence == vocabulary.decode(found.ids)
     assert not any(
         stop in span.text
@@ -116,7 +119,7 @@ def test_what_comes_out_is_always_a_sequence(seed: int, prompt: str, to: To, sam
     )
     assert len(text) <= len(vocabulary.decode(found.ids).text)
 
-    pieces = list(model.grow(model.begin(line, to, sampling)))
+    pieces = list(model.stream(model.start(GenerationRequest(line, to, sampling))))
     assert Sequence.of(pieces) == found.sequence
     assert all(len(piece.units) == 1 for piece in pieces if isinstance(piece, SpeechSpan))
 
@@ -126,7 +129,7 @@ def test_anything_may_come_with_any() -> None:
     prompt = parse_sequence("[TEXT]the")
     for seed in range(30):
         found = random_model(seed % 6).generate(prompt, "any", Sampling(top_p=1.0, seed=seed))
-        kinds |= {len(found.sequence.spans) > 2, found.reason}
+        kinds |= {len(found.sequence.spans) > 2, found.finish_reason}
     assert kinds >= {True, "end"}
 
 
@@ -135,12 +138,18 @@ def test_a_bare_marker_opens_the_span_that_is_filled() -> None:
     sampling = Sampling(greedy=True, max_new_tokens=5)
     opened = parse_line("[TEXT]the cat[SPEECH]")
     plain = parse_sequence("[TEXT]the cat")
-    assert model.begin(opened, "same", sampling).tokens == model.begin(plain, "speech", sampling).tokens
+    assert (
+        model.start(GenerationRequest(opened, "same", sampling)).ids
+        == model.start(GenerationRequest(plain, "speech", sampling)).ids
+    )
     assert model.generate(opened, "same", sampling) == model.generate(plain, "speech", sampling)
     # asked for another kind, the marker that would be empty is left out
-    assert model.begin(opened, "text", sampling).tokens == model.begin(plain, "text", sampling).tokens
-    tokens = model.begin(opened, "any", sampling).tokens
-    assert tokens == [*model.vocabulary.encode(plain), model.vocabulary.markers["speech"]]
+    assert (
+        model.start(GenerationRequest(opened, "text", sampling)).ids
+        == model.start(GenerationRequest(plain, "text", sampling)).ids
+    )
+    tokens = model.start(GenerationRequest(opened, "any", sampling)).ids
+    assert tokens == [*model.vocabulary.encode(plain), model.vocabulary.marker_ids["speech"]]
 
 
 def test_stops_are_cut_off_and_never_streamed() -> None:
@@ -154,7 +163,7 @@ def test_stops_are_cut_off_and_never_streamed() -> None:
         found = model.generate(
             Line(Sequence()), "text", Sampling(seed=seed, max_new_tokens=60, stop=("~~~", stop))
         )
-        assert found.reason == "stop"
+        assert found.finish_reason == "stop"
         assert found.finished
         assert found.sequence.text == plain[: plain.index(stop)]
 
@@ -174,26 +183,28 @@ def test_stops_are_cut_off_and_never_streamed() -> None:
 def test_a_sentence_ends(text: str, kept: str) -> None:
     model = random_model(0)
     sampling = Sampling(sentence=True, max_new_tokens=60)
-    continuation = model.begin(Line(Sequence()), "text", sampling)
-    for token in [*model.vocabulary.encode_text(text), model.vocabulary.end]:
-        if continuation.reason is None:
+    continuation = model.start(GenerationRequest(Line(Sequence()), "text", sampling))
+    for token in [*model.vocabulary.encode_text(text), model.vocabulary.eos_id]:
+        if continuation.finish_reason is None:
             assert continuation.allowed[token]
-            continuation.take(token)
+            continuation.append(token)
     found = continuation.result()
     assert found is not None
     assert found.sequence.text == kept
-    assert found.reason == ("stop" if kept != text else "end")
+    assert found.finish_reason == ("stop" if kept != text else "end")
 
 
 def test_a_sentence_ends_before_speech() -> None:
     model = random_model(0)
-    continuation = model.begin(Line(Sequence()), "any", Sampling(sentence=True, max_new_tokens=60))
-    markers = model.vocabulary.markers
+    continuation = model.start(
+        GenerationRequest(Line(Sequence()), "any", Sampling(sentence=True, max_new_tokens=60))
+    )
+    markers = model.vocabulary.marker_ids
     for token in [markers["text"], *model.vocabulary.encode_text("He ran."), markers["speech"]]:
-        continuation.take(token)
+        continuation.append(token)
     found = continuation.result()
     assert found is not None
-    assert (found.reason, found.sequence.text) == ("stop", "He ran.")
+    assert (found.finish_reason, found.sequence.text) == ("stop", "He ran.")
     assert markers["speech"] not in found.ids
 
 
@@ -206,14 +217,14 @@ def test_seconds_are_those_of_the_vocoder(prompt: str) -> None:
         start = parse_sequence(prompt)
         sampling = Sampling(max_seconds=1.0, min_seconds=0.9, seed=seed, max_new_tokens=60)
         found = model.generate(start, "speech", sampling)
-        reasons.add(found.reason)
+        reasons.add(found.finish_reason)
         before = [unit.id for span in start.speech for unit in span.units if unit.kind is Kind.HUBERT]
         added = [unit.id for span in found.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT]
         frames = vocoder.duration_predictor.frames(torch.tensor(before + added))
         seconds = frames[len(before) :].sum().item() * 0.04
         assert seconds <= 1.0
-        assert found.reason in ("length", "seconds") or seconds >= 0.9
-        if found.reason == "seconds":
+        assert found.finish_reason in ("length", "seconds") or seconds >= 0.9
+        if found.finish_reason == "seconds":
             more = model.generate(start, "speech", Sampling(min_seconds=0.9, seed=seed, max_new_tokens=60))
             ids = [
                 unit.id for span in more.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT
@@ -237,29 +248,32 @@ def test_a_prompt_can_be_cut_from_the_left() -> None:
     vocabulary = model.vocabulary
     sampling = Sampling(greedy=True, max_new_tokens=10)
     with pytest.raises(TokenError, match=r"102 tokens.*64"):
-        model.begin(Sequence((SpeechSpan(units),)), "same", sampling)
-    cut = model.begin(Sequence((SpeechSpan(units),)), "same", sampling, overflow="cut")
+        model.start(GenerationRequest(Sequence((SpeechSpan(units),)), "same", sampling))
+    cut = model.start(GenerationRequest(Sequence((SpeechSpan(units),)), "same", sampling, overflow="cut"))
     kept = [vocabulary.unit_ids[unit] for unit in units[-52:]]
-    assert cut.tokens == [vocabulary.start, vocabulary.markers["speech"], *kept]
-    assert cut.cut == 102 - 54
+    assert cut.ids == [vocabulary.bos_id, vocabulary.marker_ids["speech"], *kept]
+    assert cut.truncated == 102 - 54
     found = model.generate(Sequence((SpeechSpan(units),)), "same", sampling, overflow="cut")
-    assert (found.cut, found.reason in ("length", "end")) == (48, True)
+    assert (found.truncated, found.finish_reason in ("length", "end")) == (48, True)
     # room for half the context at most
     many = Sampling(greedy=True, max_new_tokens=1000)
-    assert len(model.begin(Sequence((SpeechSpan(units),)), "same", many, overflow="cut").tokens) == 32
+    assert (
+        len(model.start(GenerationRequest(Sequence((SpeechSpan(units),)), "same", many, overflow="cut")).ids)
+        == 32
+    )
     # what fits is left alone
-    whole = model.begin(Sequence((SpeechSpan(units[:60]),)), "same", many, overflow="cut")
-    assert (len(whole.tokens), whole.cut) == (62, 0)
+    whole = model.start(GenerationRequest(Sequence((SpeechSpan(units[:60]),)), "same", many, overflow="cut"))
+    assert (len(whole.ids), whole.truncated) == (62, 0)
 
 
 @given(st.integers(3, 12))
 def test_the_last_tokens_are_a_prompt_too(count: int) -> None:
     vocabulary = random_model(0).vocabulary
     ids = vocabulary.encode(parse_sequence("[TEXT]one[SPEECH][Hu1][Hu2][Hu3][TEXT]two three[SPEECH][Hu4]"))
-    shorter = vocabulary.last_tokens(ids, count)
+    shorter = vocabulary.truncate_left(ids, count)
     assert len(shorter) <= count
-    assert shorter[0] == vocabulary.start
-    markers = set(vocabulary.markers.values())
+    assert shorter[0] == vocabulary.bos_id
+    markers = set(vocabulary.marker_ids.values())
     assert shorter[1] in markers
     assert shorter[2] not in markers
     assert shorter[-1] == ids[-1]

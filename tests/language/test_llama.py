@@ -3,15 +3,15 @@ import itertools
 import pytest
 import torch
 
-from spiritlm_cli.language.llama import PackedLlama
-from spiritlm_cli.language.loading import LlamaForCausalLM, new_network
+from spiritlm_cli.language.llama import PackedLlama, rope_tables
+from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, as_weights, new_network
 
-DRAW = torch.Generator().manual_seed(0)
-SEQUENCES = [torch.randint(50, (length,), generator=DRAW) for length in (9, 1, 17, 4)]
+RNG = torch.Generator().manual_seed(0)
+SEQUENCES = [torch.randint(50, (length,), generator=RNG) for length in (9, 1, 17, 4)]
 
 
-def large(key_value_heads: int) -> LlamaForCausalLM:
-    """A network with large weights, so that faults show."""
+def large_network(key_value_heads: int = 2) -> LlamaForCausalLM:
+    """A network with large weights, so that errors are visible."""
     torch.manual_seed(0)
     network = new_network(
         vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
@@ -23,64 +23,85 @@ def large(key_value_heads: int) -> LlamaForCausalLM:
     return network.eval()
 
 
+def packed_llama(key_value_heads: int = 2) -> PackedLlama:
+    return PackedLlama(as_weights(large_network(key_value_heads)))
+
+
 @torch.inference_mode()
 @pytest.mark.parametrize("key_value_heads", [2, 4])
-def test_it_is_transformers_network(key_value_heads: int) -> None:
-    expected = [large(key_value_heads)(input_ids=ids[None]).logits[0] for ids in SEQUENCES]
-    packed = PackedLlama(large(key_value_heads))
-    for hidden, logits in zip(packed.last_hidden(SEQUENCES), expected, strict=True):
-        found = torch.cat([packed.next_logits([hidden[:place]]) for place in range(1, len(hidden) + 1)])
-        torch.testing.assert_close(found, logits, rtol=1e-4, atol=1e-4)
+def test_logits_equal_transformers(key_value_heads: int) -> None:
+    network = large_network(key_value_heads)
+    expected = [network(input_ids=ids[None]).logits[0] for ids in SEQUENCES]
+    packed = packed_llama(key_value_heads)
+    for hidden, logits in zip(packed.hidden_states(SEQUENCES), expected, strict=True):
+        computed = torch.cat([packed.last_logits([hidden[:end]]) for end in range(1, len(hidden) + 1)])
+        torch.testing.assert_close(computed, logits, rtol=1e-4, atol=1e-4)
 
 
 @torch.inference_mode()
-def test_nothing_depends_on_the_other_sequences_or_on_what_was_read_before() -> None:
-    packed = PackedLlama(large(2))
-    alone = [packed.last_hidden([ids])[0] for ids in SEQUENCES]
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rope_tables_equal_transformers(dtype: torch.dtype) -> None:
+    network = large_network()
+    expected_cos, expected_sin = network.model.rotary_emb(torch.zeros(1, dtype=dtype), torch.arange(64)[None])
+    cos, sin = rope_tables(as_weights(network).config, torch.device("cpu"), dtype)
+    assert cos.dtype == sin.dtype == dtype
+    assert torch.equal(cos[:, 0], expected_cos[0])
+    assert torch.equal(sin[:, 0, :2], -expected_sin[0, :, :2])
+    assert torch.equal(sin[:, 0, 2:], expected_sin[0, :, 2:])
+
+
+@torch.inference_mode()
+def test_hidden_states_do_not_depend_on_other_sequences_or_on_the_cache() -> None:
+    packed = packed_llama()
+    alone = [packed.hidden_states([ids])[0] for ids in SEQUENCES]
     for order in itertools.permutations(range(4)):
-        together = packed.last_hidden([SEQUENCES[place] for place in order])
-        assert all(torch.equal(hidden, alone[place]) for hidden, place in zip(together, order, strict=True))
-    # token by token, some of them with others beside
-    seen = [packed.new_memory() for _ in SEQUENCES]
-    first = packed.last_hidden([ids[:1] for ids in SEQUENCES], seen)
-    for at in range(1, 17):
-        going = [place for place, ids in enumerate(SEQUENCES) if len(ids) > at]
-        found = packed.last_hidden([SEQUENCES[p][at : at + 1] for p in going], [seen[p] for p in going])
-        for place, hidden in zip(going, found, strict=True):
-            torch.testing.assert_close(hidden[0], alone[place][at], rtol=1e-4, atol=1e-4)
+        together = packed.hidden_states([SEQUENCES[index] for index in order])
+        assert all(torch.equal(hidden, alone[index]) for hidden, index in zip(together, order, strict=True))
+    # token by token, in batches of different sequences
+    caches = [packed.new_cache() for _ in SEQUENCES]
+    first = packed.hidden_states([ids[:1] for ids in SEQUENCES], caches)
+    for position in range(1, 17):
+        longer = [index for index, ids in enumerate(SEQUENCES) if len(ids) > position]
+        step = packed.hidden_states(
+            [SEQUENCES[index][position : position + 1] for index in longer],
+            [caches[index] for index in longer],
+        )
+        for index, hidden in zip(longer, step, strict=True):
+            torch.testing.assert_close(hidden[0], alone[index][position], rtol=1e-4, atol=1e-4)
     for hidden, whole in zip(first, alone, strict=True):
         torch.testing.assert_close(hidden[0], whole[0], rtol=1e-4, atol=1e-4)
-    assert [memory.length for memory in seen] == [9, 1, 17, 4]
+    assert [cache.length for cache in caches] == [9, 1, 17, 4]
 
 
 @torch.inference_mode()
-def test_log_probabilities_are_taken_some_rows_at_a_time() -> None:
-    packed = PackedLlama(large(4))
-    (hidden,) = packed.last_hidden([SEQUENCES[2]])
+def test_log_probabilities_do_not_depend_on_rows() -> None:
+    packed = packed_llama(4)
+    (hidden,) = packed.hidden_states([SEQUENCES[2]])
     whole = packed.log_probabilities(hidden[:-1], SEQUENCES[2][1:])
     assert torch.equal(packed.log_probabilities(hidden[:-1], SEQUENCES[2][1:], rows=3), whole)
-    logits = torch.stack([packed.next_logits([hidden[: place + 1]])[0] for place in range(16)])
+    logits = torch.stack([packed.last_logits([hidden[: end + 1]])[0] for end in range(16)])
     expected = logits.log_softmax(-1).gather(1, SEQUENCES[2][1:, None])[:, 0]
     torch.testing.assert_close(whole, expected, rtol=1e-4, atol=1e-4)
     assert packed.log_probabilities(hidden[:0], SEQUENCES[2][:0]).tolist() == []
 
 
-def spread(network: LlamaForCausalLM, device: str) -> PackedLlama:
-    """The second layer, the norm and the head on another device."""
-    for module in (network.model.layers[1], network.model.norm, network.lm_head):
+def spread_llama(device: str) -> PackedLlama:
+    """The second layer, the norm and the head are on `device`, the rest on the CPU."""
+    weights = as_weights(large_network())
+    for module in (weights.model.layers[1], weights.model.norm, weights.lm_head):
         module.to(device)
-    return PackedLlama(network)
+    return PackedLlama(weights)
 
 
 @torch.inference_mode()
 def test_layers_on_two_devices_compute_the_same() -> None:
-    """With one CPU as both: what is moved, where that is another device, stays."""
-    alone, both = PackedLlama(large(2)), spread(large(2), "cpu")
+    """With one CPU as both devices, for which moving a tensor does nothing."""
+    alone, both = packed_llama(), spread_llama("cpu")
     for packed in (alone, both):
-        memory = [packed.new_memory() for _ in SEQUENCES]
-        read = packed.last_hidden(SEQUENCES, memory)
-        logits = packed.next_logits(packed.last_hidden([ids[:1] for ids in SEQUENCES], memory))
-        scores = packed.log_probabilities(read[2][:-1], SEQUENCES[2][1:])
+        caches = [packed.new_cache() for _ in SEQUENCES]
+        prompt = packed.hidden_states(SEQUENCES, caches)
+        logits = packed.last_logits(packed.hidden_states([ids[:1] for ids in SEQUENCES], caches))
+        scores = packed.log_probabilities(prompt[2][:-1], SEQUENCES[2][1:])
         if packed is alone:
             expected = logits, scores
     assert torch.equal(logits, expected[0])
@@ -88,14 +109,14 @@ def test_layers_on_two_devices_compute_the_same() -> None:
 
 
 @torch.inference_mode()
-def test_each_layer_computes_and_remembers_where_it_is() -> None:
-    """The second device is torch's meta device, which has places and shapes, but no values."""
-    packed = spread(large(2), "meta")
+def test_layers_and_caches_stay_on_their_devices() -> None:
+    """The second device is torch's meta device, which has devices and shapes, but no values."""
+    packed = spread_llama("meta")
     assert packed.device == torch.device("cpu")
-    memory = [packed.new_memory() for _ in SEQUENCES]
+    caches = [packed.new_cache() for _ in SEQUENCES]
     for sequences in (SEQUENCES, [ids[:1] for ids in SEQUENCES]):
-        hidden = packed.last_hidden(sequences, memory)
+        hidden = packed.hidden_states(sequences, caches)
         assert {states.device.type for states in hidden} == {"meta"}
-        assert [held.device.type for held in memory[0]._layers if held is not None] == ["cpu", "meta"]
-        assert packed.next_logits(hidden).shape == (4, 50)
+        assert [device.type for device in caches[0].devices] == ["cpu", "meta"]
+        assert packed.last_logits(hidden).shape == (4, 50)
     assert packed.log_probabilities(hidden[0], SEQUENCES[0][:1]).device.type == "meta"

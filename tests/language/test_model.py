@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import torch
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
+from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.hypothesis import Hypothesis
-from spiritlm_cli.language.loading import load_network
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import EncodedPrompt
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.transformers_llama import LlamaForCausalLM
 from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 
@@ -34,10 +36,10 @@ def folder(release_tree: Path, tmp_path: Path) -> Path:
 
 
 def continued(model: LanguageModel, ids: list[int], to: str, sampling: Sampling) -> list[int]:
-    continuation = model.begin_encoded(EncodedPrompt(ids), to, sampling)  # type: ignore[arg-type]
-    for _ in model.grow(continuation):
+    continuation = model.start_encoded(EncodedPrompt(ids), to, sampling)  # type: ignore[arg-type]
+    for _ in model.stream(continuation):
         pass
-    return continuation.added
+    return continuation.new_ids
 
 
 def test_greedy_answers_are_the_published(
@@ -49,7 +51,7 @@ def test_greedy_answers_are_the_published(
     for case in published:
         model = models[case["model"]]
         expected = case["greedy_ids"]
-        continuation = model.begin_encoded(EncodedPrompt(case["prompt_ids"]), case["output"], GREEDY)
+        continuation = model.start_encoded(EncodedPrompt(case["prompt_ids"]), case["output"], GREEDY)
         refused = next(
             (place for place, token in enumerate(expected) if not _takes(continuation, token)), len(expected)
         )
@@ -66,7 +68,7 @@ def test_greedy_answers_are_the_published(
 def _takes(continuation: Hypothesis, token: int) -> bool:
     allowed = bool(continuation.allowed[token])
     if allowed:
-        continuation.take(token)
+        continuation.append(token)
     return allowed
 
 
@@ -82,8 +84,8 @@ def test_after_every_published_token_the_next_is_the_published(
         allowed[chosen.get(case["output"], range(3, vocabulary.size))] = True
         ids = case["prompt_ids"] + case["greedy_ids"]
         with torch.inference_mode():
-            (hidden,) = model.network.last_hidden([torch.tensor(ids[:-1])])
-            logits = model.network.next_logits(
+            (hidden,) = model.network.hidden_states([torch.tensor(ids[:-1])])
+            logits = model.network.last_logits(
                 [hidden[:place] for place in range(len(case["prompt_ids"]), len(ids))]
             )
         for of_one, token in zip(logits, case["greedy_ids"], strict=True):
@@ -124,7 +126,7 @@ def test_the_end_is_taken(model: LanguageModel) -> None:
     sampling = Sampling(temperature=100.0, top_p=1.0, max_new_tokens=4000)
     generation = model.generate(SPEECH, "speech", sampling)  # one of 666 tokens is the end
     assert generation.finished
-    assert model.vocabulary.end not in generation.ids
+    assert model.vocabulary.eos_id not in generation.ids
     assert len(generation.ids) < 4000
     assert not model.generate(SPEECH, "speech", GREEDY).finished
 
@@ -234,9 +236,11 @@ def test_a_sequence_that_can_not_be_scored_costs_itself_alone(model: LanguageMod
     assert "not a unit" in str(counts[3])
 
 
-def test_scores_are_those_of_transformers(model: LanguageModel, release_tree: Path) -> None:
+def test_scores_are_those_of_transformers(
+    model: LanguageModel, release_tree: Path, load_reference: Callable[[Path], LlamaForCausalLM]
+) -> None:
     folder = release_tree / "spiritlm_model" / "spirit-lm-expressive-7b"
-    network = load_network(folder, torch.device("cpu"), torch.float32)
+    network = load_reference(folder)
     for line in (TEXT, SPEECH, parse_sequence("[SPEECH][Hu3][TEXT]the mat [SPEECH][Hu7]")):
         ids = torch.tensor([model.vocabulary.encode(line)])
         with torch.inference_mode():
@@ -290,10 +294,7 @@ def test_a_continuation_is_the_same_in_any_batch(model: LanguageModel, to: str, 
     for sampling in (Sampling(greedy=True, max_new_tokens=12), drawn):
         found = model.generate_stream(
             enumerate(PROMPTS),
-            lambda item: item[1],
-            to,
-            sampling,
-            lambda item: str(item[0]),
+            lambda item, sampling=sampling: GenerationRequest(item[1], to, sampling, str(item[0])),  # type: ignore[arg-type,misc]
             samples=3,
             batch_size=batch_size,
         )
@@ -307,9 +308,12 @@ def test_a_continuation_is_the_same_in_any_batch(model: LanguageModel, to: str, 
 def test_a_prompt_that_can_not_be_continued_costs_itself_alone(model: LanguageModel) -> None:
     lines = ["[TEXT]the cat", "[SPEECH][Hu501]", "", "[SPEECH]" + "[Hu1]" * 5000, "[TEXT]the cat"]
     found: list[object] = []
-    for _, generation in model.generate_stream(lines, parse_sequence, "same", GREEDY):
+    requests = model.generate_stream(
+        lines, lambda line: GenerationRequest(parse_sequence(line), sampling=GREEDY)
+    )
+    for _, generation in requests:
         try:
-            found.append(next(generation))
+            found.append(generation.result())
         except TokenError as error:
             found.append(str(error))
     assert found[0] == found[4] == model.generate(parse_sequence(lines[0]), "same", GREEDY)

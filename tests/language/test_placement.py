@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.language.loading import load_network
+from spiritlm_cli.language.loading import load_weights
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.placement import find_devices, layer_counts, place_layers
 from spiritlm_cli.tokens.reader import parse_sequence
@@ -100,7 +100,7 @@ def test_a_model_over_two_devices_answers_the_same(release_tree: Path) -> None:
     prompt = parse_sequence("[SPEECH][St3][Pi8][Hu365][Hu186]")
     folder = release_tree / "spiritlm_model" / "spirit-lm-expressive-7b"
     one = LanguageModel.read(folder, "cpu", device_map="auto")
-    network = load_network(folder, [torch.device("cpu")] * 2, torch.float32)
-    two = LanguageModel(network, one.vocabulary)
+    weights = load_weights(folder, [torch.device("cpu")] * 2, torch.float32)
+    two = LanguageModel(weights, one.vocabulary)
     assert two.generate(prompt) == one.generate(prompt)
     assert two.score(prompt) == one.score(prompt)

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiritlm_cli.language.stopping import GrowingSpeech, GrowingText
+from spiritlm_cli.language.stopping import StreamingSpeech, StreamingText
 from spiritlm_cli.tokens.sequence import Sequence, Span
 from spiritlm_cli.tokens.units import Kind, Unit
 
@@ -12,15 +12,15 @@ STOP = (94, 238, 78, 158, 40, 421, 422, 352, 196, 461)
 
 def heard(units: list[Unit], stop: tuple[int, ...] = STOP) -> tuple[list[Unit], bool]:
     """What is left of units that come one by one, and whether they were stopped."""
-    growing = GrowingSpeech(stop)
+    growing = StreamingSpeech(stop)
     given: list[Span] = []
     for unit in units:
         growing.add(unit)
-        given += growing.certain()
+        given += growing.ready()
         if growing.stopped:
             break
     stopped = growing.stopped
-    given += growing.finish()
+    given += growing.flush()
     return [unit for span in Sequence.of(given).speech for unit in span.units], stopped
 
 
@@ -72,16 +72,16 @@ def test_it_is_the_nearest_stretch_that_ends_there(ids: list[int], stop: tuple[i
 
 @given(st.text(max_size=30), st.lists(st.text(min_size=1, max_size=3), max_size=3), st.integers(1, 3))
 def test_text_stops_at_the_first_of_its_stops(text: str, stops: list[str], step: int) -> None:
-    growing = GrowingText(tuple(stops), sentence=False)
+    growing = StreamingText(tuple(stops), sentence=False)
     content = text.encode()
     given = []
     for at in range(0, len(content), step):
         growing.add(content[at : at + step])
-        given += growing.certain()
+        given += growing.ready()
         if growing.stopped:
             break
     stopped = growing.stopped
-    given += growing.finish()
+    given += growing.flush()
     found = Sequence.of(given).text
     cuts = [place for stop in stops if (place := text.find(stop)) >= 0]
     assert stopped == bool(cuts)

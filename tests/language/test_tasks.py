@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import CheckpointError, TokenError
+from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
 from spiritlm_cli.language.sampling import Sampling
@@ -39,7 +40,7 @@ def shown(prompt: Prompt) -> list[str]:
 
 def test_speech_to_text() -> None:
     task = Task.load("asr", hear)
-    prompt = task.prompt(QUESTION, EXAMPLES)
+    prompt = task.build_prompt(QUESTION, EXAMPLES)
     assert shown(prompt) == [
         "[SPEECH][Hu1][Hu2][TEXT] <START Transcript> the cat <END>",
         "[SPEECH][Hu3][TEXT] <START Transcript> a dog <END>",
@@ -47,35 +48,35 @@ def test_speech_to_text() -> None:
         "[SPEECH][Hu7][Hu8][TEXT] <START Transcript>",
     ]
     assert (task.to, prompt.line.id, prompt.ends_in) == ("text", "q", "text")
-    sampling = task.sampling(Sampling(stop=("~",)))
+    sampling = task.add_stops(Sampling(stop=("~",)))
     assert (sampling.stop, sampling.stop_units, sampling.one_span) == (("~", "<END>"), (), True)
     with pytest.raises(TokenError, match="asr is about speech"):
-        task.prompt(parse_line("[TEXT]no sound"))
+        task.build_prompt(parse_line("[TEXT]no sound"))
 
 
 def test_text_to_speech_has_a_spoken_stop() -> None:
     task = Task.load("tts", hear)
-    prompt = task.prompt(parse_line("[TEXT]hello \n you"), EXAMPLES[:1])
+    prompt = task.build_prompt(parse_line("[TEXT]hello \n you"), EXAMPLES[:1])
     assert shown(prompt) == [
         "[TEXT]the cat stop[SPEECH][Hu1][Hu2][St1][Hu90][Hu91]",
         "[TEXT]hello you stop",
     ]
     assert prompt.ends_in == "speech"
-    sampling = task.sampling(Sampling())
+    sampling = task.add_stops(Sampling())
     assert (sampling.stop, sampling.stop_units, sampling.one_span) == ((), (90, 91), True)
     with pytest.raises(TokenError, match="tts is about text"):
-        task.prompt(QUESTION)
+        task.build_prompt(QUESTION)
 
 
 def test_intent_and_continuation() -> None:
     task = Task.load("intent", hear)
-    assert shown(task.prompt(QUESTION, EXAMPLES[:1])) == [
+    assert shown(task.build_prompt(QUESTION, EXAMPLES[:1])) == [
         "[SPEECH][Hu1][Hu2][TEXT] A:the cat", "[SPEECH][Hu7][Hu8][TEXT] A:"
     ]  # fmt: skip
     task = Task.load("continue", hear)
     assert task.to == "same"
-    assert task.prompt(parse_line("[TEXT]a[SPEECH]")).ends_in == "speech"
-    assert shown(task.prompt(QUESTION, EXAMPLES[:1])) == [
+    assert task.build_prompt(parse_line("[TEXT]a[SPEECH]")).ends_in == "speech"
+    assert shown(task.build_prompt(QUESTION, EXAMPLES[:1])) == [
         "[SPEECH][Hu1][Hu2][TEXT] the cat ",
         "[SPEECH][Hu7][Hu8]",
     ]
@@ -83,27 +84,28 @@ def test_intent_and_continuation() -> None:
 
 def test_examples_are_the_first_or_drawn_and_never_the_question() -> None:
     task = Task.load("asr", hear)
-    assert task.choose(EXAMPLES, 2, QUESTION) == EXAMPLES[:2]
-    assert task.choose(EXAMPLES, 2, EXAMPLES[0]) == EXAMPLES[1:]
-    assert task.choose(EXAMPLES, 0, QUESTION) == []
+    assert task.choose_examples(EXAMPLES, 2, QUESTION) == EXAMPLES[:2]
+    assert task.choose_examples(EXAMPLES, 2, EXAMPLES[0]) == EXAMPLES[1:]
+    assert task.choose_examples(EXAMPLES, 0, QUESTION) == []
     drawn = {
-        tuple(line.id for line in task.choose(EXAMPLES, 2, QUESTION, random.Random(n))) for n in range(40)
+        tuple(line.id for line in task.choose_examples(EXAMPLES, 2, QUESTION, random.Random(n)))
+        for n in range(40)
     }
     assert len(drawn) == 6
-    assert task.choose(EXAMPLES, None, QUESTION) == EXAMPLES
-    assert task.choose(EXAMPLES, None, EXAMPLES[1]) == EXAMPLES[::2]
+    assert task.choose_examples(EXAMPLES, None, QUESTION) == EXAMPLES
+    assert task.choose_examples(EXAMPLES, None, EXAMPLES[1]) == EXAMPLES[::2]
     with pytest.raises(TokenError, match="2 examples beside the line itself, for a prompt of 3"):
-        task.choose(EXAMPLES, 3, EXAMPLES[1])
+        task.choose_examples(EXAMPLES, 3, EXAMPLES[1])
 
 
 @pytest.mark.parametrize("text", ["", " ", " a  b\n", "a", "  \t a b  c "])
 def test_answers_are_cleaned_in_one_piece_or_many(text: str) -> None:
     task = Task.load("asr", hear)
-    whole = Sequence.of(task.cleaned([TextSpan(text)]))
+    whole = Sequence.of(task.normalize_answer([TextSpan(text)]))
     assert whole.text == " ".join(text.split())
-    assert Sequence.of(task.cleaned(TextSpan(character) for character in text)) == whole
+    assert Sequence.of(task.normalize_answer(TextSpan(character) for character in text)) == whole
     speech = [SPOKEN]
-    assert list(Task.load("tts", hear).cleaned(speech)) == speech
+    assert list(Task.load("tts", hear).normalize_answer(speech)) == speech
 
 
 @pytest.mark.parametrize(
@@ -133,13 +135,13 @@ def test_a_template_of_ones_own_and_its_faults(tmp_path: Path, content: str, rea
         'example: "Q:\\t{text} A: yes. "\nquestion: "Q: {text} A:"\nto: text\nend: [".", "[Speech]"]\nshots: 1\n'
     )
     task = Task.load(str(path), hear)
-    assert shown(task.prompt(EXAMPLES[0], EXAMPLES[1:2])) == [
+    assert shown(task.build_prompt(EXAMPLES[0], EXAMPLES[1:2])) == [
         r"[TEXT]Q:\ta dog A: yes. ",
         "[TEXT]Q: the cat A:",
     ]
-    assert task.sampling(Sampling()) == Sampling(stop=(".",), one_span=True)
+    assert task.add_stops(Sampling()) == Sampling(stop=(".",), one_span=True)
     apart = parse_line("[TEXT]the cat[SPEECH][Hu3][TEXT]sat")
-    assert shown(task.prompt(apart)) == ["[TEXT]Q: the cat sat A:"]
+    assert shown(task.build_prompt(apart)) == ["[TEXT]Q: the cat sat A:"]
 
 
 def test_examples_have_markers_of_their_own_and_go_first_where_there_is_no_room(
@@ -150,20 +152,23 @@ def test_examples_have_markers_of_their_own_and_go_first_where_there_is_no_room(
     one, two = parse_sequence("[TEXT]a b"), parse_sequence("[TEXT]" + "so " * 1000)
     prompt = Prompt(Line(one), (two, one))
     ids = vocabulary.encode(one)[1:]
-    begun = model.begin(Prompt(Line(one), (one, one)))
-    assert begun.tokens == [vocabulary.start, *ids, *ids, *ids]
+    begun = model.start(GenerationRequest(Prompt(Line(one), (one, one))))
+    assert begun.ids == [vocabulary.bos_id, *ids, *ids, *ids]
     many = Prompt(Line(one), (two,) * 9)
     length = len(vocabulary.encode(two)) - 1
-    fitting = (model.context - 1 - len(ids) - 1) // length
+    fitting = (model.context_length - 1 - len(ids) - 1) // length
     assert fitting < 9
     with pytest.raises(
         TokenError, match=rf"{9 * length + len(ids) + 1} tokens.*{fitting} of its 9 examples would fit"
     ):
-        model.begin(many)
-    cut = model.begin(many, overflow="cut", sampling=Sampling(max_new_tokens=1))
-    assert len(cut.tokens) == 1 + fitting * length + len(ids)
-    assert cut.cut == (9 - fitting) * length
-    assert model.begin(prompt, overflow="cut").tokens == model.begin(prompt).tokens
+        model.start(GenerationRequest(many))
+    cut = model.start(GenerationRequest(many, overflow="cut", sampling=Sampling(max_new_tokens=1)))
+    assert len(cut.ids) == 1 + fitting * length + len(ids)
+    assert cut.truncated == (9 - fitting) * length
+    assert (
+        model.start(GenerationRequest(prompt, overflow="cut")).ids
+        == model.start(GenerationRequest(prompt)).ids
+    )
 
 
 def test_examples_that_prompts_share_are_read_once_and_change_nothing(
@@ -178,11 +183,13 @@ def test_examples_that_prompts_share_are_read_once_and_change_nothing(
     sampling = Sampling(greedy=True, max_new_tokens=8)
     alone = [model.generate(prompt, sampling=sampling) for prompt in prompts]
     for size in (1, 3, 16):
-        found = model.generate_stream(prompts, lambda prompt: prompt, "same", sampling, batch_size=size)
+        found = model.generate_stream(
+            prompts, lambda prompt: GenerationRequest(prompt, sampling=sampling), batch_size=size
+        )
         assert [one.result() for _, one in found] == alone
     # the same as when all is read at once
     for prompt, found in zip(prompts, alone, strict=True):
-        tokens = prompt.encode(model.vocabulary, None).tokens
-        whole = model.begin_encoded(EncodedPrompt(tokens), "text", sampling)
-        assert not whole.shared
-        assert Sequence.of(model.grow(whole)) == found.sequence
+        tokens = prompt.encode(model.vocabulary, None).ids
+        whole = model.start_encoded(EncodedPrompt(tokens), "text", sampling)
+        assert not whole.shared_prefix
+        assert Sequence.of(model.stream(whole)) == found.sequence

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from spiritlm_cli.errors import MissingPackageError, SpiritLMError
+from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.vllm import VllmGenerator, sampling_params
@@ -50,8 +51,8 @@ def test_what_vllm_is_asked(lm: LanguageModel) -> None:
     drawn = Sampling(
         temperature=0.7, top_p=0.8, top_k=9, min_p=0.1, repetition_penalty=1.3, seed=4, max_new_tokens=30
     )
-    row = lm.begin(PROMPTS[0], "speech", drawn, "a")
-    params = sampling_params(row, row.allowed, [lm.vocabulary.end])
+    row = lm.start(GenerationRequest(PROMPTS[0], "speech", drawn, "a"))
+    params = sampling_params(row, row.allowed, [lm.vocabulary.eos_id])
     asked = (
         params.temperature,
         params.top_p,
@@ -61,18 +62,20 @@ def test_what_vllm_is_asked(lm: LanguageModel) -> None:
         params.max_tokens,
     )
     assert asked == (0.7, 0.8, 9, 0.1, 1.3, 30)
-    assert sorted(params.allowed_token_ids) == sorted([*lm.vocabulary.unit_ids.values(), lm.vocabulary.end])
-    other = lm.begin(PROMPTS[0], "speech", drawn, "b")
+    assert sorted(params.allowed_token_ids) == sorted(
+        [*lm.vocabulary.unit_ids.values(), lm.vocabulary.eos_id]
+    )
+    other = lm.start(GenerationRequest(PROMPTS[0], "speech", drawn, "b"))
     assert params.seed != sampling_params(other, other.allowed, []).seed, "each line has its own"
 
-    text = lm.begin(PROMPTS[0], "text", Sampling(greedy=True))
+    text = lm.start(GenerationRequest(PROMPTS[0], "text", Sampling(greedy=True)))
     params = sampling_params(text, text.allowed, [])
     assert params.temperature == 0
     # that all but these are allowed is said so, for there are too many
     assert set(params.logit_bias) == set((~text.allowed).nonzero()[:, 0].tolist())
     assert set(params.logit_bias.values()) == {float("-inf")}
 
-    hot = lm.begin(PROMPTS[0], "text", Sampling(temperature=3))
+    hot = lm.start(GenerationRequest(PROMPTS[0], "text", Sampling(temperature=3)))
     with pytest.raises(SpiritLMError, match="temperatures up to 2, not 3"):
         sampling_params(hot, hot.allowed, [])
 
@@ -86,9 +89,12 @@ def test_what_vllm_is_asked(lm: LanguageModel) -> None:
 def test_the_likeliest_are_the_same(
     lm: LanguageModel, engine: VllmGenerator, to: str, ends: dict[str, object]
 ) -> None:
-    sampling = Sampling(greedy=True, max_new_tokens=40, **ends)
-    expected = [one.result() for _, one in lm.generate_stream(PROMPTS, lambda p: p, to, sampling)]
-    found = [one.result() for _, one in engine.generate_stream(PROMPTS, lambda p: p, to, sampling)]
+
+    def request(prompt: Sequence) -> GenerationRequest:
+        return GenerationRequest(prompt, to, Sampling(greedy=True, max_new_tokens=40, **ends))
+
+    expected = [one.result() for _, one in lm.generate_stream(PROMPTS, request)]
+    found = [one.result() for _, one in engine.generate_stream(PROMPTS, request)]
     assert found == expected
 
 
@@ -97,7 +103,10 @@ def test_what_is_drawn_goes_by_the_seed_and_the_key(engine: VllmGenerator) -> No
     def drawn(seed: int, size: int) -> list[tuple[int, ...]]:
         sampling = Sampling(seed=seed, max_new_tokens=20)
         found = engine.generate_stream(
-            PROMPTS, lambda p: p, "any", sampling, lambda p: str(PROMPTS.index(p)), 2, batch_size=size
+            PROMPTS,
+            lambda prompt: GenerationRequest(prompt, "any", sampling, str(PROMPTS.index(prompt))),
+            samples=2,
+            batch_size=size,
         )
         return [one.ids for _, samples in found for one in samples]
 
@@ -109,5 +118,5 @@ def test_what_is_drawn_goes_by_the_seed_and_the_key(engine: VllmGenerator) -> No
 @needs_vllm
 def test_what_grows_is_what_is_generated(engine: VllmGenerator) -> None:
     sampling = Sampling(seed=3, max_new_tokens=30, stop=(" the",))
-    pieces = engine.grow(engine.begin(PROMPTS[0], "any", sampling))
+    pieces = engine.stream(engine.start(GenerationRequest(PROMPTS[0], "any", sampling)))
     assert Sequence.of(pieces) == engine.generate(PROMPTS[0], "any", sampling).sequence

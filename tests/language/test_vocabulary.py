@@ -90,25 +90,25 @@ def test_text_never_gives_anything_but_text(expressive: Vocabulary, text: str) -
 @given(st.data())
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_whatever_the_model_says_can_be_written_and_read(expressive: Vocabulary, data: st.DataObject) -> None:
-    some = st.sampled_from([*expressive.markers.values(), expressive.end, *expressive.text_ids[1:300]])
-    ids = data.draw(st.lists(some | st.integers(expressive.nul + 1, expressive.size - 1)))
+    some = st.sampled_from([*expressive.marker_ids.values(), expressive.eos_id, *expressive.text_ids[1:300]])
+    ids = data.draw(st.lists(some | st.integers(expressive.nul_id + 1, expressive.size - 1)))
     sequence = expressive.decode(ids)
     assert parse_sequence(format_sequence(sequence)) == sequence
 
 
 def test_a_following_span_is_opened_unless_the_last_one_is_of_its_kind(expressive: Vocabulary) -> None:
     speech = Sequence((SpeechSpan((Unit(Kind.HUBERT, 3),)),))
-    markers = expressive.markers
-    assert expressive.encode(speech) == expressive.encode(speech, then="speech")
-    assert expressive.encode(speech, then="text") == [*expressive.encode(speech), markers["text"]]
-    assert expressive.encode(Sequence()) == [expressive.start]
-    assert expressive.encode(Sequence(), then="speech") == [expressive.start, markers["speech"]]
+    markers = expressive.marker_ids
+    assert expressive.encode(speech) == expressive.encode(speech, opens="speech")
+    assert expressive.encode(speech, opens="text") == [*expressive.encode(speech), markers["text"]]
+    assert expressive.encode(Sequence()) == [expressive.bos_id]
+    assert expressive.encode(Sequence(), opens="speech") == [expressive.bos_id, markers["speech"]]
 
 
 def test_content_without_its_marker_opens_a_span(expressive: Vocabulary) -> None:
     unit = Unit(Kind.PITCH, 7)
     word = expressive.encode_text(" cat")
-    ids = [*word, expressive.unit_ids[unit], expressive.markers["speech"], *word, expressive.end]
+    ids = [*word, expressive.unit_ids[unit], expressive.marker_ids["speech"], *word, expressive.eos_id]
     assert expressive.decode(ids) == Sequence((TextSpan(" cat"), SpeechSpan((unit,)), TextSpan(" cat")))
 
 

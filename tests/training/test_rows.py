@@ -34,7 +34,7 @@ def test_rows_are_whole_sequences_of_known_sources(vocabulary: Vocabulary) -> No
     assert (drawn.words == -1).all()
     assert ids.shape == of.shape == (6, 200)
     assert set(of.flatten().tolist()) == {0, 1}
-    whole = [[*vocabulary.encode(sequence), vocabulary.end] for sequence in (SPOKEN, WRITTEN)]
+    whole = [[*vocabulary.encode(sequence), vocabulary.eos_id] for sequence in (SPOKEN, WRITTEN)]
     for tokens, sources in zip(ids.tolist(), of.tolist(), strict=True):
         place = 0
         while place < 200:

@@ -147,8 +147,8 @@ def generate(
             raise typer.BadParameter(message, param_hint=name)
 
     from spiritlm_cli.checkpoints import find_checkpoint
-    from spiritlm_cli.jobs.few_shot import load_shots
-    from spiritlm_cli.language.generator import Engine
+    from spiritlm_cli.jobs.few_shot import load_few_shot
+    from spiritlm_cli.language.generator import TokenGenerator
     from spiritlm_cli.language.model import LanguageModel
     from spiritlm_cli.language.prompt import Prompt
     from spiritlm_cli.language.sampling import Sampling
@@ -165,14 +165,14 @@ def generate(
     checkpoint = find_checkpoint(model)
     expressive = units == "expressive"
     solved = (
-        load_shots(task, examples, shots, checkpoint, expressive, device, shuffle, seed) if task else None
+        load_few_shot(task, examples, shots, checkpoint, expressive, device, shuffle, seed) if task else None
     )
     if solved:
         sampling = solved.sampling(sampling, max_new_tokens, greedy)
     if engine == "vllm":
         from spiritlm_cli.language.vllm import VllmGenerator
 
-        lm: Engine = VllmGenerator.load(model, expressive, dtype)
+        lm: TokenGenerator = VllmGenerator.load(model, expressive, dtype)
     else:
         lm = LanguageModel.load(model, expressive, device, dtype, device_map, quantize)
     before = Finished.of(options.resumable(output), num_samples) if resume else Finished.nothing()
@@ -190,7 +190,9 @@ def generate(
             write_scores(lm, lines, contexts, writer, failures)
             return
         continuing = Continuing(
-            lm, solved.prompt if solved else lambda line: Prompt(line.line), solved.task.cleaned if solved else iter,
+            lm,
+            (lambda line: solved.prompt(line.line, line.name)) if solved else (lambda line: Prompt(line.line)),
+            solved.task.normalize_answer if solved else iter,
             solved.task.to if solved else to or "same", sampling, overflow, num_samples, echo,
         )  # fmt: skip
         if stream:

@@ -1,0 +1,61 @@
+"""Few-shot prompts: a task, its solved examples, and how a prompt chooses among them."""
+
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spiritlm_cli.audio.reading import read_audio
+from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.language.prompt import Prompt
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.tasks import Task
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.tokens.sequence import Line, SpeechSpan
+from spiritlm_cli.tokens.timeline import merge_streams
+
+
+@dataclass(frozen=True, eq=False)
+class FewShot:
+    """A task with its solved examples.
+
+    shots: number of examples in a prompt; None is the task's number, or all there are if that is less. shuffle: draw
+    the examples of each line at random instead of taking the first ones. seed: of that draw.
+    """
+
+    task: Task
+    examples: list[Line]
+    shots: int | None = None
+    shuffle: bool = False
+    seed: int = 0
+
+    def sampling(self, sampling: Sampling, max_new_tokens: int | None, greedy: bool | None) -> Sampling:
+        """Add the task's stop conditions to `sampling`, and its defaults where an argument is None."""
+        template = self.task.template
+        default_tokens = None if sampling.limits_seconds else template.max_new_tokens
+        return replace(
+            self.task.add_stops(sampling),
+            max_new_tokens=max_new_tokens or default_tokens,
+            greedy=template.greedy if greedy is None else greedy,
+        )
+
+    def prompt(self, question: Line, key: str) -> Prompt:
+        """Build the prompt of a line. key: name of the line in the random state.
+
+        Raises TokenError for a line that does not suit the task, and if there are too few other examples.
+        """
+        rng = random.Random(f"{self.seed} {key}") if self.shuffle else None
+        examples = self.task.choose_examples(self.examples, self.shots, question, rng)
+        return self.task.build_prompt(question, examples)
+
+
+def load_task(name: str, checkpoint: Checkpoint, expressive: bool, device: str) -> Task:
+    """Load a task, and convert its sounds to units with the checkpoint's speech tokenizer.
+
+    name: a task of the package, or the file of a template. Raises CheckpointError and AudioError.
+    """
+
+    def encode_sound(path: Path) -> SpeechSpan:
+        tokenizer = SpeechTokenizer.load(str(checkpoint.root), expressive=expressive, device=device)
+        return merge_streams(tokenizer.encode(read_audio(path)))
+
+    return Task.load(name, encode_sound)

@@ -1,0 +1,70 @@
+"""Log-likelihoods of sequences under the language model."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.language.llama import PackedLlama
+from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.tokens.sequence import Line, Sequence
+
+
+@dataclass(frozen=True)
+class Score:
+    """Log-likelihood of a sequence.
+
+    log_likelihood: sum of natural logarithms over the scored tokens. tokens: their number; tokens of the context are
+    not scored.
+    """
+
+    log_likelihood: float
+    tokens: int
+
+    @property
+    def mean(self) -> float:
+        """Log-likelihood per token; 0 without tokens."""
+        return self.log_likelihood / self.tokens if self.tokens else 0.0
+
+
+@dataclass(frozen=True)
+class ScoredIds:
+    """Token ids to score.
+
+    ids: `<s>` and what follows it. context: number of leading ids that are not scored, at least 1.
+    """
+
+    ids: list[int]
+    context: int
+
+    @classmethod
+    def encode(cls, sequence: Sequence, given: Sequence | Line | None, vocabulary: Vocabulary) -> "ScoredIds":
+        """Convert a sequence and the context before it. Raises TokenError for a unit not in the vocabulary."""
+        line = given if isinstance(given, Line) else Line(given or Sequence())
+        context, scored = vocabulary.encode_continuation(line, sequence)
+        return cls([*context, *scored], len(context))
+
+    def check_length(self, context_length: int) -> None:
+        """Raise TokenError if there are more ids than `context_length`."""
+        if len(self.ids) > context_length:
+            raise TokenError(
+                f"the sequence has {len(self.ids)} tokens; the model's context is {context_length}"
+            )
+
+
+@torch.inference_mode()
+def score_batch(network: PackedLlama, batch: Collection[ScoredIds]) -> list[Score]:
+    """Score several sequences in one pass, without padding."""
+    sequences = [torch.tensor(scored.ids, device=network.device) for scored in batch]
+    hidden = network.hidden_states(sequences)
+    log_probabilities = network.log_probabilities(
+        # the state before each token predicts it
+        torch.cat([states[one.context - 1 : -1] for one, states in zip(batch, hidden, strict=True)]),
+        torch.cat([ids[one.context :] for one, ids in zip(batch, sequences, strict=True)]),
+    ).double()
+    counts = [len(scored.ids) - scored.context for scored in batch]
+    return [
+        Score(part.sum().item(), count)
+        for part, count in zip(torch.split(log_probabilities, counts), counts, strict=True)
+    ]
