@@ -1,4 +1,4 @@
-"""Where weights come from: the release's layout, in its own formats or as safetensors; and the embedded nano."""
+"""Where weights come from: folders in the release's layout, with pickles or safetensors, and the embedded nano."""
 
 from spiritlm_cli.checkpoints.layout import Checkpoint, find_checkpoint
 

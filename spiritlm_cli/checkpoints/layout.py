@@ -1,4 +1,4 @@
-"""Where each part of a checkpoint is: the release's folders, with `.safetensors` taken in place of its pickles."""
+"""The files of a checkpoint: the release's folder layout, in which a `.safetensors` file can replace each pickle."""
 
 import hashlib
 import os
@@ -11,13 +11,16 @@ from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
 NANO = Path(__file__).parent.parent / "assets" / "nano"
-# What `spiritlm models convert` leaves in a folder that it made.
-RECORD = "converted.json"
+# The file that `convert` leaves in a folder that it wrote.
+CONVERSION_RECORD = "converted.json"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder in the release's layout. Each property is the path of a part; CheckpointError where it isn't there."""
+    """A folder in the release's layout. name: what headers and messages call it.
+
+    Its properties and methods return the paths of parts, and raise CheckpointError if a part is missing.
+    """
 
     root: Path
     name: str
@@ -28,64 +31,68 @@ class Checkpoint:
 
     @property
     def hubert(self) -> Path:
+        """Weights of the HuBERT encoder."""
         return _file(self._speech / "hubert_25hz", "mhubert_base_25hz.pt")
 
     @property
     def quantizer(self) -> Path:
-        """The units' quantizer; its name, `L11_quantizer_500`, says whose layer's features it takes."""
+        """Weights of the quantizer; the name, such as `L11_quantizer_500.pt`, has the HuBERT layer it is for."""
         folder = self._speech / "hubert_25hz"
-        found = sorted({p.stem for p in folder.glob("L*_quantizer_*") if p.suffix in (".safetensors", ".pt")})
-        if not found:
+        names = sorted({p.stem for p in folder.glob("L*_quantizer_*") if p.suffix in (".safetensors", ".pt")})
+        if not names:
             raise CheckpointError(
                 f"{folder}: missing L11_quantizer_500.pt (or .safetensors, or another layer's)"
             )
-        if len(found) > 1:
-            raise CheckpointError(f"{folder}: several quantizers: {', '.join(found)}; leave one there")
-        return _file(folder, f"{found[0]}.pt")
+        if len(names) > 1:
+            raise CheckpointError(f"{folder}: several quantizers: {', '.join(names)}; leave one there")
+        return _file(folder, f"{names[0]}.pt")
 
     @property
     def pitch(self) -> Path:
+        """Weights of the pitch VQ-VAE."""
         return _file(self._speech / "vqvae_f0_quantizer", "model.pt")
 
     @property
     def pitch_config(self) -> Path:
+        """Configuration of the pitch VQ-VAE."""
         return _file(self._speech / "vqvae_f0_quantizer", "config.yaml")
 
     @property
     def style(self) -> Path:
-        """The style encoder's weights; `config.json` lies beside them."""
+        """Weights of the style encoder; `config.json` is beside them."""
         return _file(self._speech / "style_encoder_w2v2", "pytorch_model.bin", "model.safetensors")
 
     def vocoder(self, expressive: bool) -> Path:
-        """The folder of `generator.pt`, `config.json`, `speakers.txt`."""
+        """Folder of a vocoder, with `generator.pt`, `config.json` and `speakers.txt`."""
         name = "hifigan_spiritlm_expressive_w2v2" if expressive else "hifigan_spiritlm_base"
         return self._folder(self._speech / name, "vocoder", expressive)
 
     def generator(self, expressive: bool) -> Path:
-        """The weights in the vocoder's folder."""
+        """Weights of a vocoder."""
         return _file(self.vocoder(expressive), "generator.pt")
 
     def language_model(self, expressive: bool) -> Path:
-        """The Hugging Face folder of the language model."""
+        """Hugging Face folder of a language model."""
         name = "spirit-lm-expressive-7b" if expressive else "spirit-lm-base-7b"
         return self._folder(self.root / "spiritlm_model" / name, "language model", expressive)
 
     def fingerprint(self) -> str:
         """Return 12 hex digits that identify the speech tokenizer; equal digits mean equal units.
 
-        They are the start of the SHA-256 over the bytes of `tokenizer_files`. For a checkpoint that `convert` wrote,
-        they are those of the checkpoint it was converted from, as long as no tokenizer file has changed since.
-        Raises CheckpointError if the HuBERT encoder or its quantizer is missing.
+        They are the first digits of the SHA-256 of `tokenizer_files`, one file after another. For a checkpoint that
+        `convert` wrote they are those of the checkpoint it was converted from, as long as its tokenizer files have not
+        changed since.
+        Raises CheckpointError if the HuBERT encoder or the quantizer is missing.
         """
         paths = self.tokenizer_files
         return self._recorded_fingerprint(paths) or file_hash(*paths)[:12]
 
     @property
     def tokenizer_files(self) -> tuple[Path, ...]:
-        """The weights that determine the units.
+        """The weights that determine units: HuBERT, quantizer, pitch VQ-VAE and style encoder.
 
-        HuBERT, quantizer, pitch VQ-VAE and style encoder. A checkpoint that lacks the pitch VQ-VAE or the style encoder
-        can only give phonetic units: then HuBERT and quantizer alone.
+        A checkpoint without the pitch VQ-VAE or the style encoder has phonetic units only, which are determined by
+        HuBERT and the quantizer.
         Raises CheckpointError if HuBERT or the quantizer is missing.
         """
         phonetic = self.hubert, self.quantizer
@@ -95,23 +102,23 @@ class Checkpoint:
             return phonetic
 
     def _recorded_fingerprint(self, paths: tuple[Path, ...]) -> str | None:
-        """The fingerprint before conversion, as long as all four files are to the last byte those that it gave."""
-        record = self.root / RECORD
+        """Return the fingerprint before conversion, if all tokenizer files are still as `convert` wrote them."""
+        record = self.root / CONVERSION_RECORD
         tokenizer = read_json(record).get("tokenizer") if record.is_file() else None
         if not isinstance(tokenizer, dict) or not isinstance(tokenizer.get("fingerprint"), str):
             return None
         hashes = {path.relative_to(self.root).as_posix(): file_hash(path) for path in paths}
         return tokenizer["fingerprint"] if tokenizer.get("sha256") == hashes else None
 
-    def _folder(self, folder: Path, what: str, expressive: bool) -> Path:
+    def _folder(self, folder: Path, part: str, expressive: bool) -> Path:
         if not folder.is_dir():
             units = "expressive" if expressive else "base"
-            raise CheckpointError(f"{folder}: missing; {self.name} has no {what} for {units} units")
+            raise CheckpointError(f"{folder}: missing; {self.name} has no {part} for {units} units")
         return folder
 
 
 def file_hash(*paths: Path) -> str:
-    """The SHA-256 of what is in files, one after another, in hex digits."""
+    """Return the SHA-256 of the content of files, one after another, in hex digits."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
@@ -121,9 +128,10 @@ def file_hash(*paths: Path) -> str:
 
 
 def find_checkpoint(model: str | None = None) -> Checkpoint:
-    """The checkpoint called `model`: "nano", a folder in the release's layout, or a Hugging Face repository.
+    """Find the checkpoint called `model`: "nano", a folder in the release's layout, or a Hugging Face repository.
 
-    None: the folder in $SPIRITLM_CHECKPOINTS_DIR where it is set, else nano. Raises CheckpointError.
+    None: the folder in $SPIRITLM_CHECKPOINTS_DIR if that is set, otherwise nano. A repository is downloaded.
+    Raises CheckpointError if there is no such checkpoint.
     """
     model = model or os.environ.get("SPIRITLM_CHECKPOINTS_DIR") or "nano"
     if model == "nano":
@@ -151,7 +159,7 @@ def _checked(root: Path, name: str) -> Checkpoint:
 
 
 def _file(folder: Path, *names: str) -> Path:
-    """The first of `names` in a folder; of each, rather the file with the suffix `.safetensors`."""
+    """Return the first of `names` that is in the folder; for each, the `.safetensors` file of that name comes first."""
     for name in names:
         for path in ((folder / name).with_suffix(".safetensors"), folder / name):
             if path.is_file():

@@ -1,4 +1,4 @@
-"""Tensors in and out of files: the release's pickles (read without running code) and safetensors."""
+"""Reading and writing tensor files: pickles, without running code in them, and safetensors."""
 
 import json
 import os
@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.files import atomic_path
+from spiritlm_cli.files import write_text as write_text  # for modules that import it from here
 
-# Keys under which the release's files keep their tensors, beside configuration.
+# Keys under which the release's files have their tensors, beside their configuration.
 _STATE_KEYS = ("model_weight", "generator", "model")
 
 T = TypeVar("T")
@@ -27,7 +29,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass(frozen=True)
 class TensorFile:
-    """What a checkpoint file holds. config: what stands beside the tensors (the release's pickles, our metadata)."""
+    """The content of a tensor file. config: what is stored beside the tensors (safetensors: the metadata)."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -35,9 +37,9 @@ class TensorFile:
 
 
 def read_tensors(path: Path) -> TensorFile:
-    """Read `.pt`, `.bin` (as pickled by torch, `weights_only`) or `.safetensors`.
+    """Read a `.safetensors` file, or a `.pt` or `.bin` file that `torch.save` wrote (with `weights_only`).
 
-    Raises CheckpointError where the file is missing, cut off, or holds anything but tensors and plain values.
+    Raises CheckpointError if the file is missing, cut off, or holds anything but tensors and plain values.
     """
     if path.suffix == ".safetensors":
         return read_checked(path, _read_safetensors)
@@ -45,7 +47,7 @@ def read_tensors(path: Path) -> TensorFile:
 
 
 def split_state(path: Path, content: dict[str, Any]) -> TensorFile:
-    """What a pickle at `path` was found to hold, as tensors and what stands beside them."""
+    """Split the content of a pickle at `path` into tensors and configuration."""
     state, config = content, {}
     for key in _STATE_KEYS:
         if isinstance(content.get(key), dict):
@@ -59,51 +61,43 @@ def split_state(path: Path, content: dict[str, Any]) -> TensorFile:
 
 
 def read_pickle(path: Path, mapped: bool = False) -> dict[str, Any]:
-    """What `torch.save` wrote: a dictionary of tensors and plain values. Raises CheckpointError, as `read_tensors`.
+    """Read a dictionary of tensors and plain values that `torch.save` wrote. Raises CheckpointError.
 
-    mapped: leave the tensors in the file, of which what is used comes into memory; they are not to be written to.
+    mapped: map the tensors into memory instead of reading them; they must not be written to. Files that can't be
+    mapped (see `is_zip`) are read.
     """
     return read_checked(path, lambda path: _read_pickle(path, mapped and is_zip(path)))
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a pickle is of the kind that can stay in its file: torch has written zips since 1.6, of 2020."""
+    """Whether a pickle is in the zip format, which can be mapped: torch has written it since version 1.6."""
     with path.open("rb") as file:
         return file.read(4) == b"PK\3\4"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any] | None = None) -> None:
-    """Write safetensors with `config` as JSON in its metadata; the file appears under its name when complete."""
+    """Write a safetensors file atomically. config: values for its metadata, each written as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     metadata = {key: json.dumps(value) for key, value in (config or {}).items()}
-    save_file(
-        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
-        part,
-        metadata | {"format": "pt"},
-    )
-    # safetensors makes files that nobody else can read
-    part.chmod(0o666 & ~_umask())
-    part.replace(path)
+    with atomic_path(path) as temporary:
+        save_file(
+            {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
+            temporary,
+            metadata | {"format": "pt"},
+        )
+        # safetensors creates files that only their owner can read.
+        temporary.chmod(0o666 & ~_umask())
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a configuration, a list of names …; the file appears under its name when complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    part.replace(path)
+def build_on_meta(factory: Callable[[], Network], path: Path) -> Network:
+    """Return the network that `factory` makes, on the meta device: it has shapes, but no memory until it is loaded.
 
-
-def build_on_meta(make: Callable[[], Network], path: Path) -> Network:
-    """The network that `make` gives, with shapes but neither memory nor values, for `load_into` to set.
-
-    So memory is taken only for sizes that the weights have too. Raises CheckpointError that names `path`, the
-    file of the configuration, where no network can have its sizes.
+    Memory is thus only taken for sizes that the weights have, not for whatever a configuration says.
+    path: the configuration file, for errors. Raises CheckpointError if no network can have its sizes.
     """
     try:
-        with torch.device("meta"), _NoDraws():
-            return make()
+        with torch.device("meta"), _SkipNormalInit():
+            return factory()
     except (
         Exception
     ) as error:  # ValueError, TypeError, RuntimeError, ZeroDivisionError: it depends on the layer
@@ -117,16 +111,17 @@ def load_into(
     rename: Callable[[str], str | None] = lambda name: name,
     ignore: Iterable[str] = (),
 ) -> None:
-    """Put a file's tensors into a module, in the module's dtype; all that it has must be given, and nothing else.
+    """Load the tensors of a file into a module, in the module's dtypes.
 
-    rename: from the file's name of a tensor to the module's; None where it is not wanted. ignore: prefixes of the
-    file's names that are not wanted. Raises CheckpointError that names file and tensors, with the shapes expected.
+    rename: from a tensor's name in the file to its name in the module; None to skip it. ignore: prefixes of names in
+    the file to skip.
+    Raises CheckpointError that names the file and up to four tensors that are missing, unexpected, or of another shape.
     """
-    wanted = module.state_dict()
+    targets = module.state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in file.tensors.items()}
-    names = match_names(wanted, file.path, shapes, rename, ignore)
-    given = {target: file.tensors[name].to(wanted[target].dtype) for target, name in names.items()}
-    module.load_state_dict(given, assign=any(tensor.is_meta for tensor in wanted.values()))
+    names = match_names(targets, file.path, shapes, rename, ignore)
+    values = {target: file.tensors[name].to(targets[target].dtype) for target, name in names.items()}
+    module.load_state_dict(values, assign=any(tensor.is_meta for tensor in targets.values()))
 
 
 def rename_tensor(name: str, layer_names: Mapping[str, str]) -> str:
@@ -143,58 +138,59 @@ def rename_tensor(name: str, layer_names: Mapping[str, str]) -> str:
 
 
 def match_names(
-    wanted: Mapping[str, Tensor],
+    targets: Mapping[str, Tensor],
     path: Path,
     shapes: Mapping[str, tuple[int, ...]],
     rename: Callable[[str], str | None],
     ignore: Iterable[str] = (),
 ) -> dict[str, str]:
-    """For each tensor of a module its name in a file, which holds tensors of these shapes; otherwise as `load_into`."""
+    """Return, for the name of each tensor of a module, its name in a file.
+
+    targets: the module's state. shapes: of the tensors in the file. For other arguments and errors see `load_into`.
+    """
     prefixes = tuple(ignore)
     faults: list[str] = []
-    given: dict[str, str] = {}
+    matches: dict[str, str] = {}
     for name, shape in shapes.items():
         target = None if prefixes and name.startswith(prefixes) else rename(name)
         if target is None:
             continue
-        if target not in wanted:
+        if target not in targets:
             faults.append(f"unexpected tensor {name}")
-        elif shape != wanted[target].shape:
-            faults.append(f"{name} is {shape}, expected {tuple(wanted[target].shape)}")
-        elif target in given:
+        elif shape != targets[target].shape:
+            faults.append(f"{name} is {shape}, expected {tuple(targets[target].shape)}")
+        elif target in matches:
             faults.append(f"{name} is there under two names")
         else:
-            given[target] = name
-    faults += [f"missing tensor {name}" for name in wanted if name not in given]
+            matches[target] = name
+    faults += [f"missing tensor {name}" for name in targets if name not in matches]
     if faults:
         more = f" and {len(faults) - 4} more" if len(faults) > 4 else ""
         raise CheckpointError(f"{path}: {'; '.join(faults[:4])}{more}")
-    return given
-
-
-class _NoDraws(TorchFunctionMode):
-    """Leave out the drawing of normal numbers: without memory to write them to, torch first loads its compiler for
-    it, which takes a second."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        # The layers' own way of drawing calls the tensor's, which comes by here no more.
-        if func in (nn.init.normal_, Tensor.normal_):
-            return args[0] if args else (kwargs or {})["tensor"]
-        return func(*args, **(kwargs or {}))
+    return matches
 
 
 def read_checked(path: Path, read: Callable[[Path], T]) -> T:
-    """What `read` makes of a file of weights. Raises CheckpointError where it is missing, or `read` raises anything."""
+    """Return `read(path)`. Raises CheckpointError if the file is missing, or if `read` raises any error."""
     if not path.is_file():
         raise CheckpointError(f"{path}: missing")
     try:
         return read(path)
     except CheckpointError:
         raise
-    except Exception as error:  # on damaged files the readers raise a dozen types
+    except Exception as error:  # For damaged files the readers raise a dozen types.
         raise CheckpointError(f"{path}: cut off or not a checkpoint ({_reason(error)})") from error
+
+
+class _SkipNormalInit(TorchFunctionMode):
+    """Skips initialization with normal numbers: on the meta device torch imports its compiler for it, for a second."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (nn.init.normal_, Tensor.normal_):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _read_safetensors(path: Path) -> TensorFile:
@@ -205,7 +201,7 @@ def _read_safetensors(path: Path) -> TensorFile:
 
 def _read_pickle(path: Path, mapped: bool) -> dict[str, Any]:
     with warnings.catch_warnings():
-        # of pickle protocols that there are not, in files that are no pickles
+        # torch warns of unknown pickle protocols if the file is not a pickle.
         warnings.simplefilter("ignore")
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     if not isinstance(content, dict):
@@ -214,7 +210,7 @@ def _read_pickle(path: Path, mapped: bool) -> dict[str, Any]:
 
 
 def _from_json(text: str) -> Any:
-    """Metadata that is not ours need not be JSON."""
+    """Parse a metadata value; values that other programs wrote need not be JSON."""
     try:
         return json.loads(text)
     except ValueError:
@@ -226,7 +222,7 @@ def _reason(error: Exception) -> str:
     if code := re.search(r"GLOBAL (\S+)", text):
         return f"it holds {code[1]}; only tensors and plain values are read, never code"
     if isinstance(error, pickle.UnpicklingError):
-        return "not as torch writes tensors"  # torch's own advice is to run what the file holds
+        return "not as torch writes tensors"  # torch's own message advises to run the file's code.
     return text.splitlines()[0] if text else type(error).__name__
 
 

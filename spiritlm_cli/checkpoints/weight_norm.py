@@ -1,4 +1,7 @@
-"""Weight norm: weight = g * v / ||v||. Stored as g and v, and folded into one weight to compute with."""
+"""Weight normalization (Salimans and Kingma 2016, arXiv 1602.07868): weight = g · v / ‖v‖.
+
+Files store g and v; networks compute with the weight.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,20 +12,20 @@ from torch import Tensor, nn
 from spiritlm_cli.checkpoints.tensors import TensorFile
 from spiritlm_cli.errors import CheckpointError
 
-# How (g, v) are spelt: by torch's first weight norm, as in the release's files, and by its parametrization.
-_SPELLINGS = (
+# Names of (g, v): those of torch.nn.utils.weight_norm, as in the release's files, and of its parametrization.
+_NAMES = (
     ("weight_g", "weight_v"),
     ("parametrizations.weight.original0", "parametrizations.weight.original1"),
 )
 
 
 def fold_weight_norm(file: TensorFile) -> TensorFile:
-    """The file with each pair of weight-norm tensors, in either spelling, made the weight it stands for.
+    """Return the file with each pair g and v, under either of their names, replaced by the weight.
 
-    Raises CheckpointError that names a pair whose shapes don't fit.
+    Raises CheckpointError that names a pair whose shapes don't match.
     """
     tensors = dict(file.tensors)
-    for g_name, v_name in _SPELLINGS:
+    for g_name, v_name in _NAMES:
         for name in [name for name in tensors if name.endswith("." + g_name)]:
             layer = name.removesuffix(g_name)
             if layer + v_name in tensors:
@@ -32,13 +35,13 @@ def fold_weight_norm(file: TensorFile) -> TensorFile:
                     raise CheckpointError(
                         f"{file.path}: {name} is {tuple(g.shape)}, which doesn't fit {v_name}, {tuple(v.shape)}"
                     )
-                # what weight norm itself computes with, so the weight is the same to the last bit
+                # The function that torch's weight norm calls, so that the weight is bit-identical.
                 tensors[layer + "weight"] = torch._weight_norm(v, g, dim)
     return dataclasses.replace(file, tensors=tensors)
 
 
 def release_state_dict(module: nn.Module) -> dict[str, Tensor]:
-    """A module's state with weight norm spelt as the release does (`weight_g`, `weight_v`)."""
-    (g, v), (original0, original1) = _SPELLINGS
+    """Return a module's state with g and v named as in the release's files (`weight_g`, `weight_v`)."""
+    (g, v), (original0, original1) = _NAMES
     state: Mapping[str, Tensor] = module.state_dict()
     return {name.replace(original0, g).replace(original1, v): tensor for name, tensor in state.items()}

@@ -1,1 +1,1 @@
-"""Neural-network building blocks that the speech, vocoder and language rooms share."""
+"""Neural network building blocks that speech, vocoder and language share."""

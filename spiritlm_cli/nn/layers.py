@@ -1,8 +1,8 @@
-"""Linear layers and convolutions over (batch, frames, channels), with what follows them done in the same pass.
+"""Linear layers and convolutions over (batch, frames, channels), fused with the operations that follow them.
 
-Sound has few channels where it is long: channels last, a convolution over time is one dense matrix product. On a
-CPU these run oneDNN's kernels, which put the activation and the residual into the product's own loop, and whose
-rows come out the same to the last bit whatever stands in the other rows.
+With channels last, a convolution over time is one dense matrix product. On a CPU these layers call oneDNN's kernels,
+which apply the activation and add the residual inside the product's loop, and whose rows don't depend on the other rows
+of a batch, bit for bit.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,25 +14,26 @@ from torch import Tensor, nn
 
 Activation = Literal["none", "relu", "gelu", "leaky_relu"]
 
-# The release's networks are float32; bfloat16 is a choice. oneDNN is in every build of torch for x86 and Arm.
+# The dtypes that oneDNN's kernels are used for.
 _DTYPES = (torch.float32, torch.bfloat16)
+# Whether torch was built with oneDNN, as all builds for x86 and Arm are.
 ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-# Frames that weights are put in order for; for others the order is the same, or is made anew.
-_TYPICAL = 256
-# More than the parts of any network times the forms in which each is called.
-_KINDS = 128
+# Frames that weights are prepacked for; at other lengths oneDNN uses the same layout, or reorders the weights again.
+_PREPACK_FRAMES = 256
+# Bound on the graphs that torch.compile makes of one method: more than all layers, dtypes and argument forms together.
+_MAX_COMPILED_FORMS = 128
 
 
 class Linear(nn.Linear):
-    """A linear layer, then an activation."""
+    """A linear layer followed by an activation."""
 
     def forward(self, x: Tensor, activation: Activation = "none") -> Tensor:
-        """(…, features in) to (…, features out)."""
+        """x: (…, in_features). Returns (…, out_features)."""
         return linear(x, self.weight, self.bias, activation)
 
 
 class Conv(nn.Conv1d):
-    """A convolution over time, then a residual, then an activation."""
+    """A convolution over time, followed by the addition of a residual and an activation."""
 
     def forward(
         self,
@@ -42,7 +43,7 @@ class Conv(nn.Conv1d):
         residual: Tensor | None = None,
         input_slope: float = 1,
     ) -> Tensor:
-        """(batch, frames, channels in) to (batch, frames out, channels out).
+        """x: (batch, frames, in_channels). Returns (batch, out_frames, out_channels).
 
         slope: of the activation "leaky_relu". residual: of the output's shape, added before the activation.
         input_slope: slope of a leaky ReLU that is applied to x first (1: none).
@@ -51,14 +52,14 @@ class Conv(nn.Conv1d):
             x = F.leaky_relu(x, input_slope)
         weight = self.weight if self.weight.is_mkldnn else self.weight[:, :, None]
         padding, stride, dilation, groups = _geometry(self)
-        if not _fuses(x):
+        if not _uses_onednn(x):
             out = _as_sequence(F.conv2d(_as_image(x), weight, self.bias, stride, padding, dilation, groups))
-            return _activated(out if residual is None else out + residual, activation, slope)
+            return _activate(out if residual is None else out + residual, activation, slope)
         arguments = weight, self.bias, padding, stride, dilation, groups
         if residual is not None:
             binary = torch.ops.mkldnn._convolution_pointwise.binary
             out = binary(_as_image(x), _as_image(residual), *arguments, "add", 1.0, None, [], None)
-            return _activated(_as_sequence(out), activation, slope)
+            return _activate(_as_sequence(out), activation, slope)
         run = torch.ops.mkldnn._convolution_pointwise
         return _as_sequence(run(_as_image(x), *arguments, *_post_op(activation, slope)))
 
@@ -67,46 +68,69 @@ class ConvTranspose(nn.ConvTranspose1d):
     """A transposed convolution over time."""
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # torch's takes an output size too
-        """(batch, frames, channels in) to (batch, frames out, channels out)."""
+        """x: (batch, frames, in_channels). Returns (batch, out_frames, out_channels)."""
         weight, stride, padding = self.weight[:, :, None], (1, *self.stride), (0, *self.padding)
         return _as_sequence(F.conv_transpose2d(_as_image(x), weight, self.bias, stride, padding))
 
 
-def _geometry(conv: Conv) -> tuple[list[int], list[int], list[int], int]:
-    """Padding, stride and dilation over the image that `_as_image` makes, and the groups."""
-    return [0, *map(int, conv.padding)], [1, *conv.stride], [1, *conv.dilation], conv.groups
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation = "none") -> Tensor:
+    """Apply a linear layer and an activation.
+
+    x: (…, in_features). weight: (out_features, in_features), possibly from `prepack_weight`. Returns (…, out_features).
+    """
+    if not _uses_onednn(x):
+        return _activate(F.linear(x, weight, bias), activation, 0)
+    rows = x.reshape(-1, x.shape[-1])
+    # Padded to few different numbers of rows, because oneDNN keeps a compiled kernel of about 1 MB for each; and never
+    # to one row, for which it has another kernel that sums in another order.
+    missing = bucket_padding(len(rows))
+    padded = F.pad(rows, (0, 0, 0, missing)) if missing else rows.contiguous()
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(padded, weight, bias, *_post_op(activation, 0))
+    return out[: len(rows)].view(*x.shape[:-1], -1)
+
+
+def map_clips(function: Callable[[Tensor], Tensor], clips: Sequence[Tensor]) -> list[Tensor]:
+    """Apply a function of a batch to clips of any lengths, without padding: clips of one length together, others alone.
+
+    function: (batch, frames, …) to (batch, …). clips: each (frames, …). Returns one result for each clip.
+    """
+    if len({clip.shape for clip in clips}) == 1:
+        return list(function(torch.stack(tuple(clips))).unbind())
+    return [function(clip[None])[0] for clip in clips]
 
 
 def bucket_padding(frames: int) -> int:
-    """How many frames make a length one of eight to the octave.
+    """Return how many frames to add to reach the next bucketed length, of which there are eight per octave.
 
-    oneDNN compiles a convolution anew for each length, which can take longer than it runs.
+    oneDNN compiles a convolution for each new length, which can take longer than running it.
     """
     return -frames % max(8, 1 << max(frames.bit_length() - 4, 0))
 
 
 def padding_rows(clips: Sequence[Tensor]) -> list[Tensor]:
-    """A clip of zeros that makes the frames of all, each (frames, dim), one of few numbers, or none: it goes along, so
-    that no layer has to pad, where layers are compiled for a number of rows."""
-    missing = bucket_padding(sum(len(clip) for clip in clips)) if _fuses(clips[0]) else 0
+    """Return zero rows that round a packed batch up to a bucketed length, so that oneDNN reuses its compiled kernels.
+
+    clips: each (frames, dim). Returns a list of one further clip, or an empty list if none is needed.
+    """
+    missing = bucket_padding(sum(len(clip) for clip in clips)) if _uses_onednn(clips[0]) else 0
     return [clips[0].new_zeros(missing, clips[0].shape[1])] if missing else []
 
 
 def compile_modules(network: nn.Module) -> None:
-    """Have torch.compile work on what modules name in `compiled`: the methods that hold no choices in Python."""
+    """Run torch.compile on the methods that the modules of a network name in their attribute `compiled`."""
     from torch._dynamo import config
 
-    # It gives up on a function at the ninth kind of arguments, and modules of a class share their methods.
-    config.recompile_limit = max(config.recompile_limit, _KINDS)
+    # By default torch stops compiling a function at its ninth form of arguments; modules of one class share methods.
+    config.recompile_limit = max(config.recompile_limit, _MAX_COMPILED_FORMS)
     for module in network.modules():
         for name in getattr(module, "compiled", ()):
             setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
 
 
 def prepack_weights(network: nn.Module) -> None:
-    """Put the weights into oneDNN's own order, on a CPU, where it would put them at each call otherwise.
+    """Convert the weights of a network on a CPU to oneDNN's layout, instead of at each call.
 
-    The network can only be computed with on this CPU from then on: not trained, moved or saved.
+    Afterwards the network is for inference on this CPU only: it can't be trained, moved or saved.
     """
     if not ONEDNN:
         return
@@ -120,47 +144,24 @@ def prepack_weights(network: nn.Module) -> None:
         if isinstance(layer, Linear):
             packed = prepack_weight(layer.weight)
         elif layer.in_channels == 1:
-            continue  # small, and what is known of it may be wanted apart from what it computes
+            continue  # Small; and `ConvFeatures` reads the values of its weight.
         else:
-            image = [1, layer.in_channels, 1, _TYPICAL * layer.stride[0] + layer.kernel_size[0]]
+            image = [1, layer.in_channels, 1, _PREPACK_FRAMES * layer.stride[0] + layer.kernel_size[0]]
             reorder = torch.ops.mkldnn._reorder_convolution_weight
             packed = reorder(layer.weight[:, :, None], *_geometry(layer), image)
         layer.weight = nn.Parameter(packed, requires_grad=False)
 
 
 def prepack_weight(weight: Tensor) -> Tensor:
-    """A linear layer's weight, (features out, features in), in oneDNN's own order where `linear` uses that."""
+    """Return a weight, (out_features, in_features), in oneDNN's layout if `linear` uses that, otherwise unchanged."""
     if not (ONEDNN and weight.is_cpu and weight.dtype in _DTYPES):
         return weight
-    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _TYPICAL)
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _PREPACK_FRAMES)
     return packed
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation = "none") -> Tensor:
-    """x: (…, features in); weight: (features out, features in). Returns (…, features out)."""
-    if not _fuses(x):
-        return _activated(F.linear(x, weight, bias), activation, 0)
-    rows = x.reshape(-1, x.shape[-1])
-    # To few numbers of rows: oneDNN keeps what it compiles for each, a megabyte or so. And to more than one, for
-    # which it has a kernel of its own that sums in another order.
-    missing = bucket_padding(len(rows))
-    padded = F.pad(rows, (0, 0, 0, missing)) if missing else rows.contiguous()
-    out: Tensor = torch.ops.mkldnn._linear_pointwise(padded, weight, bias, *_post_op(activation, 0))
-    return out[: len(rows)].view(*x.shape[:-1], -1)
-
-
-def map_clips(function: Callable[[Tensor], Tensor], clips: Sequence[Tensor]) -> list[Tensor]:
-    """`function`, which takes a batch of equal lengths, of each clip by itself; of equal ones, of all at once.
-
-    clips: each (frames, …). Returns what `function` makes of each.
-    """
-    if len({clip.shape for clip in clips}) == 1:
-        return list(function(torch.stack(tuple(clips))).unbind())
-    return [function(clip[None])[0] for clip in clips]
-
-
-def _fuses(x: Tensor) -> bool:
-    """Whether oneDNN's own operators can take it: they know nothing of gradients, autocast, or other devices."""
+def _uses_onednn(x: Tensor) -> bool:
+    """Whether to call oneDNN's operators directly: they don't support gradients, autocast, or other devices."""
     return (
         ONEDNN
         and x.is_cpu
@@ -171,12 +172,17 @@ def _fuses(x: Tensor) -> bool:
     )
 
 
+def _geometry(conv: Conv) -> tuple[list[int], list[int], list[int], int]:
+    """Return padding, stride and dilation of a convolution over `_as_image`, and its groups."""
+    return [0, *map(int, conv.padding)], [1, *conv.stride], [1, *conv.dilation], conv.groups
+
+
 def _post_op(activation: Activation, slope: float) -> tuple[str, list[float], str]:
-    """oneDNN's name of an activation, its numbers, and which algorithm (of GELU, "none" is the exact one)."""
+    """Return oneDNN's name of an activation, its parameters, and its algorithm ("none" is the exact GELU)."""
     return activation, [slope] if activation == "leaky_relu" else [], "none"
 
 
-def _activated(x: Tensor, activation: Activation, slope: float) -> Tensor:
+def _activate(x: Tensor, activation: Activation, slope: float) -> Tensor:
     if activation == "gelu":
         return F.gelu(x)
     if activation == "relu":
@@ -185,10 +191,10 @@ def _activated(x: Tensor, activation: Activation, slope: float) -> Tensor:
 
 
 def _as_image(x: Tensor) -> Tensor:
-    """(batch, frames, channels) as an image of one line, (batch, channels, 1, frames), channels last in memory."""
+    """View (batch, frames, channels) as an image of one row, (batch, channels, 1, frames), channels last in memory."""
     return x.contiguous().transpose(1, 2)[:, :, None]
 
 
 def _as_sequence(image: Tensor) -> Tensor:
-    """The inverse of `_as_image`."""
+    """Undo `_as_image`."""
     return image[:, :, 0].transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Work shared out among a CPU's cores, each of which computes one thing by itself."""
+"""Inference on several items at once, each in a thread of its own, on one core."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,45 +9,48 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
-Made = TypeVar("Made")
+R = TypeVar("R")
 
 
-def map_on_threads(work: Callable[[T], Made], items: Iterable[T]) -> list[Made]:
-    """`work`, which infers with torch, of each item, on as many at a time as torch has threads.
+def map_on_threads(infer: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Return `infer(item)` for each item, in order, on as many threads at a time as torch has.
 
-    A core that has a thing to itself keeps it in its own cache, and waits for no other. What is computed does not
-    depend on the number of threads: oneDNN sums in another order where it shares a product out among some. Nothing that
-    torch sets for a thread alone, such as autocast, reaches the others.
+    infer: called in inference mode, with torch set to one thread. Thread-local settings, such as autocast, don't
+    apply to it.
+
+    A thread that has an item to itself keeps it in its core's cache and waits for no other thread. Results don't depend
+    on the number of threads: oneDNN would sum in another order if it split one product among several.
     """
     threads = torch.get_num_threads()
 
-    def infer(item: T) -> Made:
-        with torch.inference_mode():  # which each thread has its own
-            return work(item)
+    def infer_in_thread(item: T) -> R:
+        with torch.inference_mode():  # a thread-local setting
+            return infer(item)
 
-    # what counts or records torch's calls does so in its own thread
-    here = threads == 1 or torch._C._len_torch_dispatch_stack()
-    return list(map(infer, items) if here else _pool(threads).map(infer, items))
+    # Tools that count or record torch's calls see only those of their own thread.
+    sequential = threads == 1 or torch._C._len_torch_dispatch_stack()
+    return list(map(infer_in_thread, items) if sequential else _pool(threads).map(infer_in_thread, items))
 
 
 @lru_cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads of which torch takes each for the only one."""
-    pool, all_here = ThreadPoolExecutor(threads, thread_name_prefix="core"), Barrier(threads)
+    """Return a pool of threads in each of which torch uses one thread."""
+    pool, all_started = ThreadPoolExecutor(threads, thread_name_prefix="inference"), Barrier(threads)
 
-    def begin(_: int) -> None:
-        torch.get_num_threads()  # a thread begins with the others' number when first it is needed, if only then
+    def start(_: int) -> None:
+        # torch gives a new thread its default number of threads at the first use; afterwards the setting stays.
+        torch.get_num_threads()
         torch.set_num_threads(1)
-        all_here.wait()
+        all_started.wait()
 
     try:
-        list(pool.map(begin, range(threads)))
+        list(pool.map(start, range(threads)))
     except BaseException:
-        # a thread that could not begin leaves the others waiting, and the interpreter would wait for them
-        all_here.abort()
+        # If a thread can't start, the others would wait for it, and the interpreter for them at exit.
+        all_started.abort()
         pool.shutdown(wait=False)
         raise
     finally:
-        # It is a thread's own setting, but also what threads begin with that come later.
+        # The setting is thread-local, but also the default of threads that start later.
         torch.set_num_threads(threads)
     return pool

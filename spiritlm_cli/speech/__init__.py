@@ -1,1 +1,1 @@
-"""Waveform to units: HuBERT and its quantizer, pitch, style."""
+"""Waveform to units: HuBERT and its quantizer, pitch and style."""

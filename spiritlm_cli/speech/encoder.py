@@ -1,8 +1,10 @@
-"""The network that HuBERT base and wav2vec2 base share: convolutions over the waveform, then a transformer.
+"""The encoder of HuBERT base and wav2vec 2.0 base: convolutions over the waveform, then a transformer.
 
-Clips of any lengths go through it together without padding: where a frame is computed from its own clip alone
-(convolutions, attention) each clip is by itself, and where a frame is computed from nothing but itself (all linear
-layers and norms) the frames of all clips stand in one matrix. What becomes of a clip does not depend on the others.
+Sources: Baevski et al. 2020 (arXiv 2006.11477), Hsu et al. 2021 (arXiv 2106.07447).
+
+A batch of clips of any lengths is computed without padding. Operations over time (convolutions, attention) run on each
+clip separately; operations on single frames (linear layers, norms) run on the frames of all clips as one matrix. The
+result for a clip thus doesn't depend on the other clips in its batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,16 +17,19 @@ from torch.nn import functional as F
 
 from spiritlm_cli.nn.layers import Conv, Linear, bucket_padding, linear, map_clips, padding_rows
 
-# Frames that leave the convolutions at a time: enough to be quick, few enough that memory does not grow with a clip.
+# Frames that the convolutions compute at a time, which bounds their memory; chunks are multiples of the step.
 _CHUNK = 100
-_STEP = 10
+_CHUNK_STEP = 10
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """conv: (channels, kernel, stride) of each convolution; the product of the strides is the hop in samples.
+    """Sizes of the encoder.
 
-    Raises ValueError where there are no convolutions, or the heads don't divide the width.
+    conv: (channels, kernel, stride) of each convolution. dim: width of the transformer. position_kernel,
+    position_groups: of the convolution that encodes positions. projected: whether a linear layer maps the channels of
+    the last convolution to `dim`.
+    Raises ValueError if there are no convolutions, or if the heads don't divide the width.
     """
 
     conv: tuple[tuple[int, int, int], ...]
@@ -44,7 +49,7 @@ class EncoderConfig:
 
     @property
     def hop(self) -> int:
-        """Samples from frame to frame."""
+        """Samples from one frame to the next: the product of the strides."""
         hop = 1
         for _, _, stride in self.conv:
             hop *= stride
@@ -52,7 +57,7 @@ class EncoderConfig:
 
     @property
     def receptive_field(self) -> int:
-        """Samples that one frame sees through the convolutions; no clip can be shorter."""
+        """Samples that one frame is computed from by the convolutions: the length of the shortest clip."""
         field, hop = 1, 1
         for _, kernel, stride in self.conv:
             field += (kernel - 1) * hop
@@ -61,8 +66,11 @@ class EncoderConfig:
 
 
 class ConvFeatures(nn.Module):
-    """The feature extractor. GroupNorm with one group a channel follows the first convolution: it normalises over
-    time, so what a frame becomes depends on the whole clip."""
+    """The convolutional feature extractor.
+
+    A GroupNorm with one group per channel follows the first convolution. It normalizes over time, so each frame depends
+    on the whole clip.
+    """
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -77,40 +85,41 @@ class ConvFeatures(nn.Module):
         self.norm = nn.GroupNorm(channels[1], channels[1])
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """(batch, samples), all of one length, to (batch, frames, channels)."""
-        first = [self._first(clip) for clip in waveform]
+        """waveform: (batch, samples), all of one length. Returns (batch, frames, channels)."""
+        first = [self._fold_norm(clip) for clip in waveform]
         if torch.is_grad_enabled():
-            return self._convolved(waveform, first)
+            return self._convolve(waveform, first)
         frames = (waveform.shape[1] - self.receptive_field) // self.hop + 1
         out = waveform.new_empty(len(waveform), frames, self.channels)
         for i, clip in enumerate(waveform):
             for start, stop in _chunks(frames):
-                seen = clip[start * self.hop : (stop - 1) * self.hop + self.receptive_field]
-                out[i, start:stop] = self._convolved(seen[None], first[i : i + 1])[0]
+                samples = clip[start * self.hop : (stop - 1) * self.hop + self.receptive_field]
+                out[i, start:stop] = self._convolve(samples[None], first[i : i + 1])[0]
         return out
 
-    def _first(self, clip: Tensor) -> tuple[Tensor, Tensor]:
-        """The first convolution with the norm after it, as one: weight (channels, kernel) and bias (channels,).
+    def _fold_norm(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the first convolution and its norm over this clip as one: weight (channels, kernel), bias (channels,).
 
-        A convolution's mean and variance over a clip follow from those of what it sees: with the mean m and the
-        covariance C of all stretches of the kernel's length, those of the channel with weight w are w·m and w·C·w.
+        clip: (samples,). The mean and variance of a convolution's output follow from those of its inputs: if all
+        segments of the kernel's length have mean m and covariance C, the output of weight w has w·m and w·C·w.
         """
-        # Double, because C of a waveform is nearly singular, and w·C·w small against its entries.
-        seen = clip.double().unfold(0, self.kernel, self.stride)
-        mean = seen.mean(0)
-        centred = seen - mean
-        covariance = centred.T @ centred / len(seen)
+        # Double precision, because C of a waveform is nearly singular, and w·C·w small compared to its entries.
+        segments = clip.double().unfold(0, self.kernel, self.stride)
+        mean = segments.mean(0)
+        centered = segments - mean
+        covariance = centered.T @ centered / len(segments)
         weight = self.convs[0].get_parameter("weight")[:, 0].double()
         variance = ((weight @ covariance) * weight).sum(1)
         scale = self.norm.weight.double() / torch.sqrt(variance + self.norm.eps)
         bias = self.norm.bias.double() - (weight @ mean) * scale
         return (weight * scale[:, None]).to(clip.dtype), bias.to(clip.dtype)
 
-    def _convolved(self, waveform: Tensor, first: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        """waveform: (batch, samples). first: of each clip, what `_first` says. Returns (batch, frames, channels)."""
-        seen = waveform.unfold(1, self.kernel, self.stride)
+    def _convolve(self, waveform: Tensor, first: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """waveform: (batch, samples). first: `_fold_norm` of each clip. Returns (batch, frames, channels)."""
+        segments = waveform.unfold(1, self.kernel, self.stride)
         rows = [
-            linear(clip, weight, bias, "gelu")[None] for clip, (weight, bias) in zip(seen, first, strict=True)
+            linear(clip, weight, bias, "gelu")[None]
+            for clip, (weight, bias) in zip(segments, first, strict=True)
         ]
         x = rows[0] if len(rows) == 1 else torch.cat(rows)
         for conv in self.convs[1:]:
@@ -119,37 +128,39 @@ class ConvFeatures(nn.Module):
 
 
 def _chunks(frames: int) -> Iterator[tuple[int, int]]:
-    """Where chunks of so many frames start and stop; they may overlap, so that they are of few sizes: oneDNN keeps what
-    it compiles for each."""
+    """Yield (start, stop) of chunks that cover `frames` frames.
+
+    Chunks may overlap, so that they have few different sizes: oneDNN keeps a compiled kernel for each.
+    """
     stop = 0
     while stop < frames:
-        size = min(_CHUNK, -(-(frames - stop) // _STEP) * _STEP)
+        size = min(_CHUNK, -(-(frames - stop) // _CHUNK_STEP) * _CHUNK_STEP)
         if size > frames:
-            size = frames // _STEP * _STEP or frames
+            size = frames // _CHUNK_STEP * _CHUNK_STEP or frames
         start = min(stop, frames - size)
         stop = start + size
         yield start, stop
 
 
 class PositionalConv(nn.Module):
-    """Relative position by a wide grouped convolution; an even kernel gives a frame too many, which is dropped."""
+    """Encodes relative positions by a wide grouped convolution. The last frame that an even kernel adds is dropped."""
 
     def __init__(self, dim: int, kernel: int, groups: int) -> None:
         super().__init__()
         self.conv = Conv(dim, dim, kernel, padding=kernel // 2, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, frames, dim) to the same."""
-        # zeros behind the end are what the convolution pads with
+        """x: (batch, frames, dim). Returns the same shape."""
+        # Zeros after the end are what the convolution pads with anyway.
         padded = F.pad(x, (0, 0, 0, bucket_padding(x.shape[1])))
         out: Tensor = self.conv(padded, "gelu")
         return out[:, : x.shape[1]]
 
 
 class EncoderLayer(nn.Module):
-    """Post-norm transformer layer."""
+    """A transformer layer with the norms after the residual additions."""
 
-    compiled = ("_heads", "_feed")
+    compiled = ("_heads", "_feed_forward")
 
     def __init__(self, dim: int, ffn_dim: int, heads: int) -> None:
         super().__init__()
@@ -164,28 +175,28 @@ class EncoderLayer(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, frames: list[int], dropout: float = 0.0) -> Tensor:
-        """x: (all frames, dim), `frames` of each clip one after another. Returns the same.
+        """x: (all frames, dim), the clips one after another. frames: of each clip. Returns the shape of x.
 
-        dropout: of both residual branches, for training.
+        dropout: rate for both residual branches, in training.
         """
-        return self._feed(x, attend(*self._heads(x), frames), dropout)
+        return self._feed_forward(x, attend(*self._heads(x), frames), dropout)
 
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x: (all frames, dim). Returns query, key and value, each (all frames, heads, dim of a head)."""
+        """x: (all frames, dim). Returns query, key and value, each (all frames, heads, head dim)."""
         query, key, value = (f(x).unflatten(-1, (self.heads, -1)) for f in (self.query, self.key, self.value))
         return query, key, value
 
-    def _feed(self, x: Tensor, attended: Tensor, dropout: float) -> Tensor:
-        """attended: (all frames, heads, dim of a head). Returns what becomes of x."""
+    def _feed_forward(self, x: Tensor, attended: Tensor, dropout: float) -> Tensor:
+        """x: (all frames, dim). attended: (all frames, heads, head dim). Returns the shape of x."""
         attended = self.out(attended.flatten(1))
-        x = self.attention_norm(x + _dropped(attended, dropout))
-        fed = self.outer(self.inner(x, "gelu"))
-        out: Tensor = self.norm(x + _dropped(fed, dropout))
+        x = self.attention_norm(x + _dropout(attended, dropout))
+        output = self.outer(self.inner(x, "gelu"))
+        out: Tensor = self.norm(x + _dropout(output, dropout))
         return out
 
 
 class SpeechEncoder(nn.Module):
-    """Waveforms to the hidden states of a transformer layer."""
+    """Computes the hidden states of the last transformer layer from waveforms."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -201,38 +212,41 @@ class SpeechEncoder(nn.Module):
         )
 
     def embed(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
-        """waveforms: each (samples,) at 16 kHz. Returns what the transformer takes, positions not yet added:
-        (frames, dim) of each."""
+        """Compute the transformer's input, without positions.
+
+        waveforms: each (samples,) at 16 kHz. Returns (frames, dim) for each.
+        """
         features = map_clips(self.features, waveforms)
         frames = [len(clip) for clip in features]
         projected: Tensor = self.projection(self.feature_norm(torch.cat(features)))
         return list(torch.split(projected, frames))
 
     def contextualize(self, clips: Sequence[Tensor], dropout: float = 0.0) -> list[Tensor]:
-        """clips: each (frames, dim). Returns them through the transformer."""
+        """Run the transformer. clips: each (frames, dim), from `embed`. Returns (frames, dim) for each."""
         all_clips = [*clips, *padding_rows(clips)]
         frames = [len(clip) for clip in all_clips]
         x = torch.cat(all_clips) + torch.cat(map_clips(self.position, all_clips))
-        x = _dropped(self.norm(x), dropout)
+        x = _dropout(self.norm(x), dropout)
         for layer in self.layers:
             x = layer(x, frames, dropout)
         return list(torch.split(x, frames))[: len(clips)]
 
     def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
-        """waveforms: each (samples,), at least `config.receptive_field`. Returns (frames, dim) of each."""
+        """waveforms: each (samples,) at 16 kHz, at least `config.receptive_field`. Returns (frames, dim) for each."""
         dtype = self.norm.weight.dtype
         return self.contextualize(self.embed([waveform.to(dtype) for waveform in waveforms]))
 
 
-def _dropped(x: Tensor, share: float) -> Tensor:
-    # asked here, as torch.compile can't ask for it in dropout's arguments
-    return F.dropout(x, share) if share else x
+def _dropout(x: Tensor, rate: float) -> Tensor:
+    # Checked here, because torch.compile can't trace dropout's own check of a symbolic rate.
+    return F.dropout(x, rate) if rate else x
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, frames: list[int]) -> Tensor:
-    """Softmax attention of each clip's frames to that clip's frames.
+    """Softmax attention within each clip.
 
-    query, key, value: (all frames, heads, dim), `frames` of each clip one after another. Returns the same shape.
+    query, key, value: (all frames, heads, head dim), the clips one after another. frames: of each clip.
+    Returns the shape of query.
     """
     if len(set(frames)) == 1:
         q, k, v = (x.view(len(frames), -1, *x.shape[1:]).transpose(1, 2) for x in (query, key, value))
@@ -244,24 +258,24 @@ def attend(query: Tensor, key: Tensor, value: Tensor, frames: list[int]) -> Tens
 
 
 def attend_padded(query: Tensor, key: Tensor, value: Tensor, frames: list[int]) -> Tensor:
-    """`attend` in one call: on a GPU a call costs more than the frames that pad the shorter clips."""
-    places, mask = _padding(tuple(frames), query.device)
-    q, k, v = (_padded(x, places, mask).transpose(1, 2) for x in (query, key, value))
+    """`attend` in one call on padded clips: on a GPU, further calls cost more than padding."""
+    indices, mask = _padding(tuple(frames), query.device)
+    q, k, v = (_pad(x, indices, mask).transpose(1, 2) for x in (query, key, value))
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None])
-    return out.transpose(1, 2).flatten(0, 1)[places]
+    return out.transpose(1, 2).flatten(0, 1)[indices]
 
 
-def _padded(x: Tensor, places: Tensor, mask: Tensor) -> Tensor:
+def _pad(x: Tensor, indices: Tensor, mask: Tensor) -> Tensor:
     """x: (all frames, …). Returns (clips, longest, …)."""
-    rows = x.new_zeros(mask.numel(), *x.shape[1:]).index_copy(0, places, x)
+    rows = x.new_zeros(mask.numel(), *x.shape[1:]).index_copy(0, indices, x)
     return rows.view(*mask.shape, *x.shape[1:])
 
 
 @lru_cache(maxsize=4)
 def _padding(frames: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where the frames of all clips stand in a padded batch, (all frames,); what is real there, (clips, longest).
+    """Return the indices of all frames in a flattened padded batch, (all frames,), and its mask, (clips, longest).
 
-    Kept from layer to layer, so that the device is given it once.
+    Cached, because every layer uses the same, so that they are copied to the device once.
     """
-    real = torch.arange(max(frames)) < torch.tensor(frames)[:, None]
-    return real.flatten().nonzero()[:, 0].to(device), real.to(device)
+    mask = torch.arange(max(frames)) < torch.tensor(frames)[:, None]
+    return mask.flatten().nonzero()[:, 0].to(device), mask.to(device)

@@ -1,9 +1,10 @@
-"""HuBERT: 16 kHz waveform to features at 25 Hz, with the release's tensor names on disk."""
+"""HuBERT (Hsu et al. 2021, arXiv 2106.07447): 16 kHz waveform to features at 25 Hz, from the release's files."""
 
 import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
 
-# The file's names (fairseq's) for ours; `{}` is a layer's number.
+# From fairseq's names of layers, in files, to this module's; `{}` is a layer's index.
 _NAMES = {
     "feature_extractor.conv_layers.{}.0": "features.convs.{}",
     "feature_extractor.conv_layers.0.2": "features.norm",
@@ -33,13 +34,13 @@ _NAMES = {
     "encoder.layers.{}.fc2": "layers.{}.outer",
     "encoder.layers.{}.final_layer_norm": "layers.{}.norm",
 }
-# Heads of the pre-training, which units don't need.
-_HEADS = ("label_embs_concat", "final_proj.", "mask_emb")
+# Tensors for pre-training only.
+_UNUSED = ("label_embs_concat", "final_proj.", "mask_emb")
 
 
 @dataclass(frozen=True)
 class HubertConfig:
-    """`model_cfg` of the file, by its own keys."""
+    """`model_cfg` of the file, by its own keys. Raises ValueError for variants of HuBERT that are not supported."""
 
     encoder_layers: int
     encoder_embed_dim: int
@@ -55,22 +56,23 @@ class HubertConfig:
     conv_bias: bool = False
 
     def __post_init__(self) -> None:
-        known = {
+        supported = {
             "extractor_mode": "default",
             "activation_fn": "gelu",
             "layer_norm_first": False,
             "conv_bias": False,
         }
-        for name, value in known.items():
+        for name, value in supported.items():
             if getattr(self, name) != value:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; only {value!r} is known")
 
     @property
     def encoder(self) -> EncoderConfig:
+        """Configuration of the encoder. Raises ValueError if `conv_feature_layers` can't be parsed."""
         conv = parse_conv_layers(self.conv_feature_layers)
         return EncoderConfig(
             conv=conv,
-            # fairseq projects only between different widths, and passes over a projection in the file otherwise
+            # fairseq projects only between different widths, and ignores a projection in the file otherwise.
             projected=conv[-1][0] != self.encoder_embed_dim,
             dim=self.encoder_embed_dim,
             ffn_dim=self.encoder_ffn_embed_dim,
@@ -83,7 +85,7 @@ class HubertConfig:
 
 @dataclass(frozen=True)
 class HubertTask:
-    """`task_cfg` of the file. normalize: whether the waveform is layer-normed before all else."""
+    """`task_cfg` of the file. normalize: whether the waveform is normalized to mean 0 and variance 1."""
 
     sample_rate: int = 16000
     normalize: bool = False
@@ -91,7 +93,7 @@ class HubertTask:
 
 
 class Hubert(nn.Module):
-    """Features of one transformer layer."""
+    """Computes the features of one transformer layer."""
 
     def __init__(self, config: HubertConfig, task: HubertTask) -> None:
         super().__init__()
@@ -100,13 +102,13 @@ class Hubert(nn.Module):
 
     @classmethod
     def load(cls, path: Path, layer: int | None = None) -> "Hubert":
-        """The encoder in `path`, cut after its `layer`th layer (from 1; None: all are kept). Raises CheckpointError."""
+        """Load the encoder from a file, up to the layer `layer` (from 1; None: all layers). Raises CheckpointError."""
         file = read_tensors(path)
         config = from_mapping(
             HubertConfig,
             _mapping(file, "model_cfg"),
             path,
-            # true of the pre-training alone, or no change to what comes out
+            # Settings of the pre-training, or without effect on the features.
             ignore=("required_seq_len_multiple", "final_dim", "untie_final_proj"),
         )
         task = from_mapping(HubertTask, _mapping(file, "task_cfg"), path)
@@ -114,23 +116,22 @@ class Hubert(nn.Module):
             if not 1 <= layer <= config.encoder_layers:
                 raise CheckpointError(f"{path}: layer {layer} wanted, there are {config.encoder_layers}")
             config = replace(config, encoder_layers=layer)
-        kept = config
-        model = build_on_meta(lambda: cls(kept, task), path)
+        model = build_on_meta(partial(cls, config, task), path)
         load_into(
             model.encoder,
             fold_weight_norm(file),
-            rename=lambda name: _our_name(name, kept.encoder_layers),
-            ignore=_HEADS if kept.encoder.projected else (*_HEADS, "post_extract_proj."),
+            rename=partial(_module_name, layers=config.encoder_layers),
+            ignore=_UNUSED if config.encoder.projected else (*_UNUSED, "post_extract_proj."),
         )
         return model.eval().requires_grad_(False)
 
     @property
     def receptive_field(self) -> int:
-        """The fewest samples that give a frame."""
+        """Samples at 16 kHz of the shortest clip."""
         return self.config.encoder.receptive_field
 
     def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
-        """waveforms: each (samples,) at 16 kHz. Returns features (frames, dim) at 25 Hz of each."""
+        """waveforms: each (samples,) at 16 kHz. Returns features for each, (frames, dim) at 25 Hz."""
         if self.task.normalize:
             waveforms = [F.layer_norm(waveform, waveform.shape) for waveform in waveforms]
         features: list[Tensor] = self.encoder(waveforms)
@@ -138,9 +139,9 @@ class Hubert(nn.Module):
 
 
 def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and configuration of a model as they stand in a file that `Hubert.load` reads."""
-    theirs = {ours: name for name, ours in _NAMES.items()}
-    tensors = {rename_tensor(name, theirs): tensor for name, tensor in model.encoder.state_dict().items()}
+    """Return the tensors and the configuration of a model as in the release's file; `Hubert.load` reads them."""
+    file_names = {ours: name for name, ours in _NAMES.items()}
+    tensors = {rename_tensor(name, file_names): tensor for name, tensor in model.encoder.state_dict().items()}
     weight = tensors.pop("encoder.pos_conv.0.weight")
     tensors["encoder.pos_conv.0.weight_v"] = weight
     tensors["encoder.pos_conv.0.weight_g"] = weight.norm(dim=(0, 1), keepdim=True)
@@ -148,10 +149,12 @@ def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def parse_conv_layers(text: str) -> tuple[tuple[int, int, int], ...]:
-    """`"[(512, 10, 5)] + [(512, 3, 2)] * 4"` as the list it says: lists, tuples, whole numbers, `+` and `*` alone.
+    """Parse (channels, kernel, stride) of convolutions from text such as `"[(512, 10, 5)] + [(512, 3, 2)] * 4"`.
 
-    Raises ValueError on anything else.
+    Lists, tuples, integers, `+` and `*` are allowed; no code is run. Raises ValueError for anything else.
     """
+
+    invalid = f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)"
 
     def value(node: ast.expr) -> Any:
         match node:
@@ -166,28 +169,27 @@ def parse_conv_layers(text: str) -> tuple[tuple[int, int, int], ...]:
                 if max(n if isinstance(n, int) else len(n) for n in product) > 100:
                     raise ValueError(f"conv_feature_layers: {text!r} is too long a list")
                 return product[0] * product[1]
-        raise ValueError(f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)")
+        raise ValueError(invalid)
 
     try:
-        layers = value(ast.parse(text.strip(), mode="eval").body)
-        triples = tuple((int(c), int(k), int(s)) for c, k, s in layers)
+        triples = tuple(tuple(triple) for triple in value(ast.parse(text.strip(), mode="eval").body))
     except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise ValueError(
-            f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)"
-        ) from error
+        raise ValueError(invalid) from error
+    if not all(len(triple) == 3 and all(isinstance(n, int) for n in triple) for triple in triples):
+        raise ValueError(invalid)
     if not triples or min(min(triple) for triple in triples) < 1:
         raise ValueError(f"conv_feature_layers: {text!r} has a number under 1")
     return triples
 
 
 def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:
-    found = file.config.get(key)
-    if not isinstance(found, Mapping):
+    config = file.config.get(key)
+    if not isinstance(config, Mapping):
         raise CheckpointError(f"{file.path}: missing configuration {key!r}")
-    return found
+    return config
 
 
-def _our_name(name: str, layers: int) -> str | None:
-    """A tensor's name in this module; None for a layer that was cut off."""
-    number = re.search(r"\.layers\.(\d+)\.", name)
-    return None if number and int(number[1]) >= layers else rename_tensor(name, _NAMES)
+def _module_name(name: str, layers: int) -> str | None:
+    """Return a tensor's name in `Hubert.encoder`, or None if it belongs to a layer that is not loaded."""
+    index = re.search(r"\.layers\.(\d+)\.", name)
+    return None if index and int(index[1]) >= layers else rename_tensor(name, _NAMES)

@@ -1,6 +1,6 @@
-"""Pitch units: a VQ-VAE over F0, 200 Hz to 12.5 Hz, with the release's tensor names.
+"""Pitch units: a VQ-VAE that encodes F0 at 200 Hz as units at 12.5 Hz, with the release's tensor names.
 
-Architecture: the VQ-VAE of Jukebox (Dhariwal et al. 2020, arXiv 2005.00341), one level of it over F0, as in
+Architecture: one level of the VQ-VAE of Jukebox (Dhariwal et al. 2020, arXiv 2005.00341), applied to F0 as in
 Polyak et al. 2021 (arXiv 2104.00355).
 """
 
@@ -18,10 +18,11 @@ from spiritlm_cli.speech.f0 import F0Track
 
 @dataclass(frozen=True)
 class ConvConfig:
-    """`encoder_params` and `decoder_params`.
+    """`encoder_params` and `decoder_params` of the configuration.
 
-    `downs_t[0]` steps of stride `strides_t[0]`, each followed by `depth` residual blocks `width` wide, the
-    j-th (from 0) with dilation `dilation_growth_rate ** j`.
+    There are `downs_t[0]` steps of stride `strides_t[0]`, each followed by `depth` residual blocks of `width` channels;
+    block j (from 0) has the dilation `dilation_growth_rate ** j`.
+    Raises ValueError for more than one level.
     """
 
     input_emb_width: int
@@ -41,7 +42,7 @@ class ConvConfig:
 
 @dataclass(frozen=True)
 class CodebookConfig:
-    """`vq_params`: `l_bins` codes of `emb_width`; `mu` is the decay of their moving average in training."""
+    """`vq_params`: `l_bins` codes of `emb_width` dimensions. mu: decay of their moving average in training."""
 
     l_bins: int
     emb_width: int
@@ -51,7 +52,7 @@ class CodebookConfig:
 
 @dataclass(frozen=True)
 class PitchConfig:
-    """The VQ-VAE's `config.yaml`."""
+    """The VQ-VAE's `config.yaml`, by its own keys. Raises ValueError if the values contradict each other."""
 
     features: str
     encoder_params: ConvConfig
@@ -74,17 +75,17 @@ class PitchConfig:
 
     @property
     def relative(self) -> bool:
-        """Whether the clip's mean F0 is taken away."""
+        """Whether F0 is relative to the clip's mean."""
         return self.features.startswith("norm_") or self.speaker_norm
 
     @classmethod
     def read(cls, path: Path) -> "PitchConfig":
-        """The configuration in a `config.yaml`. Raises CheckpointError."""
+        """Read a `config.yaml`. Raises CheckpointError."""
         return from_mapping(cls, read_yaml(path), path)
 
 
 class PitchVqVae(nn.Module):
-    """F0 and voicing to codes, and back."""
+    """Encodes F0 and voicing as units, and decodes units."""
 
     def __init__(self, config: PitchConfig) -> None:
         super().__init__()
@@ -95,19 +96,19 @@ class PitchVqVae(nn.Module):
 
     @classmethod
     def load(cls, path: Path, config_path: Path) -> "PitchVqVae":
-        """The VQ-VAE in a file and its `config.yaml`. Raises CheckpointError."""
+        """Load the weights in `path`, with the configuration in `config_path`. Raises CheckpointError."""
         config = PitchConfig.read(config_path)
         model = build_on_meta(lambda: cls(config), config_path)
         load_into(model, read_tensors(path))
         return model.eval().requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """features: (batch, 2, frames), see `pitch_features`. Returns (batch, frames // 16) int64 units."""
+        """features: (batch, 2, frames) from `pitch_features`. Returns (batch, frames // 16) int64 units."""
         return self.vq.nearest(self.encoder(features))
 
 
 class Encoder(nn.Module):
-    """(batch, channels in, frames) to (batch, channels out, frames / stride ** steps)."""
+    """Downsamples features to latents by strided convolutions, each followed by residual blocks."""
 
     def __init__(self, config: ConvConfig) -> None:
         super().__init__()
@@ -120,13 +121,14 @@ class Encoder(nn.Module):
         blocks.append(nn.Conv1d(config.width, config.output_emb_width, 3, padding=1))
         self.level_blocks = nn.ModuleList([Layers(blocks)])
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.level_blocks[0](x)
+    def forward(self, features: Tensor) -> Tensor:
+        """features: (batch, 2, frames). Returns (batch, dim, frames // stride ** steps)."""
+        out: Tensor = self.level_blocks[0](features)
         return out
 
 
 class Decoder(nn.Module):
-    """The encoder turned round: (batch, channels out, frames) to (batch, channels in, 16 * frames)."""
+    """Mirrors the encoder: upsamples latents to features by transposed convolutions after residual blocks."""
 
     def __init__(self, config: ConvConfig) -> None:
         super().__init__()
@@ -139,13 +141,14 @@ class Decoder(nn.Module):
         self.level_blocks = nn.ModuleList([Layers(blocks)])
         self.out = nn.Conv1d(config.output_emb_width, config.input_emb_width, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.out(self.level_blocks[0](x))
+    def forward(self, latents: Tensor) -> Tensor:
+        """latents: (batch, dim, frames). Returns (batch, 2, frames * stride ** steps)."""
+        out: Tensor = self.out(self.level_blocks[0](latents))
         return out
 
 
 class Codebook(nn.Module):
-    """The codes, named as in the release: `level_blocks.0.k`, (codes, dim)."""
+    """The codebook, (codes, dim); in the release's files it is the tensor `level_blocks.0.k`."""
 
     def __init__(self, config: CodebookConfig) -> None:
         super().__init__()
@@ -155,34 +158,35 @@ class Codebook(nn.Module):
 
     @property
     def codes(self) -> Tensor:
-        """(codes, dim)."""
+        """The code vectors, (codes, dim)."""
         return self.level_blocks[0].get_buffer("k")
 
     def nearest(self, latents: Tensor) -> Tensor:
-        """latents: (batch, dim, frames). Returns (batch, frames) int64, the nearest code of each."""
+        """Find the nearest codes. latents: (batch, dim, frames). Returns (batch, frames) int64."""
         x = latents.transpose(1, 2)
-        # |x|² is the same for all codes
+        # |x − c|² without |x|², which is the same for all codes.
         return (self.codes.square().sum(1) - 2 * x @ self.codes.T).argmin(2)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """ids: (batch, frames). Returns their codes, (batch, dim, frames)."""
+        """Look up codes. ids: (batch, frames) int64. Returns (batch, dim, frames)."""
         return self.codes[ids].transpose(1, 2)
 
 
 class Layers(nn.Module):
-    """Layers one after another under the name `model`, as the release's tensors have it."""
+    """A sequence of layers with the name `model`, as in the release's tensor names."""
 
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()
         self.model = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, channels, frames)."""
         out: Tensor = self.model(x)
         return out
 
 
 class ResidualBlock(nn.Module):
-    """(batch, channels, frames) plus two convolutions of it, the first dilated."""
+    """Adds two convolutions of the input to it, the first of them dilated."""
 
     def __init__(self, channels: int, hidden: int, dilation: int) -> None:
         super().__init__()
@@ -194,14 +198,15 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, channels, frames). Returns the same shape."""
         out: Tensor = x + self.model(x)
         return out
 
 
 def pitch_features(track: F0Track, relative: bool) -> Tensor:
-    """What the VQ-VAE takes: (2, frames) float32, F0 and 1 where there is voice.
+    """Return the VQ-VAE's input: (2, frames) float32, F0 in Hz and voicing (0 or 1).
 
-    relative: take the mean of the voiced F0 away from every F0 that is not 0.
+    relative: subtract the mean F0 of the voiced frames from every F0 that is not 0.
     """
     f0 = track.f0
     if relative and track.voiced.any():

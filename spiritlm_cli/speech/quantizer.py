@@ -1,4 +1,4 @@
-"""Quantizers: HuBERT features to phonetic units, by three linear layers trained with CTC or by nearest centre."""
+"""Quantizers: HuBERT features to phonetic units, by linear layers trained with CTC or by k-means."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from spiritlm_cli.tokens.units import IntArray
 
 @dataclass(frozen=True)
 class QuantizerConfig:
-    """`model_cfg` of the file. upstream_dim sets the widths of the middle layers."""
+    """`model_cfg` of the file, by its own keys. dim: of the features. upstream_dim: determines the hidden widths."""
 
     vocab_size: int
     dim: int
@@ -25,13 +25,13 @@ class QuantizerConfig:
 
     @property
     def widths(self) -> tuple[int, int, int, int]:
-        """dim → dim − m//4 → dim − m//2 → units and the blank, with m = upstream_dim − (vocab_size + 1)."""
+        """Widths from input to output: dim, dim − m // 4, dim − m // 2, n; n = vocab_size + 1, m = upstream_dim − n."""
         m = self.upstream_dim - (self.vocab_size + 1)
         return (self.dim, self.dim - m // 4, self.dim - m // 2, self.vocab_size + 1)
 
 
 class LinearQuantizer(nn.Module):
-    """Augmentation-invariant units (Gat et al. 2023): the last class is the CTC blank."""
+    """Augmentation-invariant quantizer (Gat et al. 2023, arXiv 2209.15483): three linear layers, trained with CTC."""
 
     def __init__(self, config: QuantizerConfig) -> None:
         super().__init__()
@@ -43,26 +43,26 @@ class LinearQuantizer(nn.Module):
 
     @property
     def blank(self) -> int:
-        """The class that stands for no unit."""
+        """The class of the CTC blank: the last one."""
         return self.config.vocab_size
 
     @property
     def dim(self) -> int:
-        """Width of the features that it takes."""
+        """Width of the features."""
         return self.config.dim
 
     def logits(self, features: Tensor) -> Tensor:
-        """(…, frames, dim) to (…, frames, units + 1)."""
+        """features: (…, frames, dim). Returns (…, frames, units + 1)."""
         out: Tensor = self.layers(features)
         return out
 
     def forward(self, features: Tensor) -> Tensor:
-        """(frames, dim) to classes (frames,) int64, the blank among them: see `fill_blanks`."""
+        """features: (frames, dim). Returns (frames,) int64 classes, including the blank: see `fill_blanks`."""
         return self.logits(features).argmax(-1)
 
 
 class KMeansQuantizer(nn.Module):
-    """The nearest of some centres."""
+    """K-means quantizer: the unit of a frame is its nearest center."""
 
     centers: Tensor
     blank = None
@@ -74,29 +74,29 @@ class KMeansQuantizer(nn.Module):
 
     @property
     def dim(self) -> int:
-        """Width of the features that it takes."""
+        """Width of the features."""
         return self.centers.shape[1]
 
     def forward(self, features: Tensor) -> Tensor:
-        """(frames, dim) to units (frames,) int64."""
+        """features: (frames, dim). Returns (frames,) int64 units."""
         return torch.cdist(features, self.centers, compute_mode="donot_use_mm_for_euclid_dist").argmin(-1)
 
 
 def fill_blanks(classes: IntArray, blank: int | None) -> IntArray:
-    """Each blank becomes the nearest other class to its left, from the end again where the start is blank.
+    """Replace each blank by the last unit before it; blanks at the start by the clip's last unit.
 
-    classes: (frames,) of a whole clip. Blanks alone stay as they are.
+    classes: (frames,) int64 of a whole clip. A clip of blanks only is returned unchanged.
     """
-    spoken = np.flatnonzero(classes != blank)
-    if not len(spoken):
+    units = np.flatnonzero(classes != blank)
+    if not len(units):
         return classes
-    # before the first, the place −1 is the last
-    filled: IntArray = classes[spoken[np.searchsorted(spoken, np.arange(len(classes)), side="right") - 1]]
+    # Frames before the first unit get the index −1, which is the last unit.
+    filled: IntArray = classes[units[np.searchsorted(units, np.arange(len(classes)), side="right") - 1]]
     return filled
 
 
 def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
-    """Either form, told by what the file holds. Raises CheckpointError."""
+    """Load a quantizer; the tensors in the file determine which kind it is. Raises CheckpointError."""
     file = read_tensors(path)
     centers = file.tensors.get("cluster_centers")
     if centers is not None:
@@ -112,8 +112,11 @@ def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
 
 
 def quantizer_layer(path: Path) -> int:
-    """The HuBERT layer (from 1) that a quantizer is for, from its file's name: 11 of `L11_quantizer_500.pt`."""
-    number = re.match(r"L(\d+)_", path.name)
-    if number is None:
+    """Return the HuBERT layer (from 1) that a quantizer is for, from its name: 11 for `L11_quantizer_500.pt`.
+
+    Raises CheckpointError if the name has no layer.
+    """
+    match = re.match(r"L(\d+)_", path.name)
+    if match is None:
         raise CheckpointError(f"{path}: a quantizer's name begins with its layer, as L11_quantizer_500.pt")
-    return int(number[1])
+    return int(match[1])

@@ -1,4 +1,4 @@
-"""Style units: a wav2vec 2.0 classifier of each second, with the tensor names that transformers gives it."""
+"""Style units: a wav2vec 2.0 classifier of each second of a clip, with the tensor names of transformers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from spiritlm_cli.config import from_mapping, read_json
 from spiritlm_cli.nn.layers import Linear
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
 
-# The frames of one style unit: a second of them at 50 Hz.
-WINDOW = 50
+# Frames at 50 Hz of one style unit: a second.
+FRAMES_PER_UNIT = 50
 
-# transformers' names of layers for ours; `{}` is a layer's number.
+# From the names of layers in transformers to this module's; `{}` is a layer's index.
 NAMES = {
     "wav2vec2.feature_extractor.conv_layers.{}.conv": "encoder.features.convs.{}",
     "wav2vec2.feature_extractor.conv_layers.0.layer_norm": "encoder.features.norm",
@@ -36,13 +36,16 @@ NAMES = {
     "projector": "projector",
     "classifier": "classifier",
 }
-# Left over from training.
+# Tensors for training only.
 _UNUSED = ("_float_tensor", "wav2vec2.masked_spec_embed")
 
 
 @dataclass(frozen=True)
 class StyleConfig:
-    """What of transformers' `config.json` makes the network; the rest of that file is transformers' own."""
+    """The keys of `config.json` that determine the network; transformers writes many more, which are ignored.
+
+    Raises ValueError for variants of wav2vec 2.0 that are not supported.
+    """
 
     hidden_size: int
     num_hidden_layers: int
@@ -63,7 +66,7 @@ class StyleConfig:
     layer_norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        known = {
+        supported = {
             "hidden_act": "gelu",
             "conv_bias": False,
             "feat_extract_norm": "group",
@@ -71,12 +74,13 @@ class StyleConfig:
             "do_stable_layer_norm": False,
             "layer_norm_eps": 1e-5,
         }
-        for name, value in known.items():
+        for name, value in supported.items():
             if getattr(self, name) != value:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; only {value!r} is known")
 
     @property
     def encoder(self) -> EncoderConfig:
+        """Configuration of the encoder."""
         return EncoderConfig(
             conv=tuple(zip(self.conv_dim, self.conv_kernel, self.conv_stride, strict=True)),
             dim=self.hidden_size,
@@ -89,17 +93,17 @@ class StyleConfig:
 
     @classmethod
     def read(cls, path: Path) -> "StyleConfig":
-        """The configuration in a `config.json`. Raises CheckpointError."""
+        """Read a `config.json`. Raises CheckpointError."""
         return cls.parse(read_json(path), path)
 
     @classmethod
     def parse(cls, content: dict[str, Any], path: Path) -> "StyleConfig":
-        """The configuration in the object of a `config.json`, which errors call `path`. Raises CheckpointError."""
+        """Parse the content of a `config.json`. path: the name for it in errors. Raises CheckpointError."""
         return from_mapping(cls, content, path, ignore=set(content) - set(cls.__dataclass_fields__))
 
 
 class StyleEncoder(nn.Module):
-    """Which of the styles each second is in."""
+    """Classifies the style of each second of a clip."""
 
     def __init__(self, config: StyleConfig) -> None:
         super().__init__()
@@ -110,7 +114,7 @@ class StyleEncoder(nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> "StyleEncoder":
-        """The classifier in a file, with `config.json` beside it. Raises CheckpointError."""
+        """Load the classifier from a file, with `config.json` beside it. Raises CheckpointError."""
         config_path = path.parent / "config.json"
         config = StyleConfig.read(config_path)
         model = build_on_meta(lambda: cls(config), config_path)
@@ -123,29 +127,29 @@ class StyleEncoder(nn.Module):
         return model.eval().requires_grad_(False)
 
     def logits(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
-        """waveforms: each (samples,) at 16 kHz. Returns (seconds, styles) of each.
-
-        The last second may be a part of one.
-        """
-        encoded = self.encoder([_normalized(waveform) for waveform in waveforms])
+        """waveforms: each (samples,) at 16 kHz. Returns (seconds, styles) for each; the last second can be partial."""
+        encoded = self.encoder([_normalize(waveform) for waveform in waveforms])
         frames = [len(clip) for clip in encoded]
         projected = torch.split(self.projector(torch.cat(encoded)), frames)
-        means = [torch.stack([second.mean(0) for second in torch.split(clip, WINDOW)]) for clip in projected]
+        means = [
+            torch.stack([second.mean(0) for second in torch.split(clip, FRAMES_PER_UNIT)])
+            for clip in projected
+        ]
         logits: Tensor = self.classifier(torch.cat(means))
         return list(torch.split(logits, [len(clip) for clip in means]))
 
     def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
-        """waveforms: as for `logits`. Returns units (seconds,) int64 of each."""
+        """waveforms: each (samples,) at 16 kHz. Returns (seconds,) int64 units for each."""
         return [logits.argmax(1) for logits in self.logits(waveforms)]
 
 
-def _normalized(waveform: Tensor) -> Tensor:
-    """(samples,) with mean 0 and variance 1, as the feature extractor of facebook/wav2vec2-base does it."""
-    centred = waveform - waveform.mean()
-    return centred / torch.sqrt(centred.square().mean() + 1e-7)
+def _normalize(waveform: Tensor) -> Tensor:
+    """Normalize (samples,) to mean 0 and variance 1, as the feature extractor of facebook/wav2vec2-base does."""
+    centered = waveform - waveform.mean()
+    return centered / torch.sqrt(centered.square().mean() + 1e-7)
 
 
 def release_state_dict(model: StyleEncoder) -> dict[str, Tensor]:
-    """A model's tensors under the names that `load` reads."""
-    theirs = {ours: name for name, ours in NAMES.items()}
-    return {rename_tensor(name, theirs): tensor for name, tensor in model.state_dict().items()}
+    """Return a model's tensors, named as in the release's file; `StyleEncoder.load` reads them."""
+    file_names = {ours: name for name, ours in NAMES.items()}
+    return {rename_tensor(name, file_names): tensor for name, tensor in model.state_dict().items()}

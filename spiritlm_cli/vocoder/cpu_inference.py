@@ -1,4 +1,4 @@
-"""HiFi-GAN's generator on a CPU: sounds by themselves, the long ones by windows, shared out among the cores."""
+"""HiFi-GAN's generator on a CPU: clips one by one, long clips in windows, distributed over threads."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,21 @@ from spiritlm_cli.nn.layers import ONEDNN, bucket_padding
 from spiritlm_cli.nn.thread_pool import map_on_threads
 from spiritlm_cli.vocoder.hifigan import HifiGan, LengthMask
 
-# Numbers (frames times channels) that leave a stage of the generator at once, where there are at least twice as many: a
-# megabyte, so that a core's cache holds most of what it computes with.
-_WINDOW = 1 << 18
+# Values (frames × channels) in one window of a stage's output, for clips of at least twice as many: 1 MB in float32, so
+# that most of what a core computes with fits into its cache.
+_WINDOW_VALUES = 1 << 18
 
-# Multiplications a second of sound, with fewer of which minutes of it win less than it takes to load numba.
-_LARGE = 1e9
+# Multiplications per second of audio from which on minimal filtering is used: for smaller networks, it saves less in
+# minutes of audio than importing numba takes.
+_MIN_MULTIPLICATIONS = 1e9
 
 
 def optimize_for_cpu(network: HifiGan) -> None:
-    """Put convolutions into the form that takes a CPU the least time, for inference only. Comes before `pack`."""
-    quickens = ONEDNN and network.conv_pre.weight.dtype == torch.float32
-    if not quickens or _multiplications(network) < _LARGE:
+    """Replace convolutions by faster ones for inference on a CPU. To be called before `prepack_weights`."""
+    supported = ONEDNN and network.conv_pre.weight.dtype == torch.float32
+    if not supported or _multiplications(network) < _MIN_MULTIPLICATIONS:
         return
-    # only now: numba takes a moment to import
+    # Imported here, because importing numba takes a moment.
     from spiritlm_cli.nn.winograd import WinogradConv, is_supported
 
     for layers in network.resblocks.modules():
@@ -35,7 +36,7 @@ def optimize_for_cpu(network: HifiGan) -> None:
 
 
 def _multiplications(network: HifiGan) -> float:
-    """Of the residual blocks, for a second of sound."""
+    """Return the multiplications in residual blocks per second of audio."""
     rate, total = network.config.sampling_rate / network.config.code_hop_size, 0.0
     for i, up in enumerate(network.config.upsample_rates):
         rate *= up
@@ -43,27 +44,30 @@ def _multiplications(network: HifiGan) -> float:
     return total
 
 
-def synthesize_on_cpu(network: HifiGan, sounds: Sequence[Tensor]) -> list[Tensor]:
-    """What the network makes of each sound by itself.
+def synthesize_on_cpu(network: HifiGan, clips: Sequence[Tensor]) -> list[Tensor]:
+    """Run the generator on clips, each by itself, so that the result for a clip doesn't depend on the others.
 
-    sounds: each (1, frames, model_in_dim), as `embed` gives it. Returns of each (1, frames * code_hop_size), in ±1.
+    clips: each (1, frames, model_in_dim), from `HifiGan.embed`. Returns (1, frames * code_hop_size) for each, in ±1.
     """
 
-    def begin(sound: Tensor) -> Tensor:
-        frames = sound.shape[1]
-        x: Tensor = network.conv_pre(F.pad(sound, (0, 0, 0, bucket_padding(frames))))
+    def run_first(clip: Tensor) -> Tensor:
+        frames = clip.shape[1]
+        x: Tensor = network.conv_pre(F.pad(clip, (0, 0, 0, bucket_padding(frames))))
         return x[:, :frames]
 
-    made = map_on_threads(begin, sounds)
+    outputs = map_on_threads(run_first, clips)
     for i in range(len(network.ups)):
-        made = _stage(network, i, made)
-    return [wave[..., 0] for wave in made]
+        outputs = _run_stage(network, i, outputs)
+    return [waveform[..., 0] for waveform in outputs]
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """What of a sound's frames goes through a stage at once: `first` to `last`, padded to `size`. Of what comes out,
-    that of `start` to `stop` is as it would be in the whole."""
+class _Window:
+    """Frames of a clip that go through a stage together.
+
+    first, last: the frames, with their context; padded to `size`. start, stop: the frames without context, for which
+    the output is that of the whole clip.
+    """
 
     first: int
     last: int
@@ -72,49 +76,48 @@ class _Piece:
     size: int
 
 
-def _stage(network: HifiGan, i: int, sounds: Sequence[Tensor]) -> list[Tensor]:
-    """The same as `HifiGan.stage` of sounds by themselves, each (1, frames, channels)."""
+def _run_stage(network: HifiGan, i: int, clips: Sequence[Tensor]) -> list[Tensor]:
+    """Run `HifiGan.stage` on clips, each (1, frames, channels). Returns its output for each."""
     rate = network.config.upsample_rates[i]
     channels = network.channels(i) if i < len(network.ups) - 1 else 1
-    made = [sound.new_empty(1, sound.shape[1] * rate, channels) for sound in sounds]
+    outputs = [clip.new_empty(1, clip.shape[1] * rate, channels) for clip in clips]
 
-    def hear(task: tuple[int, _Piece]) -> None:
-        index, piece = task
-        x = sounds[index][:, piece.first : piece.last]
-        frames, padding = x.shape[1], piece.size - x.shape[1]
+    def run_window(task: tuple[int, _Window]) -> None:
+        index, window = task
+        x = clips[index][:, window.first : window.last]
+        frames, padding = x.shape[1], window.size - x.shape[1]
         if padding:
             x = F.pad(x, (0, 0, 0, padding))
-        x = network.stage(i, x, LengthMask(frames if padding else None, piece.size))
-        start, stop = piece.start * rate, piece.stop * rate
-        made[index][:, start:stop] = x[:, start - piece.first * rate : stop - piece.first * rate]
+        x = network.stage(i, x, LengthMask(frames if padding else None, window.size))
+        start, stop, offset = window.start * rate, window.stop * rate, window.first * rate
+        outputs[index][:, start:stop] = x[:, start - offset : stop - offset]
 
-    pieces = (
-        (index, piece) for index, sound in enumerate(sounds) for piece in _pieces(network, i, sound.shape[1])
+    tasks = (
+        (index, window) for index, clip in enumerate(clips) for window in _windows(network, i, clip.shape[1])
     )
-    map_on_threads(hear, pieces)
-    return made
+    map_on_threads(run_window, tasks)
+    return outputs
 
 
-def _pieces(network: HifiGan, i: int, frames: int) -> Iterator[_Piece]:
-    """Of a short sound all, padded to one of few lengths (`bucket_padding`), and windows of a longer one.
+def _windows(network: HifiGan, i: int, frames: int) -> Iterator[_Window]:
+    """Yield the windows of a clip for a stage: a short clip whole, padded to a bucketed length, a longer one in parts.
 
-    The windows overlap by what a frame hears of its neighbours. A core's cache holds a window from one convolution to
-    the next, and they have four lengths in all: the first convolution of a new length takes some milliseconds to be
-    compiled.
+    Windows overlap by the context that a frame depends on. They have four sizes in all: oneDNN compiles the first
+    convolution of each new size, for some milliseconds.
     """
     rate, channels = network.config.upsample_rates[i], network.channels(i)
-    if frames * rate * channels < 2 * _WINDOW:
-        yield _Piece(0, frames, 0, frames, frames + bucket_padding(frames))
+    if frames * rate * channels < 2 * _WINDOW_VALUES:
+        yield _Window(0, frames, 0, frames, frames + bucket_padding(frames))
         return
-    # of what goes in: the reach of the blocks, that of the transposed convolution, and that of the last one
-    margin = -(-(network.block_reach + network.config.upsample_kernel_sizes[i] + 3) // rate)
-    step = max(_WINDOW // channels // rate // 4, margin)
+    # In frames of the input: the reach of the blocks, of the transposed convolution, and of the last convolution.
+    context = -(-(network.block_reach + network.config.upsample_kernel_sizes[i] + 3) // rate)
+    step = max(_WINDOW_VALUES // channels // rate // 4, context)
     start = 0
     while start < frames:
-        first = max(start - margin, 0)
+        first = max(start - context, 0)
         size = min(4 * step, -(-(frames - first) // step) * step)
         first = max(min(first, frames - size), 0)
         last = min(first + size, frames)
-        stop = last if last == frames else last - margin
-        yield _Piece(first, last, start, stop, last - first)
+        stop = last if last == frames else last - context
+        yield _Window(first, last, start, stop, last - first)
         start = stop

@@ -1,6 +1,6 @@
-"""HiFi-GAN on units: the network that turns units into sound, with the predictor of how long each unit lasts.
+"""HiFi-GAN over units: the network that synthesizes waveforms, and the predictor of unit durations.
 
-Generator: Kong et al. 2020 (arXiv 2010.05646); from discrete units: Polyak et al. 2021 (arXiv 2104.00355).
+Generator: Kong et al. 2020 (arXiv 2010.05646). From discrete units: Polyak et al. 2021 (arXiv 2104.00355).
 Parameters are named as in the release's `generator.pt`.
 """
 
@@ -13,15 +13,18 @@ from spiritlm_cli.nn.layers import Conv, ConvTranspose
 from spiritlm_cli.vocoder.config import HifiGanConfig
 from spiritlm_cli.vocoder.durations import DurationNetwork, whole_frames
 
+# Slopes of the leaky ReLUs, and of the last one.
 SLOPE = 0.1
 LAST_SLOPE = 0.01
 
 
 class HifiGan(nn.Module):
-    """Units at 25 Hz to a waveform at 16 kHz, and units without repeats to durations."""
+    """Synthesizes waveforms at 16 kHz from units at 25 Hz, and predicts durations of units without repeats."""
 
     def __init__(self, config: HifiGanConfig, *, weight_normed: bool = False) -> None:
-        """weight_normed: train g and v of weight norm; save such a model's `weight_norm.release_state_dict`."""
+        """weight_normed: parametrize the convolutions by weight norm, for training; save with
+        `weight_norm.release_state_dict`.
+        """
         super().__init__()
         self.config = config
         channels = config.upsample_initial_channel
@@ -64,37 +67,42 @@ class HifiGan(nn.Module):
         style: Tensor | None = None,
         lengths: Tensor | None = None,
     ) -> Tensor:
-        """hubert: (batch, frames) unit ids at 25 Hz, repeats and all; speaker: (batch,) where there are any.
+        """Synthesize a batch.
 
-        Expressive: pitch and style are (batch, frames) unit ids. Base: style is (batch,) a style's number.
-        lengths: (batch,) frames of each that are real (None: all); what stands after them changes nothing before.
-        Returns (batch, frames * code_hop_size) float, in ±1; of each the first `lengths * code_hop_size` count.
+        hubert: (batch, frames) int64 unit ids at 25 Hz, with repeats. speaker: (batch,) int64 indices, unless there is
+        one speaker. pitch: (batch, frames) int64 unit ids, expressive only. style: expressive (batch, frames) int64
+        unit ids, base (batch,) int64 indices.
+        lengths: (batch,) int64 valid frames of each row (None: all); frames after them don't affect those before.
+        Returns (batch, frames * code_hop_size) float within ±1; of each row, `lengths * code_hop_size` are valid.
         """
-        clear = LengthMask(lengths, hubert.shape[1])
-        x = self.conv_pre(clear(self.embed(hubert, speaker, pitch, style)))
+        mask = LengthMask(lengths, hubert.shape[1])
+        x = self.conv_pre(mask(self.embed(hubert, speaker, pitch, style)))
         for i in range(len(self.ups)):
-            x = self.stage(i, x, clear)
+            x = self.stage(i, x, mask)
         waveform: Tensor = x[..., 0]
         return waveform
 
-    def stage(self, i: int, x: Tensor, clear: "LengthMask") -> Tensor:
-        """(batch, frames, channels) to `upsample_rates[i]` times as many frames, of the next stage's channels, or of
-        one, which is the waveform in ±1, after the last."""
-        x = clear(self.ups[i](F.leaky_relu(clear(x), SLOPE)))
+    def stage(self, i: int, x: Tensor, mask: "LengthMask") -> Tensor:
+        """Run one stage: upsampling and residual blocks; the last stage also computes the waveform.
+
+        x: (batch, frames, channels). Returns (batch, frames * upsample_rates[i], channels of the stage), from the last
+        stage (batch, samples, 1) within ±1.
+        """
+        x = mask(self.ups[i](F.leaky_relu(mask(x), SLOPE)))
         blocks = self.blocks(i)
-        total: Tensor = blocks[0](x, clear)
+        total: Tensor = blocks[0](x, mask)
         for block in blocks[1:]:
-            total = total + block(x, clear)
+            total = total + block(x, mask)
         mean = total / len(blocks)
         return torch.tanh(self.conv_post(mean, input_slope=LAST_SLOPE)) if i == len(self.ups) - 1 else mean
 
     def blocks(self, i: int) -> nn.ModuleList:
-        """The residual blocks of a stage, one for each kernel size."""
+        """Residual blocks of a stage, one for each kernel size."""
         kernels = len(self.config.resblock_kernel_sizes)
         return self.resblocks[i * kernels : (i + 1) * kernels]
 
     def channels(self, i: int) -> int:
-        """Of what leaves a stage."""
+        """Output channels of the residual blocks of a stage."""
         return max(self.config.upsample_initial_channel >> (i + 1), 1)
 
     def embed(
@@ -104,7 +112,7 @@ class HifiGan(nn.Module):
         pitch: Tensor | None = None,
         style: Tensor | None = None,
     ) -> Tensor:
-        """What the generator sees of `forward`'s arguments: (batch, frames, model_in_dim)."""
+        """Concatenate the embeddings of the inputs. Arguments: see `forward`. Returns (batch, frames, model_in_dim)."""
         parts = [self.dict(hubert)]
         if self.config.expressive:
             assert pitch is not None
@@ -119,17 +127,17 @@ class HifiGan(nn.Module):
         return torch.cat(parts, dim=2)
 
     def log_durations(self, hubert: Tensor) -> Tensor:
-        """hubert: (batch, units) without repeats. Returns (batch, units), ln(1 + frames), for training."""
+        """hubert: (batch, units) int64 without repeats. Returns (batch, units) float, ln(1 + frames), for training."""
         predicted: Tensor = self.dur_predictor(self.dict(hubert))
         return predicted
 
     def durations(self, hubert: Tensor) -> Tensor:
-        """hubert: (batch, units) without repeats. Returns (batch, units) int64, frames, each at least 1."""
+        """hubert: (batch, units) int64 without repeats. Returns (batch, units) int64 frames, each at least 1."""
         return whole_frames(self.log_durations(hubert))
 
     @property
     def context(self) -> int:
-        """How many frames to either side may change a frame's samples: half the receptive field, at most."""
+        """Frames to either side that can change a frame's samples: an upper bound on half the receptive field."""
         reach, rate = 3.0, 1
         for up, kernel in zip(self.config.upsample_rates, self.config.upsample_kernel_sizes, strict=True):
             reach += kernel / up / rate
@@ -139,7 +147,7 @@ class HifiGan(nn.Module):
 
     @property
     def block_reach(self) -> int:
-        """How many of its own frames to either side a residual block hears, at most."""
+        """Largest reach of a residual block to either side, in frames at its own rate."""
         repeats = 1 if self.config.resblock == "1" else 0
         return max(
             sum((size // 2) * (dilation + repeats) for dilation in dilations)
@@ -150,16 +158,18 @@ class HifiGan(nn.Module):
 
 
 class LengthMask:
-    """Sets to 0 what stands after the end of each row of a batch, at whatever rate: convolutions pad with zeros, so
-    the end of a sound is as it would be if nothing came after it."""
+    """Sets frames after the end of each row of a batch to 0, at any frame rate.
+
+    Convolutions pad with zeros, so a masked row ends as it would without the frames after it.
+    """
 
     def __init__(self, lengths: Tensor | int | None, frames: int) -> None:
-        """lengths: (batch,) frames that are real, or of a single row their number (None: all); frames: of each row."""
+        """lengths: (batch,) valid frames, or an int for a batch of one row (None: all). frames: of the padded rows."""
         self._lengths, self._frames = lengths, frames
         self._masks: dict[int, Tensor] = {}
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(batch, frames at any rate, channels) to the same."""
+        """x: (batch, frames × any rate, channels). Returns x masked; changes it in place if `lengths` is an int."""
         if self._lengths is None:
             return x
         rate = x.shape[1] // self._frames
@@ -167,13 +177,13 @@ class LengthMask:
             x[:, rate * self._lengths :] = 0
             return x
         if rate not in self._masks:
-            places = torch.arange(x.shape[1], device=x.device)
-            self._masks[rate] = (places < rate * self._lengths[:, None])[..., None].to(x.dtype)
+            positions = torch.arange(x.shape[1], device=x.device)
+            self._masks[rate] = (positions < rate * self._lengths[:, None])[..., None].to(x.dtype)
         return x * self._masks[rate]
 
 
 class ResBlock1(nn.Module):
-    """Residual pairs of convolutions, the first of each pair dilated."""
+    """Residual pairs of convolutions, the first of each pair dilated (HiFi-GAN's `resblock` "1")."""
 
     compiled = ("forward",)
 
@@ -182,15 +192,16 @@ class ResBlock1(nn.Module):
         self.convs1 = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
         self.convs2 = nn.ModuleList(_conv(channels, size, 1) for _ in dilations)
 
-    def forward(self, x: Tensor, clear: LengthMask) -> Tensor:
+    def forward(self, x: Tensor, mask: LengthMask) -> Tensor:
+        """x: (batch, frames, channels). Returns the same shape."""
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
-            inner = clear(dilated(x, "leaky_relu", SLOPE, input_slope=SLOPE))
-            x = clear(plain(inner, residual=x))
+            inner = mask(dilated(x, "leaky_relu", SLOPE, input_slope=SLOPE))
+            x = mask(plain(inner, residual=x))
         return x
 
 
 class ResBlock2(nn.Module):
-    """Residual dilated convolutions, the smaller kind."""
+    """Residual dilated convolutions (HiFi-GAN's `resblock` "2", the smaller kind)."""
 
     compiled = ("forward",)
 
@@ -198,9 +209,10 @@ class ResBlock2(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(_conv(channels, size, dilation) for dilation in dilations)
 
-    def forward(self, x: Tensor, clear: LengthMask) -> Tensor:
+    def forward(self, x: Tensor, mask: LengthMask) -> Tensor:
+        """x: (batch, frames, channels). Returns the same shape."""
         for conv in self.convs:
-            x = clear(conv(x, residual=x, input_slope=SLOPE))
+            x = mask(conv(x, residual=x, input_slope=SLOPE))
         return x
 
 

@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from spiritlm_cli.checkpoints import Checkpoint, convert
-from spiritlm_cli.checkpoints.convert import plan_shards
 from spiritlm_cli.checkpoints.lazy_tensors import list_tensors, weight_files
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError
@@ -368,12 +365,3 @@ def test_links_are_followed_and_hidden_files_are_not(folder: Path, tmp_path: Pat
     names = written(tmp_path / "out").keys()
     assert f"{LM}/model.safetensors" in names
     assert not [name for name in names if "back" in name or "/." in f"/{name}"]
-
-
-@given(st.lists(st.integers(0, 20), max_size=30), st.integers(1, 30))
-def test_shards_hold_all_in_order_and_no_more_than_fits(sizes: list[int], most: int) -> None:
-    shards = plan_shards(sizes, most)
-    assert [place for shard in shards for place in shard] == list(range(len(sizes)))
-    totals = [sum(sizes[place] for place in shard) for shard in shards]
-    assert all(total <= most or len(shard) == 1 for total, shard in zip(totals, shards, strict=True))
-    assert all(total + sizes[after.start] > most for total, after in zip(totals, shards[1:], strict=False))

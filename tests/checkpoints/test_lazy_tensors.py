@@ -10,10 +10,10 @@ from torch import nn
 
 from spiritlm_cli.checkpoints import lazy_tensors
 from spiritlm_cli.checkpoints.lazy_tensors import (
+    equal_tensors,
     iter_tensors,
     list_tensors,
     load_lazily,
-    same_tensors,
     weight_files,
 )
 from spiritlm_cli.checkpoints.tensors import build_on_meta, write_tensors
@@ -42,7 +42,7 @@ def write(folder: Path, suffix: str) -> Path:
 def test_they_come_in_memory_of_their_own(
     tmp_path: Path, suffix: str, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lazy_tensors, "_AT_ONCE", at_once)
+    monkeypatch.setattr(lazy_tensors, "_MAX_MAPPED", at_once)
     found = list_tensors(write(tmp_path, suffix))
     assert {name: (one.shape, one.size) for name, one in found.items()} == {
         name: (tuple(tensor.shape), tensor.nbytes) for name, tensor in TENSORS.items()
@@ -80,13 +80,13 @@ def test_a_module_gets_its_own_dtype_and_each_tensor_once(tmp_path: Path) -> Non
 def test_which_files_hold_the_same(tmp_path: Path) -> None:
     path = write(tmp_path, ".safetensors")
     for suffix in (".safetensors", ".bin", ".pt"):
-        assert same_tensors(path, write(tmp_path, suffix))
+        assert equal_tensors(path, write(tmp_path, suffix))
     other, nan = tmp_path / "other.safetensors", torch.full((2, 3), torch.nan)
     for change in ({"a": -TENSORS["a"]}, {"a": TENSORS["a"].int()}, {"a": torch.ones(3, 2)}, {"e": nan}):
         write_tensors(other, TENSORS | change)
-        assert not same_tensors(path, other)
+        assert not equal_tensors(path, other)
     write_tensors(path, TENSORS | {"e": nan})
-    assert same_tensors(path, other)
+    assert equal_tensors(path, other)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
@@ -132,7 +132,7 @@ def test_a_file_is_never_in_memory_twice(tmp_path: Path, suffix: str) -> None:
         "import sys, resource, torch\n"
         "from pathlib import Path\n"
         "from spiritlm_cli.checkpoints import lazy_tensors\n"
-        "lazy_tensors._AT_ONCE = 100_000_000\n"
+        "lazy_tensors._MAX_MAPPED = 100_000_000\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
         "found = lazy_tensors.list_tensors(Path(sys.argv[1])).values()\n"

@@ -1,17 +1,21 @@
-"""What torch.compile makes of the parts that are meant for it."""
+"""Layers against PyTorch's own, clips in batches, and networks that torch.compile compiled."""
 
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from spiritlm_cli.nn.layers import Conv, Linear, bucket_padding, map_clips, padding_rows, prepack_weights
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
 
-def test_compiled_parts_are_whole_graphs_and_answer_the_same(release_tree: Path, clips, monkeypatch) -> None:
+def test_compile_modules_makes_whole_graphs_with_the_same_results(
+    release_tree: Path, clips, monkeypatch
+) -> None:
     """An error where one is broken up or compiled too often. Captured only: what follows needs a C compiler."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
     model, waveforms = str(release_tree), [clips["short"], clips["medium"]]
@@ -31,3 +35,54 @@ def test_compiled_parts_are_whole_graphs_and_answer_the_same(release_tree: Path,
             for sound, other in zip(sounds, made, strict=True):
                 samples = getattr(other, "samples", other)[: len(sound.samples)]
                 np.testing.assert_allclose(samples, sound.samples, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("activation", ["none", "relu", "gelu", "leaky_relu"])
+def test_layers_equal_plain_torch(packed, activation) -> None:
+    """oneDNN's operators against those of torch, which are used if gradients are enabled."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 50, 12)
+    conv = Conv(12, 16, 5, stride=2, padding=4, dilation=2, groups=4).requires_grad_(False)
+    line = Linear(12, 16).requires_grad_(False)
+    plain = conv(x, activation, 0.1)
+    added = conv(x, residual=plain)
+    straight = line(x, "gelu")
+    if packed:
+        prepack_weights(torch.nn.ModuleList([conv, line]))
+    with torch.inference_mode():
+        torch.testing.assert_close(conv(x, activation, 0.1), plain)
+        torch.testing.assert_close(conv(x, residual=plain), added)
+        torch.testing.assert_close(line(x, "gelu"), straight)
+        torch.testing.assert_close(line(x[0, :1], "gelu"), straight[0, :1])
+
+
+def test_bucket_padding_has_eight_lengths_per_octave() -> None:
+    padded = {frames + bucket_padding(frames) for frames in range(1, 2049)}
+    assert all(frames <= frames + bucket_padding(frames) <= frames * 1.25 + 8 for frames in range(1, 2049))
+    assert len([frames for frames in padded if 1024 < frames <= 2048]) == 8
+    assert min(padded) == 8
+
+
+def test_padding_rows_fill_up_a_batch() -> None:
+    clips = [torch.ones(5, 3), torch.ones(8, 3)]
+    with torch.inference_mode():
+        rows = padding_rows(clips)
+    assert sum(map(len, rows)) in (0, bucket_padding(13))
+    assert not any(row.any() for row in rows)
+    assert padding_rows([clip.requires_grad_() for clip in clips]) == []
+
+
+def test_map_clips_stacks_clips_of_one_length() -> None:
+    batches = []
+
+    def double(x: torch.Tensor) -> torch.Tensor:
+        batches.append(x.shape[0])
+        return 2 * x
+
+    for lengths, expected in (([3, 3, 3], [3]), ([3, 2], [1, 1])):
+        batches.clear()
+        clips = [torch.randn(length, 4) for length in lengths]
+        for clip, doubled in zip(clips, map_clips(double, clips), strict=True):
+            assert torch.equal(doubled, 2 * clip)
+        assert batches == expected

@@ -117,7 +117,11 @@ def test_a_vocoder_is_loaded_in_this_form(release_tree, monkeypatch) -> None:
     """Where its network is large, which the stand-in's is not; and it speaks as it does otherwise."""
     span = SpeechSpan((Unit(Kind.STYLE, 3), Unit(Kind.PITCH, 5), *(Unit(Kind.HUBERT, n) for n in range(40))))
     plain = Vocoder.load(str(release_tree), device="cpu")
-    for module, name in ((cpu_inference, "_LARGE"), (winograd, "LEAST_CHANNELS"), (winograd, "LEAST_INPUTS")):
+    for module, name in (
+        (cpu_inference, "_MIN_MULTIPLICATIONS"),
+        (winograd, "MIN_CHANNELS"),
+        (winograd, "MIN_INPUTS"),
+    ):
         monkeypatch.setattr(module, name, 1)
     quick = Vocoder.load(str(release_tree), device="cpu")
     assert not any(isinstance(layer, WinogradConv) for layer in plain.network.modules())

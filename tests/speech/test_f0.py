@@ -5,7 +5,7 @@ import pytest
 
 from spiritlm_cli.speech import f0 as module
 from spiritlm_cli.speech import windows
-from spiritlm_cli.speech.f0 import F0Tracker, interpolate, load_tracker
+from spiritlm_cli.speech.f0 import F0Tracker, interpolate_unvoiced, load_tracker
 
 
 @pytest.fixture(scope="module", params=["fcpe", "pyaapt"])
@@ -81,4 +81,4 @@ def test_a_short_end_after_the_last_piece(tracker, monkeypatch, more) -> None:
 
 def test_interpolation_is_level_at_the_ends() -> None:
     f0 = np.array([0, 0, 100, 0, 0, 160, 0], np.float32)
-    assert interpolate(f0, f0 > 0).tolist() == [100, 100, 100, 120, 140, 160, 160]
+    assert interpolate_unvoiced(f0, f0 > 0).tolist() == [100, 100, 100, 120, 140, 160, 160]

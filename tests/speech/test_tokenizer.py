@@ -1,10 +1,12 @@
-"""Units of the recording against the published ones; what a bad sound or a bad checkpoint says."""
+"""Units against those of the published tokenizer, units in batches, and errors for bad audio and bad checkpoints."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import AudioError, CheckpointError
@@ -12,13 +14,20 @@ from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.speech import f0, windows
 from spiritlm_cli.speech import tokenizer as module
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.tokens.writer import format_sequence
 
 PARTS = (
     "hubert_25hz/mhubert_base_25hz.pt",
     "hubert_25hz/L11_quantizer_500.pt",
     "vqvae_f0_quantizer/model.pt",
     "style_encoder_w2v2/pytorch_model.bin",
+)
+
+RANGES = st.lists(st.tuples(st.integers(0, 90_000), st.integers(1280, 50_000)), min_size=1, max_size=8)
+PROPERTY = settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -36,6 +45,44 @@ def test_units_equal_the_published_ones(tokenizer, clips, golden, clip) -> None:
     units = tokenizer.encode(clips[clip])
     assert texts(units) == golden[clip]["units"]
     assert "".join(map(str, merge_streams(units).units)) == golden[clip]["expressive"]
+
+
+@given(ranges=RANGES, budget=st.floats(0, 30))
+@PROPERTY
+def test_encode_batch_equals_encode(tokenizer, clips, ranges, budget) -> None:
+    samples = clips["whole"].samples
+    waveforms = [Waveform(samples[start:][:length], 16000) for start, length in ranges]
+    together = tokenizer.encode_batch(waveforms, budget)
+    for waveform, units in zip(waveforms, together, strict=True):
+        alone = tokenizer.encode(waveform)
+        for name in ("hubert", "pitch", "style"):
+            assert getattr(units, name).tolist() == getattr(alone, name).tolist()
+
+
+@given(ranges=RANGES)
+@PROPERTY
+def test_hubert_features_in_a_batch_are_bit_identical(tokenizer, clips, ranges) -> None:
+    waveforms = [torch.tensor(clips["whole"].samples[start:][:length]) for start, length in ranges]
+    with torch.inference_mode():
+        together = tokenizer.hubert(waveforms)
+        for waveform, features in zip(waveforms, together, strict=True):
+            assert torch.equal(features, tokenizer.hubert([waveform])[0])
+
+
+def test_encode_batch_with_silence_beside_speech(tokenizer, clips) -> None:
+    """Statistics over time come from a clip's own samples, whatever the other clips are."""
+    silence, loud = np.zeros(40_000, np.float32), np.ones(30_000, np.float32)
+    waveforms = [Waveform(silence, 16000), clips["short"], Waveform(loud, 16000)]
+    units = tokenizer.encode_batch(waveforms, 100)[1]
+    assert units.hubert.tolist() == tokenizer.encode(clips["short"]).hubert.tolist()
+
+
+@pytest.mark.parametrize("keep_repeats", [False, True])
+def test_tokenize_is_the_units_in_time_order(tokenizer, clips, golden, keep_repeats) -> None:
+    sequence = tokenizer.tokenize(clips["medium"], keep_repeats)
+    assert sequence == Sequence.of([merge_streams(tokenizer.encode(clips["medium"]), keep_repeats)])
+    if not keep_repeats:
+        assert format_sequence(sequence) == f"[SPEECH]{golden['medium']['expressive']}"
 
 
 def test_base_has_phonetic_units_alone(release_tree, clips, golden) -> None:

@@ -1,33 +1,17 @@
-"""The network by itself: other shapes, training with weight norm, and how far a frame reaches."""
+"""The network: other sizes, training with weight norm, the context of a frame, and padded batches."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from vocoder_fixtures import CONFIG
 
 from spiritlm_cli.checkpoints.tensors import TensorFile, load_into
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm, release_state_dict
-from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
 from spiritlm_cli.vocoder.hifigan import HifiGan
-
-CONFIG = HifiGanConfig(
-    upsample_rates=[5, 4, 4],
-    upsample_kernel_sizes=[11, 8, 8],
-    upsample_initial_channel=16,
-    resblock_kernel_sizes=[3, 5],
-    resblock_dilation_sizes=[[1, 2], [2, 6]],
-    num_embeddings=10,
-    embedding_dim=4,
-    model_in_dim=16,
-    dur_predictor_params=DurationConfig(encoder_embed_dim=4, var_pred_hidden_dim=6),
-    code_hop_size=80,
-    multispkr="single",
-    num_speakers=2,
-    num_f0_tokens=5,
-    num_style_tokens=3,
-)
 
 
 @pytest.fixture(params=["1", "2"])
@@ -36,8 +20,8 @@ def network(request: pytest.FixtureRequest) -> HifiGan:
     return HifiGan(dataclasses.replace(CONFIG, resblock=request.param), weight_normed=True).eval()
 
 
-def test_what_is_trained_is_what_speaks(network) -> None:
-    """The saved names are the release's, and the folded network gives the same samples."""
+def test_folded_network_equals_the_trained_one(network) -> None:
+    """Saved under the release's names and loaded with weights folded, it gives the same samples."""
     state = release_state_dict(network)
     assert {
         "conv_pre.weight_g",
@@ -45,18 +29,18 @@ def test_what_is_trained_is_what_speaks(network) -> None:
         "ups.0.weight_g",
         "dur_predictor.conv1.0.weight",
     } <= set(state)
-    speaking = HifiGan(network.config).eval()
-    load_into(speaking, fold_weight_norm(TensorFile(Path("generator.pt"), state)))
+    folded = HifiGan(network.config).eval()
+    load_into(folded, fold_weight_norm(TensorFile(Path("generator.pt"), state)))
     units = torch.randint(3, (2, 7))
     speaker = torch.tensor([0, 1])
     trained = network(units, speaker, units, units)
     assert trained.shape == (2, 7 * 80)
-    torch.testing.assert_close(speaking(units, speaker, units, units), trained)
+    torch.testing.assert_close(folded(units, speaker, units, units), trained)
     trained.square().mean().backward()
     assert all(p.grad is not None for name, p in network.named_parameters() if "dur_predictor" not in name)
 
 
-def test_context_is_how_far_a_frame_reaches(network) -> None:
+def test_context_bounds_the_reach_of_a_frame(network) -> None:
     units = torch.zeros(1, 61, dtype=torch.long)
     changed = units.clone()
     changed[0, 30] = 1
@@ -67,7 +51,7 @@ def test_context_is_how_far_a_frame_reaches(network) -> None:
     assert 3 <= reach <= network.context <= 2 * reach
 
 
-def test_durations_are_whole_frames_of_at_least_one(network) -> None:
+def test_durations_are_whole_frames(network) -> None:
     units = torch.randint(10, (2, 9))
     durations = network.durations(units)
     expected = (network.log_durations(units).exp() - 1).round().clamp(min=1)
@@ -75,7 +59,16 @@ def test_durations_are_whole_frames_of_at_least_one(network) -> None:
     assert durations.tolist() == expected.tolist()
 
 
-def test_a_configuration_is_read_as_it_was_written(tmp_path) -> None:
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(dataclasses.asdict(CONFIG)))
-    assert HifiGanConfig.read(path) == CONFIG
+@given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=6), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_of_a_padded_batch_end_as_if_nothing_followed(network, lengths, seed) -> None:
+    """As on a GPU: rows padded with other units, and masked after their ends."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(0, 3, (3, len(lengths), max(lengths)), generator=generator)
+    speaker = torch.zeros(len(lengths), dtype=torch.long)
+    with torch.inference_mode():
+        batch = network(ids[0], speaker, ids[1], ids[2], lengths=torch.tensor(lengths))
+        for row, length in enumerate(lengths):
+            one = [stream[row : row + 1, :length] for stream in ids]
+            alone = network(one[0], speaker[:1], one[1], one[2])
+            torch.testing.assert_close(batch[row, : alone.shape[1]], alone[0], atol=1e-5, rtol=0)

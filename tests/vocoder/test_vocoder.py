@@ -5,18 +5,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 from spiritlm_cli.tokens.timeline import merge_streams
-from spiritlm_cli.tokens.units import Units
+from spiritlm_cli.tokens.units import Kind, Unit, Units
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
 FOLDERS = {False: "hifigan_spiritlm_base", True: "hifigan_spiritlm_expressive_w2v2"}
 # The goldens' speakers, where they are not the default.
 SPEAKERS = {"base/keep": 1, "expressive/keep": "ex01"}
+
+LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=6)
+PROPERTY = settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +54,26 @@ def test_waveforms_equal_the_published_ones(vocoders, waveforms, golden, clip, k
     assert waveform.rate == 16000
     assert waveform.samples.dtype == np.float32
     np.testing.assert_allclose(waveform.samples, waveforms[f"{clip}/{key}"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("expressive", [False, True])
+@given(lengths=LENGTHS, budget=st.floats(0, 30), seed=st.integers(0, 99))
+@PROPERTY
+def test_decode_batch_equals_decode(vocoders, expressive, lengths, budget, seed) -> None:
+    vocoder, draw = vocoders[expressive], np.random.default_rng(seed)
+    spans = [
+        SpeechSpan(
+            (
+                Unit(Kind.STYLE, 3),
+                Unit(Kind.PITCH, 5),
+                *(Unit(Kind.HUBERT, int(n)) for n in draw.integers(0, 501, n)),
+            )
+        )
+        for n in lengths
+    ]
+    together = vocoder.decode_batch(spans, batch_seconds=budget)
+    for span, waveform in zip(spans, together, strict=True):
+        np.testing.assert_allclose(waveform.samples, vocoder.decode(span).samples, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("expressive", [False, True])

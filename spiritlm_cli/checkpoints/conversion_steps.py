@@ -1,0 +1,167 @@
+"""The files that a conversion to safetensors writes, and how each is made."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, iter_tensors, list_tensors, weight_files
+from spiritlm_cli.checkpoints.tensors import TensorFile, read_pickle, split_state, write_tensors
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.files import atomic_path, write_text
+
+Notify = Callable[[str], None]
+
+_PICKLES = (".pt", ".bin", ".pth")
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A file to write.
+
+    name: path in the new folder, with `/`. size: about its bytes. write: writes it to a path. converts: whether it has
+    tensors from a pickle; otherwise it is a copy.
+    """
+
+    name: str
+    size: int
+    write: Callable[[Path], None]
+    converts: bool = True
+
+
+def plan_steps(root: Path, sources: Mapping[str, Path], shard_size: int, notify: Notify) -> Iterator[Step]:
+    """Yield the files to write, in order.
+
+    sources: from names, relative to `root` and with `/`, to the files of the checkpoint. shard_size: most bytes of a
+    language model in one file. notify: is told which sources are left out, and why.
+    """
+    shards: dict[Path, list[Step]] = {}
+    for name, path in sources.items():
+        folder, is_pickle = path.parent, path.suffix in _PICKLES
+        if name.startswith("speech_tokenizer/"):
+            yield from _tokenizer_step(root, name, path, notify) if is_pickle else [_copy_step(name, path)]
+            continue
+        if folder not in shards:
+            shards[folder] = list(_language_model_steps(root, folder, shard_size))
+            yield from shards[folder]
+        if name.endswith(".bin.index.json"):
+            continue  # It names the pickles that the shards replace.
+        if not is_pickle:
+            yield _copy_step(name, path)
+        elif not path.name.startswith("pytorch_model"):
+            notify(f"left out: {name}: not the weights of a language model")
+        elif not shards[folder]:
+            notify(f"left out: {name}: safetensors are beside it")
+
+
+def plan_shards(sizes: Sequence[int], shard_size: int) -> list[range]:
+    """Distribute tensors over files: in order, as many as fit into each; a larger tensor has a file of its own.
+
+    sizes: bytes of each tensor. Returns the indices of the tensors in each file.
+    """
+    shards: list[range] = []
+    start, room = 0, shard_size
+    for index, size in enumerate(sizes):
+        if size > room and index > start:
+            shards.append(range(start, index))
+            start, room = index, shard_size
+        room -= size
+    return [*shards, range(start, len(sizes))] if sizes else []
+
+
+def json_config(file: TensorFile, notify: Notify = lambda message: None) -> dict[str, Any]:
+    """Return the configuration beside a file's tensors, without values that JSON has no form for.
+
+    notify: is told of each value that is left out, such as the state of an optimizer.
+    """
+    config = {}
+    for name, value in file.config.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError, RecursionError):
+            notify(f"left out: {file.path.name}: {name}: not plain values")
+        else:
+            config[str(name)] = value
+    return config
+
+
+def _copy_step(name: str, path: Path) -> Step:
+    return Step(name, path.stat().st_size, partial(_copy, path), converts=False)
+
+
+def _tokenizer_step(root: Path, name: str, path: Path, notify: Notify) -> Iterator[Step]:
+    """Yield the safetensors file for a pickled part of the speech tokenizer or vocoder, unless there is one already."""
+    target = _safetensors_name(path)
+    if target.is_file():
+        notify(f"left out: {name}: safetensors are beside it")
+        return
+    target_name = target.relative_to(root).as_posix()
+    yield Step(target_name, path.stat().st_size, partial(_convert_part, path, notify))
+
+
+def _safetensors_name(path: Path) -> Path:
+    """Return the name under which `Checkpoint` looks for the safetensors of a pickled part."""
+    default = path.with_name("model.safetensors")
+    if path.name == "pytorch_model.bin" and not default.is_file():
+        return default
+    return path.with_name(f"{path.stem}.safetensors")
+
+
+def _convert_part(source: Path, notify: Notify, target: Path) -> None:
+    entries = list_tensors(source)
+    if not entries:
+        raise CheckpointError(
+            f"{source}: holds no named tensors; if it is no part of the model, take it away"
+        )
+    _write(entries, target, json_config(split_state(source, read_pickle(source, mapped=True)), notify))
+
+
+def _language_model_steps(root: Path, folder: Path, shard_size: int) -> Iterator[Step]:
+    """Yield the weight files of a language model, and their index; nothing unless its weights are pickles."""
+    if not any((folder / f"pytorch_model.bin{end}").is_file() for end in ("", ".index.json")):
+        return
+    _, files = weight_files(folder)
+    if files[0].suffix == ".safetensors":
+        return
+    entries: dict[str, LazyTensor] = {}
+    for file in files:
+        entries |= list_tensors(file)
+    tensors = list(entries.items())
+    shards = plan_shards([entry.size for _, entry in tensors], shard_size)
+    prefix = folder.relative_to(root)
+    weight_map: dict[str, str] = {}
+    for number, indices in enumerate(shards, 1):
+        shard = dict(tensors[index] for index in indices)
+        suffix = "" if len(shards) == 1 else f"-{number:05d}-of-{len(shards):05d}"
+        file_name = f"model{suffix}.safetensors"
+        weight_map |= dict.fromkeys(shard, file_name)
+        size = sum(entry.size for entry in shard.values())
+        yield Step((prefix / file_name).as_posix(), size, partial(_write, shard))
+    if len(shards) > 1:
+        total = sum(entry.size for _, entry in tensors)
+        index = json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}, indent=2)
+        name = (prefix / "model.safetensors.index.json").as_posix()
+        yield Step(name, len(index), lambda path: write_text(path, index + "\n"))
+
+
+def _write(entries: Mapping[str, LazyTensor], target: Path, config: Mapping[str, Any] | None = None) -> None:
+    # Each tensor is read into memory of its own: safetensors refuses tensors that share it, as tied weights do.
+    values = iter_tensors((entry, _CPU, None) for entry in entries.values())
+    tensors = dict(zip(entries, values, strict=True))
+    try:
+        write_tensors(target, tensors, config)
+    except (SafetensorError, OSError, ValueError, KeyError) as error:  # a full disk, or an unsupported dtype
+        raise CheckpointError(f"{target}: can't be written ({error})") from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
