@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-# What a torchaudio on the path is made of: one that works, one that doesn't fit torch, and none.
+from spiritlm_cli.errors import MissingPackageError
+from spiritlm_cli.third_party import needs_extra
+
+# Files of a torchaudio that works, and of one that does not fit torch.
 WORKING = {"__init__.py": ""}
 BROKEN = {
     "__init__.py": "from . import _extension",
@@ -25,16 +28,16 @@ import importlib.util
 import sys
 from spiritlm_cli.third_party import hide_broken_torchaudio, torchaudio_works
 
-def found():
+def is_found():
     try:
         return importlib.util.find_spec("torchaudio") is not None
     except ModuleNotFoundError:
         return False
 
-before = found()
+before = is_found()
 with hide_broken_torchaudio():
-    hidden = not found()
-print(torchaudio_works(), hidden, "torchaudio" in sys.modules, found() == before)
+    hidden = not is_found()
+print(torchaudio_works(), hidden, "torchaudio" in sys.modules, is_found() == before)
 """
 
 
@@ -51,22 +54,22 @@ def write_torchaudio(folder: Path, files: dict[str, str]) -> None:
         (folder / "torchaudio" / name).write_text(content)
 
 
-def test_a_torchaudio_that_works_is_left_alone(tmp_path: Path) -> None:
+def test_working_torchaudio_is_not_hidden(tmp_path: Path) -> None:
     write_torchaudio(tmp_path, WORKING)
     assert run_python(REPORT, tmp_path) == "True False True True"
 
 
-def test_a_torchaudio_that_does_not_import_is_hidden(tmp_path: Path) -> None:
+def test_broken_torchaudio_is_hidden(tmp_path: Path) -> None:
     write_torchaudio(tmp_path, BROKEN)
     assert run_python(REPORT, tmp_path) == "False True False True"
 
 
-def test_no_torchaudio_is_no_torchaudio(tmp_path: Path) -> None:
+def test_missing_torchaudio(tmp_path: Path) -> None:
     assert run_python(HIDE_INSTALLED + REPORT, tmp_path) == "False True False True"
 
 
 @pytest.mark.parametrize("files", [WORKING, BROKEN], ids=["working", "broken"])
-def test_transformers_imports_and_fcpe_loads(tmp_path: Path, files: dict[str, str]) -> None:
+def test_transformers_and_fcpe_load_beside_any_torchaudio(tmp_path: Path, files: dict[str, str]) -> None:
     write_torchaudio(tmp_path, files)
     code = """
 import spiritlm_cli.language.transformers_llama
@@ -77,3 +80,31 @@ print(is_torchaudio_available(), sys.modules.get("torchaudio") is not None)
 """
     works = str(files is WORKING)
     assert run_python(code, tmp_path) == f"{works} {works}"
+
+
+def test_needs_extra_of_an_installed_package() -> None:
+    with needs_extra("json", extra="evaluate", purpose="tests"):
+        import json
+    assert json.loads("1") == 1
+
+
+def test_needs_extra_names_the_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jiwer", None)
+    expected = r"^jiwer is not installed; it is needed for tests; try: pip install 'spiritlm\[evaluate\]'$"
+    with (
+        pytest.raises(MissingPackageError, match=expected),
+        needs_extra("jiwer", extra="evaluate", purpose="tests"),
+    ):
+        import jiwer  # noqa: F401
+
+
+def test_needs_extra_reports_why_an_import_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "brokenpackage.py").write_text("raise ImportError('libx.so: missing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with (
+        pytest.raises(
+            MissingPackageError, match=r"can't be imported \(libx\.so: missing\); try: pip install"
+        ),
+        needs_extra("brokenpackage", extra="evaluate", purpose="tests"),
+    ):
+        import brokenpackage  # noqa: F401

@@ -9,5 +9,5 @@ from spiritlm_cli.manifests.clip import FloatArray
 
 @pytest.fixture(scope="session")
 def samples(recording_file: Path) -> FloatArray:
-    found, _ = soundfile.read(recording_file, dtype="float32")
-    return np.asarray(found, dtype=np.float32)
+    samples, _ = soundfile.read(recording_file, dtype="float32")
+    return np.asarray(samples, dtype=np.float32)

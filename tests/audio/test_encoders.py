@@ -52,11 +52,11 @@ def test_read_audio_reads_both_headers(samples: FloatArray, encoding: Encoding, 
     sender = threading.Thread(target=send)
     sender.start()
     with os.fdopen(reader, "rb") as stream:
-        found = read_audio(stream).samples
+        decoded = read_audio(stream).samples
     sender.join()
-    assert len(found) == len(samples)
-    assert np.abs(found - samples).max() <= (1.5 / 32768 if encoding is PCM else 0)
-    assert np.array_equal(read_audio(io.BytesIO(content)).samples, found)
+    assert len(decoded) == len(samples)
+    assert np.abs(decoded - samples).max() <= (1.5 / 32768 if encoding is PCM else 0)
+    assert np.array_equal(read_audio(io.BytesIO(content)).samples, decoded)
 
 
 def test_wav_header_fields(samples: FloatArray) -> None:

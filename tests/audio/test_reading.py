@@ -134,9 +134,9 @@ def test_read_audio_from_named_pipe(tmp_path: Path, recording_file: Path, sample
     os.mkfifo(pipe)
     writer = threading.Thread(target=lambda: pipe.write_bytes(recording_file.read_bytes()))
     writer.start()
-    found = read_audio(pipe).samples
+    decoded = read_audio(pipe).samples
     writer.join()
-    assert np.array_equal(found, samples)
+    assert np.array_equal(decoded, samples)
 
 
 def test_read_clip(recording_file: Path, samples: FloatArray) -> None:

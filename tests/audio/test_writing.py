@@ -35,9 +35,9 @@ def test_write_audio_chooses_the_format_by_suffix(
     write_audio(path, Waveform(samples[:48000], 16000))
     info = soundfile.info(path)
     assert (info.format, info.subtype, info.samplerate, info.channels) == (container, subtype, 16000, 1)
-    found = read_audio(path).samples
-    assert len(found) == 48000
-    assert np.corrcoef(found, samples[:48000])[0, 1] > 0.95
+    decoded = read_audio(path).samples
+    assert len(decoded) == 48000
+    assert np.corrcoef(decoded, samples[:48000])[0, 1] > 0.95
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
@@ -53,9 +53,9 @@ def test_lossless_formats_keep_the_samples(tmp_path: Path, samples: FloatArray) 
 def test_samples_beyond_full_scale_are_clipped(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     write_audio(path, Waveform(np.array([2, 1, 0.5, -1, -2], np.float32), 16000))
-    found, _ = soundfile.read(path, dtype="int16")
-    assert found.tolist()[0] == found.tolist()[1] == 32767
-    assert found.tolist()[3] == found.tolist()[4] <= -32767
+    decoded, _ = soundfile.read(path, dtype="int16")
+    assert decoded.tolist()[0] == decoded.tolist()[1] == 32767
+    assert decoded.tolist()[3] == decoded.tolist()[4] <= -32767
 
 
 def test_samples_beyond_full_scale_are_clipped_in_vorbis(tmp_path: Path, samples: FloatArray) -> None:
@@ -83,8 +83,8 @@ def test_write_audio_to_a_stream_that_is_not_seekable(samples: FloatArray) -> No
     with io.BufferedWriter(pipe) as stream:
         write_audio(stream, Waveform(samples, 16000))
         assert len(read_audio(io.BytesIO(pipe.content)).samples) == len(samples)
-    found, rate = soundfile.read(io.BytesIO(pipe.content))
-    assert (len(found), rate) == (len(samples), 16000)
+    decoded, rate = soundfile.read(io.BytesIO(pipe.content))
+    assert (len(decoded), rate) == (len(samples), 16000)
 
 
 def test_long_vorbis(tmp_path: Path) -> None:
@@ -190,9 +190,9 @@ def test_stream_and_file_have_the_same_samples(
         writer.write(samples[:50_000])
         writer.write(samples[50_000:])
     write_audio(tmp_path / "x.wav", Waveform(samples, 16000), subtype=subtype)
-    found = read_audio(io.BytesIO(stream.getvalue())).samples
-    assert np.array_equal(found, read_audio(tmp_path / "x.wav").samples)
-    assert (np.abs(found).max() > 1) == (subtype == "FLOAT")
+    decoded = read_audio(io.BytesIO(stream.getvalue())).samples
+    assert np.array_equal(decoded, read_audio(tmp_path / "x.wav").samples)
+    assert (np.abs(decoded).max() > 1) == (subtype == "FLOAT")
 
 
 def test_stream_gets_every_block_at_once(samples: FloatArray) -> None:

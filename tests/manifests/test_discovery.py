@@ -33,9 +33,9 @@ def test_find_clips_of_a_folder(tmp_path: Path) -> None:
     touch(
         tmp_path, "z.wav", "b.mp3", "sub/deep/c.OPUS", "sub/a.flac", "notes.txt", ".hidden.wav", ".git/x.wav"
     )
-    found = list(find_clips([str(tmp_path)]))
-    assert [clip.id for clip in found] == ["b", "z", "sub/a", "sub/deep/c"]
-    assert found[3].source == tmp_path / "sub/deep/c.OPUS"
+    clips = list(find_clips([str(tmp_path)]))
+    assert [clip.id for clip in clips] == ["b", "z", "sub/a", "sub/deep/c"]
+    assert clips[3].source == tmp_path / "sub/deep/c.OPUS"
 
 
 def test_ids_of_unusual_file_paths(tmp_path: Path) -> None:
@@ -81,19 +81,19 @@ def test_read_paths_longer_than_a_chunk() -> None:
 def test_read_paths_yields_paths_as_they_arrive(nul: bool) -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as stream:
-        found = read_paths(stream, nul)
+        result = read_paths(stream, nul)
         for name in ("one", "two"):
             os.write(writer, name.encode() + (b"\0" if nul else b"\n"))
             # The next read would wait for more.
-            assert next(found) == name
+            assert next(result) == name
         os.close(writer)
-        assert list(found) == []
+        assert list(result) == []
 
 
 def test_find_clips_of_read_paths(tmp_path: Path) -> None:
     touch(tmp_path, "a.wav", "sub/b.flac", "sub/c.ogg")
-    found = find_clips(read_paths(io.BytesIO(f"{tmp_path}/a.wav\n{tmp_path}/sub\n".encode())))
-    assert [clip.source for clip in found] == [
+    clips = find_clips(read_paths(io.BytesIO(f"{tmp_path}/a.wav\n{tmp_path}/sub\n".encode())))
+    assert [clip.source for clip in clips] == [
         tmp_path / "a.wav",
         tmp_path / "sub/b.flac",
         tmp_path / "sub/c.ogg",

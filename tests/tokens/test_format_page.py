@@ -1,4 +1,4 @@
-"""The page about the format says what the code does."""
+"""Check docs/token-format.md against the code."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ from spiritlm_cli.tokens.writer import format_sequence
 PAGE = Path(__file__).parents[2] / "docs" / "token-format.md"
 
 
-def test_its_program_runs() -> None:
+def test_example_program_runs() -> None:
     (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(program, str(PAGE), "exec"), {})
 
 
-def test_its_lines_are_canonical() -> None:
+def test_example_lines_are_canonical() -> None:
     lines = re.findall(
         r"^    (?:clip-007<TAB>)?(\[(?:TEXT|SPEECH)].*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
     )

@@ -15,7 +15,7 @@ CASES = json.loads((Path(__file__).parents[1] / "data" / "token_cases.json").rea
 
 
 def plain(sequence: Sequence) -> list[list[object]]:
-    """The sequence in the notation of the cases."""
+    """Return a sequence in the notation of the cases."""
     return [
         ["text", span.text]
         if isinstance(span, TextSpan)
@@ -25,18 +25,18 @@ def plain(sequence: Sequence) -> list[list[object]]:
 
 
 def hubert(*ids: int) -> SpeechSpan:
-    return SpeechSpan(tuple(Unit(Kind.HUBERT, number) for number in ids))
+    return SpeechSpan(tuple(Unit(Kind.HUBERT, unit_id) for unit_id in ids))
 
 
 @pytest.mark.parametrize("case", CASES["lines"], ids=lambda case: case["line"])
-def test_lines(case: dict[str, object]) -> None:
+def test_parse_line(case: dict[str, object]) -> None:
     line = parse_line(str(case["line"]))
     assert line.id is None
     assert plain(line.sequence) == case["spans"]
 
 
 @pytest.mark.parametrize("case", CASES["with_ids"], ids=lambda case: case["line"])
-def test_lines_with_ids(case: dict[str, object]) -> None:
+def test_parse_line_with_id(case: dict[str, object]) -> None:
     line = parse_line(str(case["line"]))
     assert line.id == case["id"]
     assert plain(line.sequence) == case["spans"]
@@ -57,13 +57,13 @@ def test_lines_with_ids(case: dict[str, object]) -> None:
         ("", None, None),
     ],
 )
-def test_bare_and_repeated_markers(text: str, opens: str | None, prompt: Sequence | None) -> None:
+def test_parse_line_opens_and_prompt(text: str, opens: str | None, prompt: Sequence | None) -> None:
     line = parse_line(text)
     assert (line.opens, line.prompt) == (opens, prompt)
 
 
 @pytest.mark.parametrize("text", CASES["errors"])
-def test_broken_units_are_named(text: str) -> None:
+def test_malformed_units_are_reported(text: str) -> None:
     bad = text[text.rindex("[") :]
     with pytest.raises(TokenError) as caught:
         parse_line(text, line=7)
@@ -73,7 +73,7 @@ def test_broken_units_are_named(text: str) -> None:
 
 @pytest.mark.parametrize("kind", ["Hu", "Pi", "St"])
 @pytest.mark.parametrize("rest", ["]", "-1]", "+1]", "00]", "1", "1 ]", "1.5]", "1[Hu2]", "9" * 19 + "]"])
-def test_what_looks_like_a_unit_and_is_not(kind: str, rest: str) -> None:
+def test_unit_like_tokens_are_refused(kind: str, rest: str) -> None:
     with pytest.raises(TokenError, match=r"column 6: .* is not a unit"):
         parse_sequence(f"[Hu0][{kind}{rest}")
 
@@ -81,16 +81,16 @@ def test_what_looks_like_a_unit_and_is_not(kind: str, rest: str) -> None:
 @pytest.mark.parametrize(
     "text", ["[Hu", "[Hu 1]", "[hu1]", "[HU1]", "[Hux1]", "[text]", "[TEXT", "[Hu\u0661]", "[]"]
 )
-def test_brackets_that_are_text(text: str) -> None:
+def test_other_brackets_are_text(text: str) -> None:
     assert parse_sequence(text) == Sequence((TextSpan(text),))
 
 
-def test_column_counts_characters_of_the_whole_line() -> None:
+def test_error_column_counts_characters_of_the_line() -> None:
     with pytest.raises(TokenError, match=r"line 3, column 10: '\[Hu\]'"):
         parse_line("clé\t[TEXT][Hu]".replace("[TEXT]", "你好 \\\\"), line=3)
 
 
-def test_nul_and_what_ids_cannot_hold() -> None:
+def test_nul_and_invalid_ids_are_refused() -> None:
     with pytest.raises(TokenError, match="line 1, column 3: a NUL"):
         parse_line("ab\0")
     with pytest.raises(TokenError, match="line 1, column 5: a NUL"):
@@ -101,7 +101,7 @@ def test_nul_and_what_ids_cannot_hold() -> None:
         parse_line("\t[SPEECH][Hu1]")
 
 
-def test_escapes() -> None:
+def test_parse_sequence_escapes() -> None:
     assert parse_sequence(r"\\n\n\[Hu1]\x\\").text == "\\n\n[Hu1]\\x\\"
     assert parse_sequence("a\\").text == "a\\"
     assert parse_sequence(r"[TEXT]a\\[SPEECH][Hu1]") == Sequence((TextSpan("a\\"), hubert(1)))
@@ -118,17 +118,17 @@ def test_text_is_verbatim_around_units() -> None:
     ]
 
 
-def test_long_runs_stay_one_span() -> None:
-    ids = [number % 501 for number in range(5000)]
-    assert parse_sequence("".join(f"[Hu{number}]" for number in ids)) == Sequence((hubert(*ids),))
+def test_many_units_are_one_span() -> None:
+    ids = [index % 501 for index in range(5000)]
+    assert parse_sequence("".join(f"[Hu{unit_id}]" for unit_id in ids)) == Sequence((hubert(*ids),))
 
 
-def test_units_beyond_any_model_are_read() -> None:
+def test_units_of_any_id_are_parsed() -> None:
     assert parse_sequence("[Hu501][Hu123456789]") == Sequence((hubert(501, 123456789),))
 
 
 @given(st.text(), st.integers(1, 9))
-def test_any_text_is_read_or_refused_with_its_place(text: str, line: int) -> None:
+def test_any_text_is_parsed_or_refused_with_a_position(text: str, line: int) -> None:
     try:
         sequence = parse_line(text, line).sequence
     except TokenError as error:
@@ -145,22 +145,22 @@ def read(data: bytes) -> list[Header | Line | BadLine]:
     "data",
     [b"a\nb\n", b"a\nb", b"a\r\nb\r\n", b"\xef\xbb\xbfa\nb\n", b"\xef\xbb\xbfa\r\nb"],
 )
-def test_line_ends_and_byte_order_mark(data: bytes) -> None:
+def test_read_lines_line_ends_and_byte_order_mark(data: bytes) -> None:
     assert read(data) == [Line(Sequence((TextSpan("a"),))), Line(Sequence((TextSpan("b"),)))]
 
 
-def test_empty_streams_and_lines() -> None:
+def test_read_lines_of_empty_streams_and_lines() -> None:
     assert read(b"") == []
     assert read(b"\xef\xbb\xbf") == []
     assert read(b"\n\r\nid\t\n") == [Line(Sequence()), Line(Sequence()), Line(Sequence(), "id")]
 
 
-def test_only_line_feeds_end_lines() -> None:
+def test_read_lines_splits_at_line_feeds_only() -> None:
     text = "a\x0b\x0c\x1c\x85\u2028\u2029b"
     assert read(f"[TEXT]{text}\n".encode()) == [Line(Sequence((TextSpan(text),)))]
 
 
-def test_a_bad_line_costs_one_line_and_keeps_its_id() -> None:
+def test_read_lines_yields_bad_lines_with_their_ids() -> None:
     first, second, third, fourth, last = read(b"a\t[Hu01]\nb\t\xe4\xbd\xa0\xff\n\xff\tx\n\0\n[Hu1]\n")
     assert isinstance(first, BadLine)
     assert first.id == "a"
@@ -175,7 +175,7 @@ def test_a_bad_line_costs_one_line_and_keeps_its_id() -> None:
     assert last == Line(Sequence((hubert(1),)))
 
 
-def test_header_is_the_first_line_only() -> None:
+def test_read_lines_header_is_the_first_line_only() -> None:
     header = b"#spiritlm 1 model=my model tokenizer=0af3\n"
     assert read(header) == [Header("my model", "0af3")]
     assert read(b"\xef\xbb\xbf" + header.replace(b"\n", b"\r\n")) == [Header("my model", "0af3")]
@@ -187,14 +187,14 @@ def test_header_is_the_first_line_only() -> None:
 
 
 @pytest.mark.parametrize("text", ["#spiritlm 2 model=a tokenizer=b", "#spiritlm 1 model=a", "#spiritlm 1"])
-def test_headers_that_cannot_be_trusted_end_the_reading(text: str) -> None:
+def test_read_lines_raises_for_an_invalid_header(text: str) -> None:
     with pytest.raises(TokenError, match=r"line 1, column 1: .*#spiritlm 1 model=NAME"):
         read(text.encode() + b"\n[Hu1]\n")
     with pytest.raises(TokenError):
         parse_header(text)
 
 
-def test_lines_come_as_soon_as_they_are_there() -> None:
+def test_read_lines_yields_lines_as_they_arrive() -> None:
     def chunks() -> object:
         yield b"[TEXT]a\n"
         raise AssertionError("read too far")

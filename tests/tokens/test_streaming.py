@@ -1,4 +1,4 @@
-"""Lines that are read before they end, against the same lines read whole."""
+"""Compare lines parsed as they arrive with the same lines parsed whole."""
 
 import io
 import os
@@ -39,8 +39,8 @@ contents = st.lists(fragments, min_size=8, max_size=30).map(b"".join)
 
 
 @st.composite
-def arrivals(draw: st.DrawFn) -> list[bytes]:
-    """Bytes in any pieces, with any waits between them."""
+def chunk_lists(draw: st.DrawFn) -> list[bytes]:
+    """Cut bytes into chunks of any length, with empty chunks between some of them."""
     content = draw(contents)
     pieces = []
     while content:
@@ -50,7 +50,7 @@ def arrivals(draw: st.DrawFn) -> list[bytes]:
     return pieces
 
 
-def joined(sequences: list[Sequence]) -> Sequence:
+def concatenate(sequences: list[Sequence]) -> Sequence:
     return Sequence.of(span for sequence in sequences for span in sequence.spans)
 
 
@@ -61,19 +61,19 @@ def same(item: object, wanted: object) -> bool:
 
 
 @settings(max_examples=400)
-@given(arrivals())
-def test_lines_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
+@given(chunk_lists())
+def test_stream_lines_equals_read_lines(pieces: list[bytes]) -> None:
     content = b"".join(pieces)
     whole = read_lines(io.BytesIO(content))
-    growing = stream_lines(pieces)
+    streamed = stream_lines(pieces)
     while True:
         try:
             wanted = next(whole, None)
         except TokenError as error:  # a header
             with pytest.raises(TokenError, match=f"^{re.escape(str(error))}$"):
-                next(growing)
+                next(streamed)
             return
-        item = next(growing, None)
+        item = next(streamed, None)
         if not isinstance(item, StreamingLine):
             assert same(item, wanted)
         elif isinstance(wanted, BadLine):
@@ -84,28 +84,28 @@ def test_lines_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
             with pytest.raises(TokenError, match="a tab after units"):
                 list(item)
         else:
-            assert joined([piece.sequence for piece in item]).speech == wanted.sequence.speech
+            assert concatenate([piece.sequence for piece in item]).speech == wanted.sequence.speech
             assert same(item.read_all(), wanted)
         if item is None:
             return
 
 
 @settings(max_examples=400)
-@given(arrivals())
-def test_continuations_in_any_pieces_are_the_same(pieces: list[bytes]) -> None:
+@given(chunk_lists())
+def test_streaming_line_split_equals_line_split(pieces: list[bytes]) -> None:
     whole = [line for line in read_lines(io.BytesIO(b"a\t[Hu1]\n" + b"".join(pieces)))]
     for item, wanted in zip(stream_lines([b"a\t[Hu1]\n", *pieces]), whole, strict=True):
         if isinstance(item, StreamingLine):
             try:
                 prompt, continuation = item.split()
-                found = prompt, joined(list(continuation)).speech
+                split = prompt, concatenate(list(continuation)).speech
             except TokenError:
                 continue
             assert isinstance(wanted, Line)
-            assert found == (wanted.split()[0], wanted.split()[1].speech)
+            assert split == (wanted.split()[0], wanted.split()[1].speech)
 
 
-def test_speech_is_there_before_its_line_ends() -> None:
+def test_streaming_line_yields_units_before_the_line_ends() -> None:
     arrived: list[bytes] = []
 
     def content():
@@ -123,12 +123,12 @@ def test_speech_is_there_before_its_line_ends() -> None:
     assert line.read_all() == parse_line("a\t[Hu1][Hu2][Hu3]")
 
 
-def test_whole_lines_are_not_growing() -> None:
+def test_complete_lines_are_not_streaming_lines() -> None:
     lines = list(stream_lines([b"[Hu1]\n", b"", b"[Hu2]\n[Hu", b"3]", b"\nsome text", b"", b" more", b""]))
     assert lines == [parse_line(text) for text in ("[Hu1]", "[Hu2]", "[Hu3]", "some text more")]
 
 
-def test_what_is_not_read_of_a_growing_line_is_passed_over() -> None:
+def test_unread_rest_of_a_streaming_line_is_skipped() -> None:
     first, second = stream_lines([b"[Hu1]", b"", b"[Hu2]", b"[Hu3]\n[Hu4]"])
     assert isinstance(first, StreamingLine)
     assert first.read_all() == parse_line("[Hu1][Hu2][Hu3]")
@@ -144,7 +144,7 @@ def test_what_is_not_read_of_a_growing_line_is_passed_over() -> None:
         (b"\t[Hu3]\n", "line 2, column 1: a tab after units"),
     ],
 )
-def test_what_is_wrong_is_said_at_the_end_of_the_line(rest: bytes, message: str) -> None:
+def test_streaming_line_raises_at_the_end_of_a_malformed_line(rest: bytes, message: str) -> None:
     lines = stream_lines([b"\na\t[Hu1]" if not rest.startswith(b"\t") else b"\n[Hu1]", b"", rest])
     next(lines)
     pieces = iter(next(lines))
@@ -153,7 +153,7 @@ def test_what_is_wrong_is_said_at_the_end_of_the_line(rest: bytes, message: str)
         list(pieces)
 
 
-def test_a_continuation_is_known_when_its_marker_comes() -> None:
+def test_split_returns_at_the_repeated_marker() -> None:
     read: list[bytes] = []
 
     def content():
@@ -166,21 +166,21 @@ def test_a_continuation_is_known_when_its_marker_comes() -> None:
     assert (prompt, read[-1]) == (parse_line("[TEXT]a[SPEECH][Hu1]").sequence, b"[SPEECH]")
     assert (next(continuation), next(continuation)) == (Sequence(), parse_line("[Hu2]").sequence)
     assert read[-1] == b"[Hu2]"
-    assert joined(list(continuation)) == parse_line("[Hu3]").sequence
+    assert concatenate(list(continuation)) == parse_line("[Hu3]").sequence
 
 
-def test_a_continuation_without_a_repeated_marker_is_the_last_span() -> None:
-    (found,) = (line.split() for line in stream_lines([b"[TEXT]a[SPEECH][Hu1]", b"", b"[Hu2]\n"]))
-    assert (found[0], joined(list(found[1]))) == parse_line("[TEXT]a[SPEECH][Hu1][Hu2]").split()
+def test_split_without_a_repeated_marker() -> None:
+    (split,) = (line.split() for line in stream_lines([b"[TEXT]a[SPEECH][Hu1]", b"", b"[Hu2]\n"]))
+    assert (split[0], concatenate(list(split[1]))) == parse_line("[TEXT]a[SPEECH][Hu1][Hu2]").split()
 
 
-def test_a_marker_repeated_in_two_places() -> None:
+def test_split_raises_if_two_markers_are_repeated() -> None:
     line = next(stream_lines([b"[Hu1][SPEECH][Hu2]", b"", b"[SPEECH][Hu3]\n"]))
     with pytest.raises(TokenError, match="repeated in two places"):
         list(line.split()[1])
 
 
-def test_bytes_of_a_pipe_as_they_come() -> None:
+def test_read_chunks_of_a_pipe() -> None:
     read, write = os.pipe()
     with os.fdopen(read, "rb") as stream:
         content = read_chunks(stream)
@@ -193,5 +193,5 @@ def test_bytes_of_a_pipe_as_they_come() -> None:
         assert list(content) == [b"def"]
 
 
-def test_bytes_in_memory_are_all_there() -> None:
+def test_read_chunks_of_an_in_memory_stream() -> None:
     assert list(read_chunks(io.BytesIO(b"abc"))) == [b"abc"]

@@ -30,42 +30,42 @@ def ids(text: str) -> np.ndarray:
     return np.array(text.split(), dtype=np.int64)
 
 
-def of(line: str) -> tuple[Unit, ...]:
+def parse_units(line: str) -> tuple[Unit, ...]:
     return tuple(unit for span in parse_sequence(line).speech for unit in span.units)
 
 
-def spelled(span: SpeechSpan) -> str:
+def tokens_of(span: SpeechSpan) -> str:
     return "".join(map(str, span.units))
 
 
 stream = st.lists(st.integers(0, 5), min_size=1, max_size=300).map(
-    lambda found: np.array(found, dtype=np.int64)
+    lambda values: np.array(values, dtype=np.int64)
 )
 
 
-def test_the_published_units_give_the_published_lines() -> None:
-    found = {name: ids(text) for name, text in PUBLISHED["units"].items()}
-    assert spelled(merge_streams(Units(**found))) == PUBLISHED["expressive"]
-    assert spelled(merge_streams(Units(hubert=found["hubert"]))) == PUBLISHED["base"]
+def test_merge_streams_equals_the_published_tokenizer() -> None:
+    units = {name: ids(text) for name, text in PUBLISHED["units"].items()}
+    assert tokens_of(merge_streams(Units(**units))) == PUBLISHED["expressive"]
+    assert tokens_of(merge_streams(Units(hubert=units["hubert"]))) == PUBLISHED["base"]
 
 
-def test_order_on_ties_and_just_after() -> None:
+def test_merge_streams_order_of_equal_times() -> None:
     units = Units(hubert=np.arange(26), pitch=np.arange(13), style=np.arange(2))
     kinds = "".join(unit.kind.value[0] for unit in merge_streams(units).units)
-    # All coincide at 0 s, every second frame with a pitch unit, and frame 25 with the style unit at 1 s.
+    # every second frame coincides with a pitch unit, and frames 0 and 25 with a style unit
     assert kinds == "SPH" + "HPH" * 12 + "SH"
 
 
-def test_repeats_are_dropped_with_the_first_time() -> None:
+def test_timed_units_keeps_the_first_of_each_run() -> None:
     units = Units(hubert=ids("7 7 8 8 7"), pitch=ids("3 3 3"), style=ids("1 1"))
     timed = timed_units(units)
-    assert spelled(SpeechSpan(timed.units)) == "[St1][Pi3][Hu7][Hu8][Hu7][St1]"
+    assert tokens_of(SpeechSpan(timed.units)) == "[St1][Pi3][Hu7][Hu8][Hu7][St1]"
     assert timed.seconds == pytest.approx([0, 0, 0, 2 / 24.99, 4 / 24.99, 1])
     kept = merge_streams(units, keep_repeats=True)
-    assert spelled(kept) == "[St1][Pi3][Hu7][Hu7][Pi3][Hu8][Hu8][Pi3][Hu7][St1]"
+    assert tokens_of(kept) == "[St1][Pi3][Hu7][Hu7][Pi3][Hu8][Hu8][Pi3][Hu7][St1]"
 
 
-def test_empty_streams() -> None:
+def test_merge_streams_of_empty_streams() -> None:
     empty = np.empty(0, dtype=np.int64)
     assert merge_streams(Units(empty)).units == ()
     assert merge_streams(Units(empty, empty, empty)).units == ()
@@ -73,7 +73,7 @@ def test_empty_streams() -> None:
 
 
 @given(stream, stream, stream)
-def test_streams_come_back_where_repeats_are_kept(
+def test_restore_streams_inverts_merge_streams(
     hubert: np.ndarray, pitch: np.ndarray, style: np.ndarray
 ) -> None:
     span = merge_streams(Units(hubert, pitch, style), keep_repeats=True)
@@ -88,7 +88,7 @@ def test_streams_come_back_where_repeats_are_kept(
 
 
 @given(stream, stream, stream)
-def test_time_never_goes_back(hubert: np.ndarray, pitch: np.ndarray, style: np.ndarray) -> None:
+def test_timed_units_are_sorted(hubert: np.ndarray, pitch: np.ndarray, style: np.ndarray) -> None:
     timed = timed_units(Units(hubert, pitch, style))
     assert (np.diff(timed.seconds) >= 0).all()
     rank = {Kind.STYLE: 0, Kind.PITCH: 1, Kind.HUBERT: 2}
@@ -101,16 +101,16 @@ def test_time_never_goes_back(hubert: np.ndarray, pitch: np.ndarray, style: np.n
         assert all(a != b for a, b in itertools.pairwise(of_kind))
 
 
-def test_restored_streams_that_are_not_there() -> None:
-    units = restore_streams(SpeechSpan(of("[Hu1][Hu1]")))
+def test_restore_streams_without_pitch_and_style() -> None:
+    units = restore_streams(SpeechSpan(parse_units("[Hu1][Hu1]")))
     assert units.hubert.tolist() == [1, 1]
     assert units.pitch is None
     assert units.style is None
 
 
 @pytest.mark.parametrize("case", STREAMS, ids=lambda case: case["line"])
-def test_frames_of_the_cases(case: dict[str, str]) -> None:
-    frames = frame_units(of(case["line"]))
+def test_frame_units(case: dict[str, str]) -> None:
+    frames = frame_units(parse_units(case["line"]))
     assert frames.pitch is not None
     assert frames.style is not None
     assert frames.hubert.tolist() == ids(case["hubert"]).tolist()
@@ -118,8 +118,8 @@ def test_frames_of_the_cases(case: dict[str, str]) -> None:
     assert frames.style.tolist() == ids(case["style"]).tolist()
 
 
-def test_frames_before_the_first_pitch_and_style_take_the_first() -> None:
-    frames = frame_units(of("[Hu1][Hu2][Pi3][Hu4][St5][Pi6][Pi7][Hu8][St9]"))
+def test_frame_units_before_the_first_pitch_and_style() -> None:
+    frames = frame_units(parse_units("[Hu1][Hu2][Pi3][Hu4][St5][Pi6][Pi7][Hu8][St9]"))
     assert frames.pitch is not None
     assert frames.style is not None
     assert frames.hubert.tolist() == [1, 2, 4, 8]
@@ -127,15 +127,15 @@ def test_frames_before_the_first_pitch_and_style_take_the_first() -> None:
     assert frames.style.tolist() == [5, 5, 5, 5]
 
 
-def test_frames_without_some_streams() -> None:
-    base = frame_units(of("[Hu1][Hu2]"), default_style=8)
+def test_frame_units_with_missing_streams() -> None:
+    base = frame_units(parse_units("[Hu1][Hu2]"), default_style=8)
     assert base.pitch is None
     assert base.style is None
-    pitched = frame_units(of("[Pi3][Hu1][Hu2]"), default_style=8)
+    pitched = frame_units(parse_units("[Pi3][Hu1][Hu2]"), default_style=8)
     assert pitched.style is not None
     assert pitched.style.tolist() == [8, 8]
-    assert frame_units(of("[Pi3][Hu1]")).style is None
-    styled = frame_units(of("[St4][Hu1]"), default_style=8)
+    assert frame_units(parse_units("[Pi3][Hu1]")).style is None
+    styled = frame_units(parse_units("[St4][Hu1]"), default_style=8)
     assert styled.pitch is None
     assert styled.style is not None
     assert styled.style.tolist() == [4]
@@ -146,8 +146,8 @@ def test_frames_without_some_streams() -> None:
     keep=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_units_of_stretches_in_a_row_are_those_of_the_whole(lengths, keep, seed) -> None:
-    """WindowBuilder of whole two seconds, as windows are."""
+def test_stream_merger_equals_merge_streams(lengths, keep, seed) -> None:
+    """Window lengths are multiples of 2 s, as those of the tokenizer."""
     draw = np.random.default_rng(seed)
     parts = [
         Units(draw.integers(0, 3, 50 * n), draw.integers(0, 3, 25 * n), draw.integers(0, 3, 2 * n))
@@ -157,8 +157,8 @@ def test_units_of_stretches_in_a_row_are_those_of_the_whole(lengths, keep, seed)
         *(np.concatenate([getattr(p, name) for p in parts]) for name in ("hubert", "pitch", "style"))
     )
     merger = StreamMerger(keep)
-    found = [unit for part in parts for unit in merger.add(part)] + merger.flush()
-    assert tuple(found) == merge_streams(whole, keep).units
+    merged = [unit for part in parts for unit in merger.add(part)] + merger.flush()
+    assert tuple(merged) == merge_streams(whole, keep).units
 
 
 def detect(*spans: tuple[int, ...] | str) -> RepeatDetector:
