@@ -1,14 +1,16 @@
 """Augmentation of training waveforms: speaker, room, channel, codec and noise, each row on its own.
 
-Every function takes and returns (batch, samples) float32 at 16 kHz and draws from `rng`.
+Every function takes and returns (batch, samples) float32 at 16 kHz, on any device, and draws from `rng`.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 Change = Callable[[Tensor, np.random.Generator], Tensor]
 
@@ -24,13 +26,13 @@ def augment(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     batch, samples = waveform.shape
     size = 2 * samples
     spectrum = torch.fft.rfft(waveform, size)
-    spectrum = spectrum * _equalizers(batch, spectrum.shape[-1], rng)
-    spectrum = spectrum * torch.fft.rfft(_room_responses(batch, rng), size)
+    spectrum = spectrum * _equalizers(waveform, spectrum.shape[-1], rng)
+    spectrum = spectrum * torch.fft.rfft(_room_responses(waveform, rng), size)
     changed = torch.fft.irfft(spectrum, size)[:, :samples]
     level = changed.square().mean(1, keepdim=True).sqrt() + 1e-5
     noise = _noise(waveform, rng)
-    snr = torch.from_numpy(rng.uniform(3, 30, (batch, 1))).float()
-    gain = torch.from_numpy(10 ** rng.uniform(-1, 0.3, (batch, 1))).float()
+    snr = _like(rng.uniform(3, 30, (batch, 1)), waveform)
+    gain = _like(10 ** rng.uniform(-1, 0.3, (batch, 1)), waveform)
     augmented: Tensor = (changed / level + noise * 10 ** (-snr / 20)) * gain * 0.1
     return augmented
 
@@ -49,15 +51,15 @@ def augment_hard(waveform: Tensor, rng: np.random.Generator) -> Tensor:
 def shift_formants(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Stretch the spectral envelope by up to 18 %, keeping pitch and time: vocal tracts of other lengths."""
     samples = waveform.shape[1]
-    window = torch.hann_window(_WINDOW)
+    window = torch.hann_window(_WINDOW, device=waveform.device)
     spectrum = torch.stft(waveform, _WINDOW, _HOP, window=window, return_complex=True)
     log = (spectrum.abs() + 1e-5).log()
     cepstrum = torch.fft.irfft(log, dim=1)
     cepstrum[:, _LIFTER : _WINDOW - _LIFTER + 1] = 0
     envelope = torch.fft.rfft(cepstrum, dim=1).real
     bins = envelope.shape[1]
-    factors = torch.from_numpy(np.exp(rng.uniform(-0.18, 0.18, (len(waveform), 1)))).float()
-    source = (torch.arange(bins) * factors).clamp(max=bins - 1)
+    factors = _like(np.exp(rng.uniform(-0.18, 0.18, (len(waveform), 1))), waveform)
+    source = (torch.arange(bins, device=waveform.device) * factors).clamp(max=bins - 1)
     low = source.floor().long().clamp(max=bins - 2)
     share = (source - low)[:, :, None]
     index = low[:, :, None].expand_as(envelope)
@@ -71,10 +73,10 @@ def limit_band(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Keep a band: a telephone's (300 to 3400 Hz) for a third of the rows, else from 0–150 to 2500–7000 Hz."""
     batch, samples = waveform.shape
     spectrum = torch.fft.rfft(waveform)
-    frequency = torch.fft.rfftfreq(samples, 1 / RATE)
+    frequency = torch.fft.rfftfreq(samples, 1 / RATE, device=waveform.device)
     telephone = rng.random((batch, 1)) < 1 / 3
-    low = torch.from_numpy(np.where(telephone, 300, rng.uniform(0, 150, (batch, 1)))).float()
-    high = torch.from_numpy(np.where(telephone, 3400, rng.uniform(2500, 7000, (batch, 1)))).float()
+    low = _like(np.where(telephone, 300, rng.uniform(0, 150, (batch, 1))), waveform)
+    high = _like(np.where(telephone, 3400, rng.uniform(2500, 7000, (batch, 1))), waveform)
     # edges 100 Hz wide
     gain = torch.sigmoid((frequency - low) / 25) * torch.sigmoid((high - frequency) / 25)
     limited: Tensor = torch.fft.irfft(spectrum * gain, samples)
@@ -83,10 +85,10 @@ def limit_band(waveform: Tensor, rng: np.random.Generator) -> Tensor:
 
 def drop_weak_bins(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Zero what is 20 to 40 dB under the strongest bin of its frame, as codecs of low rate do."""
-    window = torch.hann_window(_WINDOW)
+    window = torch.hann_window(_WINDOW, device=waveform.device)
     spectrum = torch.stft(waveform, _WINDOW, _HOP, window=window, return_complex=True)
     magnitude = spectrum.abs()
-    threshold = torch.from_numpy(10 ** (-rng.uniform(20, 40, (len(waveform), 1, 1)) / 20)).float()
+    threshold = _like(10 ** (-rng.uniform(20, 40, (len(waveform), 1, 1)) / 20), waveform)
     kept = magnitude > threshold * magnitude.amax(1, keepdim=True)
     changed: Tensor = torch.istft(spectrum * kept, _WINDOW, _HOP, window=window, length=waveform.shape[1])
     return changed
@@ -96,7 +98,7 @@ def compand(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Round to 5 to 8 bits on the μ-law scale (ITU-T G.711), relative to the row's peak."""
     mu = 255.0
     peak = waveform.abs().amax(1, keepdim=True) + 1e-6
-    steps = torch.from_numpy(2.0 ** (rng.integers(5, 9, (len(waveform), 1)) - 1)).float()
+    steps = _like(2.0 ** (rng.integers(5, 9, (len(waveform), 1)) - 1), waveform)
     x = waveform / peak
     companded = x.sign() * torch.log1p(mu * x.abs()) / np.log1p(mu)
     rounded = (companded * steps).round() / steps
@@ -107,7 +109,7 @@ def compand(waveform: Tensor, rng: np.random.Generator) -> Tensor:
 def clip_peaks(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Clip each row at 0.15 to 0.6 of its peak."""
     peak = waveform.abs().amax(1, keepdim=True)
-    limit = peak * torch.from_numpy(rng.uniform(0.15, 0.6, (len(waveform), 1))).float()
+    limit = peak * _like(rng.uniform(0.15, 0.6, (len(waveform), 1)), waveform)
     return torch.maximum(torch.minimum(waveform, limit), -limit)
 
 
@@ -115,36 +117,42 @@ def _apply(waveform: Tensor, rows: NDArray[np.bool_], change: Change, rng: np.ra
     """Change the chosen rows only. rows: (batch,) bool."""
     if not rows.any():
         return waveform
-    chosen = torch.from_numpy(np.flatnonzero(rows))
+    chosen = torch.from_numpy(np.flatnonzero(rows)).to(waveform.device)
     return waveform.index_copy(0, chosen, change(waveform[chosen], rng))
 
 
-def _equalizers(batch: int, bins: int, rng: np.random.Generator) -> Tensor:
+def _like(values: NDArray[np.floating[Any]], waveform: Tensor) -> Tensor:
+    """Values drawn with numpy as a tensor beside the waveform."""
+    return torch.from_numpy(values).to(waveform.device, torch.float32)
+
+
+def _equalizers(waveform: Tensor, bins: int, rng: np.random.Generator) -> Tensor:
     """Smooth gain curves within ±8 dB: (batch, bins)."""
-    knots = torch.from_numpy(rng.uniform(-8, 8, (batch, 1, 8))).float()
-    return 10 ** (torch.nn.functional.interpolate(knots, bins, mode="linear", align_corners=True)[:, 0] / 20)
+    knots = _like(rng.uniform(-8, 8, (len(waveform), 1, 8)), waveform)
+    return 10 ** (F.interpolate(knots, bins, mode="linear", align_corners=True)[:, 0] / 20)
 
 
-def _room_responses(batch: int, rng: np.random.Generator) -> Tensor:
+def _room_responses(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Impulse responses: the direct sound, and for half of the rows decaying noise with a T60 of 0.1 to 0.6 s."""
-    length = 6400
+    batch, length = len(waveform), 6400
     time = np.arange(length) / RATE
     decay = np.exp(-6.9 * time[None] / rng.uniform(0.1, 0.6, (batch, 1)))
     tail = rng.standard_normal((batch, length)) * decay * rng.uniform(0, 0.06, (batch, 1))
     tail *= rng.random((batch, 1)) < 0.5
     tail[:, :16] = 0
     tail[:, 0] = 1
-    return torch.from_numpy(tail).float()
+    return _like(tail, waveform)
 
 
 def _noise(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Noise of RMS 1: colored, or for a third of the rows babble made of the other rows."""
     batch, samples = waveform.shape
-    white = torch.from_numpy(rng.standard_normal((batch, samples), dtype=np.float32))
+    white = torch.from_numpy(rng.standard_normal((batch, samples), dtype=np.float32)).to(waveform.device)
     spectrum = torch.fft.rfft(white)
-    slope = torch.from_numpy(rng.uniform(0, 1, (batch, 1))).float()
-    colored = torch.fft.irfft(spectrum / (torch.arange(spectrum.shape[1]) + 20.0) ** slope, samples)
+    slope = _like(rng.uniform(0, 1, (batch, 1)), waveform)
+    frequency = torch.arange(spectrum.shape[1], device=waveform.device) + 20.0
+    colored = torch.fft.irfft(spectrum / frequency**slope, samples)
     babble = sum(waveform.roll(k, 0) for k in range(1, min(4, batch)))
-    chosen = torch.from_numpy(rng.random((batch, 1)) < 0.33)
+    chosen = torch.from_numpy(rng.random((batch, 1)) < 0.33).to(waveform.device)
     noise = torch.where(chosen, torch.as_tensor(babble), colored) if batch > 1 else colored
     return noise / (noise.square().mean(1, keepdim=True).sqrt() + 1e-5)

@@ -19,7 +19,7 @@ from spiritlm_cli.training.attention_loss import attention_loss, supervised_laye
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.mixture import Source, sources
 from spiritlm_cli.training.options import LanguageModelOptions
-from spiritlm_cli.training.rows import Rows, draw_rows, replace_units
+from spiritlm_cli.training.rows import REPLACED, Rows, RowStream, draw_rows
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.vocabulary import text_spans, train_vocabulary
 
@@ -37,15 +37,19 @@ def train(options: LanguageModelOptions) -> None:
     vocabulary = _write_vocabulary(options, texts, folder / "tokenizer.model")
     torch.manual_seed(options.seed)
     device = find_device(options.device)
-    network = _new_network(options, vocabulary, device)
+    network = new_language_model(options, vocabulary, device)
     optimizer = _new_optimizer(network)
     losses_of = LossFunction(network, drawn, vocabulary, options)
 
-    def step(number: int) -> dict[str, float]:
+    def draw(number: int) -> Rows:
         rng = random.Random(f"{options.seed} {number}")
-        rows = draw_rows(drawn, vocabulary, options.batch, options.context + 1, rng).to(device)
-        inputs = replace_units(rows.tokens[:, :-1], vocabulary, rng)
-        loss, shown = losses_of(inputs, rows, options.attention * (1 - number / options.steps))
+        return draw_rows(drawn, vocabulary, options.batch, options.context + 1, rng, replaced=REPLACED)
+
+    rows_of = RowStream(draw, options.workers)
+
+    def step(number: int) -> dict[str, float]:
+        rows = rows_of(number).to(device)
+        loss, shown = losses_of(rows, options.attention * (1 - number / options.steps))
         rate = warm_cosine(number, options.steps, options.learning_rate, min(200, options.steps // 5))
         update(optimizer, network, loss, rate)
         return shown
@@ -84,9 +88,9 @@ class LossFunction:
             out = self._network(input_ids=inputs, output_attentions=attend)
         return out.logits.float(), tuple(out.attentions[i] for i in self._layers) if attend else ()
 
-    def __call__(self, inputs: Tensor, rows: Rows, attention: float) -> tuple[Tensor, dict[str, float]]:
-        """inputs: (rows, length), the tokens as the network is given them; attention: weight of its loss."""
-        logits, attentions = self._call(inputs, attention > 0)
+    def __call__(self, rows: Rows, attention: float) -> tuple[Tensor, dict[str, float]]:
+        """attention: weight of the loss on attention. Returns the loss, and the means by name."""
+        logits, attentions = self._call(rows.inputs[:, :-1], attention > 0)
         targets, source = rows.tokens[:, 1:].flatten(), rows.sources[:, 1:].flatten()
         losses = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none")
         units = self._is_unit[targets]
@@ -113,7 +117,7 @@ def _write_vocabulary(options: LanguageModelOptions, texts: list[str], path: Pat
     return Vocabulary.load(path)
 
 
-def _new_network(
+def new_language_model(
     options: LanguageModelOptions, vocabulary: Vocabulary, device: torch.device
 ) -> LlamaForCausalLM:
     network = new_network(

@@ -168,6 +168,7 @@ class LanguageModelOptions(LoopOptions):
     attention: float = option(
         0.0, "Weight of the loss on attention to the words of the other modality, at first; it falls to zero."
     )
+    workers: int = option(0, "Processes that draw sequences ahead, for a GPU that is faster than one does.")
     compile: bool = option(False, "Compile the network: two minutes, then each step takes a quarter less.")
     context: int = option(512, "Tokens a training sequence.")
     steps: int = option(1500, "Training steps.")

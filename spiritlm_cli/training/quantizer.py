@@ -87,9 +87,10 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
     def step(number: int) -> dict[str, float]:
         draw = np.random.default_rng([options.seed, number])
         batch = draw_batch(sampler, labels, options.batch, options.seconds, draw, stretch=0.1)
-        waveform = change(batch.waveform, draw) if number % 3 else batch.waveform
+        waveform = batch.waveform.to(device)
+        waveform = change(waveform, draw) if number % 3 else waveform
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-            features = torch.stack(hubert(waveform.to(device).unbind())).float()
+            features = torch.stack(hubert(waveform.unbind())).float()
         logits = model.logits(features)
         targets = batch.labels[:, : logits.shape[1]].to(device)
         per_frame = F.cross_entropy(logits.flatten(0, 1), targets.flatten())

@@ -12,7 +12,7 @@ from spiritlm_cli.training.options import LoopOptions
 
 # Options that a resumed run may change: they don't change what its steps compute, or are meant to be changed.
 FREE = frozenset(
-    {"output", "resume", "overwrite", "save_every", "device", "steps", "learning_rate", "compile"}
+    {"output", "resume", "overwrite", "save_every", "device", "steps", "learning_rate", "compile", "workers"}
 )
 
 

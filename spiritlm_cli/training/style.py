@@ -111,9 +111,10 @@ def train(options: StyleOptions) -> None:
         draw = np.random.default_rng([options.seed, number])
         batch = draw_batch(sampler, labels, options.batch, options.seconds, draw)
         # the level's course is style, so noise and rooms are mixed in to a quarter of the batches only
-        waveform = batch.waveform if number % 4 else augment(batch.waveform, draw)
+        waveform = batch.waveform.to(device)
+        waveform = waveform if number % 4 else augment(waveform, draw)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-            logits = torch.stack(model.logits(waveform.to(device).unbind())).float()
+            logits = torch.stack(model.logits(waveform.unbind())).float()
         targets = _majority(batch.labels, logits.shape[1]).to(device)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))

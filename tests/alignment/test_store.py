@@ -65,7 +65,7 @@ def test_what_is_damaged_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "d.ctm").write_bytes(b"\xff")
     write(tmp_path / "e.ctm", "e 1 0.5")
     for clip_id, message in {
-        "a": r"a\.TextGrid: line \d: the file ends where",
+        "a": r"a\.TextGrid: line \d: ends where",
         "b": r"b\.json: not JSON",
         "c": r"c\.ctm: contains several recordings \(x, y\)",
         "d": r"d\.ctm: not UTF-8 text",
@@ -106,7 +106,7 @@ def test_damage_in_a_ctm_costs_one_clip(tmp_path: Path) -> None:
     for clip_id, message in {
         "b": r"x\.ctm: line 2: not 'recording",
         "c": r"x\.ctm: line 3: not UTF-8 text",
-        "d": r"x\.ctm: line 6: 'd' occurred before",
+        "d": r"x\.ctm: line 6: 'd' was there before",
     }.items():
         with pytest.raises(ManifestError, match=message):
             files.find(clip_id)
@@ -125,9 +125,9 @@ def test_damage_in_a_manifest_costs_one_clip(tmp_path: Path) -> None:
     rows += [row("d", None, ONE), row("a", None, ONE)]
     files = AlignmentFiles.open(write(tmp_path / "x.jsonl", "".join(rows)))
     for clip_id, message in {
-        "a": r"x\.jsonl: line 6: 'a' occurred before",
+        "a": r"x\.jsonl: line 6: 'a' was there before",
         "b": r"x\.jsonl: line 2: word 1: 'one' begins at 5 s and ends at 1 s",
-        "c": r"x\.jsonl: line 4: 'c' occurred before",
+        "c": r"x\.jsonl: line 4: 'c' was there before",
     }.items():
         with pytest.raises(ManifestError, match=message):
             files.find(clip_id)
@@ -148,7 +148,7 @@ def test_a_row_that_could_be_any_clip(tmp_path: Path, line: str, message: str) -
     with AlignmentFiles.open(write(tmp_path / "x.jsonl", rows)) as files:
         assert files.find("a") == Transcript(None, ONE)
         with pytest.raises(
-            ManifestError, match=r"'b' is not in the file, and a line can't be read: .*x\.jsonl: " + message
+            ManifestError, match=r"'b' isn't there, and this line can't be read: .*x\.jsonl: " + message
         ):
             files.find("b")
 

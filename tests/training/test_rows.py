@@ -10,7 +10,7 @@ from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.training.mixture import Source
 from spiritlm_cli.training.pairs import LabeledSequence
-from spiritlm_cli.training.rows import REPLACED, draw_rows, replace_units
+from spiritlm_cli.training.rows import REPLACED, Rows, RowStream, draw_rows, replace_units
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
 SPEECH = SpeechSpan(tuple(Unit(Kind.PITCH if i % 4 == 0 else Kind.HUBERT, i % 10) for i in range(20)))
@@ -56,3 +56,31 @@ def test_replace_units_changes_phonetic_units_only(vocabulary: Vocabulary) -> No
     share = differs.sum().item() / (400 * 15)
     assert share == pytest.approx(REPLACED / 2 * 0.9, abs=0.02)
     assert torch.equal(changed, replace_units(ids, vocabulary, random.Random(1)))
+
+
+def test_draw_rows_replaces_units_in_inputs_alone(vocabulary: Vocabulary) -> None:
+    sources = [Source(1.0, lambda _: LabeledSequence(SPOKEN))]
+    plain, changed = (
+        draw_rows(sources, vocabulary, rows=4, length=100, rng=random.Random(1), replaced=share)
+        for share in (0.0, 0.5)
+    )
+    assert torch.equal(plain.tokens, plain.inputs)
+    assert torch.equal(plain.tokens, changed.tokens)
+    assert not torch.equal(changed.tokens, changed.inputs)
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_row_stream_gives_the_same_rows_with_workers(vocabulary: Vocabulary, first: int) -> None:
+    sources = [
+        Source(0.5, lambda _: LabeledSequence(SPOKEN)),
+        Source(0.5, lambda _: LabeledSequence(WRITTEN)),
+    ]
+
+    def draw(number: int) -> Rows:
+        return draw_rows(sources, vocabulary, rows=2, length=50, rng=random.Random(number), replaced=0.2)
+
+    alone, ahead = RowStream(draw), RowStream(draw, workers=2)
+    for number in range(first, first + 5):
+        one, other = alone(number), ahead(number)
+        assert torch.equal(one.inputs, other.inputs)
+        assert torch.equal(one.sources, other.sources)

@@ -56,7 +56,7 @@ REFUSED = [
         "line 4: 'two' begins at 0 s, before the word before it ('one', at 1 s)",
     ),
     ("a A 0 1 one\na B 1 1 two", "line 2: 'a' has channels 'A' and 'B', and a clip has one"),
-    ("a 1 0 1 one\nb 1 0 1 two\na 1 1 1 three", "line 3: 'a' occurred before"),
+    ("a 1 0 1 one\nb 1 0 1 two\na 1 1 1 three", "line 3: 'a' was there before"),
     ("a 1 * * <ALT_BEGIN>\na 1 0 1 one\na 1 * * <ALT_END>", "line 1: alternatives (<ALT_BEGIN>)"),
     ("a 1 0 1 <UNK>", "line 1: '<UNK>' stands for a word that the aligner didn't know"),
 ]
@@ -84,9 +84,9 @@ def test_what_is_written() -> None:
         ("a b", "x", "the id 'a b' can't be written as CTM"),
         ("", "x", "the id '' can't be written as CTM"),
         (";;a", "x", "the id ';;a' can't be written as CTM"),
-        ("a", "New York", "a: the word 'New York' can't be written as CTM, since it has spaces"),
-        ("a", "SIL", "a: the word 'SIL' can't be written as CTM, since it would not be read as a word"),
-        ("a", "<ALT>", "a: the word '<ALT>' can't be written as CTM, since it would not be read as a word"),
+        ("a", "New York", "a: the word 'New York' can't be written as CTM, as it has spaces"),
+        ("a", "SIL", "a: the word 'SIL' can't be written as CTM, where it means no word"),
+        ("a", "<ALT>", "a: the word '<ALT>' can't be written as CTM, where it means no word"),
     ],
 )
 def test_what_can_not_be_written(clip_id: str, word: str, message: str) -> None:

@@ -183,22 +183,22 @@ def test_which_tier(tmp_path: Path) -> None:
 
 SPEAKERS = short(("Ann - words", [(0, 1, "a")]), ("Ann - phones", []), ("Bob - words", []))
 REFUSED = {
-    "binary": (b"ooBinaryFile\x08TextGrid", "a binary TextGrid; open it in Praat and save it as a text file"),
+    "binary": (b"ooBinaryFile\x08TextGrid", "a binary TextGrid; open it in Praat, and save it as a text file"),
     "latin 1": (MFA_LONG.replace("don't", "caf\xe9").encode("latin-1"), "neither UTF-8 nor UTF-16"),
     "half of UTF-16": (MFA_LONG.encode("utf-16")[:-1], "neither UTF-8 nor UTF-16"),
-    "other text": ("hello", "not a TextGrid in a text format"),
+    "other text": ("hello", "not a TextGrid as Praat saves it"),
     "other object": (MFA_LONG.replace("TextGrid", "Pitch 1"), "line 2: a Pitch 1, not a TextGrid"),
-    "cut off": (MFA_LONG[: MFA_LONG.index("xmax = 1.03")], "line 25: the file ends where a number is expected; it may"),
-    "cut in a label": (MFA_SHORT[: MFA_SHORT.index("nic")], "line 38: a quote is not closed"),
-    "quote in a label": (MFA_LONG.replace("don't", 'd"n"t'), "line 22: a quote is not closed, or a quote within"),
-    "number in place of text": (MFA_LONG.replace('"panic"', "5"), "line 26: expected a text in quotes, not '5'"),
+    "cut off": (MFA_LONG[: MFA_LONG.index("xmax = 1.03")], "line 25: ends where a number should be; is"),
+    "cut in a label": (MFA_SHORT[: MFA_SHORT.index("nic")], "line 38: a quote that isn't closed"),
+    "quote in a label": (MFA_LONG.replace("don't", 'd"n"t'), "line 22: a quote that isn't closed, or one within"),
+    "number in place of text": (MFA_LONG.replace('"panic"', "5"), "line 26: a text in quotes should be where '5' is"),
     "no number": (MFA_SHORT.replace("0.21", "0,21"), "line 31: '0,21' is not a number"),
-    "no size": (MFA_SHORT.replace("\n4\n", "\n4.5\n"), "line 29: 4.5 is not a count"),
-    "no kind of tier": (MFA_SHORT.replace("TextTier", "Tier"), "'Tier' is not a known kind of tier"),
-    "starts later": (MFA_LONG.replace("xmin = 0 \nxmax", "xmin = 4 \nxmax"), "line 4: starts at 4 s"),
-    "several speakers": (SPEAKERS, "words of several speakers, but a clip has one (Ann - words, Bob - words)"),
-    "no name": (short(("a", []), ("b", [])), "which tier has the words; name one of these tiers words: a, b"),
-    "names": (short(("word", []), ("words", [])), "the words; name one of these tiers words: word, words"),
+    "no size": (MFA_SHORT.replace("\n4\n", "\n4.5\n"), "line 29: 4.5 is not how many there are"),
+    "no kind of tier": (MFA_SHORT.replace("TextTier", "Tier"), "'Tier' is no kind of tier"),
+    "starts later": (MFA_LONG.replace("xmin = 0 \nxmax", "xmin = 4 \nxmax"), "line 4: begins at 4 s"),
+    "several speakers": (SPEAKERS, "words of several speakers, and a clip has one (Ann - words, Bob - words)"),
+    "no name": (short(("a", []), ("b", [])), "which tier has the words? Name one of them words, of: a, b"),
+    "names": (short(("word", []), ("words", [])), "which tier has the words? Name one of them words, of: word, words"),
     "no tiers": (MFA_LONG[: MFA_LONG.index("<ex")] + "<absent>", "a.TextGrid: no interval tier"),
     "spn": (MFA_LONG.replace("panic", "spn"), "line 24: 'spn' stands for a word that the aligner didn't know"),
     "<unk>": (MFA_LONG.replace("panic", "<unk>"), "line 24: '<unk>' stands for a word that the aligner didn't know"),
@@ -250,7 +250,7 @@ def test_what_takes_no_time(tmp_path: Path) -> None:
     dashes = Alignment((Word("-", 1, 1), Word("--", 2, 2)))
     assert read(tmp_path, format_textgrid(dashes, 4)).words == (Word("-", 0, 4), Word("--", 4, 4))
     assert read(tmp_path, format_textgrid(Alignment(()), 4)).words == ()
-    with pytest.raises(ManifestError, match="without duration"):
+    with pytest.raises(ManifestError, match="without length"):
         format_textgrid(Alignment(()), 0)
 
 

@@ -1,0 +1,242 @@
+"""Measure one figure of docs/nano.md on clips and texts that nano was not trained on. Prints one JSON object.
+
+    python benchmarks/nano/measure.py resynthesis --set real --speech SPEECH --asr WHISPER_TINY_EN
+    python benchmarks/nano/measure.py f0 --speech SPEECH
+    python benchmarks/nano/measure.py dnsmos --speech SPEECH
+    python benchmarks/nano/measure.py durations --set real --speech SPEECH
+    python benchmarks/nano/measure.py asr
+    python benchmarks/nano/measure.py tts --asr WHISPER_TINY_EN
+    python benchmarks/nano/measure.py likelihood
+    python benchmarks/nano/measure.py stories
+    python benchmarks/nano/measure.py size
+
+SPEECH: see clip_sets.py. `--model FOLDER` measures another checkpoint than nano. `dnsmos` needs the package speechmos.
+"""
+
+import argparse
+import json
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from clip_sets import FOLDER, held_out, new_sentences
+
+from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
+from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.manifests.clip import Clip, Waveform
+from spiritlm_cli.speech.f0 import load_tracker
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.tokens.sequence import Sequence, TextSpan
+from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.training.aligned_units import AlignedUnits
+from spiritlm_cli.vocoder.vocoder import Vocoder
+
+Figures = dict[str, Any]
+# Changed sentences of each kind that a sentence is compared with.
+VARIANTS = 3
+
+
+def resynthesis(arguments: argparse.Namespace) -> Figures:
+    """Word and character error rates of the originals, and after tokenizing and decoding."""
+    from spiritlm_cli.evaluation.resynthesis import Resynthesis
+
+    speaker = "same" if arguments.set == "main" else None
+    task = Resynthesis.load(arguments.model, recognizer=arguments.asr, speaker=speaker)
+    items = [task.measure(clip) for clip in _clips(arguments)]
+    seconds = sum(item.seconds for item in items)
+    return task.report(items).to_json() | {
+        "seconds_out_over_in": sum(item.resynthesis_seconds for item in items) / seconds
+    }
+
+
+def durations(arguments: argparse.Namespace) -> Figures:
+    """Length of the speech decoded from tokens without repeats, relative to the original's."""
+    tokenizer, vocoder = SpeechTokenizer.load(arguments.model), Vocoder.load(arguments.model)
+    original = decoded = 0.0
+    for clip in _clips(arguments):
+        waveform = read_clip(clip)
+        original += waveform.seconds
+        decoded += vocoder.decode(Sequence.of([merge_streams(tokenizer.encode(waveform))])).seconds
+    return {"seconds_in": original, "seconds_out": decoded, "ratio": decoded / original}
+
+
+def f0(arguments: argparse.Namespace) -> Figures:
+    """Correlation of F0 before and after, over frames voiced in both, averaged over clips; durations are kept."""
+    tokenizer, vocoder = SpeechTokenizer.load(arguments.model), Vocoder.load(arguments.model)
+    tracker = load_tracker("fcpe")
+    correlations = []
+    for clip in _clips(arguments):
+        waveform = read_clip(clip)
+        speech = merge_streams(tokenizer.encode(waveform), keep_repeats=True)
+        decoded = vocoder.decode(Sequence.of([speech]), durations="keep", speaker=clip.speaker)
+        before, after = tracker(waveform.samples), tracker(decoded.samples)
+        frames = min(len(before.f0), len(after.f0))
+        both = before.voiced[:frames] & after.voiced[:frames]
+        if both.sum() > 20:
+            correlations.append(float(np.corrcoef(before.f0[:frames][both], after.f0[:frames][both])[0, 1]))
+    return {
+        "clips": len(correlations),
+        "mean": float(np.mean(correlations)),
+        "median": float(np.median(correlations)),
+    }
+
+
+def dnsmos(arguments: argparse.Namespace) -> Figures:
+    """DNSMOS (P.835) of the originals and of the speech decoded from their tokens."""
+    from speechmos import dnsmos as model
+
+    tokenizer, vocoder = SpeechTokenizer.load(arguments.model), Vocoder.load(arguments.model)
+    scores: dict[str, list[dict[str, float]]] = {"original": [], "resynthesis": []}
+    for clip in _clips(arguments):
+        waveform = read_clip(clip)
+        speech = Sequence.of([merge_streams(tokenizer.encode(waveform))])
+        scores["original"].append(model.run(_full_scale(waveform), 16000))
+        scores["resynthesis"].append(model.run(_full_scale(vocoder.decode(speech)), 16000))
+    return {
+        name: {
+            key: float(np.mean([score[key] for score in rows])) for key in ("ovrl_mos", "sig_mos", "bak_mos")
+        }
+        for name, rows in scores.items()
+    } | {"clips": len(scores["original"])}
+
+
+def asr(arguments: argparse.Namespace) -> Figures:
+    """Word error rate of the language model's text after the speech of new sentences, without examples."""
+    from spiritlm_cli.evaluation.asr import SpeechToText
+
+    task = SpeechToText.load(arguments.model)
+    items = [task.measure(clip) for clip in new_sentences()[: arguments.limit]]
+    if arguments.items:
+        for item in items:
+            print(f"{item.reference}\n    {item.transcript.text}", file=sys.stderr)
+    return task.report(items).to_json()
+
+
+def tts(arguments: argparse.Namespace) -> Figures:
+    """Character error rate of the transcript of the language model's speech for new sentences, without examples."""
+    from spiritlm_cli.evaluation.tts import TextToSpeech
+
+    task = TextToSpeech.load(arguments.model, recognizer=arguments.asr)
+    items = [task.measure(clip) for clip in new_sentences()[: arguments.limit]]
+    if arguments.items:
+        for item in items:
+            print(f"{item.reference}\n    {item.transcript.text}", file=sys.stderr)
+    return task.report(items).to_json()
+
+
+def likelihood(arguments: argparse.Namespace) -> Figures:
+    """How often a new sentence is more likely per token than with its words shuffled, and with one wrong word.
+
+    Spoken sentences are changed in units, cut at their words; the wrong word is one of another sentence in that voice.
+    """
+    tokenizer, model = SpeechTokenizer.load(arguments.model), LanguageModel.load(arguments.model)
+    aligner = PocketsphinxAligner()
+    rng = random.Random(0)
+    clips = new_sentences()[: arguments.limit]
+    spoken = {}
+    for clip in clips:
+        waveform = read_clip(clip)
+        assert clip.text
+        utterance = Utterance(
+            clip.id, tokenizer.encode(waveform), clip.text, aligner.align(waveform, clip.text)
+        )
+        spoken[clip.id] = AlignedUnits.of(utterance)
+
+    def speech_score(stretch: AlignedUnits) -> float:
+        return model.score(Sequence.of([stretch.speech()[0]])).mean
+
+    def text_score(stretch: AlignedUnits) -> float:
+        return model.score(Sequence.of([TextSpan(stretch.text)])).mean
+
+    wins: dict[str, list[float]] = {}
+    for clip in clips:
+        good = spoken[clip.id]
+        others = [
+            spoken[other.id] for other in clips if other.speaker == clip.speaker and other.id != clip.id
+        ]
+        for _ in range(VARIANTS):
+            for name, bad in (
+                ("shuffled", _shuffled(good, rng)),
+                ("wrong word", _wrong_word(good, others, rng)),
+            ):
+                for kind, score in (("speech", speech_score), ("text", text_score)):
+                    difference = score(good) - score(bad)
+                    wins.setdefault(f"{name}, {kind}", []).append((np.sign(difference) + 1) / 2)
+    return {"pairs": VARIANTS * len(clips)} | {name: float(np.mean(values)) for name, values in wins.items()}
+
+
+def _shuffled(stretch: AlignedUnits, rng: random.Random) -> AlignedUnits:
+    order = list(range(len(stretch)))
+    rng.shuffle(order)
+    return AlignedUnits.join(stretch.cut(i, i + 1) for i in order)
+
+
+def _wrong_word(stretch: AlignedUnits, others: list[AlignedUnits], rng: random.Random) -> AlignedUnits:
+    index = rng.randrange(len(stretch))
+    other = rng.choice(others)
+    word = rng.randrange(len(other))
+    parts = [stretch.cut(i, i + 1) for i in range(len(stretch))]
+    parts[index] = other.cut(word, word + 1)
+    return AlignedUnits.join(parts)
+
+
+def stories(arguments: argparse.Namespace) -> Figures:
+    """Log-likelihood per token of stories that are in no training text."""
+    model = LanguageModel.load(arguments.model)
+    lines = (FOLDER / "stories.txt").read_text(encoding="utf-8").splitlines()
+    scores = [model.score(Sequence.of([TextSpan(line)])) for line in lines]
+    tokens = sum(score.tokens for score in scores)
+    return {"stories": len(scores), "tokens": tokens, "mean": sum(s.log_likelihood for s in scores) / tokens}
+
+
+def size(arguments: argparse.Namespace) -> Figures:
+    """Bytes of all files of the checkpoint."""
+    root = find_checkpoint(arguments.model).root
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {"files": len(files), "megabytes": sum(path.stat().st_size for path in files) / 1e6}
+
+
+def _clips(arguments: argparse.Namespace) -> list[Clip]:
+    return held_out(arguments.speech, arguments.set)[: arguments.limit]
+
+
+def _full_scale(waveform: Waveform) -> np.ndarray:
+    return np.clip(waveform.samples, -1, 1)
+
+
+FIGURES: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    f.__name__: f for f in (resynthesis, durations, f0, dnsmos, asr, tts, likelihood, stories, size)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("figure", choices=FIGURES)
+    parser.add_argument("--model", default="nano", help="checkpoint folder (default nano)")
+    parser.add_argument("--speech", type=Path, help="folder of the corpus; see clip_sets.py")
+    parser.add_argument(
+        "--set", choices=("main", "others", "real"), default="main", help="held-out clips (default main)"
+    )
+    parser.add_argument("--asr", default="tiny.en", help="recognizer: name or folder (default tiny.en)")
+    parser.add_argument("--limit", type=int, help="only this many clips")
+    parser.add_argument("--items", action="store_true", help="print each text and its transcript on stderr")
+    arguments = parser.parse_args()
+    if arguments.figure in ("resynthesis", "durations", "f0", "dnsmos") and not arguments.speech:
+        parser.error(f"{arguments.figure} needs --speech")
+    torch.manual_seed(0)
+    print(
+        json.dumps({"figure": arguments.figure, "set": arguments.set} | FIGURES[arguments.figure](arguments))
+    )
+
+
+if __name__ == "__main__":
+    main()
