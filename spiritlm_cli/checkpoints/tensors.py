@@ -18,7 +18,6 @@ from torch.overrides import TorchFunctionMode
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import atomic_path
-from spiritlm_cli.files import write_text as write_text  # for modules that import it from here
 
 # Keys under which the release's files have their tensors, beside their configuration.
 _STATE_KEYS = ("model_weight", "generator", "model")

@@ -14,6 +14,7 @@ from torch import nn
 from spiritlm_cli.checkpoints.tensors import read_pickle
 from spiritlm_cli.console import notify, shows_progress
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.files import atomic_path
 from spiritlm_cli.training.options import LoopOptions
 from spiritlm_cli.training.run_file import record_run
 
@@ -119,10 +120,9 @@ def update(
 
 def _keep(path: Path, parts: Mapping[str, Stateful], done: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
     states = {name: value.state_dict() for name, value in parts.items()}
-    torch.save({"step": done, "parts": states}, part)
-    part.replace(path)
+    with atomic_path(path) as temporary:
+        torch.save({"step": done, "parts": states}, temporary)
 
 
 def _restore(path: Path, parts: Mapping[str, Stateful]) -> int:

@@ -11,7 +11,7 @@ from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.files import write_text
+from spiritlm_cli.files import atomic_path, write_text
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import HOP as F0_HOP
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
@@ -47,10 +47,10 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
             if done % 200 == 0 or done == len(missing):
                 notify(f"F0 of {done}/{len(missing)} clips")
         cache.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {f"{clip}/f0": track.f0 for clip, track in tracks.items()}
-        part = cache.with_suffix(".part.npz")
-        np.savez(part, **arrays, **{f"{clip}/v": track.voiced for clip, track in tracks.items()})  # type: ignore[arg-type]
-        part.replace(cache)
+        f0 = {f"{clip}/f0": track.f0 for clip, track in tracks.items()}
+        voiced = {f"{clip}/v": track.voiced for clip, track in tracks.items()}
+        with atomic_path(cache) as temporary:
+            np.savez(temporary, **f0, **voiced)  # type: ignore[arg-type]
     return tracks
 
 
