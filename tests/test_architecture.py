@@ -39,8 +39,6 @@ UNTESTED = {
     "jobs/score",
     "jobs/units",
     "jobs/utterances",
-    "language/generator",
-    "language/prompt",
     "training/data",
     "training/discriminators",
     "training/hubert",

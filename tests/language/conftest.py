@@ -29,6 +29,12 @@ def models(release_tree: Path) -> dict[str, LanguageModel]:
 
 
 @pytest.fixture(scope="session")
+def lm(models: dict[str, LanguageModel]) -> LanguageModel:
+    """The expressive model."""
+    return models[EXPRESSIVE]
+
+
+@pytest.fixture(scope="session")
 def same_tokenizers(release_tree: Path) -> bool:
     folder = release_tree / "spiritlm_model"
     return all(

@@ -1,24 +1,20 @@
-"""What comes out, whatever the network says: over networks with random weights and nano's vocabulary."""
+"""What hypothesiss contain and how they end, for networks with random weights."""
 
-from functools import cache
 from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_lm import random_lm
 
-from spiritlm_cli.checkpoints import find_checkpoint
-from spiritlm_cli.errors import CheckpointError, TokenError
+from spiritlm_cli.errors import TokenError
 from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.grammar import RequestedModality
-from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.language.transformers_llama import as_weights, new_network
-from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan, TextSpan
-from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.tokens.writer import format_sequence
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
@@ -27,22 +23,6 @@ PROMPTS = [
     "[SPEECH]" + "[Hu9]" * 50, "[SPEECH]" + "[Hu9]" * 60 + "[TEXT]",
     "[SPEECH][St1][Hu3][TEXT]", "[TEXT]a[SPEECH][Pi2][Hu3]", "[SPEECH][Hu3][TEXT]the mat ", "[TEXT]caf\u00e9 \u4f60",
 ]  # fmt: skip
-
-
-@cache
-def random_model(seed: int) -> LanguageModel:
-    vocabulary = Vocabulary.load(find_checkpoint("nano").language_model(True) / "tokenizer.model")
-    torch.manual_seed(seed)
-    network = new_network(
-        vocab_size=-(-vocabulary.size // 64) * 64, hidden_size=16, intermediate_size=32, num_hidden_layers=1,
-        num_attention_heads=2, max_position_embeddings=64,
-    )  # fmt: skip
-    with torch.no_grad():
-        # the end, the markers and the bytes get likely now and then, not once in thousands of tokens
-        often = [vocabulary.eos_id, *vocabulary.marker_ids.values(), *range(3, 259)]
-        network.lm_head.weight[often[:3]] *= 100
-        network.lm_head.weight[often[3:]] *= 30
-    return LanguageModel(as_weights(network), vocabulary, lambda: Vocoder.load("nano").duration_predictor)
 
 
 samplings = st.builds(
@@ -65,37 +45,37 @@ samplings = st.builds(
 @given(
     st.integers(0, 5), st.sampled_from(PROMPTS), st.sampled_from(["same", "any", "speech", "text"]), samplings
 )
-def test_what_comes_out_is_always_a_sequence(
+def test_output_is_always_a_well_formed_sequence(
     seed: int, prompt: str, to: RequestedModality, sampling: Sampling
 ) -> None:
-    model = random_model(seed)
-    vocabulary = model.vocabulary
+    lm = random_lm(seed)
+    vocabulary = lm.vocabulary
     line = parse_line(prompt)
     if to == "same" and not (line.opens or line.sequence.spans):
         with pytest.raises(TokenError, match="prompt is empty"):
-            model.generate(line, to, sampling)
+            lm.generate(line, to, sampling)
         return
-    found = model.generate(line, to, sampling)
-    begun = model.start(GenerationRequest(line, to, sampling))
-    room = min(sampling.max_new_tokens or 0, model.context_length - len(begun.ids))
-    assert 0 <= len(found.ids) <= room
-    if found.finish_reason == "length":
-        assert len(found.ids) == room
-    assert parse_sequence(format_sequence(found.sequence)) == found.sequence
+    generation = lm.generate(line, to, sampling)
+    started = lm.start(GenerationRequest(line, to, sampling))
+    room = min(sampling.max_new_tokens or 0, lm.context_length - len(started.ids))
+    assert 0 <= len(generation.ids) <= room
+    if generation.finish_reason == "length":
+        assert len(generation.ids) == room
+    assert parse_sequence(format_sequence(generation.sequence)) == generation.sequence
 
     markers = set(vocabulary.marker_ids.values())
     known = {*vocabulary.text_ids, *vocabulary.unit_ids.values(), *markers} - {vocabulary.nul_id}
-    assert set(found.ids) <= known
-    kinds = {type(span) for span in found.sequence.spans}
+    assert set(generation.ids) <= known
+    kinds = {type(span) for span in generation.sequence.spans}
     wanted = to if to != "same" else line.opens or line.sequence.ends_in
     if wanted != "any" or sampling.one_span:
         assert len(kinds) <= 1 or not line.sequence.spans
     if wanted != "any":
         assert kinds <= {TextSpan if wanted == "text" else SpeechSpan}
-        assert not markers & set(found.ids)
+        assert not markers & set(generation.ids)
     else:
         start = vocabulary.encode(line.sequence, line.opens)
-        every = [*start, *found.ids]
+        every = [*start, *generation.ids]
         kind = None
         for before, token in pairwise(every):
             if token in markers:
@@ -108,64 +88,45 @@ def test_what_comes_out_is_always_a_sequence(
                     if kind == vocabulary.marker_ids["text"]
                     else vocabulary.unit_ids.values()
                 )
-    text = found.sequence.text
-    if found.finish_reason != "stop":
-        assert found.sequence == vocabulary.decode(found.ids)
+    text = generation.sequence.text
+    if generation.finish_reason != "stop":
+        assert generation.sequence == vocabulary.decode(generation.ids)
     assert not any(
         stop in span.text
-        for span in found.sequence.spans
+        for span in generation.sequence.spans
         if isinstance(span, TextSpan)
         for stop in sampling.stop
     )
-    assert len(text) <= len(vocabulary.decode(found.ids).text)
+    assert len(text) <= len(vocabulary.decode(generation.ids).text)
 
-    pieces = list(model.stream(model.start(GenerationRequest(line, to, sampling))))
-    assert Sequence.of(pieces) == found.sequence
+    pieces = list(lm.stream(lm.start(GenerationRequest(line, to, sampling))))
+    assert Sequence.of(pieces) == generation.sequence
     assert all(len(piece.units) == 1 for piece in pieces if isinstance(piece, SpeechSpan))
 
 
-def test_anything_may_come_with_any() -> None:
+def test_output_any_changes_between_modalities() -> None:
     kinds = set()
     prompt = parse_sequence("[TEXT]the")
     for seed in range(30):
-        found = random_model(seed % 6).generate(prompt, "any", Sampling(top_p=1.0, seed=seed))
-        kinds |= {len(found.sequence.spans) > 2, found.finish_reason}
+        generation = random_lm(seed % 6).generate(prompt, "any", Sampling(top_p=1.0, seed=seed))
+        kinds |= {len(generation.sequence.spans) > 2, generation.finish_reason}
     assert kinds >= {True, "end"}
 
 
-def test_a_bare_marker_opens_the_span_that_is_filled() -> None:
-    model = random_model(0)
-    sampling = Sampling(greedy=True, max_new_tokens=5)
-    opened = parse_line("[TEXT]the cat[SPEECH]")
-    plain = parse_sequence("[TEXT]the cat")
-    assert (
-        model.start(GenerationRequest(opened, "same", sampling)).ids
-        == model.start(GenerationRequest(plain, "speech", sampling)).ids
-    )
-    assert model.generate(opened, "same", sampling) == model.generate(plain, "speech", sampling)
-    # asked for another kind, the marker that would be empty is left out
-    assert (
-        model.start(GenerationRequest(opened, "text", sampling)).ids
-        == model.start(GenerationRequest(plain, "text", sampling)).ids
-    )
-    tokens = model.start(GenerationRequest(opened, "any", sampling)).ids
-    assert tokens == [*model.vocabulary.encode(plain), model.vocabulary.marker_ids["speech"]]
-
-
-def test_stops_are_cut_off_and_never_streamed() -> None:
-    """The text comes byte by byte: a stop is cut in the middle of what the network said, and of a piece."""
-    model = random_model(1)
+def test_stop_texts_end_the_continuation_and_are_not_part_of_it() -> None:
+    """The network generates bytes, so a stop text may begin and end within what it generates."""
+    lm = random_lm(1)
     for seed in range(20):
-        plain = model.generate(Line(Sequence()), "text", Sampling(seed=seed, max_new_tokens=60)).sequence.text
+        plain = lm.generate(Line(Sequence()), "text", Sampling(seed=seed, max_new_tokens=60)).sequence.text
         if len(plain) < 12:
             continue
         stop = plain[7:10]
-        found = model.generate(
+        generation = lm.generate(
             Line(Sequence()), "text", Sampling(seed=seed, max_new_tokens=60, stop=("~~~", stop))
         )
-        assert found.finish_reason == "stop"
-        assert found.finished
-        assert found.sequence.text == plain[: plain.index(stop)]
+        assert generation.finish_reason == "stop"
+        assert generation.finished
+        assert generation.sequence.text == plain[: plain.index(stop)]
 
 
 @pytest.mark.parametrize(
@@ -180,100 +141,57 @@ def test_stops_are_cut_off_and_never_streamed() -> None:
         (" . He", " ."),
     ],
 )
-def test_a_sentence_ends(text: str, kept: str) -> None:
-    model = random_model(0)
+def test_sentence_ends_after_one_sentence(text: str, kept: str) -> None:
+    lm = random_lm(0)
     sampling = Sampling(sentence=True, max_new_tokens=60)
-    continuation = model.start(GenerationRequest(Line(Sequence()), "text", sampling))
-    for token in [*model.vocabulary.encode_text(text), model.vocabulary.eos_id]:
-        if continuation.finish_reason is None:
-            assert continuation.allowed[token]
-            continuation.append(token)
-    found = continuation.result()
-    assert found is not None
-    assert found.sequence.text == kept
-    assert found.finish_reason == ("stop" if kept != text else "end")
+    hypothesis = lm.start(GenerationRequest(Line(Sequence()), "text", sampling))
+    for token in [*lm.vocabulary.encode_text(text), lm.vocabulary.eos_id]:
+        if hypothesis.finish_reason is None:
+            assert hypothesis.allowed[token]
+            hypothesis.append(token)
+    generation = hypothesis.result()
+    assert generation is not None
+    assert generation.sequence.text == kept
+    assert generation.finish_reason == ("stop" if kept != text else "end")
 
 
-def test_a_sentence_ends_before_speech() -> None:
-    model = random_model(0)
-    continuation = model.start(
+def test_sentence_ends_before_a_marker() -> None:
+    lm = random_lm(0)
+    hypothesis = lm.start(
         GenerationRequest(Line(Sequence()), "any", Sampling(sentence=True, max_new_tokens=60))
     )
-    markers = model.vocabulary.marker_ids
-    for token in [markers["text"], *model.vocabulary.encode_text("He ran."), markers["speech"]]:
-        continuation.append(token)
-    found = continuation.result()
-    assert found is not None
-    assert (found.finish_reason, found.sequence.text) == ("stop", "He ran.")
-    assert markers["speech"] not in found.ids
+    markers = lm.vocabulary.marker_ids
+    for token in [markers["text"], *lm.vocabulary.encode_text("He ran."), markers["speech"]]:
+        hypothesis.append(token)
+    generation = hypothesis.result()
+    assert generation is not None
+    assert (generation.finish_reason, generation.sequence.text) == ("stop", "He ran.")
+    assert markers["speech"] not in generation.ids
 
 
 @pytest.mark.parametrize("prompt", ["[TEXT]the cat", "[SPEECH][St3][Pi8][Hu365][Hu186]"])
-def test_seconds_are_those_of_the_vocoder(prompt: str) -> None:
+def test_limits_in_seconds_are_those_of_the_vocoder(prompt: str) -> None:
     vocoder = Vocoder.load("nano")
     reasons = set()
     for seed in range(6):
-        model = random_model(seed)
+        lm = random_lm(seed)
         start = parse_sequence(prompt)
         sampling = Sampling(max_seconds=1.0, min_seconds=0.9, seed=seed, max_new_tokens=60)
-        found = model.generate(start, "speech", sampling)
-        reasons.add(found.finish_reason)
+        generation = lm.generate(start, "speech", sampling)
+        reasons.add(generation.finish_reason)
         before = [unit.id for span in start.speech for unit in span.units if unit.kind is Kind.HUBERT]
-        added = [unit.id for span in found.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT]
+        added = [
+            unit.id for span in generation.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT
+        ]
         frames = vocoder.duration_predictor.frames(torch.tensor(before + added))
         seconds = frames[len(before) :].sum().item() * 0.04
         assert seconds <= 1.0
-        assert found.finish_reason in ("length", "seconds") or seconds >= 0.9
-        if found.finish_reason == "seconds":
-            more = model.generate(start, "speech", Sampling(min_seconds=0.9, seed=seed, max_new_tokens=60))
+        assert generation.finish_reason in ("length", "seconds") or seconds >= 0.9
+        if generation.finish_reason == "seconds":
+            more = lm.generate(start, "speech", Sampling(min_seconds=0.9, seed=seed, max_new_tokens=60))
             ids = [
                 unit.id for span in more.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT
             ]
             frames = vocoder.duration_predictor.frames(torch.tensor(before + ids[: len(added) + 1]))
             assert frames[len(before) :].sum().item() * 0.04 > 1.0, "one unit more would have been too much"
     assert "seconds" in reasons
-
-
-def test_seconds_need_a_vocoder() -> None:
-    model = random_model(0)
-    alone = LanguageModel.read(find_checkpoint("nano").language_model(True), "cpu")
-    with pytest.raises(CheckpointError, match="vocoder"):
-        alone.generate(parse_sequence("[Hu1]"), "speech", Sampling(max_seconds=1.0))
-    assert model.generate(parse_sequence("[Hu1]"), "speech", Sampling(max_seconds=1.0)).sequence
-
-
-def test_a_prompt_can_be_cut_from_the_left() -> None:
-    model = random_model(0)  # of 64 tokens
-    units = tuple(Unit(Kind.HUBERT, number) for number in range(100))
-    vocabulary = model.vocabulary
-    sampling = Sampling(greedy=True, max_new_tokens=10)
-    with pytest.raises(TokenError, match=r"102 tokens.*64"):
-        model.start(GenerationRequest(Sequence((SpeechSpan(units),)), "same", sampling))
-    cut = model.start(GenerationRequest(Sequence((SpeechSpan(units),)), "same", sampling, overflow="cut"))
-    kept = [vocabulary.unit_ids[unit] for unit in units[-52:]]
-    assert cut.ids == [vocabulary.bos_id, vocabulary.marker_ids["speech"], *kept]
-    assert cut.truncated == 102 - 54
-    found = model.generate(Sequence((SpeechSpan(units),)), "same", sampling, overflow="cut")
-    assert (found.truncated, found.finish_reason in ("length", "end")) == (48, True)
-    # room for half the context at most
-    many = Sampling(greedy=True, max_new_tokens=1000)
-    assert (
-        len(model.start(GenerationRequest(Sequence((SpeechSpan(units),)), "same", many, overflow="cut")).ids)
-        == 32
-    )
-    # what fits is left alone
-    whole = model.start(GenerationRequest(Sequence((SpeechSpan(units[:60]),)), "same", many, overflow="cut"))
-    assert (len(whole.ids), whole.truncated) == (62, 0)
-
-
-@given(st.integers(3, 12))
-def test_the_last_tokens_are_a_prompt_too(count: int) -> None:
-    vocabulary = random_model(0).vocabulary
-    ids = vocabulary.encode(parse_sequence("[TEXT]one[SPEECH][Hu1][Hu2][Hu3][TEXT]two three[SPEECH][Hu4]"))
-    shorter = vocabulary.truncate_left(ids, count)
-    assert len(shorter) <= count
-    assert shorter[0] == vocabulary.bos_id
-    markers = set(vocabulary.marker_ids.values())
-    assert shorter[1] in markers
-    assert shorter[2] not in markers
-    assert shorter[-1] == ids[-1]

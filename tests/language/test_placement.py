@@ -1,4 +1,4 @@
-"""Which device holds which layers."""
+"""Placement of layers on devices."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,19 +26,19 @@ GB = 10**9
         ([1] * 10, [5, 5, 5, 5], (0, 0), [2, 3, 2, 3]),
         ([1] * 32, [24, 8], (0, 0), [24, 8]),
         ([1] * 32, [8, 24], (0, 0), [8, 24]),
-        # what stands at the ends takes its part
+        # modules before and after the layers take their share
         ([1] * 32, [24, 24], (8, 0), [12, 20]),
         ([1] * 32, [24, 24], (0, 8), [20, 12]),
         ([1] * 32, [0, 24, 0], (1, 1), [0, 32, 0]),
         ([1, 1, 1, 9], [10, 10], (0, 0), [3, 1]),
-        # one that was told nothing of its memory
+        # no free memory known
         ([1] * 4, [0, 0], (0, 0), [0, 4]),
         ([], [1, 1], (1, 1), [0, 0]),
         # LLaMA 7B in bfloat16 on two GPUs, of which one shows a desktop
         ([404_766_720] * 32, [22 * GB, 25 * GB], (262_144_000, 262_152_192), [15, 17]),
     ],
 )
-def test_layers_are_in_proportion_to_free_memory(
+def test_layer_counts_are_in_proportion_to_free_memory(
     layers: list[int], free: list[int], ends: tuple[int, int], counts: list[int]
 ) -> None:
     assert layer_counts(layers, free, *ends) == counts
@@ -50,22 +50,22 @@ def test_layers_are_in_proportion_to_free_memory(
     st.integers(0, 100),
     st.integers(0, 100),
 )
-def test_each_device_has_its_share_up_to_the_layers_at_its_borders(
+def test_layer_counts_differ_from_the_exact_share_by_one_border_layer(
     layers: list[int], free: list[int], first: int, last: int
 ) -> None:
     counts = layer_counts(layers, free, first, last)
     assert sum(counts) == len(layers)
     total = first + sum(layers) + last
-    # a layer crosses a border by half of itself at most; the ends go where they must
+    # a layer crosses a border by half its size at most; the ends have fixed devices
     slack = max(layers) / 2 + max(first, last)
     done, share = first, 0.0
-    for place in range(len(counts) - 1):
-        done += sum(layers[sum(counts[:place]) : sum(counts[: place + 1])])
-        share += total * free[place] / sum(free)
+    for device in range(len(counts) - 1):
+        done += sum(layers[sum(counts[:device]) : sum(counts[: device + 1])])
+        share += total * free[device] / sum(free)
         assert abs(done - share) <= slack + 1e-6
 
 
-def test_modules_go_to_their_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_place_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.device("meta"):
         layers = [nn.Linear(1000, 1000, bias=False) for _ in range(6)]
         ends = [nn.Linear(1000, 1000, bias=False)]
@@ -74,7 +74,7 @@ def test_modules_go_to_their_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert place_layers(layers, ends, ends, [one, two]) == [one] + [two] * 5
     assert place_layers(layers, ends, ends, [two, one]) == [two] * 5 + [one]
     assert place_layers(layers, ends, ends, [one]) == [one] * 6
-    # what a host has free is not asked
+    # the free memory of a host is not used
     cpu, other = torch.device("cpu"), torch.device("meta")
     assert place_layers(layers, ends, ends, [cpu, other]) == [cpu] * 3 + [other] * 3
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**6, GB))
@@ -82,7 +82,7 @@ def test_modules_go_to_their_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         place_layers(layers, ends, ends, [one, two])
 
 
-def test_which_devices_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
     assert find_devices("cpu", "auto") == find_devices("cpu") == [cpu]
     with pytest.raises(SpiritLMError, match="device nonsense can't be used"):
@@ -91,12 +91,12 @@ def test_which_devices_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch, "empty", lambda size, device: SimpleNamespace(device=torch.device(device)))
     assert find_devices("auto") == [torch.device("cuda")]
-    assert find_devices("auto", "auto") == [torch.device("cuda", number) for number in range(3)]
+    assert find_devices("auto", "auto") == [torch.device("cuda", index) for index in range(3)]
     assert find_devices("cuda", "auto") == find_devices("auto", "auto")
     assert find_devices("cuda:1", "auto") == [torch.device("cuda", 1)]
 
 
-def test_a_model_over_two_devices_answers_the_same(release_tree: Path) -> None:
+def test_a_model_on_two_devices_computes_the_same(release_tree: Path) -> None:
     prompt = parse_sequence("[SPEECH][St3][Pi8][Hu365][Hu186]")
     folder = release_tree / "spiritlm_model" / "spirit-lm-expressive-7b"
     one = LanguageModel.read(folder, "cpu", device_map="auto")

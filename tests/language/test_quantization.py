@@ -22,18 +22,18 @@ PROMPTS = [
     parse_sequence(line)
     for line in ("[TEXT]Once upon a time", "[SPEECH][Hu3][Hu40]", "[TEXT]Lily and her mother went to the sea")
 ]
-# weights of four bits have sixteen values between the least and the largest of a group
+# a 4-bit weight has sixteen values between the least and the largest of its group
 ERRORS: list[tuple[Quantize, float]] = [("int8", 0.02), ("int4", 0.15)]
 
 
-def test_without_torchao_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_without_torchao_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchao.quantization", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[quantize\]'"):
         LanguageModel.load("nano", device="cpu", quantize="int8")
 
 
 @needs_torchao
-def test_a_device_without_code_for_four_bits_is_refused() -> None:
+def test_check_quantization_refuses_devices_without_int4_kernels() -> None:
     check_quantization("int8", torch.device("mps"))
     with pytest.raises(SpiritLMError, match="not mps; int8 works"):
         check_quantization("int4", torch.device("mps"))
@@ -43,22 +43,22 @@ def test_a_device_without_code_for_four_bits_is_refused() -> None:
 @torch.inference_mode()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("quantize", "error"), ERRORS)
-def test_a_layer_is_near_what_it_was_and_each_row_by_itself(
+def test_quantized_linear_is_near_the_original_and_computes_rows_independently(
     quantize: Quantize, error: float, dtype: torch.dtype
 ) -> None:
     torch.manual_seed(0)
     weight, bias, x = torch.randn(96, 128), torch.randn(96), torch.randn(40, 128, dtype=dtype)
     expected = torch.nn.functional.linear(x.float(), weight, bias)
     layer = QuantizedLinear(weight.to(dtype), bias.to(dtype), quantize)
-    found = layer(x)
-    assert found.dtype == dtype
-    assert (found - expected).norm() < error * expected.norm()
+    computed = layer(x)
+    assert computed.dtype == dtype
+    assert (computed - expected).norm() < error * expected.norm()
     for rows in (8, 16, 24):
-        assert torch.equal(layer(x[:rows]), found[:rows])
+        assert torch.equal(layer(x[:rows]), computed[:rows])
 
 
 @needs_torchao
-def test_layers_that_four_bits_can_not_divide_are_named() -> None:
+def test_quantized_linear_names_sizes_that_int4_can_not_divide() -> None:
     with pytest.raises(SpiritLMError, match="the model has one with 48 and 32; int8"):
         QuantizedLinear(torch.zeros(32, 48), None, "int4")
     QuantizedLinear(torch.zeros(32, 48), None, "int8")
@@ -66,24 +66,24 @@ def test_layers_that_four_bits_can_not_divide_are_named() -> None:
 
 @needs_torchao
 @pytest.mark.parametrize("quantize", ["int8", "int4"])
-def test_in_a_batch_each_line_is_as_alone(quantize: Quantize) -> None:
+def test_results_do_not_depend_on_the_batch(quantize: Quantize) -> None:
     lm = LanguageModel.load("nano", device="cpu", quantize=quantize)
 
     def request(prompt: Sequence) -> GenerationRequest:
         return GenerationRequest(prompt, "any", Sampling(max_new_tokens=20, seed=1))
 
     for size in (1, 2, 3):
-        found = [one.result() for _, one in lm.generate_stream(PROMPTS, request, batch_size=size)]
+        generations = [one.result() for _, one in lm.generate_stream(PROMPTS, request, batch_size=size)]
         if size == 1:
-            alone = found
-        assert found == alone
+            alone = generations
+        assert generations == alone
     scores = [lm.score(prompt) for prompt in PROMPTS]
     assert [score.result() for _, score in lm.score_stream(PROMPTS, lambda p: p)] == scores
 
 
 @needs_torchao
 @pytest.mark.parametrize(("quantize", "worse"), [("int8", 0.02), ("int4", 0.1)])
-def test_answers_are_nearly_as_likely(quantize: Quantize, worse: float) -> None:
+def test_scores_are_near_the_original(quantize: Quantize, worse: float) -> None:
     story = parse_sequence(
         "[TEXT]Once upon a time, there was a little girl named Lily. She loved to play with her toys in the park."
     )
@@ -97,8 +97,8 @@ def test_answers_are_nearly_as_likely(quantize: Quantize, worse: float) -> None:
 
 @needs_torchao
 @torch.inference_mode()
-def test_layers_go_to_their_devices_as_they_are_quantized() -> None:
-    """With one CPU as both devices, and with the release's reading: quantized as it is taken over."""
+def test_layers_are_quantized_on_their_devices() -> None:
+    """With one CPU as both devices. A model that is read is quantized layer by layer as well."""
     folder = find_checkpoint("nano").language_model(True)
     assert LanguageModel.read(folder, "cpu", quantize="int8").network.device == CPU
 

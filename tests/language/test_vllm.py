@@ -1,4 +1,4 @@
-"""What vLLM is asked is tested with vLLM's own classes, and what it answers where it can run a model."""
+"""Requests to vLLM, with its own classes, and its output on machines that can run a model."""
 
 import os
 import sys
@@ -34,26 +34,26 @@ def lm() -> LanguageModel:
 def engine() -> VllmGenerator:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     try:
-        found = VllmGenerator.load("nano", dtype="float32")
+        generator = VllmGenerator.load("nano", dtype="float32")
     except SpiritLMError as error:
         pytest.skip(str(error))
-    return found
+    return generator
 
 
-def test_without_vllm_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_without_vllm_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[vllm\]'"):
         VllmGenerator.load("nano")
 
 
 @needs_vllm
-def test_what_vllm_is_asked(lm: LanguageModel) -> None:
+def test_sampling_params(lm: LanguageModel) -> None:
     drawn = Sampling(
         temperature=0.7, top_p=0.8, top_k=9, min_p=0.1, repetition_penalty=1.3, seed=4, max_new_tokens=30
     )
-    row = lm.start(GenerationRequest(PROMPTS[0], "speech", drawn, "a"))
-    params = sampling_params(row, row.allowed, [lm.vocabulary.eos_id])
-    asked = (
+    hypothesis = lm.start(GenerationRequest(PROMPTS[0], "speech", drawn, "a"))
+    params = sampling_params(hypothesis, hypothesis.allowed, [lm.vocabulary.eos_id])
+    options = (
         params.temperature,
         params.top_p,
         params.top_k,
@@ -61,17 +61,17 @@ def test_what_vllm_is_asked(lm: LanguageModel) -> None:
         params.repetition_penalty,
         params.max_tokens,
     )
-    assert asked == (0.7, 0.8, 9, 0.1, 1.3, 30)
+    assert options == (0.7, 0.8, 9, 0.1, 1.3, 30)
     assert sorted(params.allowed_token_ids) == sorted(
         [*lm.vocabulary.unit_ids.values(), lm.vocabulary.eos_id]
     )
     other = lm.start(GenerationRequest(PROMPTS[0], "speech", drawn, "b"))
-    assert params.seed != sampling_params(other, other.allowed, []).seed, "each line has its own"
+    assert params.seed != sampling_params(other, other.allowed, []).seed, "each line has its own seed"
 
     text = lm.start(GenerationRequest(PROMPTS[0], "text", Sampling(greedy=True)))
     params = sampling_params(text, text.allowed, [])
     assert params.temperature == 0
-    # that all but these are allowed is said so, for there are too many
+    # more tokens are allowed than vLLM accepts, so the others are forbidden
     assert set(params.logit_bias) == set((~text.allowed).nonzero()[:, 0].tolist())
     assert set(params.logit_bias.values()) == {float("-inf")}
 
@@ -86,7 +86,7 @@ def test_what_vllm_is_asked(lm: LanguageModel) -> None:
     "ends",
     [{}, {"stop": (" the",), "max_seconds": 1.0}, {"one_span": True}, {"min_seconds": 0.5, "sentence": True}],
 )
-def test_the_likeliest_are_the_same(
+def test_greedy_equals_the_language_model(
     lm: LanguageModel, engine: VllmGenerator, to: str, ends: dict[str, object]
 ) -> None:
 
@@ -94,21 +94,21 @@ def test_the_likeliest_are_the_same(
         return GenerationRequest(prompt, to, Sampling(greedy=True, max_new_tokens=40, **ends))
 
     expected = [one.result() for _, one in lm.generate_stream(PROMPTS, request)]
-    found = [one.result() for _, one in engine.generate_stream(PROMPTS, request)]
-    assert found == expected
+    generated = [one.result() for _, one in engine.generate_stream(PROMPTS, request)]
+    assert generated == expected
 
 
 @needs_vllm
-def test_what_is_drawn_goes_by_the_seed_and_the_key(engine: VllmGenerator) -> None:
+def test_draws_depend_on_seed_and_key(engine: VllmGenerator) -> None:
     def drawn(seed: int, size: int) -> list[tuple[int, ...]]:
         sampling = Sampling(seed=seed, max_new_tokens=20)
-        found = engine.generate_stream(
+        stream = engine.generate_stream(
             PROMPTS,
             lambda prompt: GenerationRequest(prompt, "any", sampling, str(PROMPTS.index(prompt))),
             samples=2,
             batch_size=size,
         )
-        return [one.ids for _, samples in found for one in samples]
+        return [one.ids for _, samples in stream for one in samples]
 
     assert drawn(1, 1) == drawn(1, 16)
     assert drawn(1, 16) != drawn(2, 16)
@@ -116,7 +116,7 @@ def test_what_is_drawn_goes_by_the_seed_and_the_key(engine: VllmGenerator) -> No
 
 
 @needs_vllm
-def test_what_grows_is_what_is_generated(engine: VllmGenerator) -> None:
+def test_stream_equals_generate(engine: VllmGenerator) -> None:
     sampling = Sampling(seed=3, max_new_tokens=30, stop=(" the",))
     pieces = engine.stream(engine.start(GenerationRequest(PROMPTS[0], "any", sampling)))
     assert Sequence.of(pieces) == engine.generate(PROMPTS[0], "any", sampling).sequence

@@ -15,7 +15,7 @@ from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.tokens.writer import format_sequence
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
-# What sentencepiece, or a model's vocabulary, would take for something else than the text that it is.
+# Text that sentencepiece, or the names in a vocabulary, could take for something else.
 TRAPS = [
     "[Text]",
     "[Speech]",
@@ -56,16 +56,16 @@ def trained() -> Vocabulary:
     return Vocabulary(train_vocabulary(["The cat sat on the mat.", "A dog ran to the sea."] * 50, size=300))
 
 
-def test_prompts_get_the_published_ids(
+def test_encode_gives_the_published_ids(
     models: dict[str, LanguageModel], published: list[dict[str, Any]], same_tokenizers: bool
 ) -> None:
     for case in published:
         if "the cat" in case["prompt"] and not same_tokenizers:
             continue
         markers: dict[str, Modality] = {"[Text]": "text", "[Speech]": "speech"}
-        then = next((kind for marker, kind in markers.items() if case["prompt"].endswith(marker)), None)
+        opens = next((kind for marker, kind in markers.items() if case["prompt"].endswith(marker)), None)
         assert (
-            models[case["model"]].vocabulary.encode(parse_sequence(case["prompt"]), then)
+            models[case["model"]].vocabulary.encode(parse_sequence(case["prompt"]), opens)
             == case["prompt_ids"]
         )
 
@@ -83,20 +83,20 @@ def test_decode_inverts_encode_in_a_trained_vocabulary(trained: Vocabulary, sequ
 
 
 @given(text=text)
-def test_text_never_gives_anything_but_text(expressive: Vocabulary, text: str) -> None:
+def test_encode_text_gives_text_ids_only(expressive: Vocabulary, text: str) -> None:
     assert set(expressive.encode_text(text)) <= set(expressive.text_ids)
 
 
 @given(st.data())
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_whatever_the_model_says_can_be_written_and_read(expressive: Vocabulary, data: st.DataObject) -> None:
+def test_decoded_sequences_survive_writing_and_reading(expressive: Vocabulary, data: st.DataObject) -> None:
     some = st.sampled_from([*expressive.marker_ids.values(), expressive.eos_id, *expressive.text_ids[1:300]])
     ids = data.draw(st.lists(some | st.integers(expressive.nul_id + 1, expressive.size - 1)))
     sequence = expressive.decode(ids)
     assert parse_sequence(format_sequence(sequence)) == sequence
 
 
-def test_a_following_span_is_opened_unless_the_last_one_is_of_its_kind(expressive: Vocabulary) -> None:
+def test_encode_opens_a_span_unless_the_last_has_its_modality(expressive: Vocabulary) -> None:
     speech = Sequence((SpeechSpan((Unit(Kind.HUBERT, 3),)),))
     markers = expressive.marker_ids
     assert expressive.encode(speech) == expressive.encode(speech, opens="speech")
@@ -105,14 +105,14 @@ def test_a_following_span_is_opened_unless_the_last_one_is_of_its_kind(expressiv
     assert expressive.encode(Sequence(), opens="speech") == [expressive.bos_id, markers["speech"]]
 
 
-def test_content_without_its_marker_opens_a_span(expressive: Vocabulary) -> None:
+def test_decode_starts_a_span_without_its_marker(expressive: Vocabulary) -> None:
     unit = Unit(Kind.PITCH, 7)
     word = expressive.encode_text(" cat")
     ids = [*word, expressive.unit_ids[unit], expressive.marker_ids["speech"], *word, expressive.eos_id]
     assert expressive.decode(ids) == Sequence((TextSpan(" cat"), SpeechSpan((unit,)), TextSpan(" cat")))
 
 
-def test_bytes_that_are_not_utf8_are_replaced(expressive: Vocabulary) -> None:
+def test_decode_replaces_bytes_that_are_not_utf8(expressive: Vocabulary) -> None:
     first, *rest = expressive.encode_text("é")
     assert rest, "é has no piece of its own in this vocabulary"
     assert expressive.decode([first, *expressive.encode_text("a")]).text == "\ufffda"
@@ -121,24 +121,26 @@ def test_bytes_that_are_not_utf8_are_replaced(expressive: Vocabulary) -> None:
 @pytest.mark.parametrize(
     ("token", "known"), [("[Hu501]", r"\[Hu0\] to \[Hu500\]"), ("[St100]", r"\[St0\] to \[St99\]")]
 )
-def test_an_unknown_unit_is_named_with_the_known_ones(expressive: Vocabulary, token: str, known: str) -> None:
+def test_encode_names_an_unknown_unit_and_the_known_ones(
+    expressive: Vocabulary, token: str, known: str
+) -> None:
     with pytest.raises(TokenError, match=known) as caught:
         expressive.encode(parse_sequence("[SPEECH][Hu1]" + token))
     assert token in str(caught.value)
 
 
-def test_a_base_model_has_no_pitch_or_style(base: Vocabulary) -> None:
+def test_a_base_vocabulary_has_no_pitch_or_style(base: Vocabulary) -> None:
     assert base.unit_counts == {Kind.HUBERT: 501, Kind.PITCH: 0, Kind.STYLE: 0}
     with pytest.raises(TokenError, match=r"\[Pi3\].*no Pi units"):
         base.encode(parse_sequence("[SPEECH][Pi3][Hu1]"))
 
 
-def test_an_id_outside_the_vocabulary_is_refused(base: Vocabulary) -> None:
+def test_decode_refuses_an_id_outside_the_vocabulary(base: Vocabulary) -> None:
     with pytest.raises(TokenError, match="32503"):
         base.decode([base.size])
 
 
-def test_a_name_that_is_missing_is_said() -> None:
+def test_a_missing_name_is_an_error() -> None:
     with pytest.raises(CheckpointError, match=r"has no units"):
         Vocabulary(train_vocabulary(["a b c"], size=300, hubert=0, pitch=0, style=0))
     whole = train_vocabulary(["a b c"], size=300, hubert=5)
@@ -148,7 +150,7 @@ def test_a_name_that_is_missing_is_said() -> None:
         Vocabulary(whole.replace(b"[Text]", b"[Test]"), "nano")
 
 
-def test_a_vocabulary_that_cannot_spell_every_text_is_refused() -> None:
+def test_a_vocabulary_without_all_bytes_is_an_error() -> None:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["a b c"]),
@@ -162,6 +164,18 @@ def test_a_vocabulary_that_cannot_spell_every_text_is_refused() -> None:
         Vocabulary(model.getvalue())
 
 
-def test_what_is_not_a_tokenizer_is_said() -> None:
+def test_a_file_that_is_no_tokenizer_is_an_error() -> None:
     with pytest.raises(CheckpointError, match=r"t\.model: cut off or not a sentencepiece model"):
         Vocabulary(b"nothing of the sort", "t.model")
+
+
+@given(st.integers(3, 12))
+def test_truncate_left_begins_with_a_marker_and_content(expressive: Vocabulary, count: int) -> None:
+    ids = expressive.encode(parse_sequence("[TEXT]one[SPEECH][Hu1][Hu2][Hu3][TEXT]two three[SPEECH][Hu4]"))
+    shorter = expressive.truncate_left(ids, count)
+    assert len(shorter) <= count
+    assert shorter[0] == expressive.bos_id
+    markers = set(expressive.marker_ids.values())
+    assert shorter[1] in markers
+    assert shorter[2] not in markers
+    assert shorter[-1] == ids[-1]
