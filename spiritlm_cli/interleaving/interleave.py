@@ -1,4 +1,4 @@
-"""Interleaved sequences of units and the text that they say."""
+"""Sequences of interleaved speech and text from utterances with word times."""
 
 import random
 from collections.abc import Collection, Iterable, Iterator
@@ -15,7 +15,7 @@ from spiritlm_cli.tokens.units import Kind, Unit, Units
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """A clip's units, what is said in it ("" where unknown), and when, which only interleaving needs."""
+    """The units of a clip, its transcript ("" if unknown), and its word times, which only interleaving needs."""
 
     id: str
     units: Units
@@ -24,13 +24,13 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
-        """How long its units sound."""
+        """Duration of the units."""
         return len(self.units.hubert) / HUBERT_RATE
 
 
 @dataclass(frozen=True)
 class TimedSpan:
-    """One span as it was cut. text: its part of the transcript, also under speech; start, end: seconds."""
+    """One span of an utterance. text: its part of the transcript, also of a speech span; start, end: seconds."""
 
     words: WordSpan
     text: str
@@ -42,24 +42,24 @@ class TimedSpan:
 def interleave(
     units: Units, text: str, alignment: Alignment | None, options: SpanOptions, rng: random.Random
 ) -> Sequence:
-    """One sequence of an utterance, its spans drawn from `rng`; see `cut_spans` for how they are cut.
+    """Make a sequence of an utterance in the mode of `options`; spans are drawn from `rng` (see `cut_spans`).
 
-    Raises AlignmentError where the mode asks for text or word times and there are none, and where text and
-    alignment don't have the same words.
+    Raises AlignmentError if the mode needs text or word times and there are none, and if text and alignment have
+    different words.
     """
     if options.mode is not Mode.SPEECH and not text.strip():
         raise AlignmentError("no text")
     if options.mode is Mode.INTERLEAVE:
         if alignment is None:
             raise AlignmentError("no word times")
-        return Sequence.of(cut.span for cut in cut_spans(units, text, alignment, options, rng))
+        return Sequence.of(timed.span for timed in cut_spans(units, text, alignment, options, rng))
     speech = merge_streams(units, options.keep_repeats)
-    written = TextSpan(text)
+    transcript = TextSpan(text)
     spans: dict[Mode, tuple[Span, ...]] = {
         Mode.SPEECH: (speech,),
-        Mode.TEXT: (written,),
-        Mode.ASR: (speech, written),
-        Mode.TTS: (written, speech),
+        Mode.TEXT: (transcript,),
+        Mode.ASR: (speech, transcript),
+        Mode.TTS: (transcript, speech),
     }
     return Sequence.of(spans[options.mode])
 
@@ -67,62 +67,65 @@ def interleave(
 def cut_spans(
     units: Units, text: str, alignment: Alignment, options: SpanOptions, rng: random.Random
 ) -> tuple[TimedSpan, ...]:
-    """The spans of an utterance in turn, each with its part of the transcript (`timed_words`) and its seconds.
+    """Draw the spans of an utterance, each with its part of the transcript (`timed_words`) and its times.
 
-    A speech span has the units of its words (`unit_boundaries`), merged as in the whole clip, and starts with the
-    style and the pitch that hold there. Where its words have no unit (too short, or nothing to say), they
-    stay text. Raises AlignmentError where text and alignment don't have the same words.
+    A speech span has the units of its words (`unit_boundaries`), deduplicated as in the whole clip, and starts with
+    the style and pitch units in effect there. If its words have no unit, since they are too short, it becomes text.
+
+    Raises AlignmentError if text and alignment have different words.
     """
     words = timed_words(text, alignment)
     bounds = unit_boundaries(units, words)
     timeline = UnitTimeline(units)
-    cuts = []
+    spans = []
     for drawn in draw_spans(len(words), options, rng):
-        said = words[drawn.first : drawn.stop]
-        part = "".join(word.text for word in said)
-        span: Span = TextSpan(part)
+        span_words = words[drawn.first : drawn.stop]
+        span_text = "".join(word.text for word in span_words)
+        span: Span = TextSpan(span_text)
         if drawn.modality is Modality.SPEECH:
             speech = timeline.cut(int(bounds[drawn.first]), int(bounds[drawn.stop]), options.keep_repeats)
             if speech.units:
                 span = speech
             else:
                 drawn = WordSpan(Modality.TEXT, drawn.first, drawn.stop)
-        cuts.append(TimedSpan(drawn, part, span, said[0].start, said[-1].end))
-    return tuple(cuts)
+        spans.append(TimedSpan(drawn, span_text, span, span_words[0].start, span_words[-1].end))
+    return tuple(spans)
 
 
 class UnitTimeline:
-    """A clip's units in time order, to cut spans from."""
+    """The units of a clip in time order, from which speech spans are cut."""
 
     def __init__(self, units: Units) -> None:
         self._units = timed_units(units, keep_repeats=True).units
-        # of each phonetic unit: its place among all, and the style and pitch that hold there
-        self._places: list[int] = []
-        self._held: list[tuple[Unit, ...]] = []
-        held: dict[Kind, Unit] = {}
-        for place, unit in enumerate(self._units):
+        # For each phonetic unit: its index among all units, and the style and pitch units in effect.
+        self._indices: list[int] = []
+        self._contexts: list[tuple[Unit, ...]] = []
+        current: dict[Kind, Unit] = {}
+        for index, unit in enumerate(self._units):
             if unit.kind is Kind.HUBERT:
-                self._places.append(place)
-                self._held.append(tuple(held[kind] for kind in (Kind.STYLE, Kind.PITCH) if kind in held))
+                self._indices.append(index)
+                self._contexts.append(
+                    tuple(current[kind] for kind in (Kind.STYLE, Kind.PITCH) if kind in current)
+                )
             else:
-                held[unit.kind] = unit
+                current[unit.kind] = unit
 
     def cut(self, first: int, stop: int, keep_repeats: bool = False) -> SpeechSpan:
-        """Phonetic units `first` to before `stop` with the pitch and style units between them.
+        """The span of phonetic units `first` up to but not including `stop`, with the pitch and style units between.
 
-        In front stand the style and the pitch that hold at the first of them, so the span reads as if it had
-        been tokenized in place; units that follow a clip's last phonetic unit stay with it.
+        It starts with the style and pitch units in effect at its first phonetic unit, as if it had been tokenized
+        there. Units after the last phonetic unit of the clip belong to that unit.
         """
         if first >= stop:
             return SpeechSpan(())
-        begin = self._places[first]
-        end = len(self._units) if stop == len(self._places) else self._places[stop - 1] + 1
-        span = (*self._held[first], *self._units[begin:end])
-        return SpeechSpan(span if keep_repeats else _without_repeats(span))
+        begin = self._indices[first]
+        end = len(self._units) if stop == len(self._indices) else self._indices[stop - 1] + 1
+        span = (*self._contexts[first], *self._units[begin:end])
+        return SpeechSpan(span if keep_repeats else _merge_runs(span))
 
 
-def _without_repeats(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
-    """Runs of equal phonetic units, and of equal pitch units, as one; style units all stay."""
+def _merge_runs(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
+    """Merge runs of equal phonetic units and of equal pitch units; keep all style units."""
     kept = []
     last: dict[Kind, int] = {}
     for unit in units:
@@ -135,10 +138,10 @@ def _without_repeats(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
 def draw_lines(
     utterances: Iterable[Utterance], options: SpanOptions, *, seed: int = 0, epoch: int = 0, copies: int = 1
 ) -> Iterator[Line]:
-    """Sequences of every utterance, drawn anew for each epoch and copy; several copies get ids id#0, id#1 …
+    """Draw the lines of all utterances, with other spans for each epoch and copy. Several copies have ids id#0, id#1, …
 
-    What is drawn depends on the seed, the epoch, the copy and the utterance's id alone, not on its
-    neighbours: shards and restarts give the same lines. Raises AlignmentError as `interleave` does.
+    A line depends only on the seed, the epoch, the copy and the id of its utterance, so shards and resumed runs give
+    the same lines. Raises AlignmentError as `interleave`.
     """
     for utterance in utterances:
         for copy in range(copies):
@@ -150,16 +153,16 @@ def draw_lines(
 def sample_sequences(
     utterances: Collection[Utterance], options: SpanOptions, rng: random.Random
 ) -> Iterator[Sequence]:
-    """Sequences of utterances taken at random, each drawn anew: what training learns from.
+    """Yield sequences of random utterances without end, each with newly drawn spans, for training.
 
-    Raises AlignmentError as `interleave` does.
+    Raises AlignmentError as `interleave`.
     """
-    choices = list(utterances)
+    candidates = list(utterances)
     while True:
-        utterance = rng.choice(choices)
+        utterance = rng.choice(candidates)
         yield interleave(utterance.units, utterance.text, utterance.alignment, options, rng)
 
 
 def line_rng(seed: int, utterance_id: str, *, epoch: int = 0, copy: int = 0) -> random.Random:
-    """The random numbers of one line."""
+    """The random number generator of one line of `draw_lines`."""
     return random.Random(f"{seed} {epoch} {copy} {utterance_id}")

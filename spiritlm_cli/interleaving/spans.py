@@ -1,4 +1,4 @@
-"""How a sequence of words is divided into spans of text and of speech."""
+"""Random division of a sequence of words into spans of text and of speech."""
 
 import random
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from enum import Enum
 
 
 class Mode(str, Enum):
-    """What is made of an utterance."""
+    """The form of the sequence that is made of an utterance."""
 
-    INTERLEAVE = "interleave"  # text and speech take turns
-    SPEECH = "speech"  # speech alone
-    TEXT = "text"  # text alone
-    ASR = "asr"  # the whole in speech, then the whole in text
-    TTS = "tts"  # the whole in text, then the whole in speech
+    INTERLEAVE = "interleave"  # alternating spans of text and speech
+    SPEECH = "speech"  # speech only
+    TEXT = "text"  # text only
+    ASR = "asr"  # all speech, then all text
+    TTS = "tts"  # all text, then all speech
 
 
 class Modality(str, Enum):
-    """What a span is made of."""
+    """The modality of a span."""
 
     TEXT = "text"
     SPEECH = "speech"
@@ -28,9 +28,11 @@ class Modality(str, Enum):
 
 @dataclass(frozen=True)
 class SpanOptions:
-    """The mode, and how many words a span has: (least, most) for text and for speech, by default the paper's.
+    """How sequences are made of utterances.
 
-    keep_repeats: leave runs of equal units in the speech spans, for lines whose time must be kept.
+    text_words, speech_words: minimum and maximum number of words of a span, by default those of the paper.
+    keep_repeats: keep runs of equal units in speech spans, so that units keep their times.
+    Raises ValueError for an invalid range.
     """
 
     mode: Mode = Mode.INTERLEAVE
@@ -39,18 +41,18 @@ class SpanOptions:
     keep_repeats: bool = False
 
     def __post_init__(self) -> None:
-        for least, most in (self.text_words, self.speech_words):
-            if not 1 <= least <= most:
-                raise ValueError(f"a span can't have {least} to {most} words")
+        for minimum, maximum in (self.text_words, self.speech_words):
+            if not 1 <= minimum <= maximum:
+                raise ValueError(f"a span can't have {minimum} to {maximum} words")
 
     def words(self, modality: Modality) -> tuple[int, int]:
-        """The least and the most words of a span."""
+        """Minimum and maximum number of words of a span."""
         return self.text_words if modality is Modality.TEXT else self.speech_words
 
 
 @dataclass(frozen=True)
 class WordSpan:
-    """Words `first` to before `stop`, in text or in speech."""
+    """Words `first` up to but not including `stop`, as text or as speech."""
 
     modality: Modality
     first: int
@@ -58,35 +60,41 @@ class WordSpan:
 
 
 def draw_spans(words: int, options: SpanOptions, rng: random.Random) -> tuple[WordSpan, ...]:
-    """Divide a number of words into spans that take turns, at random.
+    """Divide a number of words at random into spans of alternating modality.
 
-    The first modality is drawn; then the length of each span, evenly from its range, of those lengths that
-    leave nothing or enough for a shortest span after it. Where no length does, any of the range is taken and
-    the last span is shorter than its range. There are always two spans at least: words too few for two
-    shortest spans are parted at a place drawn evenly, and only a single word stays alone. So no span is
-    longer than its range, and none is shorter but the last, or both of two.
+    The modality of the first span is drawn. Then the length of each span is drawn uniformly from those lengths in its
+    range that leave no words, or enough words for a shortest span after it. If there is no such length, it is drawn
+    from the whole range, and the last span may be shorter than its range.
+
+    There are at least two spans, except for a single word: words that are too few for two shortest spans are divided
+    at a position that is drawn uniformly. So no span is longer than its range, and only the last span, or both of two
+    spans, can be shorter.
     """
     modality = rng.choice((Modality.TEXT, Modality.SPEECH))
     spans: list[WordSpan] = []
-    place = 0
-    while place < words:
-        length = _draw_length(words - place, modality, not spans, options, rng)
-        spans.append(WordSpan(modality, place, place + length))
-        place += length
+    first = 0
+    while first < words:
+        length = _draw_length(words - first, modality, not spans, options, rng)
+        spans.append(WordSpan(modality, first, first + length))
+        first += length
         modality = modality.other
     return tuple(spans)
 
 
-def _draw_length(left: int, modality: Modality, first: bool, options: SpanOptions, rng: random.Random) -> int:
-    """Words of the next span, of those that are left."""
-    least, most = options.words(modality)
-    least_after, most_after = options.words(modality.other)
-    if first and left < least + least_after:
-        parts = [n for n in range(1, left) if n <= most and left - n <= most_after]
-        return rng.choice(parts or [left])
+def _draw_length(
+    remaining: int, modality: Modality, is_first: bool, options: SpanOptions, rng: random.Random
+) -> int:
+    """Draw the number of words of the next span."""
+    minimum, maximum = options.words(modality)
+    next_minimum, next_maximum = options.words(modality.other)
+    if is_first and remaining < minimum + next_minimum:
+        lengths = [n for n in range(1, remaining) if n <= maximum and remaining - n <= next_maximum]
+        return rng.choice(lengths or [remaining])
     lengths = [
-        n for n in range(least, min(most, left) + 1) if left - n >= least_after or (n == left and not first)
+        n
+        for n in range(minimum, min(maximum, remaining) + 1)
+        if remaining - n >= next_minimum or (n == remaining and not is_first)
     ]
     if lengths:
         return rng.choice(lengths)
-    return left if left <= most else rng.randint(least, most)
+    return remaining if remaining <= maximum else rng.randint(minimum, maximum)

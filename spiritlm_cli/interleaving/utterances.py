@@ -1,4 +1,4 @@
-"""From a recording, or its stored units, to an utterance: the units, and the words with their times."""
+"""Utterances (units, text and word times) from recordings or from lines of units."""
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -20,21 +20,21 @@ from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import HUBERT_RATE, restore_streams
 from spiritlm_cli.tokens.units import Units
 
-# Seconds by which a sound may be longer than its units say: what is left over at its end has none.
-_LEFT_OVER = 0.1
-# Units without one that repeats: by then a line was written with its runs merged.
-_NEVER_UNMERGED = 50
+# Seconds of audio that may follow the last unit of a clip.
+_MAX_REMAINDER = 0.1
+# A line of at least this many units, no two adjacent ones of which are equal, was written with its runs merged.
+_MIN_UNITS_WITHOUT_REPEATS = 50
 _NO_UNITS = Units(np.zeros(0, dtype=np.int64))
 
 
 class Encoder(Protocol):
-    """What makes units of sound: a `SpeechTokenizer`."""
+    """Encodes waveforms as units, like `SpeechTokenizer`."""
 
     def encode(self, waveform: Waveform) -> Units: ...
 
 
 class ClipEncoder(Protocol):
-    """What makes units of many clips: a `SpeechTokenizer`."""
+    """Encodes many clips as units, like `SpeechTokenizer`."""
 
     def encode_stream(
         self, clips: Iterable[Clip | BadClip], *, batch_seconds: float | None = None, workers: int = 2
@@ -42,11 +42,10 @@ class ClipEncoder(Protocol):
 
 
 def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = None) -> Utterance:
-    """Read a clip, tokenize it, and, where it comes with text and no word times, align that.
+    """Read and tokenize a clip, and align its text if it has no word times and there is an aligner.
 
-    Without an aligner such a clip stays without word times. One that has word times and no text has the words,
-    with spaces between, for text.
-    Raises AudioError, and AlignmentError where the text doesn't fit the sound.
+    The text of a clip with word times but no text is its words joined by spaces.
+    Raises AudioError, and AlignmentError if the text doesn't match the audio.
     """
     waveform = read_clip(clip)
     alignment = clip.alignment
@@ -56,19 +55,19 @@ def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = Non
 
 
 def make_utterance(clip_id: str, units: Units, transcript: Transcript) -> Utterance:
-    """Put together what belongs together; see `trim_alignment` for words past the end.
+    """Combine units and transcript. A word that ends after the last unit is cut off there (`trim_alignment`).
 
-    Raises AlignmentError where the words are of a longer sound than the units.
+    Raises AlignmentError if a word starts after the last unit.
     """
     text, alignment = transcript.text, transcript.alignment
     if alignment:
         seconds = len(units.hubert) / HUBERT_RATE
-        alignment = trim_alignment(alignment, seconds, slack=_LEFT_OVER)
+        alignment = trim_alignment(alignment, seconds, slack=_MAX_REMAINDER)
     return Utterance(clip_id, units, transcript_text(text, alignment), alignment)
 
 
 def transcript_text(text: str | None, alignment: Alignment | None) -> str:
-    """The transcript; where there is none, the words, with spaces between."""
+    """The text, or else the words of the alignment joined by spaces."""
     if text is not None:
         return text
     return " ".join(word.word for word in alignment.words) if alignment else ""
@@ -82,23 +81,23 @@ def read_utterances(
     batch_seconds: float | None = None,
     workers: int = 2,
 ) -> Generator[tuple[Clip | BadClip, Outcome[Utterance]], None, None]:
-    """Tokenize clips in batches and find their words meanwhile. Yields (clip, outcome) in order.
+    """Tokenize clips in batches while their words are aligned. Yields (clip, outcome) in order.
 
-    tokenizer: None for utterances of text alone, without units. The outcome raises AudioError, ManifestError and
-    AlignmentError if the clip can't be used.
+    tokenizer: None for utterances without units. The outcome raises AudioError, ManifestError and AlignmentError if
+    the clip can't be used.
     """
     transcripts: deque[Outcome[Transcript]] = deque()
 
-    def submitted() -> Iterator[Clip | BadClip]:
+    def submit_all() -> Iterator[Clip | BadClip]:
         for clip in clips:
             transcripts.append(times.submit(clip))
             yield clip
 
     if tokenizer is None:
-        for clip in submitted():
+        for clip in submit_all():
             yield clip, Outcome.of(partial(_utterance, clip, None, transcripts.popleft()))
     else:
-        encoded = tokenizer.encode_stream(submitted(), batch_seconds=batch_seconds, workers=workers)
+        encoded = tokenizer.encode_stream(submit_all(), batch_seconds=batch_seconds, workers=workers)
         with closing(encoded):
             for clip, units in encoded:
                 yield clip, Outcome.of(partial(_utterance, clip, units, transcripts.popleft()))
@@ -108,16 +107,15 @@ def _utterance(
     clip: Clip | BadClip, units: Outcome[Units] | None, transcript: Outcome[Transcript]
 ) -> Utterance:
     if units is None:
-        words = transcript.result()
-        return Utterance(clip.id, _NO_UNITS, transcript_text(words.text, words.alignment), None)
+        text_only = transcript.result()
+        return Utterance(clip.id, _NO_UNITS, transcript_text(text_only.text, text_only.alignment), None)
     return make_utterance(clip.id, units.result(), transcript.result())
 
 
 def restore_units(sequence: Sequence) -> Units:
-    """The streams of a line that was written with its repeats.
+    """The unit streams of a line that was written by `tokenize --keep-repeats`.
 
-    Raises TokenError where there is text in it, or no speech, or where its runs are merged, so that its units have no
-    times.
+    Raises TokenError if the line has text or no speech, and if its runs are merged, since then its units have no times.
     """
     if len(sequence.spans) != 1 or not sequence.speech:
         raise TokenError("not one span of speech; units come from `spiritlm tokenize --keep-repeats`")
@@ -126,7 +124,7 @@ def restore_units(sequence: Sequence) -> Units:
     merged = (
         (units.pitch is not None and abs(frames - 2 * len(units.pitch)) > 2)
         or (units.style is not None and abs(frames - 25 * len(units.style)) > 50)
-        or (frames >= _NEVER_UNMERGED and not (units.hubert[1:] == units.hubert[:-1]).any())
+        or (frames >= _MIN_UNITS_WITHOUT_REPEATS and not (units.hubert[1:] == units.hubert[:-1]).any())
     )
     if merged:
         raise TokenError(

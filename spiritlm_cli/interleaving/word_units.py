@@ -1,4 +1,4 @@
-"""The words of a transcript: when each is said, and which units are its own."""
+"""The times and the units of the words of a transcript."""
 
 import re
 import unicodedata
@@ -16,9 +16,9 @@ from spiritlm_cli.tokens.units import IntArray, Units
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A word as the transcript writes it, with its punctuation and the spaces after it, and when it is said.
+    """A word of the transcript, with its punctuation and the spaces after it, and its times in seconds.
 
-    start, end: seconds. Where transcript and alignment divide words differently, what can't be parted is one.
+    Words that transcript and alignment divide differently are one TimedWord.
     """
 
     text: str
@@ -27,76 +27,88 @@ class TimedWord:
 
 
 def timed_words(text: str, alignment: Alignment) -> tuple[TimedWord, ...]:
-    """The transcript cut into words, each with the times that the alignment has for it; joined, they are `text`.
+    """Divide the transcript into words with the times of the alignment. The words joined are `text`.
 
-    Both are compared by their letters and digits, without case and accents, so `Well,` is `well`, `to-day` is `to day`,
-    and `can not` is `cannot`. Spaces before the first word go with it. A token of the text with no letter or digit,
-    such as a dash, goes with the word before it, whether or not the alignment lists it.
-    Raises AlignmentError where the two don't have the same letters.
+    Words are compared by letters and digits, without case and accents, so `Well,` matches `well`, `to-day` matches
+    `to day`, and `can not` matches `cannot`. The first word includes the spaces before it. A token without letters and
+    digits, such as a dash, belongs to the word before it, whether or not the alignment has it.
+
+    Raises AlignmentError if text and alignment have different letters.
     """
     starts: list[int] = []
     times: list[tuple[float, float]] = []
-    for start, first, last in _matched(text, alignment):
+    for start, first, last in _match_words(text, alignment):
         starts.append(start)
         times.append((alignment.words[first].start, alignment.words[last].end))
     if not starts:
         raise AlignmentError("no words")
     bounds = pairwise([0, *starts[1:], len(text)])
-    return tuple(TimedWord(text[at:stop], *time) for (at, stop), time in zip(bounds, times, strict=True))
+    return tuple(TimedWord(text[begin:end], *time) for (begin, end), time in zip(bounds, times, strict=True))
 
 
-def _matched(text: str, alignment: Alignment) -> Iterator[tuple[int, int, int]]:
-    """Where in `text` each word begins, and its first and last word of the alignment."""
+def _match_words(text: str, alignment: Alignment) -> Iterator[tuple[int, int, int]]:
+    """Match words of the text with words of the alignment by their letters.
+
+    Yields the position in `text` where a word starts, and the indices of its first and last word in the alignment.
+    """
     words = [letters_and_digits(word.word) for word in alignment.words]
-    place = 0  # of the next word of the alignment
+    index = 0  # of the next word of the alignment
     start = first = 0
-    written = spoken = ""  # letters since the last place where both had a word's end
+    # Letters since the last position where a token and a word ended together.
+    text_letters = aligned_letters = ""
     for token in re.finditer(r"\S+", text):
         letters = letters_and_digits(token[0])
-        if not written:
+        if not text_letters:
             if not letters:
                 continue
-            while place < len(words) and not words[place]:
-                place += 1
-            start, first = token.start(), place
-        written += letters
-        while len(spoken) < len(written) and written.startswith(spoken) and place < len(words):
-            spoken += words[place]
-            place += 1
-        if not (spoken.startswith(written) or written.startswith(spoken)) or len(spoken) < len(written):
-            raise AlignmentError(_difference(token[0], first, place, alignment))
-        if spoken == written:
-            yield start, first, place - 1
-            written = spoken = ""
-    left = next((place for place in range(place, len(words)) if words[place]), None)
-    if written or left is not None:
-        word = alignment.words[place - 1 if left is None else left].word
+            while index < len(words) and not words[index]:
+                index += 1
+            start, first = token.start(), index
+        text_letters += letters
+        while (
+            len(aligned_letters) < len(text_letters)
+            and text_letters.startswith(aligned_letters)
+            and index < len(words)
+        ):
+            aligned_letters += words[index]
+            index += 1
+        if not aligned_letters.startswith(text_letters):
+            raise AlignmentError(_difference(token[0], first, index, alignment))
+        if aligned_letters == text_letters:
+            yield start, first, index - 1
+            text_letters = aligned_letters = ""
+    unmatched = next((i for i in range(index, len(words)) if words[i]), None)
+    if text_letters or unmatched is not None:
+        word = alignment.words[index - 1 if unmatched is None else unmatched].word
         raise AlignmentError(f"the text ends where the alignment has {word!r}")
 
 
-def _difference(token: str, first: int, place: int, alignment: Alignment) -> str:
+def _difference(token: str, first: int, stop: int, alignment: Alignment) -> str:
+    """The message for a token that differs from words `first` to `stop` of the alignment."""
     if first >= len(alignment.words):
         return f"the text has {token!r} where the alignment is at its end"
-    found = " ".join(word.word for word in alignment.words[first:place])
-    return f"the text has {token!r} where the alignment has {found!r} (word {first + 1})"
+    words = " ".join(word.word for word in alignment.words[first:stop])
+    return f"the text has {token!r} where the alignment has {words!r} (word {first + 1})"
 
 
 def letters_and_digits(word: str) -> str:
-    """The letters and digits, by which words are compared."""
-    plain = unicodedata.normalize("NFKD", word).casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
+    """The letters and digits of a word without case and accents, by which words are compared."""
+    decomposed = unicodedata.normalize("NFKD", word).casefold()
+    return "".join(character for character in decomposed if character.isalnum())
 
 
 def unit_boundaries(units: Units, words: tuple[TimedWord, ...]) -> IntArray:
-    """Where the phonetic units of each word begin.
+    """The indices of the phonetic units where words begin.
 
-    A unit belongs to the word whose time holds its centre; in a silence, to the word before it, and before
-    the first word to that. Returns (words + 1,) int64: word i has the units from [i] to before [i + 1].
-    Raises AlignmentError where the words are not in the order of time.
+    A unit belongs to the word that spans its center. Units in a silence belong to the word before it; units before
+    the first word belong to the first word. Returns (words + 1,) int64: the units of word i are those from [i] up to
+    but not including [i + 1].
+
+    Raises AlignmentError if the words are not in order of time.
     """
     starts = np.array([word.start for word in words])
     if not np.all(np.isfinite(starts)) or np.any(np.diff(starts) < 0):
-        raise AlignmentError("the alignment's words are not in the order of time")
-    centres = (np.arange(len(units.hubert)) + 0.5) / HUBERT_RATE
-    bounds = np.searchsorted(centres, starts[1:])
-    return np.concatenate([[0], bounds, [len(centres)]]).astype(np.int64)
+        raise AlignmentError("the alignment's words are not in order of time")
+    centers = (np.arange(len(units.hubert)) + 0.5) / HUBERT_RATE
+    bounds = np.searchsorted(centers, starts[1:])
+    return np.concatenate([[0], bounds, [len(centers)]]).astype(np.int64)
