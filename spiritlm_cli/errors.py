@@ -31,3 +31,17 @@ class AlignmentError(SpiritLMError):
 
 class ResumeError(SpiritLMError):
     """The output of an earlier run can't be resumed with these inputs and options."""
+
+
+class OptionError(SpiritLMError, ValueError):
+    """An option, or a combination of options, that can't be used.
+
+    option: the option's name on the command line, such as `--shard`; None where no single one is at fault.
+    """
+
+    def __init__(self, message: str, option: str | None = None) -> None:
+        super().__init__(message)
+        self.option = option
+
+    def __reduce__(self) -> tuple[type["OptionError"], tuple[str, str | None]]:
+        return OptionError, (str(self), self.option)

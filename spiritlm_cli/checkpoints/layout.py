@@ -76,6 +76,11 @@ class Checkpoint:
         name = "spirit-lm-expressive-7b" if expressive else "spirit-lm-base-7b"
         return self._folder(self.root / "spiritlm_model" / name, "language model", expressive)
 
+    @property
+    def identity(self) -> str:
+        """What a run's journal knows the checkpoint by: "nano", or the folder's absolute path."""
+        return "nano" if self.root == NANO else str(self.root.resolve())
+
     def fingerprint(self) -> str:
         """Return 12 hex digits that identify the speech tokenizer; equal digits mean equal units.
 

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from spiritlm_cli import console
-from spiritlm_cli.cli import options
+from spiritlm_cli.cli import general
 from spiritlm_cli.cli.commands.align import align
 from spiritlm_cli.cli.commands.bench import bench
 from spiritlm_cli.cli.commands.decode import decode
@@ -29,7 +29,7 @@ CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
 SPINS = "30000"
 
 
-class _Root(options.Group):
+class _Root(general.Group):
     """The one place where an exception becomes a message and an exit status."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -85,7 +85,7 @@ def spiritlm() -> None:
 
 
 for _command in (tokenize, align, interleave, generate, decode, bench):
-    app.command(cls=options.Command)(_command)
+    app.command(cls=general.Command)(_command)
 app.add_typer(evaluate)
 app.add_typer(train)
 app.add_typer(models)

@@ -1,13 +1,11 @@
-"""The options that commands share, each defined once."""
+"""Options of the commands that are not made from dataclasses yet."""
 
-import random
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from spiritlm_cli import __version__, console
+from spiritlm_cli.cli import general
 
 UnitSet = Literal["base", "expressive"]
 
@@ -132,101 +130,4 @@ Aligner = Annotated[
 Words = Annotated[str, typer.Option(metavar="N:M", help="Words in a span, least and most.")]
 
 
-def word_range(text: str) -> tuple[int, int]:
-    """`10:30` as two numbers. Raises a usage error."""
-    least, colon, most = text.partition(":")
-    if not (colon and least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most)):
-        raise typer.BadParameter(f"a range is written 10:30, least and most, not {text}")
-    return int(least), int(most)
-
-
-def shard_of(text: str | None) -> tuple[int, int] | None:
-    """`2/8` as two numbers. Raises a usage error."""
-    if text is None:
-        return None
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
-        raise typer.BadParameter(
-            f"the first of 8 parts is 0/8, the last 7/8, not {text}", param_hint="--shard"
-        )
-    return int(part), int(parts)
-
-
-def resumable(path: Path | None) -> Path:
-    """The file that --resume goes on with. Raises a usage error where there can be none."""
-    if path is None or str(path) == "-" or (path.exists() and not path.is_file()):
-        raise typer.BadParameter("goes on with a file; name it with -o", param_hint="--resume")
-    return path
-
-
-def drawn_seed(seed: int | None) -> int:
-    """The seed asked for, or a new one; -v shows it."""
-    seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-    console.log.info("seed %d", seed)
-    return seed
-
-
-def _quiet(value: bool) -> None:
-    if value:
-        console.set_quiet()
-
-
-def _verbose(value: bool) -> None:
-    if value:
-        console.set_verbose()
-
-
-def _debug(context: typer.Context, value: bool) -> None:
-    if value:
-        context.meta["spiritlm.debug"] = True
-
-
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"spiritlm {__version__}")
-        raise typer.Exit()
-
-
-def _general(
-    quiet: Annotated[
-        bool,
-        typer.Option("-q", "--quiet", callback=_quiet, expose_value=False, help="Only errors on stderr."),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "-v", "--verbose", callback=_verbose, expose_value=False, help="Say what is being done."
-        ),
-    ] = False,
-    debug: Annotated[
-        bool,
-        typer.Option("--debug", callback=_debug, expose_value=False, help="Show the traceback of an error."),
-    ] = False,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, expose_value=False, is_eager=True, help="Show the version."
-        ),
-    ] = False,
-) -> None:
-    """Options of every command; typer makes their parser objects from this signature."""
-
-
-def _general_options() -> list[Any]:
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(_general)
-    return typer.main.get_command(app).params
-
-
-class Command(TyperCommand):
-    """A command that has the general options too, after its own."""
-
-    def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, params=[*(params or []), *_general_options()], **kwargs)
-
-
-class Group(TyperGroup):
-    """A group of commands; it takes the general options too."""
-
-    def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, params=[*(params or []), *_general_options()], **kwargs)
+Command, Group = general.Command, general.Group

@@ -1,46 +1,60 @@
-"""What becomes of inputs that can't be used."""
+"""Inputs that can't be used: the first ends the run, or each costs its own line."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar, overload
-
-import typer
+from typing import BinaryIO, Protocol
 
 from spiritlm_cli.console import log, one_line
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.jobs.lines import InputLine
+from spiritlm_cli.manifests.clip import BadClip, Clip
 
-if TYPE_CHECKING:
-    from spiritlm_cli.manifests.clip import BadClip, Clip
 
-Given = TypeVar("Given")
-R = TypeVar("R")
+class Identified(Protocol):
+    """Any other input, such as an item of a benchmark: it has an id and the file it is from."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> Path | str: ...
+
+
+Input = Clip | BadClip | InputLine
+
+
+def name_of(item: Input | Identified) -> str:
+    """The name of an input in messages and in the errors file."""
+    return item.name if isinstance(item, InputLine) else item.id
+
+
+def reason_of(item: Input | Identified, error: SpiritLMError) -> str:
+    """An error's message that names the file of its input."""
+    if isinstance(item, InputLine):
+        return item.reason(error)
+    source = "stdin" if item.source == "-" else str(item.source)
+    named = str(error).startswith((f"{source}:", f"{item.id}:"))
+    return str(error) if named else f"{source}: {error}"
 
 
 class Failures:
-    """What becomes of inputs that can't be used: the first ends the command, or each costs its line.
+    """Reports inputs that can't be used: on stderr, in the errors file, and by their count."""
 
-    Where they are skipped, their names and reasons go to stderr and into the file `path`, and at the end the
-    exit status is 1.
-    """
-
-    def __init__(self, on_error: str = "fail", path: Path | None = None, before: int = 0) -> None:
-        """before: how many there were in the part of a run that this one goes on from; the file keeps those."""
+    def __init__(
+        self, on_error: str = "fail", path: Path | None = None, count: int = 0, kept: int = 0
+    ) -> None:
+        """path: the errors file. count: failures of the run that this one continues; kept: bytes that it wrote."""
         self._skip = on_error == "skip"
-        self._path = path
-        self._file: TextIO | None = None
-        self.count = before
+        self._path, self._kept = path, kept
+        self._file: BinaryIO | None = None
+        self.count = count
+        self.size = kept
 
     def __enter__(self) -> "Failures":
         if self._path:
-            kept: list[str] = []
-            if self.count and self._path.is_file():
-                with self._path.open(encoding="utf-8") as lines:
-                    kept = list(islice(lines, self.count))
-            self._file = self._path.open("w", encoding="utf-8")
-            self._file.writelines(kept)
+            self._file = self._path.open("r+b" if self._kept and self._path.is_file() else "wb")
+            if self._path.is_file():
+                self._file.truncate(min(self._kept, self._path.stat().st_size))
+            self.size = self._file.seek(0, 2) if self._file.seekable() else 0
         return self
 
     def __exit__(
@@ -48,57 +62,21 @@ class Failures:
     ) -> None:
         if self._file:
             self._file.close()
-        if kind is None and self.count:
-            raise typer.Exit(1)
 
-    @overload
-    def each(
-        self, items: Iterable[InputLine], work: Callable[[InputLine], R]
-    ) -> Iterator[tuple[InputLine, R | None]]: ...
+    def add(self, item: Input | Identified, error: SpiritLMError) -> None:
+        """Report an input. Raises the error, with the input's name, if the run is to end there."""
+        reason = reason_of(item, error)
+        if not self._skip:
+            raise type(error)(reason) from error
+        self.report(name_of(item), reason)
 
-    @overload
-    def each(
-        self, items: "Iterable[Clip | BadClip]", work: "Callable[[Clip], R]"
-    ) -> "Iterator[tuple[Clip | BadClip, R | None]]": ...
-
-    def each(self, items: Iterable[Any], work: Callable[[Any], Any]) -> Iterator[tuple[Any, Any]]:
-        """Each item, in order, with what `work` makes of it; None where it can't be used and is skipped."""
-        from spiritlm_cli.manifests.clip import BadClip
-
-        def usable(item: Any, _: Any) -> Any:
-            if isinstance(item, BadClip):
-                raise item.error
-            return work(item)
-
-        return self.each_of(((item, None) for item in items), usable)
-
-    def each_of(
-        self, pairs: Iterable[tuple[Given, Any]], work: Callable[[Given, Any], R]
-    ) -> Iterator[tuple[Given, R | None]]:
-        """The same of items that come with what `work` takes beside each, such as `BatchScheduler`."""
-        for item, given in pairs:
-            try:
-                result = work(item, given)
-            except SpiritLMError as error:
-                reason = item.reason(error) if isinstance(item, InputLine) else _clip_reason(item, error)
-                if not self._skip:
-                    raise type(error)(reason) from error
-                self._report(item.name if isinstance(item, InputLine) else item.id, reason)  # type: ignore[attr-defined]
-                yield item, None
-            else:
-                yield item, result
-
-    def _report(self, name: str, reason: str) -> None:
+    def report(self, name: str, reason: str) -> None:
+        """Report a failure by the name of its input."""
         self.count += 1
         reason = one_line(reason)
         log.error("%s", reason if reason.startswith(f"{name}:") else f"{one_line(name)}: {reason}")
         if self._file:
-            self._file.write(f"{name}\t{reason}\n")
+            row = f"{name}\t{reason}\n".encode("utf-8", "surrogateescape")
+            self._file.write(row)
             self._file.flush()
-
-
-def _clip_reason(clip: Any, error: SpiritLMError) -> str:
-    """The error with its file's name before it, where it doesn't say that itself."""
-    source = "stdin" if clip.source == "-" else str(clip.source)
-    named = str(error).startswith((f"{source}:", f"{clip.id}:"))
-    return str(error) if named else f"{source}: {error}"
+            self.size += len(row)

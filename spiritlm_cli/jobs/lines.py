@@ -1,99 +1,95 @@
-"""Token lines in, from files and stdin, one after another."""
+"""Input token lines: from files and stdin, one after another."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.files import standard_input
-
-if TYPE_CHECKING:
-    from spiritlm_cli.checkpoints import Checkpoint
-    from spiritlm_cli.jobs.output import LineWriter
-    from spiritlm_cli.tokens.sequence import Header, Line, Sequence
+from spiritlm_cli.tokens.reader import BadLine, parse_line, read_lines
+from spiritlm_cli.tokens.sequence import Header, Line, Sequence
 
 
 @dataclass(frozen=True)
 class InputLine:
     """A line as it was read.
 
-    source: the file's name as it was given; number: the line's place in it, from 1; place: that among all
-    sequences read, headers not counted, from 1; content: the line, or why it is none.
+    source: the file's name as given; line_number: in that file, from 1; index: among all token lines read, without
+    headers, from 1; content: the line, or the error in its place.
     """
 
     source: str
-    number: int
-    place: int
+    line_number: int
+    index: int
     id: str | None
-    content: "Line | TokenError"
+    content: Line | TokenError
 
     @property
     def name(self) -> str:
-        """What to call it: its id, or its place where it has none."""
-        return str(self.place) if self.id is None else self.id
+        """What messages and random numbers know it by: its id, or its index if it has none."""
+        return str(self.index) if self.id is None else self.id
 
     @property
-    def line(self) -> "Line":
-        """Raises TokenError where it was not well formed."""
+    def line(self) -> Line:
+        """Raises TokenError if it is not well formed."""
         if isinstance(self.content, TokenError):
             raise self.content
         return self.content
 
     @property
-    def sequence(self) -> "Sequence":
-        """Raises TokenError where the line was not well formed."""
+    def sequence(self) -> Sequence:
+        """Raises TokenError if the line is not well formed."""
         return self.line.sequence
 
     def reason(self, error: SpiritLMError) -> str:
-        """What is wrong with it, with the file's name (where it isn't stdin) and the line's number."""
+        """The error's message after the file's name (unless it is stdin) and the line's number."""
         message = str(error)
-        if not message.startswith(f"line {self.number},"):
-            message = f"line {self.number}: {message}"
+        if not message.startswith(f"line {self.line_number},"):
+            message = f"line {self.line_number}: {message}"
         return message if self.source == "-" else f"{self.source}: {message}"
 
 
 def copy_ids(name: str, copies: int) -> list[str]:
-    """The ids of what one line becomes: `name#0`, `name#1`, …, or its own."""
+    """The ids of the lines that one input becomes: `name#0`, `name#1`, …, or `name` itself for one copy."""
     return [name] if copies == 1 else [f"{name}#{copy}" for copy in range(copies)]
 
 
-def read_input(
-    paths: Iterable[str], checkpoint: "Checkpoint", writer: "LineWriter | None" = None
-) -> Iterator[InputLine]:
-    """The token lines of files and of stdin ("-"), each as soon as it is there.
-
-    A header is compared with the checkpoint, and one before all lines repeated through `writer`. Raises TokenError for
-    a header that doesn't fit, OSError for a file that can't be opened, or is not there, before anything is read.
-    """
-    from spiritlm_cli.tokens.reader import BadLine, read_lines
-    from spiritlm_cli.tokens.sequence import Header
-
-    paths = list(paths)
+def check_files(paths: Iterable[str]) -> None:
+    """Raise OSError if a file is not there, before anything is read or loaded."""
     for path in paths:
         if path != "-":
             Path(path).stat()
-    place = 0
+
+
+def read_input(
+    paths: Iterable[str], checkpoint: Checkpoint, on_header: Callable[[], None] | None = None
+) -> Iterator[InputLine]:
+    """Read the token lines of files and of stdin ("-"), each as soon as it is there.
+
+    on_header: called for a header that stands before all token lines. Raises TokenError for a header of another
+    tokenizer, and OSError for a file that is not there, before anything is read, or can't be opened.
+    """
+    paths = list(paths)
+    check_files(paths)
+    index = 0
     for path in paths:
         with nullcontext(standard_input()) if path == "-" else Path(path).open("rb") as stream:
-            for number, line in enumerate(read_lines(stream), 1):
+            for line_number, line in enumerate(read_lines(stream), 1):
                 if isinstance(line, Header):
                     check_header(line, checkpoint, "stdin" if path == "-" else path)
-                    # while nothing has been read, nothing has been written
-                    if writer and not place:
-                        writer.write_header(checkpoint)
-                        writer = None
+                    if on_header and not index:
+                        on_header()
+                        on_header = None
                 else:
-                    place += 1
+                    index += 1
                     content = line.error if isinstance(line, BadLine) else line
-                    yield InputLine(path, number, place, line.id, content)
+                    yield InputLine(path, line_number, index, line.id, content)
 
 
 def read_prompt(text: str) -> Iterator[InputLine]:
-    """The one line that an option gave."""
-    from spiritlm_cli.tokens.reader import parse_line
-
+    """The one line that `--prompt` gives."""
     try:
         line = parse_line(text)
     except TokenError as error:
@@ -102,8 +98,8 @@ def read_prompt(text: str) -> Iterator[InputLine]:
         yield InputLine("--prompt", 1, 1, line.id, line)
 
 
-def check_header(header: "Header", checkpoint: "Checkpoint", source: str) -> None:
-    """Raises TokenError where the tokens that follow are another tokenizer's."""
+def check_header(header: Header, checkpoint: Checkpoint, source: str) -> None:
+    """Raise TokenError if the lines that follow are another tokenizer's."""
     fingerprint = checkpoint.fingerprint()
     if header.tokenizer != fingerprint:
         raise TokenError(

@@ -63,7 +63,8 @@ class Progress:
         return self._seconds / max(time.monotonic() - self._begun, 1e-3)
 
     def _show(self, advance: int = 0) -> None:
-        description = f"{self._what}, {self._speed:.0f} × real time"
+        speed = f", {self._speed:.0f} × real time" if self._seconds else ""
+        description = f"{self._what}{speed}"
         if self._failed:
             description += f", {self._failed} bad"
         self._bar.update(advance, description)
@@ -71,10 +72,11 @@ class Progress:
     def _summary(self) -> str:
         took = time.monotonic() - self._begun
         before = f" ({self._before} more were done before)" if self._before else ""
-        return (
-            f"{self._items} {self._what}{before}, {_spelled(self._seconds)} of sound in {_spelled(took)}, "
-            f"{self._speed:.0f} × real time; {self._failed} bad"
-        )
+        items = f"{self._items} {self._what}{before}"
+        if not self._seconds:
+            return f"{items} in {_spelled(took)}; {self._failed} bad"
+        audio = f"{_spelled(self._seconds)} of audio in {_spelled(took)}, {self._speed:.0f} × real time"
+        return f"{items}, {audio}; {self._failed} bad"
 
 
 def _spelled(seconds: float) -> str:

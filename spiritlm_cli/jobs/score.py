@@ -1,57 +1,110 @@
-"""How likely token lines are."""
+"""Token lines to their log-likelihoods: `generate --score`."""
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
+from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.jobs.failures import Failures
-from spiritlm_cli.jobs.lines import InputLine
-from spiritlm_cli.jobs.output import LineWriter
+from spiritlm_cli.jobs.executor import computed
+from spiritlm_cli.jobs.lines import InputLine, read_input, read_prompt
+from spiritlm_cli.jobs.options.generate import GenerateOptions
+from spiritlm_cli.jobs.output import OutputLine, Result
+from spiritlm_cli.jobs.run import Outcomes, Run, Summary, settle
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.scoring import Score
+from spiritlm_cli.tokens.sequence import Line
 
-if TYPE_CHECKING:
-    from spiritlm_cli.batching import Outcome
-    from spiritlm_cli.language.model import LanguageModel
-    from spiritlm_cli.language.scoring import Score
-    from spiritlm_cli.tokens.sequence import Line
+__all__ = ["GenerateOptions", "run"]
 
 
-def write_scores(
-    lm: "LanguageModel",
-    lines: Iterable[InputLine],
-    contexts: Iterator[InputLine] | None,
-    writer: LineWriter,
-    failures: Failures,
-) -> None:
-    """Sum, tokens and mean of each line; nothing where it has none. contexts: a line for each, that it follows.
+@dataclass(frozen=True)
+class ScoredLine(InputLine):
+    """A line to score. context: the line that it follows, if any."""
 
-    Raises TokenError where they are not as many.
+    context: InputLine | None = None
+
+
+def run(options: GenerateOptions) -> Summary:
+    """Write the log-likelihood, number of tokens and mean of each line. Returns how many, and how many failed.
+
+    Raises OptionError, SpiritLMError for what ends the run, and with `on_error="fail"` the error of the first line
+    that can't be used.
     """
-    scored = lm.score_stream(_paired(lines, contexts), lambda pair: pair[0].sequence, _context)
+    options.check()
+    checkpoint = options.checkpoint
+    settled = settle("generate", options, checkpoint.identity)
+    if settled.complete:
+        return Summary()
+    options = settled.options
+    with Run("generate", settled, checkpoint.identity, ids=options.ids, what="lines") as output:
+        lines = output.remaining(_input(options, checkpoint))
+        outcomes = computed(
+            ScoreCompute(options), with_contexts(lines, options, checkpoint, output.inputs), options
+        )
+        output.write_all(outcomes, lambda line: [OutputLine("", line.id)])
+    return output.summary
 
-    def found(_: InputLine, outcome: "Outcome[Score]") -> "Score":
-        return outcome.result()
 
-    for line, score in failures.each_of(((line, score) for (line, _), score in scored), found):
-        shown = f"{score.log_likelihood:.6f}\t{score.tokens}\t{score.mean:.6f}" if score else ""
-        writer.write_value(line.id, shown)
+def _input(options: GenerateOptions, checkpoint: Checkpoint) -> Iterator[InputLine]:
+    return (
+        read_prompt(options.prompt) if options.prompt is not None else read_input(options.sources, checkpoint)
+    )
 
 
-def _paired(
-    lines: Iterable[InputLine], contexts: Iterator[InputLine] | None
-) -> Iterator[tuple[InputLine, InputLine | None]]:
+def with_contexts(
+    lines: Iterator[InputLine], options: GenerateOptions, checkpoint: Checkpoint, skipped: int
+) -> Iterator[ScoredLine]:
+    """Each line with its context from --given. skipped: lines that an interrupted run has scored.
+
+    Raises TokenError unless there is one context for each line.
+    """
+    contexts = read_input([options.given], checkpoint) if options.given else None
+    if contexts:
+        contexts = islice(contexts, skipped, None)
     for line in lines:
         context = next(contexts, None) if contexts else None
         if contexts and context is None:
             raise TokenError(line.reason(TokenError("the lines of --given end before it")))
-        yield line, context
+        yield ScoredLine(line.source, line.line_number, line.index, line.id, line.content, context)
     if contexts and next(contexts, None):
         raise TokenError("--given has more lines than there are to score")
 
 
-def _context(pair: tuple[InputLine, InputLine | None]) -> "Line | None":
-    if pair[1] is None:
+@dataclass(frozen=True)
+class ScoreCompute:
+    """Lines to their scores."""
+
+    options: GenerateOptions
+
+    def load(self) -> Callable[[Iterable[ScoredLine]], Outcomes[ScoredLine]]:
+        """Load the language model. Raises CheckpointError."""
+        options = self.options
+        lm = LanguageModel.load(
+            options.model,
+            options.expressive,
+            options.device,
+            options.dtype,
+            options.device_map,
+            options.quantize,
+        )
+
+        def compute(lines: Iterable[ScoredLine]) -> Outcomes[ScoredLine]:
+            for line, outcome in lm.score_stream(lines, lambda line: line.sequence, _context):
+                yield line, outcome.map(partial(_result, id=line.id))
+
+        return compute
+
+
+def _result(score: Score, id: str | None) -> Result:  # noqa: A002
+    return Result((OutputLine(f"{score.log_likelihood:.6f}\t{score.tokens}\t{score.mean:.6f}", id),))
+
+
+def _context(line: ScoredLine) -> Line | None:
+    if line.context is None:
         return None
     try:
-        return pair[1].line
+        return line.context.line
     except TokenError as error:
-        raise TokenError(f"--given, {pair[1].reason(error)}") from None
+        raise TokenError(f"--given, {line.context.reason(error)}") from None

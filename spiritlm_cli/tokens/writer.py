@@ -74,9 +74,14 @@ def format_line(line: Line) -> str:
     )
     if line.id is None:
         return sequence
-    if not line.id or _NOT_IN_ID.search(line.id):
-        raise TokenError(f"an id can't be empty or hold tab, line end, NUL or broken UTF-8: {line.id!a}")
+    check_id(line.id)
     return f"{line.id}\t{sequence}"
+
+
+def check_id(id: str) -> None:  # noqa: A002
+    """Raise TokenError for an id that a line can't hold."""
+    if not id or _NOT_IN_ID.search(id):
+        raise TokenError(f"an id can't be empty or hold tab, line end, NUL or broken UTF-8: {id!a}")
 
 
 def _format_with_prompt(prompt: Sequence, line: Line) -> str:

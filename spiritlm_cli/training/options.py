@@ -17,7 +17,7 @@ class LoopOptions:
     output: Path = field(
         metadata={
             "help": "Checkpoint folder to write, in the release's layout.",
-            "flags": ("-o", "--outputput"),
+            "flags": ("-o", "--output"),
         }
     )
     resume: bool = option(

@@ -1,6 +1,7 @@
 """How commands are run in tests: in this process, on the release's stand-in."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from spiritlm_cli.cli.main import app
+from spiritlm_cli.jobs.output import LineWriter
 
 Run = Callable[..., Result]
 
@@ -35,3 +37,46 @@ def recording(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) ->
     path = tmp_path_factory.mktemp("sound") / "short.wav"
     soundfile.write(path, samples[16000:25293], rate)
     return path
+
+
+@dataclass(frozen=True)
+class CrashStates:
+    """The files of a run as a `kill -9` would leave them, after each write to its output."""
+
+    output: Path
+    states: list[dict[Path, bytes]] = field(default_factory=list)
+
+    @property
+    def _files(self) -> tuple[Path, ...]:
+        return tuple(self.output.with_name(f"{self.output.name}{end}") for end in (".part", ".part.json"))
+
+    def record(self) -> None:
+        """Keep the files as they are now, with what lies beside them."""
+        self.states.append(
+            {path: path.read_bytes() for path in self.output.parent.iterdir() if path.is_file()}
+        )
+
+    def restore(self, state: dict[Path, bytes]) -> None:
+        """Bring back the files of a state, without a finished output."""
+        for path in (self.output, *self._files):
+            path.unlink(missing_ok=True)
+        for path, content in state.items():
+            path.write_bytes(content)
+
+
+@pytest.fixture
+def crash_states(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], CrashStates]:
+    """Make CrashStates of an output, which record while commands run in this process."""
+
+    def begin(output: Path) -> CrashStates:
+        crashes = CrashStates(output)
+        write = LineWriter.write_part
+
+        def write_and_record(writer: LineWriter, text: str) -> None:
+            write(writer, text)
+            crashes.record()
+
+        monkeypatch.setattr(LineWriter, "write_part", write_and_record)
+        return crashes
+
+    return begin

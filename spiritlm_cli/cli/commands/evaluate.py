@@ -12,13 +12,12 @@ import typer
 
 from spiritlm_cli.cli import options
 from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, wuggy
-from spiritlm_cli.jobs.failures import Failures
-from spiritlm_cli.jobs.output import LineWriter
 
 if TYPE_CHECKING:
     from spiritlm_cli.evaluation.asr import SpeechToText
     from spiritlm_cli.evaluation.resynthesis import Resynthesis
     from spiritlm_cli.evaluation.tts import TextToSpeech
+    from spiritlm_cli.jobs.failures import Failures
 
 evaluate = typer.Typer(name="evaluate", cls=options.Group, no_args_is_help=True, rich_markup_mode=None)
 
@@ -80,7 +79,7 @@ def resynthesis(
     task = Resynthesis.load(
         model, expressive=units == "expressive", device=device, recognizer=asr, speaker=speaker
     )
-    _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
+    _measure(task, manifest, limit, as_json, items, _failures(on_error, errors))
 
 
 @evaluate.command(cls=options.Command)
@@ -112,7 +111,7 @@ def asr(
         dtype=dtype,
         sampling=replace(SAMPLING, max_new_tokens=max_new_tokens),
     )
-    _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
+    _measure(task, manifest, limit, as_json, items, _failures(on_error, errors))
 
 
 @evaluate.command(cls=options.Command)
@@ -149,7 +148,7 @@ def tts(
         speaker=speaker,
         sampling=replace(SAMPLING, max_new_tokens=max_new_tokens, seed=seed),
     )
-    _measure(task, manifest, limit, as_json, items, Failures(on_error, errors))
+    _measure(task, manifest, limit, as_json, items, _failures(on_error, errors))
 
 
 def _measure(
@@ -158,12 +157,14 @@ def _measure(
     limit: int | None,
     as_json: bool,
     items: Path | None,
-    failures: Failures,
+    failures: "Failures",
 ) -> None:
     from rich.console import Console
 
     from spiritlm_cli.console import track
-    from spiritlm_cli.manifests.clip import Clip
+    from spiritlm_cli.errors import SpiritLMError
+    from spiritlm_cli.jobs.output import LineWriter
+    from spiritlm_cli.manifests.clip import BadClip, Clip
     from spiritlm_cli.manifests.manifest import scan_manifest
 
     clips = list(islice(scan_manifest(manifest), limit))
@@ -171,17 +172,31 @@ def _measure(
         found: list[Any] = []
         seen = track(clips, "clips", len(clips))
         measure: Callable[[Clip], Any] = task.measure
-        for _, item in failures.each(seen, measure):
-            if item is not None:
-                found.append(item)
-                if writer:
-                    writer.write_text(json.dumps(item.to_json(), ensure_ascii=False))
+        for clip in seen:
+            try:
+                if isinstance(clip, BadClip):
+                    raise clip.error
+                item = measure(clip)
+            except SpiritLMError as error:
+                failures.add(clip, error)
+                continue
+            found.append(item)
+            if writer:
+                writer.write_text(json.dumps(item.to_json(), ensure_ascii=False))
         report = task.report(found)
         if as_json:
             typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
         else:
             Console().print(report.table())
+    if failures.count:
+        raise typer.Exit(1)
 
 
 for _task in (pairs, wuggy, blimp):
     evaluate.command(cls=options.Command)(_task)
+
+
+def _failures(on_error: str, errors: Path | None) -> "Failures":
+    from spiritlm_cli.jobs.failures import Failures
+
+    return Failures(on_error, errors)

@@ -11,14 +11,13 @@ import typer
 
 from spiritlm_cli.cli import options
 from spiritlm_cli.console import notify, track
-from spiritlm_cli.jobs.failures import Failures
-from spiritlm_cli.jobs.output import LineWriter
 
 if TYPE_CHECKING:
     from spiritlm_cli.evaluation.pair_report import PublishedAccuracy
     from spiritlm_cli.evaluation.pair_scoring import PairScorer
     from spiritlm_cli.evaluation.pairs import Entry
     from spiritlm_cli.evaluation.zerospeech import Benchmark
+    from spiritlm_cli.jobs.failures import Failures
 
 Items = Annotated[
     Path | None, typer.Option("--items", metavar="FILE", help="Write what each pair gave here, as JSONL.")
@@ -57,7 +56,7 @@ def pairs(
 
     entries = list(islice(read_pairs(path), limit))
     task = PairScorer.load(model, expressive=units == "expressive", device=device, dtype=dtype)
-    _compare("pairs", task, entries, as_json, items, Failures(on_error, errors))
+    _compare("pairs", task, entries, as_json, items, _failures(on_error, errors))
 
 
 def wuggy(
@@ -100,7 +99,7 @@ def wuggy(
     )
     published = _published("lexical", text)
     submission = submission / "lexical" if submission else None
-    _compare("wuggy", task, entries, as_json, items, Failures(on_error, errors), published, submission)
+    _compare("wuggy", task, entries, as_json, items, _failures(on_error, errors), published, submission)
 
 
 def blimp(
@@ -155,7 +154,7 @@ def blimp(
     )
     published = _published("syntactic", written)
     submission = submission / "syntactic" if submission else None
-    _compare("blimp", task, entries, as_json, items, Failures(on_error, errors), published, submission)
+    _compare("blimp", task, entries, as_json, items, _failures(on_error, errors), published, submission)
 
 
 def _zerospeech(
@@ -185,14 +184,16 @@ def _compare(
     entries: "Sequence[Entry]",
     as_json: bool,
     items: Path | None,
-    failures: Failures,
+    failures: "Failures",
     published: "tuple[PublishedAccuracy, ...]" = (),
     submission: Path | None = None,
 ) -> None:
     from rich.console import Console
 
+    from spiritlm_cli.errors import SpiritLMError
     from spiritlm_cli.evaluation.pair_report import PairReport
     from spiritlm_cli.evaluation.pairs import Comparison, ScoredEntry, Unpaired
+    from spiritlm_cli.jobs.output import LineWriter
 
     scores: dict[str, LineWriter] = {}
 
@@ -210,16 +211,28 @@ def _compare(
                 submission.mkdir(parents=True, exist_ok=True)
                 for part in dict.fromkeys(entry.set for entry in entries if entry.set):
                     scores[part] = files.enter_context(LineWriter(submission / f"{part}.txt"))
-            seen = track(task.score_stream(entries), "pairs", len(entries))
-            for _, comparison in failures.each_of(((scored.entry, scored) for scored in seen), compared):
+            for scored in track(task.score_stream(entries), "pairs", len(entries)):
+                try:
+                    comparison = compared(scored.entry, scored)
+                except SpiritLMError as error:
+                    failures.add(scored.entry, error)
+                    continue
                 if comparison:
                     found.append(comparison)
                     if writer:
                         writer.write_text(json.dumps(comparison.to_json(), ensure_ascii=False))
         if submission and all(isinstance(entry, Unpaired) for entry in entries):
-            return
+            raise typer.Exit(1 if failures.count else 0)
         report = PairReport.of(name, found, failures.count, published)
         if as_json:
             typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
         else:
             Console().print(report.table())
+    if failures.count:
+        raise typer.Exit(1)
+
+
+def _failures(on_error: str, errors: Path | None) -> "Failures":
+    from spiritlm_cli.jobs.failures import Failures
+
+    return Failures(on_error, errors)

@@ -130,7 +130,7 @@ def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
     assert result.stderr.splitlines()[:-1] == [
         "spiritlm: a: line 1: no speech to decode: no [Hu…] units; if a model ended at once, try another --seed",
-        "spiritlm: b: line 4: b.wav is already written by another line of that id",
+        "spiritlm: b: line 4: b.wav is already written for another input of that id",
     ]
 
 

@@ -130,33 +130,41 @@ def test_units_that_can_not_be_used_cost_their_line(spiritlm, model, corpus, tmp
     assert "line 2: is of merged, but the manifest has robin/a there" in other.stderr
 
 
-def test_a_run_that_was_broken_off(spiritlm, model, manifest, tmp_path):
-    output = tmp_path / "lines.txt"
+def test_resume_is_byte_identical_without_a_given_seed(
+    spiritlm, model, manifest, tmp_path, crash_states, monkeypatch
+):
+    monkeypatch.setattr("spiritlm_cli.jobs.journal._INTERVAL", 0.0)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    output = folder / "lines.txt"
+    words = ("--text-words", "2:4", "--speech-words", "2:4")
     arguments = (
         "interleave",
         *model,
         "--manifest",
         manifest,
-        *SHORT,
+        *words,
         "--copies",
         "3",
         "--header",
         "-o",
         output,
     )
+    crashes = crash_states(output)
     assert spiritlm(*arguments).exit_code == 0
+    monkeypatch.undo()
     whole = output.read_bytes()
-    lines = whole.splitlines(keepends=True)
-    assert len(lines) == 7
-    for kept in range(7):
-        output.unlink()
-        (tmp_path / "lines.txt.part").write_bytes(b"".join(lines[:kept]) + lines[kept][:20])
+    assert len(whole.splitlines()) == 7
+    for state in crashes.states[::3]:
+        crashes.restore(state)
         assert spiritlm(*arguments, "--resume").exit_code == 0
         assert output.read_bytes() == whole
-    assert spiritlm(*arguments, "--resume").exit_code == 0
-    assert output.read_bytes() == whole
-    parts = [spiritlm(*arguments[:-3], "--shard", f"{part}/2").stdout for part in range(2)]
-    assert "".join(parts).encode() == b"".join(lines[1:])
+
+
+def test_shards_are_the_whole(spiritlm, model, manifest):
+    arguments = ("interleave", *model, "--manifest", manifest, *SHORT, "--copies", "3")
+    parts = [spiritlm(*arguments, "--shard", f"{part}/2").stdout for part in range(2)]
+    assert "".join(parts) == spiritlm(*arguments).stdout
 
 
 def test_it_explains_itself(spiritlm, model, manifest):
@@ -171,7 +179,7 @@ def test_it_explains_itself(spiritlm, model, manifest):
 
 
 def test_what_there_is_too_little_of(spiritlm, model, corpus, tmp_path):
-    result = spiritlm("interleave", *model, corpus, "--align", "none")
+    result = spiritlm("interleave", *model, corpus, "--aligner", "none")
     assert result.exit_code == 1
     assert "no word times" in result.stderr
     (tmp_path / "empty").mkdir()
@@ -187,9 +195,8 @@ def test_what_there_is_too_little_of(spiritlm, model, corpus, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ((), "give files or folders"),
-        (("--tokens", "x.txt", "--shard", "0/2"), "is for sound"),
-        (("a.wav", "--resume", "-o", "x.txt"), "needs the --seed"),
+        ((), "give audio files or folders"),
+        (("--tokens", "x.txt", "--shard", "0/2"), "is for audio"),
         (("a.wav", "--resume", "--seed", "1"), "name it with -o"),
         (("a.wav", "--mode", "asr", "--explain"), "is for --mode interleave"),
     ],

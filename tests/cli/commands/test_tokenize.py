@@ -110,38 +110,54 @@ def many(tmp_path, recording):
     return path
 
 
-@pytest.mark.parametrize("broken_off", [0, 1, 40, 150, 400])
+@pytest.mark.parametrize("interval", [0.0, 1e9])
 @pytest.mark.parametrize("header", [(), ("--header",)])
-def test_a_run_that_is_gone_on_with_writes_what_one_run_does(
-    spiritlm, model, many, tmp_path, broken_off, header
+def test_resume_is_byte_identical(
+    spiritlm, model, many, tmp_path, crash_states, monkeypatch, interval, header
 ):
+    monkeypatch.setattr("spiritlm_cli.jobs.journal._INTERVAL", interval)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    out, bad = folder / "out", folder / "bad"
     arguments = ("tokenize", *model, "--units", "base", "--manifest", many, "--on-error", "skip", *header)
-    whole, out, bad = tmp_path / "whole", tmp_path / "out", tmp_path / "bad"
-    assert spiritlm(*arguments, "-o", whole, "--errors", tmp_path / "whole.bad").exit_code == 1
-    (tmp_path / "out.part").write_bytes(whole.read_bytes()[:broken_off])
-    bad.write_bytes((tmp_path / "whole.bad").read_bytes())
-    result = spiritlm(*arguments, "-o", out, "--resume", "--errors", bad)
-    assert result.exit_code == 1
-    assert out.read_bytes() == whole.read_bytes()
-    assert bad.read_bytes() == (tmp_path / "whole.bad").read_bytes()
-    assert not (tmp_path / "out.part").exists()
-    spiritlm(*arguments, "-o", out, "--resume")
-    assert out.read_bytes() == whole.read_bytes()
+    arguments = (*arguments, "-o", out, "--errors", bad)
+    crashes = crash_states(out)
+    assert spiritlm(*arguments).exit_code == 1
+    monkeypatch.undo()
+    assert not list(folder.glob("*.part*"))
+    whole, reasons = out.read_bytes(), bad.read_bytes()
+    for state in crashes.states[:: 5 if interval else 3]:
+        crashes.restore(state)
+        assert spiritlm(*arguments, "--resume").exit_code == 1
+        assert (out.read_bytes(), bad.read_bytes()) == (whole, reasons)
+        assert not list(folder.glob("*.part*"))
+    finished = spiritlm(*arguments, "--resume")
+    assert (finished.exit_code, out.read_bytes()) == (0, whole)
+    assert "is complete" in finished.stderr
 
 
-@pytest.mark.parametrize(
-    ("there", "message"),
-    [
-        ("x\t[SPEECH][Hu1]\n", "line 1 is of x, but the input there is c0 now"),
-        ("#spiritlm 1 model=a tokenizer=b\n", "begins with #"),
-    ],
-)
-def test_another_run_s_file_is_not_gone_on_with(spiritlm, model, many, tmp_path, there, message):
-    (tmp_path / "out.part").write_text(there)
+def test_resume_refuses_a_file_without_a_journal(spiritlm, model, many, tmp_path):
+    (tmp_path / "out.part").write_text("x\t[SPEECH][Hu1]\n")
     result = spiritlm("tokenize", *model, "--manifest", many, "-o", tmp_path / "out", "--resume")
     assert result.exit_code == 1
-    assert message in result.stderr
-    assert (tmp_path / "out.part").read_text().startswith(there)
+    assert "out.part: has no journal" in result.stderr
+    assert (tmp_path / "out.part").read_text() == "x\t[SPEECH][Hu1]\n"
+
+
+def test_resume_refuses_other_inputs_and_changes_nothing(spiritlm, model, many, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("tokenize", *model, "--units", "base", "-o", out)
+    assert spiritlm(*arguments, "--manifest", many).exit_code == 1
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    many.write_text(many.read_text().replace("\nc0\t", "\nother\t"))
+    changed = spiritlm(*arguments, "--manifest", many, "--resume")
+    assert changed.exit_code == 1
+    assert "not those that are done" in changed.stderr
+    other = spiritlm(*arguments, tmp_path, "--resume")
+    assert "--manifest" in other.stderr or "AUDIO" in other.stderr
+    repeats = spiritlm(*arguments, "--manifest", many, "--keep-repeats", "--resume")
+    assert "--keep-repeats is True now and was False" in repeats.stderr
+    assert all(path.read_bytes() == content for path, content in before.items() if path != many)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4, 20])

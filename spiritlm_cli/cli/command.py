@@ -1,0 +1,118 @@
+"""Commands made from dataclasses of options: a field is an option of the command line."""
+
+import dataclasses
+import inspect
+import types
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import typer
+
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.options import GROUPS, OptionSpec, flag_of, spec_of
+
+Options = TypeVar("Options")
+
+
+def command(kind: type[Options]) -> Callable[[Callable[[Options], Any]], Callable[..., None]]:
+    """Make a command for typer of a function of one dataclass of options; its docstring is the help.
+
+    The options' `check`, where they have one, is called first: it names wrong options and missing files before the
+    function imports a job, and with it torch. An OptionError becomes a usage error (exit status 2). If the function
+    returns a summary with `failed` inputs, the exit status is 1.
+    """
+
+    def decorate(function: Callable[[Options], Any]) -> Callable[..., None]:
+        def run(**values: Any) -> None:
+            try:
+                options = kind(**_parsed(kind, values))
+                if hasattr(options, "check"):
+                    options.check()
+                summary = function(options)
+            except OptionError as error:
+                raise typer.BadParameter(str(error), param_hint=error.option) from error
+            if getattr(summary, "failed", 0):
+                raise typer.Exit(1)
+
+        run.__doc__ = function.__doc__
+        run.__name__ = function.__name__
+        parameters = _parameters(kind)
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+def _fields(kind: Any) -> "list[dataclasses.Field[Any]]":
+    """The fields in the order of their groups; arguments first."""
+    fields = dataclasses.fields(kind)
+    return sorted(fields, key=lambda field: (not spec_of(field).argument, GROUPS.index(spec_of(field).group)))
+
+
+def _parameters(kind: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(kind)
+    return [_parameter(field, hints[field.name]) for field in _fields(kind)]
+
+
+def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> inspect.Parameter:
+    spec = spec_of(field)
+    default: Any = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+    if default == ():
+        default = None
+    if spec.parse:
+        hint, default = str | None, None
+    elif _is_tuple(hint):
+        hint = list[str] if default is inspect.Parameter.empty else list[str] | None
+    described = (_argument if spec.argument else _option)(field, spec, hint)
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, described]
+    )
+
+
+def _is_tuple(hint: Any) -> bool:
+    return get_origin(hint) is tuple
+
+
+def _help(spec: OptionSpec) -> str:
+    return spec.help if spec.default_text is None else f"{spec.help}  [default: {spec.default_text}]"
+
+
+def _argument(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any:
+    return typer.Argument(metavar=spec.metavar or field.name.upper(), help=_help(spec))
+
+
+def _option(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any:
+    flags = spec.flags or (flag_of(field),)
+    numbers = _is_number(hint)
+    return typer.Option(
+        *flags,
+        metavar=spec.metavar,
+        help=_help(spec),
+        show_default=spec.default_text is None,
+        min=spec.minimum if numbers else None,
+        max=spec.maximum if numbers else None,
+    )
+
+
+def _is_number(hint: Any) -> bool:
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return bool({int, float} & set(kinds))
+
+
+def _parsed(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of the fields from those of the command line. Raises OptionError."""
+    parsed = {}
+    for field in dataclasses.fields(kind):
+        value, spec = values[field.name], spec_of(field)
+        if value is None and field.default is not dataclasses.MISSING:
+            value = field.default
+        elif spec.parse:
+            try:
+                value = spec.parse(value)
+            except OptionError as error:
+                raise OptionError(str(error), error.option or flag_of(field)) from None
+        elif isinstance(value, list):
+            value = tuple(value)
+        parsed[field.name] = value
+    return parsed

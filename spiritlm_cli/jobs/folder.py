@@ -1,0 +1,68 @@
+"""A folder as output: a file for each input, under its final name only when complete."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.jobs.journal import Journal, journal_of, new_journal
+from spiritlm_cli.manifests.filenames import filename_for
+
+
+class OutputFolder:
+    """Which files of a folder an interrupted run has written, and which this run writes.
+
+    The journal `.part.json` in the folder holds the settings of an unfinished run. What is done is what has a file.
+    """
+
+    def __init__(self, folder: Path, suffix: str, journal: Journal | None, resume: bool) -> None:
+        """suffix: of the files; resume: leave files that are there already."""
+        self._folder, self._suffix, self._journal, self._resume = folder, suffix, journal, resume
+        self._names: set[str] = set()
+
+    @classmethod
+    def open(
+        cls, command: str, options: Any, folder: Path, suffix: str, checkpoint: str | None
+    ) -> tuple["OutputFolder", Any]:
+        """The folder, and the options with the settings of the run that is continued. Makes the folder.
+
+        Raises ResumeError if the options contradict those settings.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        path = journal_of(folder)
+        if options.resume and path.is_file():
+            journal = Journal.load(path)
+            options = journal.continued(command, options, checkpoint)
+        return cls(folder, suffix, new_journal(path, command, options, checkpoint), options.resume), options
+
+    def __enter__(self) -> "OutputFolder":
+        if self._journal:
+            self._journal.save()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._journal and kind is None:
+            self._journal.remove()
+
+    def path(self, id: str) -> Path:  # noqa: A002
+        """Where the file of an id is."""
+        return self._folder / (filename_for(id) + self._suffix)
+
+    def has(self, id: str) -> bool:  # noqa: A002
+        """Whether an interrupted run has written an id's file; asked once for each id."""
+        path = self.path(id)
+        name = path.name.casefold()
+        if not self._resume or name in self._names or not path.is_file():
+            return False
+        self._names.add(name)
+        return True
+
+    def claim(self, id: str, error: type[SpiritLMError]) -> Path:  # noqa: A002
+        """The file to write for an id. Raises `error` for an id whose file is written, also in other case."""
+        path = self.path(id)
+        if path.name.casefold() in self._names:
+            raise error(f"{path.name} is already written for another input of that id")
+        self._names.add(path.name.casefold())
+        return path

@@ -1,0 +1,17 @@
+"""The options of the jobs: frozen dataclasses, from which the command line is made too. No torch."""
+
+from spiritlm_cli.jobs.options.align import AlignOptions
+from spiritlm_cli.jobs.options.decode import DecodeOptions
+from spiritlm_cli.jobs.options.generate import GenerateOptions
+from spiritlm_cli.jobs.options.interleave import InterleaveOptions
+from spiritlm_cli.jobs.options.shared import ClipOptions
+from spiritlm_cli.jobs.options.tokenize import TokenizeOptions
+
+__all__ = [
+    "AlignOptions",
+    "ClipOptions",
+    "DecodeOptions",
+    "GenerateOptions",
+    "InterleaveOptions",
+    "TokenizeOptions",
+]

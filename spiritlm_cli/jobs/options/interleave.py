@@ -1,0 +1,85 @@
+"""Options of `spiritlm interleave`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.align import aligner_option
+from spiritlm_cli.jobs.options.shared import (
+    ClipOptions,
+    LineOutputOptions,
+    ModelOptions,
+    batch_seconds_option,
+    header_option,
+    ids_option,
+    parse_range,
+    ray_option,
+    seed_option,
+    workers_option,
+)
+from spiritlm_cli.options import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
+    """Options of `spiritlm interleave`."""
+
+    tokens: str | None = option(
+        None,
+        "Lines of `tokenize --keep-repeats` in place of audio; with --manifest, of its clips in order.",
+        metavar="FILE|-",
+        group="input",
+    )
+    alignments: Path | None = option(
+        None,
+        "Word times by id: a folder of TextGrid, Whisper or WhisperX JSON files, a CTM file, or rows of `align`.",
+        metavar="FOLDER|FILE",
+        group="input",
+    )
+    aligner: str = aligner_option(
+        "pocketsphinx|FOLDER|none",
+        "Aligner for clips without word times: pocketsphinx (US English), the folder of a CTC model, or none.",
+    )
+    mode: Literal["interleave", "speech", "text", "asr", "tts"] = option(
+        "interleave",
+        "interleave: spans in turn; speech, text: one modality; asr: speech then text; tts: text then speech.",
+    )
+    text_words: tuple[int, int] = option(
+        (10, 30), "Words in a text span.", metavar="MIN:MAX", parse=parse_range, default_text="10:30"
+    )
+    speech_words: tuple[int, int] = option(
+        (5, 15), "Words in a speech span.", metavar="MIN:MAX", parse=parse_range, default_text="5:15"
+    )
+    copies: int = option(1, "Lines for each clip, with spans drawn anew: id#0, id#1, …", minimum=1)
+    keep_repeats: bool = option(False, "Keep runs of equal units.")
+    seed: int | None = seed_option()
+    explain: bool = option(
+        False,
+        "Show on stderr how each line was cut: seconds, words, units.",
+        group="output",
+        execution=True,
+    )
+    header: bool = header_option()
+    ids: bool | None = ids_option()
+    batch_seconds: float | None = batch_seconds_option()
+    workers: int = workers_option()
+    ray: str | None = ray_option()
+
+    @property
+    def has_clips(self) -> bool:
+        """Whether there are clips to read, and not stored units alone."""
+        return self.tokens is None or bool(self.audio or self.manifest or self.files_from)
+
+    def check(self) -> None:
+        """Raise OptionError for options that can't be combined, OSError for files that are not there."""
+        if self.has_clips:
+            self.check_clips()
+        for given, flag in ((self.resume, "--resume"), (self.shard, "--shard"), (self.ray, "--ray")):
+            if given and self.tokens is not None:
+                raise OptionError("is for audio, not for --tokens", flag)
+        if self.tokens not in (None, "-"):
+            Path(str(self.tokens)).stat()
+        if self.explain and self.mode != "interleave":
+            raise OptionError("is for --mode interleave", "--explain")
+        self.check_resume()

@@ -1,0 +1,220 @@
+"""Options that several jobs share, and the checks that need no model. Nothing here imports torch."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from spiritlm_cli.checkpoints.layout import Checkpoint, find_checkpoint
+from spiritlm_cli.console import log
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.options import option
+
+UnitSet = Literal["base", "expressive"]
+Dtype = Literal["float32", "bfloat16", "float16"]
+OnError = Literal["fail", "skip"]
+
+# Declared once for the dataclasses that have them.
+EXECUTION: dict[str, Any] = {"group": "execution", "execution": True}
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`2/8` as (2, 8). Raises OptionError."""
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
+        raise OptionError(f"the first of 8 parts is 0/8, the last 7/8, not {text}")
+    return int(part), int(parts)
+
+
+def parse_range(text: str) -> tuple[int, int]:
+    """`10:30` as (10, 30). Raises OptionError."""
+    least, colon, most = text.partition(":")
+    if not (colon and least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most)):
+        raise OptionError(f"a range is written 10:30, least and most, not {text}")
+    return int(least), int(most)
+
+
+def parse_channel(text: str) -> Literal["mix"] | int:
+    """`mix`, or a channel's number. Raises OptionError."""
+    if text == "mix":
+        return "mix"
+    if not text.isdecimal():
+        raise OptionError(f"mix or a channel's number from 0, not {text}")
+    return int(text)
+
+
+def drawn_seed(seed: int | None) -> int:
+    """The given seed, or a new random one; `-v` shows it."""
+    seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    log.info("seed %d", seed)
+    return seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Which checkpoint, and on which device."""
+
+    units: UnitSet = option(
+        "expressive", "base: phonetic units alone; expressive: with pitch and style units.", group="model"
+    )
+    model: str | None = option(
+        None,
+        "Checkpoint: the embedded nano, a folder, or a Hugging Face repository.",
+        metavar="nano|DIR|HF-REPO",
+        default_text="$SPIRITLM_CHECKPOINTS_DIR if it is set, else nano",
+        group="model",
+    )
+    device: str = option("auto", "Device to compute on.", metavar="auto|cpu|cuda[:N]|mps", **EXECUTION)
+
+    @property
+    def expressive(self) -> bool:
+        """Whether pitch and style units are used."""
+        return self.units == "expressive"
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint that `model` names. Raises CheckpointError."""
+        return find_checkpoint(self.model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureOptions:
+    """What to do with inputs that can't be used."""
+
+    on_error: OnError = option(
+        "fail",
+        "At an input that can't be used: stop, or leave its line empty, continue, and exit with status 1.",
+        group="output",
+        execution=True,
+    )
+    errors: Path | None = option(
+        None,
+        "With --on-error skip, also write `id<TAB>reason` lines to this file.",
+        metavar="FILE",
+        group="output",
+        execution=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineOutputOptions(FailureOptions):
+    """Where a job's lines go."""
+
+    output: Path | None = option(
+        None,
+        "Output file; it gets its name when it is complete. Until then it is FILE.part.",
+        "-o",
+        "--output",
+        metavar="FILE",
+        default_text="stdout",
+        group="output",
+        execution=True,
+    )
+    resume: bool = option(
+        False,
+        "Continue the interrupted run that wrote -o, with its options and seed.",
+        group="output",
+        execution=True,
+    )
+
+    def check_resume(self) -> None:
+        """Raise OptionError if --resume has no file to continue."""
+        path = self.output
+        if self.resume and (path is None or str(path) == "-" or (path.exists() and not path.is_file())):
+            raise OptionError("needs an output file: name it with -o", "--resume")
+
+
+def ids_option() -> Any:
+    """Declare `--ids/--no-ids`."""
+    return option(
+        None,
+        "Begin each line with `id<TAB>`, or never.",
+        "--ids/--no-ids",
+        default_text="if there may be several inputs",
+        group="output",
+    )
+
+
+def header_option() -> Any:
+    """Declare `--header`."""
+    text = "Begin with a `#spiritlm 1 …` line that names the tokenizer of the units."
+    return option(False, text, group="output")
+
+
+def workers_option() -> Any:
+    """Declare `--workers` for threads."""
+    return option(2, "Threads that read audio files.", minimum=1, **EXECUTION)
+
+
+def batch_seconds_option() -> Any:
+    """Declare `--batch-seconds`."""
+    return option(
+        None,
+        "Seconds of audio in a batch; the results are the same for any value.",
+        metavar="SECONDS",
+        minimum=0,
+        default_text="what the device has memory for",
+        **EXECUTION,
+    )
+
+
+def ray_option() -> Any:
+    """Declare `--ray`."""
+    text = "Distribute the work over a Ray cluster (`auto`: the one of this machine), or over Ray processes here."
+    return option(None, text, metavar="ADDRESS|local", **EXECUTION)
+
+
+def seed_option() -> Any:
+    """Declare `--seed`."""
+    return option(None, "Random seed.", metavar="N", minimum=0, default_text="random; -v shows it")
+
+
+def speech_dtype_option() -> Any:
+    """Declare `--dtype` of the speech networks."""
+    return option(
+        "float32",
+        "Data type of the networks; others than float32 are faster and change some units.",
+        group="execution",
+    )
+
+
+def compile_option() -> Any:
+    """Declare `--compile`."""
+    return option(False, "Compile the networks with torch.compile: for long runs on a GPU.", **EXECUTION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipOptions:
+    """Which clips to process."""
+
+    audio: tuple[str, ...] = option(
+        (), "Audio files, folders, or - for stdin.", metavar="AUDIO", argument=True, group="input"
+    )
+    manifest: str | None = option(
+        None,
+        "Manifest: TSV with a header line, JSONL or Kaldi wav.scp (also .gz). Fields: id, audio, start, end, text, "
+        "speaker, words.",
+        metavar="FILE|-",
+        group="input",
+    )
+    files_from: str | None = option(
+        None, "Read the names of audio files from this file, one a line.", metavar="FILE|-", group="input"
+    )
+    null: bool = option(False, "Names in --files-from end with NUL.", "-0", "--null", group="input")
+    shard: tuple[int, int] | None = option(
+        None,
+        "Process only part I of N equal parts of the inputs, counted from 0.",
+        metavar="I/N",
+        parse=parse_shard,
+        group="input",
+    )
+
+    def check_clips(self) -> None:
+        """Raise OptionError unless one kind of input is given, and OSError if a named list is not there."""
+        given = [bool(self.audio), self.manifest is not None, self.files_from is not None]
+        if not any(given):
+            raise OptionError("give audio files or folders, - for stdin, --files-from or --manifest", "AUDIO")
+        if sum(given) > 1:
+            raise OptionError("give audio files, --files-from or --manifest, not two of them", "AUDIO")
+        if self.files_from not in (None, "-"):
+            Path(str(self.files_from)).stat()

@@ -1,0 +1,55 @@
+"""Options of `spiritlm tokenize`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.shared import (
+    EXECUTION,
+    ClipOptions,
+    Dtype,
+    LineOutputOptions,
+    ModelOptions,
+    batch_seconds_option,
+    compile_option,
+    header_option,
+    ids_option,
+    parse_channel,
+    ray_option,
+    speech_dtype_option,
+    workers_option,
+)
+from spiritlm_cli.options import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizeOptions(ClipOptions, LineOutputOptions, ModelOptions):
+    """Options of `spiritlm tokenize`."""
+
+    keep_repeats: bool = option(False, "Keep runs of equal units.")
+    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 tracker.")
+    channel: Literal["mix"] | int = option(
+        "mix",
+        "Average the channels, or take one, counted from 0.",
+        metavar="mix|N",
+        parse=parse_channel,
+        default_text="mix",
+    )
+    format: Literal["text", "jsonl"] = option("text", "Token lines, or the streams as JSON objects.")
+    stream: bool = option(False, "Write the units of a long file every 100 s, not at its end.", **EXECUTION)
+    header: bool = header_option()
+    ids: bool | None = ids_option()
+    batch_seconds: float | None = batch_seconds_option()
+    workers: int = workers_option()
+    dtype: Dtype = speech_dtype_option()
+    compile: bool = compile_option()
+    ray: str | None = ray_option()
+
+    def check(self) -> None:
+        """Raise OptionError for options that can't be had together, OSError for files that are not there."""
+        self.check_clips()
+        self.check_resume()
+        if self.format != "text" and (self.header or self.stream):
+            raise OptionError("is for token lines", "--header" if self.header else "--stream")
+        if self.ray and self.stream:
+            raise OptionError("can't be combined with --stream", "--ray")

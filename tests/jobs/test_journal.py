@@ -1,0 +1,71 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.errors import ResumeError
+from spiritlm_cli.jobs.journal import Journal, journal_of, new_journal, part_of
+from spiritlm_cli.jobs.options import GenerateOptions
+
+OPTIONS = GenerateOptions(files=("prompts.txt",), seed=7, num_samples=2)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    journal = new_journal(tmp_path / "out.part.json", "generate", OPTIONS, "nano")
+    journal.save()
+    return journal
+
+
+def test_part_and_journal_lie_beside_the_output(tmp_path: Path) -> None:
+    assert part_of(tmp_path / "out.txt") == tmp_path / "out.txt.part"
+    assert journal_of(tmp_path / "out.txt") == tmp_path / "out.txt.part.json"
+    assert journal_of(tmp_path) == tmp_path / ".part.json"
+
+
+def test_continued_takes_settings_that_are_left_at_their_defaults(journal: Journal) -> None:
+    continued = Journal.load(journal.path).continued(
+        "generate", GenerateOptions(files=("prompts.txt",), batch_size=3), "nano"
+    )
+    assert continued == replace(OPTIONS, batch_size=3)
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "checkpoint", "message"),
+    [
+        ("generate", replace(OPTIONS, seed=8), "nano", r"--seed is 8 now and was 7"),
+        ("generate", replace(OPTIONS, files=("other.txt",)), "nano", r"FILE is other\.txt now"),
+        ("generate", OPTIONS, "/models/other", r"checkpoint nano, not with /models/other"),
+        ("tokenize", OPTIONS, "nano", r"begun by spiritlm generate"),
+    ],
+)
+def test_continued_refuses_what_contradicts_the_run(
+    journal: Journal, command: str, options: GenerateOptions, checkpoint: str, message: str
+) -> None:
+    with pytest.raises(ResumeError, match=message):
+        Journal.load(journal.path).continued(command, options, checkpoint)
+
+
+def test_remaining_skips_what_is_done_and_checks_it(journal: Journal) -> None:
+    for name in ("a", "b"):
+        journal.add(name, lines=1, size=10, failed=0, errors_size=0)
+    journal.save()
+    loaded = Journal.load(journal.path)
+    assert list(loaded.remaining(["a", "b", "c"], str)) == ["c"]
+    with pytest.raises(ResumeError, match="not those that are done"):
+        list(Journal.load(journal.path).remaining(["a", "x", "c"], str))
+    with pytest.raises(ResumeError, match="2 inputs are done, but now there are 1"):
+        list(Journal.load(journal.path).remaining(["a"], str))
+    loaded.add("c", lines=1, size=15, failed=1, errors_size=9)
+    loaded.save()
+    again = Journal.load(journal.path)
+    assert (again.done.inputs, again.done.lines, again.done.size, again.done.failed) == (3, 3, 15, 1)
+    assert list(again.remaining(["a", "b", "c", "d"], str)) == ["d"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"version": 2}', "[1]", '{"version": 1, "command": "x"}'])
+def test_load_refuses_a_file_that_is_no_journal(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "out.part.json"
+    path.write_text(content)
+    with pytest.raises(ResumeError, match=r"out\.part\.json: not a journal"):
+        Journal.load(path)

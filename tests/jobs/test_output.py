@@ -1,0 +1,86 @@
+import io
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from spiritlm_cli.errors import ResumeError, TokenError
+from spiritlm_cli.jobs.output import LineWriter, OutputLine
+
+
+def test_ids_can_be_forced_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [OutputLine("[TEXT]x", "a"), OutputLine("[TEXT]y"), OutputLine("{}", "b", whole=True)]
+    for ids, expected in (
+        (None, "a\t[TEXT]x\n[TEXT]y\n{}\n"),
+        (True, "a\t[TEXT]x\n2\t[TEXT]y\n{}\n"),
+        (False, "[TEXT]x\n[TEXT]y\n{}\n"),
+    ):
+        out = io.BytesIO()
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=out))
+        with LineWriter(ids=ids) as writer:
+            for line in lines:
+                writer.write(line)
+        assert out.getvalue().decode() == expected
+
+
+@pytest.mark.parametrize("id", ["", "a\tb", "a\nb"])
+def test_an_id_that_a_line_cannot_hold_is_refused(tmp_path: Path, id: str) -> None:  # noqa: A002
+    with LineWriter(tmp_path / "out") as writer:
+        writer.write(OutputLine("x"))
+        with pytest.raises(TokenError):
+            writer.write(OutputLine("y", id))
+    assert (tmp_path / "out").read_text() == "x\n"
+
+
+def test_a_file_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
+    out, part = tmp_path / "out", tmp_path / "out.part"
+    out.write_text("old\n")
+    writer = LineWriter(out).__enter__()
+    writer.write(OutputLine("x"))
+    writer.__exit__(TokenError, TokenError("stop"), None)
+    assert (out.read_text(), part.read_text()) == ("old\n", "x\n")
+    with LineWriter(out) as writer:
+        writer.write(OutputLine("y"))
+        assert part.read_text() == "y\n"
+    assert out.read_text() == "y\n"
+    assert not part.exists()
+
+
+def test_a_continued_file_keeps_its_bytes_and_drops_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "out.part").write_text("one\ntwo\nthr")
+    with LineWriter(tmp_path / "out", ids=True, kept=4, lines=1) as writer:
+        writer.write(OutputLine("again"))
+    assert (tmp_path / "out").read_text() == "one\n2\tagain\n"
+    (tmp_path / "out.part").write_text("o")
+    with pytest.raises(ResumeError, match="shorter than its journal"), LineWriter(tmp_path / "out", kept=4):
+        pass
+
+
+def test_a_file_that_another_run_writes_is_refused(tmp_path: Path) -> None:
+    with LineWriter(tmp_path / "out") as writer:
+        writer.write(OutputLine("x"))
+        with pytest.raises(ResumeError, match=r"out\.part: another run"), LineWriter(tmp_path / "out"):
+            pass
+    assert (tmp_path / "out").read_text() == "x\n"
+
+
+def test_links_and_devices_are_written_through(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("link", "pipe"):
+        with LineWriter(tmp_path / name) as writer:
+            writer.write(OutputLine("x"))
+    assert os.read(reader, 100) == (tmp_path / "real").read_bytes() == b"x\n"
+    os.close(reader)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "real"]
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_dash_is_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=out))
+    with LineWriter(Path("-")) as writer:
+        writer.write(OutputLine("x"))
+    assert out.getvalue() == b"x\n"
