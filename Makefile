@@ -1,5 +1,6 @@
 # make demo: the pipe on a bundled recording; make test: the tests; make lint: ruff, mypy, codespell
-# and import-linter.
+# and import-linter; make nano SPEECH=FOLDER STORIES=FILE: train the bundled model, which takes hours
+# (benchmarks/nano/clip_sets.py says what is in FOLDER).
 # Each makes the environment it needs, with the versions in constraints.txt.
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ SHELL := bash
 PIPE := set -o pipefail;
 RECORDING := spiritlm_cli/assets/7143-88743-0029.flac
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint nano clean
 
 demo: $(VENV)/.installed
 	mkdir -p demo
@@ -32,6 +33,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/lint-imports
+
+nano: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/nano/recipe.py --speech $(SPEECH) --text $(STORIES) --output nano
 
 clean:
 	rm -rf $(VENV) demo build

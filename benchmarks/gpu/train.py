@@ -1,6 +1,6 @@
 """Train one part of nano from a pack for a number of seconds, on whatever device there is, and measure it.
 
-    python benchmarks/gpu/train.py lm pack.tar --seconds 200 --output out [--start-from nano] [--bigger-batch 4]
+    python benchmarks/gpu/train.py lm pack.tar --seconds 200 --output out [--batch 64]
     python benchmarks/gpu/train.py hubert pack.tar --seconds 200 --output out
 
 The number of steps follows from the speed of a few steps at the beginning, so that the schedule of the learning rate
@@ -40,8 +40,6 @@ from spiritlm_cli.training.data import CropSampler, draw_batch, load_recordings,
 from spiritlm_cli.training.options import HubertOptions, LanguageModelOptions, LoopOptions
 from spiritlm_cli.training.rows import draw_rows
 
-# Steps whose time tells how many there is time for, after as many that warm up.
-TRIAL = 12
 # Share of the time that is kept for starting, saving and measuring.
 RESERVE = 0.15
 
@@ -66,19 +64,19 @@ class PackedPronouncer:
 
 
 def timed_training(
-    train: Callable[[Any], None], options: LoopOptions, seconds: float, begun: float
+    train: Callable[[Any], None], options: LoopOptions, trial_steps: int, seconds: float, begun: float
 ) -> tuple[Any, float]:
     """Train for about so many seconds since `begun`. Returns the options used, and the seconds a step took."""
     trial = options.output / "trial"
     times = []
-    for steps in (TRIAL, 2 * TRIAL):
+    for steps in (trial_steps, 2 * trial_steps):
         at = time.monotonic()
         train(replace(options, output=trial, steps=steps, overwrite=True))
         times.append(time.monotonic() - at)
-    step = max(1e-4, (times[1] - times[0]) / TRIAL)
-    overhead = max(0.0, times[0] - TRIAL * step)
+    step = max(1e-4, (times[1] - times[0]) / trial_steps)
+    overhead = max(0.0, times[0] - trial_steps * step)
     left = seconds * (1 - RESERVE) - (time.monotonic() - begun) - overhead
-    final = replace(options, steps=max(TRIAL, int(left / step)), save_every=1 << 30, overwrite=True)
+    final = replace(options, steps=max(trial_steps, int(left / step)), save_every=1 << 30, overwrite=True)
     train(final)
     return final, step
 
@@ -89,7 +87,7 @@ def language_model_options(folder: Path, arguments: argparse.Namespace) -> Langu
         manifest=folder / "clips.jsonl", units=folder / "units.jsonl", text=folder / "text.txt",
         phones=folder / "phones.jsonl" if (folder / "phones.jsonl").is_file() else None,
         start=nano if arguments.start_from == "nano" else None, output=arguments.output,
-        vocabulary=512, words=16, context=256, batch=16 * arguments.bigger_batch, attention=1.0, phonetic=0.5,
+        vocabulary=512, words=16, context=arguments.context, batch=arguments.batch, attention=1.0, phonetic=0.5,
         learning_rate=1e-3, device=arguments.device, workers=arguments.workers,
     )  # fmt: skip
 
@@ -116,7 +114,7 @@ def hubert_options(folder: Path, arguments: argparse.Namespace) -> HubertOptions
     start = find_checkpoint("nano").hubert if arguments.start_from == "nano" else None
     return HubertOptions(
         manifest=folder / "clips.jsonl", labels=folder / "labels.txt", start=start, output=arguments.output,
-        batch=16 * arguments.bigger_batch, learning_rate=6e-4, mask=0.15, device=arguments.device,
+        batch=arguments.batch, learning_rate=6e-4, mask=0.15, device=arguments.device,
     )  # fmt: skip
 
 
@@ -152,7 +150,11 @@ def main() -> None:
     parser.add_argument(
         "--start-from", choices=("nano", "random"), default="nano", help="first weights (default nano)"
     )
-    parser.add_argument("--bigger-batch", type=int, default=1, help="sequences or clips a step, as times 16")
+    parser.add_argument("--batch", type=int, default=16, help="sequences or clips a step (default 16)")
+    parser.add_argument("--context", type=int, default=256, help="tokens a sequence (default 256)")
+    parser.add_argument(
+        "--trial", type=int, default=12, help="steps by which the speed is measured (default 12)"
+    )
     parser.add_argument(
         "--workers", type=int, default=0, help="processes that draw the language model's sequences"
     )
@@ -174,7 +176,7 @@ def main() -> None:
             measure, train = hubert_accuracy, hubert.train
             weights = Path("speech_tokenizer", "hubert_25hz", "mhubert_base_25hz.safetensors")
         before = measure(folder, options.start, options) if options.start else {}
-        final, step = timed_training(train, options, arguments.seconds, begun)
+        final, step = timed_training(train, options, arguments.trial, arguments.seconds, begun)
         after = measure(folder, arguments.output / weights, options)
     amount = final.steps * final.batch * (final.context if arguments.part == "lm" else final.seconds / 3600)
     unit = "tokens" if arguments.part == "lm" else "hours"

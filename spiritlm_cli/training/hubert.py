@@ -28,6 +28,7 @@ from spiritlm_cli.training.data import (
 )
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import HubertOptions
+from spiritlm_cli.training.phones import align_phones, write_phones
 from spiritlm_cli.training.run_file import check_run
 
 _ANY_BACKEND = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
@@ -142,17 +143,19 @@ def train(options: HubertOptions) -> None:
 
 
 def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], path: Path) -> None:
-    from spiritlm_cli.training.pseudo_labels import WhisperEncoder, align_all, make_labels
+    from spiritlm_cli.training.pseudo_labels import WhisperEncoder, make_labels
 
     if options.teacher is None:
         raise SpiritLMError("HuBERT needs --labels, or --teacher to make them")
     encoder = WhisperEncoder(options.teacher)
     features = {r.clip.id: encoder(r.waveform.samples) for r in recordings}
-    notify("aligning phones")
     anchors = None
     if options.anchors:
         anchors = {clip: units.hubert for clip, units in read_units(options.anchors).items()}
-    labels = make_labels(features, align_all(recordings), options.units, anchors=anchors, seed=options.seed)
+    notify(f"{options.manifest}: aligning the phones")
+    phones = align_phones((r.clip, r.waveform) for r in recordings)
+    write_phones(path.with_name("phones.jsonl"), phones)
+    labels = make_labels(features, phones, options.units, anchors=anchors, seed=options.seed)
     write_labels(path, labels)
 
 

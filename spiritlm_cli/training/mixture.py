@@ -1,12 +1,10 @@
 """The sources that the language model's training sequences are drawn from, and the rows of a batch."""
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from spiritlm_cli.alignment.pocketsphinx import Phone
 from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
 from spiritlm_cli.alignment.sources import WordTimes
 from spiritlm_cli.console import notify
@@ -31,6 +29,7 @@ from spiritlm_cli.training.pairs import (
     take_pairs,
     text_first,
 )
+from spiritlm_cli.training.phones import load_phones
 from spiritlm_cli.training.unit_selection import PhoneClip, UnitSelector
 
 # How often a sequence is drawn from each kind. The paper has a third each of text, of speech, and of both; here these
@@ -79,21 +78,6 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
             else:
                 utterances.append((clip.speaker or "", utterance))
     return utterances
-
-
-def read_phones(path: Path) -> dict[str, tuple[Phone, ...]]:
-    """Phones by clip id, from JSONL: `{"id": …, "phones": [[phone, start, end], …]}`. Raises ManifestError."""
-    phones = {}
-    with path.open(encoding="utf-8") as lines:
-        for line_number, line in enumerate(lines, 1):
-            try:
-                entry = json.loads(line)
-                phones[str(entry["id"])] = tuple(
-                    Phone(str(phone), float(start), float(end)) for phone, start, end in entry["phones"]
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise ManifestError(f"{path}:{line_number}: not a line of phones ({error})") from error
-    return phones
 
 
 def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
@@ -145,7 +129,7 @@ def _speech_sources(
     ]
     weighted: list[tuple[float, DrawPairs]] = [(1.0, ClipPairs(utterances, options.words))]
     if options.phones:
-        pairs = selected_pairs(options.phones, utterances, documents, options.words)
+        pairs = selected_pairs(options, utterances, documents)
         weighted = [(1 - options.selected, weighted[0][1]), (options.selected, pairs)]
     for share, draw in weighted:
         for name, form in (
@@ -165,20 +149,22 @@ def _speech_sources(
 
 
 def selected_pairs(
-    phones: Path, utterances: list[tuple[str, Utterance]], documents: list[str], most: int
+    options: LanguageModelOptions, utterances: list[tuple[str, Utterance]], documents: list[str]
 ) -> DrawPairs:
     """Pairs that unit selection makes of `documents`, in the voices of the clips that have phones.
 
-    most: words of the longest pair. Raises ManifestError where there is no text, or no clip with phones.
+    Raises ManifestError where there is no text, or no clip with phones.
     """
-    known = read_phones(phones)
+    assert options.phones
+    assert options.manifest
+    known = load_phones(options.phones, options.manifest)
     clips = [PhoneClip(speaker, u.units, known[u.id]) for speaker, u in utterances if u.id in known]
     if not clips or not documents:
-        raise ManifestError(f"{phones}: unit selection needs --text, and clips of the manifest")
+        raise ManifestError(f"{options.phones}: unit selection needs --text, and clips of the manifest")
     selector = UnitSelector(clips)
 
     def draw(rng: random.Random) -> list[AlignedUnits]:
-        longest = int((most + 1) ** rng.random())
+        longest = int((options.words + 1) ** rng.random())
         return take_pairs(selector.pairs(documents, longest, rng.choice(selector.speakers), rng), rng)
 
     return draw

@@ -161,7 +161,8 @@ class LanguageModelOptions(LoopOptions):
     words: int = option(40, "Words of the longest stretch of speech whose text stands beside it.")
     phones: Path | None = option(
         None,
-        "JSONL of the clips' phones, as --write-phones writes it: speech is made for --text by unit selection.",
+        "JSONL of the clips' phones, aligned and written there if it doesn't exist: make pairs for --text by "
+        "unit selection.",
     )
     selected: float = option(0.75, "Share of the parallel pairs that unit selection makes, given --phones.")
     phonetic: float = option(0.0, "Share of the parallel sequences without pitch and style units.")

@@ -5,18 +5,18 @@ texts are known, linear discriminant analysis on aligned phones rotates and scal
 the phone and not the speaker or the position in the clip.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spiritlm_cli.alignment.pocketsphinx import Phone, PocketsphinxAligner
+from spiritlm_cli.alignment.pocketsphinx import Phone
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.third_party import needs_extra
-from spiritlm_cli.training.data import Recording, cluster
+from spiritlm_cli.training.data import cluster
 
 Features = NDArray[np.float32]
 
@@ -59,19 +59,6 @@ def phone_labels(phones: Sequence[Phone], frames: int) -> list[str]:
             third = int(3 * ((frame + 0.5) / 25 - phone.start) / max(phone.end - phone.start, 0.01))
             labels[frame] = f"{phone.phone}{min(2, third)}"
     return labels
-
-
-def align_all(recordings: Iterable[Recording]) -> dict[str, tuple[Phone, ...]]:
-    """The phones of every clip whose text is known and fits."""
-    aligner = PocketsphinxAligner()
-    found = {}
-    for recording in recordings:
-        if recording.clip.text:
-            try:
-                found[recording.clip.id] = aligner.align_phones(recording.waveform, recording.clip.text)[1]
-            except SpiritLMError as error:
-                notify(f"{recording.clip.id}: not aligned ({error})")
-    return found
 
 
 def make_labels(

@@ -10,6 +10,8 @@ from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.training.options import LoopOptions
 
+# Of an input file that did not exist when the run began, because the run writes it.
+MISSING = "missing"
 # Options that a resumed run may change: they don't change what its steps compute, or are meant to be changed.
 FREE = frozenset(
     {"output", "resume", "overwrite", "save_every", "device", "steps", "learning_rate", "compile", "workers"}
@@ -57,9 +59,9 @@ def _arguments(options: LoopOptions) -> dict[str, Any]:
     return values
 
 
-def _digest(path: Path) -> str | None:
+def _digest(path: Path) -> str:
     if not path.is_file():
-        return None
+        return MISSING
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -70,7 +72,9 @@ def _digest(path: Path) -> str | None:
 def _compare(path: Path, arguments: dict[str, Any]) -> None:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
-        differing = [name for name in arguments if name in before and before[name] != arguments[name]]
+        differing = [
+            name for name in arguments if before.get(name, MISSING) not in (MISSING, arguments[name])
+        ]
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: not a run file ({error}); begin anew, with --overwrite") from error
     for name in differing:

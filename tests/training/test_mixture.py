@@ -9,7 +9,7 @@ import pytest
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.tokens.sequence import SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind
-from spiritlm_cli.training.mixture import SHARES, read_phones, sources
+from spiritlm_cli.training.mixture import SHARES, sources
 from spiritlm_cli.training.options import LanguageModelOptions
 
 
@@ -71,13 +71,6 @@ def test_phonetic_pairs_have_no_pitch_and_style(corpus: Path) -> None:
         if source.transcript or source.spoken:
             units = [unit for span in source.draw(random.Random(0)).sequence.speech for unit in span.units]
             assert {unit.kind for unit in units} == {Kind.HUBERT}
-
-
-def test_read_phones_names_a_line_that_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "phones.jsonl"
-    path.write_text('{"id": "a", "phones": []}\n{"id": "b"}\n')
-    with pytest.raises(ManifestError, match=r"phones\.jsonl:2: not a line of phones"):
-        read_phones(path)
 
 
 def test_unit_selection_needs_clips_with_phones(corpus: Path) -> None:
