@@ -1,4 +1,4 @@
-"""A converted checkpoint answers as the one that it was made from, and says whose tokens it speaks."""
+"""Converted checkpoints: their content and results, their fingerprint, and interrupted conversions."""
 
 import json
 import os
@@ -35,7 +35,7 @@ PARTS = {
 
 @pytest.fixture(scope="module")
 def converted(release_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stand-in, converted, its language models in two files each. Not to be written to."""
+    """The release tree, converted, with each language model in two files. Read-only."""
     out = tmp_path_factory.mktemp("converted") / "safe"
     assert convert.convert(str(release_tree), out, 5_000_000).files_written == len(written(out)) - 1
     return out
@@ -52,7 +52,7 @@ def written(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
-def test_each_part_holds_what_it_held(release_tree: Path, converted: Path) -> None:
+def test_convert_keeps_tensors_and_configuration(release_tree: Path, converted: Path) -> None:
     for part, name in PARTS.items():
         before = read_tensors(release_tree / part)
         after = read_tensors((converted / part).with_name(f"{name}.safetensors"))
@@ -61,14 +61,14 @@ def test_each_part_holds_what_it_held(release_tree: Path, converted: Path) -> No
     assert not [name for name in written(converted) if name.endswith((".pt", ".bin", ".part"))]
 
 
-def test_other_files_are_copied(release_tree: Path, converted: Path) -> None:
+def test_convert_copies_other_files(release_tree: Path, converted: Path) -> None:
     before = written(release_tree)
     copies = {name: content for name, content in written(converted).items() if name in before}
     assert len(copies) == len(before) - len(PARTS) - 2
     assert copies == {name: before[name] for name in copies}
 
 
-def test_a_language_model_comes_in_shards(release_tree: Path, converted: Path) -> None:
+def test_convert_shards_language_models(release_tree: Path, converted: Path) -> None:
     index, files = weight_files(converted / LM)
     assert [file.name for file in files] == [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
     after = {name: tensor for file in files for name, tensor in read_tensors(file).tensors.items()}
@@ -79,31 +79,35 @@ def test_a_language_model_comes_in_shards(release_tree: Path, converted: Path) -
         assert name in list_tensors(converted / LM / file)
 
 
-def assert_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
-    assert found.keys() == expected.keys()
-    for name, tensor in found.items():
+def assert_equal(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    assert actual.keys() == expected.keys()
+    for name, tensor in actual.items():
         assert tensor.dtype == expected[name].dtype
         assert torch.equal(tensor, expected[name])
 
 
-def test_it_answers_the_same(release_tree: Path, converted: Path, recording_file: Path) -> None:
+def test_converted_checkpoint_has_the_same_results(
+    release_tree: Path, converted: Path, recording_file: Path
+) -> None:
     samples, rate = soundfile.read(recording_file, dtype="float32", stop=24000)
     answers = []
     for root in map(str, (release_tree, converted)):
         units = SpeechTokenizer.load(root, device="cpu").encode(Waveform(samples, rate))
         prompt = Sequence.of([merge_streams(units)])
         greedy = Sampling(greedy=True, max_new_tokens=20)
-        ids, sounds = [], []
+        ids, waveforms = [], []
         for expressive in (True, False):
             said = prompt if expressive else parse_sequence("[SPEECH][Hu1][Hu2][Hu3]")
-            sounds.append(Vocoder.load(root, expressive, device="cpu").decode(said).samples.tolist())
+            waveforms.append(Vocoder.load(root, expressive, device="cpu").decode(said).samples.tolist())
             model = LanguageModel.load(root, expressive, device="cpu")
             ids.append(model.generate(said, "same", greedy).ids)
-        answers.append((units.hubert.tolist(), units.pitch.tolist(), units.style.tolist(), ids, sounds))
+        answers.append((units.hubert.tolist(), units.pitch.tolist(), units.style.tolist(), ids, waveforms))
     assert answers[0] == answers[1]
 
 
-def test_it_speaks_the_tokens_of_the_original(release_tree: Path, converted: Path, tmp_path: Path) -> None:
+def test_converted_checkpoint_keeps_the_fingerprint(
+    release_tree: Path, converted: Path, tmp_path: Path
+) -> None:
     expected = Checkpoint(release_tree, "").fingerprint()
     assert Checkpoint(converted, "").fingerprint() == expected
     shutil.copytree(converted, tmp_path / "moved")
@@ -111,10 +115,10 @@ def test_it_speaks_the_tokens_of_the_original(release_tree: Path, converted: Pat
 
 
 @pytest.mark.parametrize("part", ["hubert", "quantizer", "pitch", "style"])
-def test_another_part_is_another_tokenizer(
+def test_replaced_part_changes_the_fingerprint(
     release_tree: Path, converted: Path, tmp_path: Path, part: str
 ) -> None:
-    """Whatever the record says of the files that were there before."""
+    """The record of the conversion only counts for the files that it wrote."""
     shutil.copytree(converted, tmp_path / "changed")
     checkpoint = Checkpoint(tmp_path / "changed", "")
     file = read_tensors(getattr(checkpoint, part))
@@ -126,21 +130,21 @@ def test_another_part_is_another_tokenizer(
     assert checkpoint.fingerprint() == changed
 
 
-def test_a_broken_off_run_goes_on(release_tree: Path, converted: Path, tmp_path: Path) -> None:
+def test_convert_resumes(release_tree: Path, converted: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
     convert_until(release_tree, out, "model-00002-of-00002.safetensors")
-    there = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
-    assert there
-    (out / LM / ".tmpAbC123").touch()  # as safetensors leaves it when it is killed
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
+    assert kept
+    (out / LM / ".tmpAbC123").touch()  # A temporary file of safetensors, left by a kill.
     result = convert.convert(str(release_tree), out, 5_000_000)
-    assert result.files_kept >= len(there)
+    assert result.files_kept >= len(kept)
     assert result.files_written + result.files_kept == len(written(out)) - 1
-    assert {path: path.stat().st_mtime_ns for path in there} == there
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert written(out).keys() == written(converted).keys()
     for path in out.rglob("*.safetensors"):  # which write their metadata in any order
-        found, expected = read_tensors(path), read_tensors(converted / path.relative_to(out))
-        assert found.config == expected.config
-        assert_equal(found.tensors, expected.tensors)
+        actual, expected = read_tensors(path), read_tensors(converted / path.relative_to(out))
+        assert actual.config == expected.config
+        assert_equal(actual.tensors, expected.tensors)
     assert Checkpoint(out, "").fingerprint() == Checkpoint(release_tree, "").fingerprint()
     again = convert.convert(str(release_tree), out, 5_000_000)
     assert (again.files_written, again.bytes_written) == (0, 0)
@@ -148,7 +152,7 @@ def test_a_broken_off_run_goes_on(release_tree: Path, converted: Path, tmp_path:
 
 
 def convert_until(model: Path, out: Path, name: str) -> None:
-    """As if the process ended before a file of this name."""
+    """Convert until just before a file of this name."""
 
     def notify(message: str) -> None:
         if message.endswith(name):
@@ -159,7 +163,7 @@ def convert_until(model: Path, out: Path, name: str) -> None:
     assert not (out / "converted.json").exists()
 
 
-def test_only_the_same_run_goes_on(folder: Path, tmp_path: Path) -> None:
+def test_convert_resumes_only_the_same_conversion(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     convert_until(folder, out, "model-00002-of-00002.safetensors")
     before = written(out)
@@ -171,7 +175,7 @@ def test_only_the_same_run_goes_on(folder: Path, tmp_path: Path) -> None:
     assert written(out) == before
 
 
-def test_what_changes_meanwhile_is_not_called_converted(folder: Path, tmp_path: Path) -> None:
+def test_convert_refuses_sources_that_change_meanwhile(folder: Path, tmp_path: Path) -> None:
     def notify(message: str) -> None:
         os.utime(folder / "pytorch_model.bin", (1, 1))
 
@@ -180,10 +184,10 @@ def test_what_changes_meanwhile_is_not_called_converted(folder: Path, tmp_path: 
     assert not (tmp_path / "out" / "converted.json").exists()
 
 
-def test_only_what_was_made_here_speaks_the_tokens_of_the_original(
+def test_convert_refuses_parts_that_differ_from_their_source(
     release_tree: Path, converted: Path, tmp_path: Path
 ) -> None:
-    """A part that somebody trained further, in a folder that is then completed."""
+    """Such as a part that was trained further, in a folder whose conversion is then resumed."""
     out = tmp_path / "out"
     shutil.copytree(converted, out)
     path = Checkpoint(out, "").pitch
@@ -205,7 +209,7 @@ def test_only_what_was_made_here_speaks_the_tokens_of_the_original(
     assert Checkpoint(out, "").fingerprint() == Checkpoint(release_tree, "").fingerprint()
 
 
-def test_folders_that_can_t_be_made(folder: Path, tmp_path: Path) -> None:
+def test_convert_refuses_output_folders(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match="file: is a file"):
         convert.convert(str(folder), tmp_path / "file")
@@ -219,16 +223,14 @@ def test_folders_that_can_t_be_made(folder: Path, tmp_path: Path) -> None:
     assert not (folder / "new").exists()
 
 
-def test_a_disk_that_is_too_small_is_said_before(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_convert_checks_the_disk_first(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(CheckpointError, match=r"takes 0\.0 GB more, and the disk has 0\.0 GB"):
         convert.convert(str(folder), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_safetensors_already(converted: Path, tmp_path: Path) -> None:
+def test_convert_refuses_safetensors(converted: Path, tmp_path: Path) -> None:
     for model in ("nano", str(converted), str(converted / LM)):
         with pytest.raises(CheckpointError, match=f"^{model}: .*nothing to convert"):
             convert.convert(model, tmp_path / "out")
@@ -239,11 +241,11 @@ def test_what_is_safetensors_already(converted: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_language_model_alone(folder: Path, tmp_path: Path) -> None:
+def test_convert_a_language_model_s_folder(folder: Path, tmp_path: Path) -> None:
     torch.save({"step": 1}, folder / "optimizer.pt")
-    told: list[str] = []
-    convert.convert(str(folder), tmp_path / "out", notify=told.append)
-    assert told[0] == "left out: optimizer.pt: not the weights of a language model"
+    messages: list[str] = []
+    convert.convert(str(folder), tmp_path / "out", notify=messages.append)
+    assert messages[0] == "left out: optimizer.pt: not the weights of a language model"
     names = {path.name for path in folder.iterdir()} - {"optimizer.pt", "pytorch_model.bin"}
     assert written(tmp_path / "out").keys() == names | {"model.safetensors", "converted.json"}
     prompt = parse_sequence("[TEXT]the cat")
@@ -252,11 +254,11 @@ def test_a_language_model_alone(folder: Path, tmp_path: Path) -> None:
     ).score(prompt)
 
 
-def test_shards_of_pickles_become_others(folder: Path, tmp_path: Path) -> None:
+def test_convert_reshards_pickles(folder: Path, tmp_path: Path) -> None:
     tensors = read_tensors(folder / "pytorch_model.bin").tensors
     (folder / "pytorch_model.bin").unlink()
     names = sorted(tensors)
-    weight_map = {name: f"pytorch_model-0000{1 + place % 3}-of-00003.bin" for place, name in enumerate(names)}
+    weight_map = {name: f"pytorch_model-0000{1 + index % 3}-of-00003.bin" for index, name in enumerate(names)}
     for file in set(weight_map.values()):
         torch.save({name: tensors[name] for name in names if weight_map[name] == file}, folder / file)
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weight_map}))
@@ -267,7 +269,7 @@ def test_shards_of_pickles_become_others(folder: Path, tmp_path: Path) -> None:
     assert_equal({name: t for file in files for name, t in read_tensors(file).tensors.items()}, tensors)
 
 
-def test_tensors_that_share_memory(folder: Path, tmp_path: Path) -> None:
+def test_convert_tensors_that_share_memory(folder: Path, tmp_path: Path) -> None:
     tensors = read_tensors(folder / "pytorch_model.bin").tensors
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
     tensors["model.norm.weight"] = tensors["model.embed_tokens.weight"][3]
@@ -281,7 +283,7 @@ def test_tensors_that_share_memory(folder: Path, tmp_path: Path) -> None:
         assert_equal({name: t for file in files for name, t in read_tensors(file).tensors.items()}, tensors)
 
 
-def test_a_part_in_torch_s_old_format(release_tree: Path, tmp_path: Path) -> None:
+def test_convert_reads_torch_s_old_format(release_tree: Path, tmp_path: Path) -> None:
     part = "speech_tokenizer/hubert_25hz/L11_quantizer_500.pt"
     path = tmp_path / "old" / part
     path.parent.mkdir(parents=True)
@@ -302,13 +304,13 @@ def speech_tree(root: Path, content: object, name: str = "model.pt") -> Path:
     return root / "in"
 
 
-def test_what_json_can_t_say_is_left_out_and_told(tmp_path: Path) -> None:
+def test_convert_leaves_out_values_that_are_not_plain(tmp_path: Path) -> None:
     content = {"model": {"a": torch.ones(2)}, "optimizer": {"state": torch.ones(2)}, "step": 3}
-    told: list[str] = []
-    convert.convert(str(speech_tree(tmp_path, content)), tmp_path / "out", notify=told.append)
+    messages: list[str] = []
+    convert.convert(str(speech_tree(tmp_path, content)), tmp_path / "out", notify=messages.append)
     (file,) = (tmp_path / "out").rglob("*.safetensors")
     assert read_tensors(file).config == {"step": 3}
-    assert "left out: model.pt: optimizer: not plain values" in told
+    assert "left out: model.pt: optimizer: not plain values" in messages
 
 
 @pytest.mark.parametrize(
@@ -321,30 +323,30 @@ def test_what_json_can_t_say_is_left_out_and_told(tmp_path: Path) -> None:
         ({"a": torch.ones(2).to_sparse()}, r"model\.pt|model\.safetensors"),
     ],
 )
-def test_parts_that_can_t_be_converted(tmp_path: Path, content: object, message: str) -> None:
+def test_convert_refuses_parts(tmp_path: Path, content: object, message: str) -> None:
     with pytest.raises(CheckpointError, match=message):
         convert.convert(str(speech_tree(tmp_path, content)), tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*.safetensors"))
 
 
-def test_safetensors_beside_are_what_counts(tmp_path: Path) -> None:
-    """As they are for whatever loads the checkpoint."""
+def test_convert_prefers_safetensors_beside_pickles(tmp_path: Path) -> None:
+    """As loading a checkpoint does."""
     root = speech_tree(tmp_path, {"a": torch.zeros(2)})
     write_tensors(root / "speech_tokenizer/vqvae_f0_quantizer/model.safetensors", {"a": torch.ones(2)})
     speech_tree(tmp_path, {"b": torch.ones(1)}, "other.pt")
-    told: list[str] = []
-    convert.convert(str(root), tmp_path / "out", notify=told.append)
+    messages: list[str] = []
+    convert.convert(str(root), tmp_path / "out", notify=messages.append)
     folder = tmp_path / "out" / "speech_tokenizer" / "vqvae_f0_quantizer"
     assert read_tensors(folder / "model.safetensors").tensors["a"].tolist() == [1, 1]
     assert read_tensors(folder / "other.safetensors").tensors["b"].tolist() == [1]
-    assert "left out: speech_tokenizer/vqvae_f0_quantizer/model.pt: safetensors are beside it" in told
+    assert "left out: speech_tokenizer/vqvae_f0_quantizer/model.pt: safetensors are beside it" in messages
     speech_tree(tmp_path, {"b": torch.ones(1)}, "other.bin")
     with pytest.raises(CheckpointError, match=r"two files would become .*other\.safetensors"):
         convert.convert(str(root), tmp_path / "out2")
 
 
-def test_the_style_encoder_that_is_loaded_is_the_one_that_was(tmp_path: Path) -> None:
-    """Of two, `Checkpoint.style` takes the pickle."""
+def test_convert_keeps_the_style_encoder_that_is_loaded(tmp_path: Path) -> None:
+    """If there are two, `Checkpoint.style` is the pickle."""
     folder = tmp_path / "in" / "speech_tokenizer" / "style_encoder_w2v2"
     write_tensors(folder / "model.safetensors", {"a": torch.zeros(1)})
     torch.save({"a": torch.ones(1)}, folder / "pytorch_model.bin")
@@ -353,7 +355,7 @@ def test_the_style_encoder_that_is_loaded_is_the_one_that_was(tmp_path: Path) ->
         assert read_tensors(Checkpoint(tmp_path / root, "").style).tensors["a"] == 1
 
 
-def test_links_are_followed_and_hidden_files_are_not(folder: Path, tmp_path: Path) -> None:
+def test_convert_follows_links_and_skips_hidden_files(folder: Path, tmp_path: Path) -> None:
     root = tmp_path / "in"
     (root / "spiritlm_model").mkdir(parents=True)
     (root / "spiritlm_model" / "spirit-lm-base-7b").symlink_to(folder)

@@ -1,4 +1,4 @@
-"""Tensors that stay in their files."""
+"""Tensors that are read one by one, and modules that are loaded from them."""
 
 import subprocess
 import sys
@@ -38,28 +38,28 @@ def write(folder: Path, suffix: str) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin", ".pt"])
-@pytest.mark.parametrize("at_once", [1, 30, 1 << 28])
-def test_they_come_in_memory_of_their_own(
-    tmp_path: Path, suffix: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("max_mapped", [1, 30, 1 << 28])
+def test_iter_tensors_returns_memory_of_its_own(
+    tmp_path: Path, suffix: str, max_mapped: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lazy_tensors, "_MAX_MAPPED", at_once)
-    found = list_tensors(write(tmp_path, suffix))
-    assert {name: (one.shape, one.size) for name, one in found.items()} == {
+    monkeypatch.setattr(lazy_tensors, "_MAX_MAPPED", max_mapped)
+    tensors = list_tensors(write(tmp_path, suffix))
+    assert {name: (one.shape, one.size) for name, one in tensors.items()} == {
         name: (tuple(tensor.shape), tensor.nbytes) for name, tensor in TENSORS.items()
     }
-    read = dict(zip(found, iter_tensors((one, CPU, None) for one in found.values()), strict=True))
+    read = dict(zip(tensors, iter_tensors((one, CPU, None) for one in tensors.values()), strict=True))
     for name, tensor in read.items():
         assert tensor.dtype == TENSORS[name].dtype
         assert torch.equal(tensor, TENSORS[name])
         assert tensor.is_contiguous()
         assert tensor.untyped_storage().nbytes() == tensor.nbytes
-    (cast,) = iter_tensors([(found["b"], CPU, torch.float64)])
+    (cast,) = iter_tensors([(tensors["b"], CPU, torch.float64)])
     assert torch.equal(cast, TENSORS["b"].double())
 
 
-def test_a_module_gets_its_own_dtype_and_each_tensor_once(tmp_path: Path) -> None:
+def test_load_lazily_keeps_dtypes_and_reads_each_tensor_once(tmp_path: Path) -> None:
     file = write(tmp_path, ".safetensors")
-    found = {"weight": list_tensors(file)["a"], "bias": list_tensors(file)["a"]}
+    tensors = {"weight": list_tensors(file)["a"], "bias": list_tensors(file)["a"]}
 
     class Twice(nn.Module):
         def __init__(self) -> None:
@@ -67,17 +67,19 @@ def test_a_module_gets_its_own_dtype_and_each_tensor_once(tmp_path: Path) -> Non
             self.weight, self.bias = nn.Parameter(torch.zeros(2, 3)), nn.Parameter(torch.zeros(2, 3))
 
     module = build_on_meta(Twice, file).half()
-    load_lazily(module, file, found, device_of=lambda name: CPU)
+    load_lazily(module, file, tensors, device_of=lambda name: CPU)
     assert module.weight.dtype == torch.float16
     assert module.weight.data_ptr() == module.bias.data_ptr()
     assert module.weight.tolist() == TENSORS["a"].tolist()
-    load_lazily(module, file, found, device_of=lambda name: torch.device("meta" if name == "bias" else "cpu"))
+    load_lazily(
+        module, file, tensors, device_of=lambda name: torch.device("meta" if name == "bias" else "cpu")
+    )
     assert (module.weight.device.type, module.bias.device.type) == ("cpu", "meta")
     with pytest.raises(CheckpointError, match=r"weights\.safetensors: unexpected tensor a"):
-        load_lazily(module, file, found | {"a": found["bias"]}, device_of=lambda name: CPU)
+        load_lazily(module, file, tensors | {"a": tensors["bias"]}, device_of=lambda name: CPU)
 
 
-def test_which_files_hold_the_same(tmp_path: Path) -> None:
+def test_equal_tensors(tmp_path: Path) -> None:
     path = write(tmp_path, ".safetensors")
     for suffix in (".safetensors", ".bin", ".pt"):
         assert equal_tensors(path, write(tmp_path, suffix))
@@ -90,11 +92,11 @@ def test_which_files_hold_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
-def test_damaged_files_are_named(tmp_path: Path, suffix: str) -> None:
+def test_list_tensors_names_damaged_files(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path, suffix)
-    found = list_tensors(path)
+    tensors = list_tensors(path)
     path.write_bytes(path.read_bytes()[:-20])
-    for read in (list_tensors, lambda path: list(iter_tensors([(found["a"], CPU, None)]))):
+    for read in (list_tensors, lambda path: list(iter_tensors([(tensors["a"], CPU, None)]))):
         with pytest.raises(CheckpointError, match=rf"weights\{suffix}: cut off or not a checkpoint"):
             read(path)
     path.unlink()
@@ -102,13 +104,13 @@ def test_damaged_files_are_named(tmp_path: Path, suffix: str) -> None:
         list_tensors(path)
 
 
-def test_one_number_that_says_it_is_many(tmp_path: Path) -> None:
+def test_list_tensors_refuses_shapes_larger_than_the_file(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(1).expand(10**13)}, tmp_path / "weights.bin")
     with pytest.raises(CheckpointError, match=r"weights\.bin: a is \(10000000000000,\), which is more"):
         list_tensors(tmp_path / "weights.bin")
 
 
-def test_which_files_hold_the_weights(tmp_path: Path) -> None:
+def test_weight_files(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"model\.safetensors: missing \(or pytorch_model\.bin\)"):
         weight_files(tmp_path)
     index = tmp_path / "pytorch_model.bin.index.json"
@@ -123,8 +125,8 @@ def test_which_files_hold_the_weights(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is counted in other ways elsewhere")
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
-def test_a_file_is_never_in_memory_twice(tmp_path: Path, suffix: str) -> None:
-    """400 MB are loaded; what the process holds at most is little more, which is not so for twice that."""
+def test_iter_tensors_never_holds_a_file_twice(tmp_path: Path, suffix: str) -> None:
+    """Loading 400 MB takes little more than 400 MB at its peak."""
     path = tmp_path / f"weights{suffix}"
     tensors = {f"{number}": torch.ones(100_000_000, dtype=torch.int8) for number in range(4)}
     write_tensors(path, tensors) if suffix == ".safetensors" else torch.save(tensors, path)
@@ -135,8 +137,8 @@ def test_a_file_is_never_in_memory_twice(tmp_path: Path, suffix: str) -> None:
         "lazy_tensors._MAX_MAPPED = 100_000_000\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
-        "found = lazy_tensors.list_tensors(Path(sys.argv[1])).values()\n"
-        "held = list(lazy_tensors.iter_tensors((one, torch.device('cpu'), None) for one in found))\n"
+        "tensors = lazy_tensors.list_tensors(Path(sys.argv[1])).values()\n"
+        "held = list(lazy_tensors.iter_tensors((one, torch.device('cpu'), None) for one in tensors))\n"
         "print(peak() - before)"
     )
     result = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""What damaged and hostile files say, and that sizes cost no memory before the weights have them."""
+"""Tensor files: damaged and hostile ones, loading into modules, and sizes that take no memory."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class Code:
         return os.mkdir, ("ran",)
 
 
-def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_tensors_does_not_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"weight": Code()}, "code.pt")
     with pytest.raises(CheckpointError, match=r"code\.pt: .*mkdir; only tensors and plain values are read"):
@@ -30,7 +30,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("suffix", [".pt", ".bin", ".safetensors"])
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint\n", b"\xff" * 100, pickle.dumps({"a": 1})])
-def test_what_is_not_a_checkpoint(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_read_tensors_refuses_other_files(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=rf"weights\{suffix}: cut off or not a checkpoint") as caught:
@@ -38,7 +38,7 @@ def test_what_is_not_a_checkpoint(tmp_path: Path, suffix: str, content: bytes) -
     assert "weights_only" not in str(caught.value), "torch's advice to load it all the same"
 
 
-def test_a_header_that_promises_more_than_there_is(tmp_path: Path) -> None:
+def test_read_tensors_refuses_a_header_with_more_than_the_file(tmp_path: Path) -> None:
     header = json.dumps({"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}).encode()
     path = tmp_path / "huge.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
@@ -46,7 +46,7 @@ def test_a_header_that_promises_more_than_there_is(tmp_path: Path) -> None:
         read_tensors(path)
 
 
-def test_tensors_and_configuration_come_back(tmp_path: Path) -> None:
+def test_write_tensors_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "new" / "weights.safetensors"
     write_tensors(path, {"a": torch.arange(3.0)}, {"model_cfg": {"dim": 3}})
     file = read_tensors(path)
@@ -55,7 +55,7 @@ def test_tensors_and_configuration_come_back(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["weights.safetensors"]
 
 
-def test_sizes_take_no_memory_until_the_weights_have_them() -> None:
+def test_build_on_meta_takes_no_memory() -> None:
     path = Path("config.json")
     layer = build_on_meta(lambda: nn.Embedding(10**7, 10**7), path)
     with pytest.raises(
@@ -65,12 +65,12 @@ def test_sizes_take_no_memory_until_the_weights_have_them() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(-1, 2), (2**62, 2**62)])
-def test_sizes_that_no_network_has(sizes: tuple[int, int]) -> None:
+def test_build_on_meta_refuses_sizes_that_no_network_has(sizes: tuple[int, int]) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json: "):
         build_on_meta(lambda: nn.Linear(*sizes), Path("config.json"))
 
 
-def test_weights_come_in_the_dtype_of_the_network() -> None:
+def test_load_into_keeps_the_module_s_dtype() -> None:
     file = TensorFile(Path("weights"), {"weight": torch.ones(2, 3).half(), "bias": torch.zeros(2).half()})
     for layer in (nn.Linear(3, 2), build_on_meta(lambda: nn.Linear(3, 2), Path("config.json"))):
         load_into(layer, file)
@@ -89,6 +89,6 @@ def test_weights_come_in_the_dtype_of_the_network() -> None:
         ({"weight": torch.ones(2, 4), "bias": torch.ones(2)}, r"weight is \(2, 4\), expected \(2, 3\)"),
     ],
 )
-def test_tensors_that_do_not_fit_are_named(tensors: dict[str, torch.Tensor], message: str) -> None:
+def test_load_into_names_tensors_that_do_not_match(tensors: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(CheckpointError, match=f"weights: {message}"):
         load_into(nn.Linear(3, 2), TensorFile(Path("weights"), tensors))

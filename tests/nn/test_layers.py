@@ -16,7 +16,7 @@ from spiritlm_cli.vocoder.vocoder import Vocoder
 def test_compile_modules_makes_whole_graphs_with_the_same_results(
     release_tree: Path, clips, monkeypatch
 ) -> None:
-    """An error where one is broken up or compiled too often. Captured only: what follows needs a C compiler."""
+    """Graph breaks and too many forms are errors. Only captured (backend "eager"): compiling needs a C compiler."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
     model, waveforms = str(release_tree), [clips["short"], clips["medium"]]
     units = SpeechTokenizer.load(model, device="cpu").encode_batch(waveforms)
@@ -27,14 +27,14 @@ def test_compile_modules_makes_whole_graphs_with_the_same_results(
 
     spans = [merge_streams(each) for each in units]
     vocoder = Vocoder.load(model, device="cpu", compile=True)
-    sounds = Vocoder.load(model, device="cpu").decode_batch(spans)
+    waveforms = Vocoder.load(model, device="cpu").decode_batch(spans)
     windows = [vocoder.split_windows(span)[0] for span in spans]
     with torch.inference_mode():
-        # the way of a CPU, and all together, as on a GPU
-        for made in (vocoder.decode_batch(spans), vocoder._run_padded(windows)):
-            for sound, other in zip(sounds, made, strict=True):
-                samples = getattr(other, "samples", other)[: len(sound.samples)]
-                np.testing.assert_allclose(samples, sound.samples, atol=1e-5, rtol=0)
+        # One by one, as on a CPU, and in a padded batch, as on a GPU.
+        for compiled in (vocoder.decode_batch(spans), vocoder._run_padded(windows)):
+            for waveform, other in zip(waveforms, compiled, strict=True):
+                samples = getattr(other, "samples", other)[: len(waveform.samples)]
+                np.testing.assert_allclose(samples, waveform.samples, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("packed", [False, True])

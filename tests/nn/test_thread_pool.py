@@ -1,4 +1,4 @@
-"""Work shared out among threads, each of which computes with one core."""
+"""Inference in threads with one core each."""
 
 import threading
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     torch.set_num_threads(before)
 
 
-def test_in_order_each_on_a_core_of_its_own(threads: int) -> None:
+def test_map_on_threads_is_in_order_with_one_core_per_thread(threads: int) -> None:
     all_here, second_done = threading.Barrier(threads), threading.Event()
 
     def work(item: int) -> tuple[int, int, bool, int]:
-        all_here.wait(30)  # ends only if as many are at work at once
+        all_here.wait(30)  # Returns only if all threads work at the same time.
         if item == 0 and threads > 1:
-            assert second_done.wait(30)  # so what comes first is done last
-        torch.ones(1 << 20).sum()  # torch settles the number of threads when first it shares something out
+            assert second_done.wait(30)  # The first item is finished last.
+        torch.ones(1 << 20).sum()  # torch applies its number of threads at the first parallel operation.
         if item == 1:
             second_done.set()
         return item, torch.get_num_threads(), torch.is_inference_mode_enabled(), threading.get_ident()
@@ -37,16 +37,16 @@ def test_in_order_each_on_a_core_of_its_own(threads: int) -> None:
     assert len(set(idents)) == threads
 
 
-def test_other_threads_keep_their_number(threads: int) -> None:
+def test_map_on_threads_leaves_the_setting_of_other_threads(threads: int) -> None:
     map_on_threads(lambda item: item, range(5))
-    found: list[int] = []
-    other = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    numbers: list[int] = []
+    other = threading.Thread(target=lambda: numbers.append(torch.get_num_threads()))
     other.start()
     other.join()
-    assert [torch.get_num_threads(), *found] == [threads, threads]
+    assert [torch.get_num_threads(), *numbers] == [threads, threads]
 
 
-def test_an_error_is_the_callers(threads: int) -> None:
+def test_map_on_threads_raises_errors(threads: int) -> None:
     def work(item: int) -> int:
         if item == 3:
             raise ValueError("three")
@@ -58,14 +58,14 @@ def test_an_error_is_the_callers(threads: int) -> None:
     assert map_on_threads(work, []) == []
 
 
-def test_a_thread_that_can_not_begin_leaves_none_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With too many processes, say: an error, and not an interpreter that never ends."""
-    start, begun = threading.Thread.start, []
+def test_pool_raises_if_a_thread_can_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with too many processes: an error, and no threads that wait forever."""
+    start, started = threading.Thread.start, []
 
     def start_two(thread: threading.Thread) -> None:
-        if len(begun) == 2:
+        if len(started) == 2:
             raise RuntimeError("can't start new thread")
-        begun.append(thread)
+        started.append(thread)
         start(thread)
 
     _pool.cache_clear()
@@ -75,6 +75,6 @@ def test_a_thread_that_can_not_begin_leaves_none_waiting(monkeypatch: pytest.Mon
         _pool(3)
     monkeypatch.undo()
     torch.set_num_threads(before)
-    for thread in begun:
+    for thread in started:
         thread.join(10)
         assert not thread.is_alive()

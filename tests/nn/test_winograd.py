@@ -1,4 +1,4 @@
-"""The same convolutions with fewer multiplications: equal to plain ones, wherever a sound begins and ends."""
+"""Minimal filtering against plain convolutions: results, precision, and compiled kernels."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ SIZES = st.sampled_from([3, 5, 7, 9, 11])
 CHANNELS = st.sampled_from([32, 48, 64])
 
 
-def made(channels: int, size: int, dilation: int, bias: bool = True) -> Conv:
+def make_conv(channels: int, size: int, dilation: int, bias: bool = True) -> Conv:
     return Conv(channels, channels, size, dilation=dilation, padding=dilation * (size // 2), bias=bias)
 
 
@@ -36,64 +36,64 @@ def made(channels: int, size: int, dilation: int, bias: bool = True) -> Conv:
     st.integers(0, 9),
 )
 @settings(deadline=None, max_examples=60)
-def test_it_is_the_convolution(
+def test_winograd_conv_equals_conv(
     channels: int, size: int, dilation: int, frames: int, batch: int, seed: int
 ) -> None:
-    """Of any length, shorter than its kernel too; to about what float32 resolves."""
+    """For any length, even shorter than the kernel, within float32 rounding."""
     torch.manual_seed(seed)
-    conv, x, residual = made(channels, size, dilation), *torch.randn(2, batch, frames, channels)
-    quick = WinogradConv(conv)
+    conv, x, residual = make_conv(channels, size, dilation), *torch.randn(2, batch, frames, channels)
+    optimized = WinogradConv(conv)
     exact = conv.double()
     with torch.inference_mode():
-        prepack_weights(quick)
+        prepack_weights(optimized)
 
-        def assert_same(found: Tensor, expected: Tensor) -> None:
-            torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
+        def assert_same(result: Tensor, expected: Tensor) -> None:
+            torch.testing.assert_close(result.double(), expected, atol=1e-5, rtol=0)
 
-        assert_same(quick(x), exact(x.double()))
+        assert_same(optimized(x), exact(x.double()))
         assert_same(
-            quick(x, "leaky_relu", 0.1, input_slope=0.2),
+            optimized(x, "leaky_relu", 0.1, input_slope=0.2),
             exact(x.double(), "leaky_relu", 0.1, input_slope=0.2),
         )
-        assert_same(quick(x, residual=residual), exact(x.double(), residual=residual.double()))
+        assert_same(optimized(x, residual=residual), exact(x.double(), residual=residual.double()))
 
 
-def test_it_loses_little_of_float32() -> None:
+def test_winograd_conv_precision() -> None:
     torch.manual_seed(0)
-    conv, x = made(128, 11, 3), torch.randn(1, 2000, 128)
+    conv, x = make_conv(128, 11, 3), torch.randn(1, 2000, 128)
     with torch.inference_mode():
-        plain, quick = conv(x), WinogradConv(conv)(x)
+        plain, optimized = conv(x), WinogradConv(conv)(x)
         exact = conv.double()(x.double())
-    # so it is another way of computing, and not a much worse one
-    assert 1 < (quick - exact).std() / (plain - exact).std() < 10
-    assert (quick - exact).std() / exact.std() < 2e-6
+    # The lower bound shows that it computes in another way.
+    assert 1 < (optimized - exact).std() / (plain - exact).std() < 10
+    assert (optimized - exact).std() / exact.std() < 2e-6
 
 
-def test_no_bias_and_what_it_is_not_for() -> None:
-    conv = made(32, 7, 1, bias=False)
+def test_winograd_conv_without_bias_and_is_supported() -> None:
+    conv = make_conv(32, 7, 1, bias=False)
     x = torch.randn(1, 40, 32)
     with torch.inference_mode():
         torch.testing.assert_close(WinogradConv(conv)(x), conv(x), atol=1e-5, rtol=1e-5)
     assert is_supported(conv)
-    assert not is_supported(made(16, 11, 1))
-    assert not is_supported(made(32, 3, 1))
+    assert not is_supported(make_conv(16, 11, 1))
+    assert not is_supported(make_conv(32, 3, 1))
     assert not is_supported(Conv(64, 64, 7, stride=2, padding=3))
     assert not is_supported(Conv(64, 64, 7))
     assert not is_supported(Conv(64, 64, 7, padding=3, groups=2))
-    assert not is_supported(made(64, 7, 1).bfloat16())
+    assert not is_supported(make_conv(64, 7, 1).bfloat16())
     assert not is_supported(torch.nn.Linear(64, 64))
 
 
 @pytest.mark.filterwarnings("error")
-def test_kernels_are_compiled_where_nothing_can_be_kept() -> None:
-    """numba finds no folder for a function that comes from no file, as it finds none where it may not write."""
+def test_kernels_are_compiled_without_a_cache_folder() -> None:
+    """numba has no cache folder for a function that is in no file, just as if it may not write to one."""
     names: dict[str, object] = {}
     exec("def twice(x): return x + x", names)
     assert _compiled("float32(float32)")(names["twice"])(2) == 4  # type: ignore[type-var,operator]
 
 
-def test_kernels_are_compiled_where_what_was_kept_is_cut_off(tmp_path) -> None:
-    """As after a crash: no error, and nobody has to find the files and delete them."""
+def test_kernels_are_compiled_if_cache_files_are_cut_off(tmp_path) -> None:
+    """As after a crash: no error, and nobody has to delete the files."""
     script = (
         "import numpy as np; from spiritlm_cli.nn.winograd import _transform_inputs as transform;"
         "out = np.empty((1, 7, 1), np.float32);"
@@ -106,15 +106,15 @@ def test_kernels_are_compiled_where_what_was_kept_is_cut_off(tmp_path) -> None:
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
     first = run()
-    kept = [file for file in tmp_path.rglob("*") if file.suffix in (".nbi", ".nbc")]
-    assert len(kept) >= 4
-    for file in kept:
+    cached = [file for file in tmp_path.rglob("*") if file.suffix in (".nbi", ".nbc")]
+    assert len(cached) >= 4
+    for file in cached:
         file.write_bytes(b"")
     assert run() == first
 
 
-def test_a_vocoder_is_loaded_in_this_form(release_tree, monkeypatch) -> None:
-    """Where its network is large, which the stand-in's is not; and it speaks as it does otherwise."""
+def test_large_vocoders_are_loaded_with_winograd_convs(release_tree, monkeypatch) -> None:
+    """The limits are lowered, because the test network is small."""
     span = SpeechSpan((Unit(Kind.STYLE, 3), Unit(Kind.PITCH, 5), *(Unit(Kind.HUBERT, n) for n in range(40))))
     plain = Vocoder.load(str(release_tree), device="cpu")
     for module, name in (
@@ -123,16 +123,16 @@ def test_a_vocoder_is_loaded_in_this_form(release_tree, monkeypatch) -> None:
         (winograd, "MIN_INPUTS"),
     ):
         monkeypatch.setattr(module, name, 1)
-    quick = Vocoder.load(str(release_tree), device="cpu")
+    optimized = Vocoder.load(str(release_tree), device="cpu")
     assert not any(isinstance(layer, WinogradConv) for layer in plain.network.modules())
-    assert sum(isinstance(layer, WinogradConv) for layer in quick.network.modules()) > 10
-    samples, expected = quick.decode(span).samples, plain.decode(span).samples
+    assert sum(isinstance(layer, WinogradConv) for layer in optimized.network.modules()) > 10
+    samples, expected = optimized.decode(span).samples, plain.decode(span).samples
     np.testing.assert_allclose(samples, expected, atol=1e-5, rtol=0)
     assert not np.array_equal(samples, expected)
 
 
-def test_loading_leaves_torch_s_compiler_alone(release_tree) -> None:
-    """It takes a second to import, and drawing weights that nobody needs would do it."""
+def test_loading_does_not_import_torch_s_compiler(release_tree) -> None:
+    """Its import takes a second, and initializing weights on the meta device would cause it."""
     script = (
         "import sys; from spiritlm_cli.vocoder.vocoder import Vocoder;"
         "Vocoder.load(sys.argv[1], device='cpu'); assert 'torch._dynamo' not in sys.modules"

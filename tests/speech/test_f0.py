@@ -1,4 +1,4 @@
-"""Both trackers on tones, on silence, and in pieces."""
+"""Both F0 trackers on tones, speech, silence, and in windows."""
 
 import numpy as np
 import pytest
@@ -14,12 +14,12 @@ def tracker(request: pytest.FixtureRequest) -> F0Tracker:
 
 
 def voice(hertz: float, seconds: float) -> np.ndarray:
-    """A buzz with falling harmonics."""
+    """A tone with falling harmonics."""
     time = np.arange(int(16000 * seconds)) / 16000
     return sum(np.sin(2 * np.pi * hertz * n * time) / n for n in range(1, 12)).astype(np.float32) * 0.2
 
 
-def test_fcpe_hears_the_pitch_of_a_voice_and_fills_rests() -> None:
+def test_fcpe_tracks_f0_and_interpolates_over_pauses() -> None:
     rest = np.zeros(8000, np.float32)
     track = load_tracker("fcpe")(np.concatenate([rest, voice(120, 0.5), rest, voice(240, 0.5), rest]))
     assert len(track.f0) == 40000 // 80 + 1
@@ -28,7 +28,7 @@ def test_fcpe_hears_the_pitch_of_a_voice_and_fills_rests() -> None:
     np.testing.assert_allclose(track.f0[[0, 150, 250, 350, -1]], [120, 120, 180, 240, 240], rtol=0.05)
 
 
-def test_both_trackers_hear_the_same_in_speech(clips) -> None:
+def test_trackers_agree_on_speech(clips) -> None:
     fcpe, yaapt = (load_tracker(method)(clips["whole"].samples) for method in ("fcpe", "pyaapt"))
     assert (len(fcpe.f0), len(yaapt.f0)) == (146160 // 80 + 1, 146160 // 80)
     both = fcpe.voiced[:-1] & yaapt.voiced
@@ -37,7 +37,7 @@ def test_both_trackers_hear_the_same_in_speech(clips) -> None:
     assert (fcpe.voiced[:-1] == yaapt.voiced).mean() > 0.9
 
 
-def test_unvoiced_stretches_are_filled(tracker, clips) -> None:
+def test_unvoiced_frames_are_interpolated(tracker, clips) -> None:
     track = tracker(clips["medium"].samples)
     assert not track.voiced.all()
     assert (track.f0 > 50).all()
@@ -46,14 +46,14 @@ def test_unvoiced_stretches_are_filled(tracker, clips) -> None:
 
 
 @pytest.mark.parametrize("samples", [1280, 16000])
-def test_no_voice_at_all_is_nought(tracker, samples) -> None:
+def test_f0_of_silence_is_0(tracker, samples) -> None:
     track = tracker(np.zeros(samples, np.float32))
     assert abs(len(track.f0) - (samples // 80 + 1)) <= 1
     assert not track.f0.any()
     assert not track.voiced.any()
 
 
-def test_any_sound_has_finite_f0(tracker) -> None:
+def test_f0_is_finite(tracker) -> None:
     rng = np.random.default_rng(0)
     click = np.zeros(1300, np.float32)
     click[700] = 1
@@ -61,24 +61,24 @@ def test_any_sound_has_finite_f0(tracker) -> None:
         assert np.isfinite(tracker(samples).f0).all()
 
 
-def test_a_long_sound_is_tracked_in_pieces_of_the_same_length_in_all(tracker, monkeypatch) -> None:
+def test_f0_in_windows_has_as_many_frames(tracker, monkeypatch) -> None:
     samples = voice(150, 1.25)
     whole = tracker(samples)
     monkeypatch.setattr(windows, "WINDOW_SAMPLES", 8000)
     monkeypatch.setattr(module, "WINDOW_SAMPLES", 8000)
-    pieces = tracker(samples)
-    assert len(pieces.f0) == len(whole.f0)
-    np.testing.assert_allclose(np.median(pieces.f0), np.median(whole.f0), rtol=0.02)
+    windowed = tracker(samples)
+    assert len(windowed.f0) == len(whole.f0)
+    np.testing.assert_allclose(np.median(windowed.f0), np.median(whole.f0), rtol=0.02)
 
 
 @pytest.mark.parametrize("more", [1, 100, 1280, 1281])
-def test_a_short_end_after_the_last_piece(tracker, monkeypatch, more) -> None:
+def test_f0_with_a_short_last_window(tracker, monkeypatch, more) -> None:
     monkeypatch.setattr(windows, "WINDOW_SAMPLES", 8000)
     monkeypatch.setattr(module, "WINDOW_SAMPLES", 8000)
     track = tracker(voice(150, 1)[: 8000 + more])
     assert abs(len(track.f0) - ((8000 + more) // 80 + 1)) <= 1
 
 
-def test_interpolation_is_level_at_the_ends() -> None:
+def test_interpolate_unvoiced_is_constant_at_the_ends() -> None:
     f0 = np.array([0, 0, 100, 0, 0, 160, 0], np.float32)
     assert interpolate_unvoiced(f0, f0 > 0).tolist() == [100, 100, 100, 120, 140, 160, 160]

@@ -41,7 +41,7 @@ def texts(units) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("clip", ["whole", "short", "medium"])
-def test_units_equal_the_published_ones(tokenizer, clips, golden, clip) -> None:
+def test_encode_equals_the_published_tokenizer(tokenizer, clips, golden, clip) -> None:
     units = tokenizer.encode(clips[clip])
     assert texts(units) == golden[clip]["units"]
     assert "".join(map(str, merge_streams(units).units)) == golden[clip]["expressive"]
@@ -85,14 +85,14 @@ def test_tokenize_is_the_units_in_time_order(tokenizer, clips, golden, keep_repe
         assert format_sequence(sequence) == f"[SPEECH]{golden['medium']['expressive']}"
 
 
-def test_base_has_phonetic_units_alone(release_tree, clips, golden) -> None:
+def test_encode_base_has_phonetic_units_only(release_tree, clips, golden) -> None:
     units = SpeechTokenizer.load(str(release_tree), expressive=False, device="cpu").encode(clips["medium"])
     assert units.pitch is None
     assert units.style is None
     assert "".join(map(str, merge_streams(units).units)) == golden["medium"]["base"]
 
 
-def test_safetensors_give_the_same_units(tree, clips, golden) -> None:
+def test_encode_with_safetensors(tree, clips, golden) -> None:
     for part in PARTS:
         path = tree / "speech_tokenizer" / part
         file = read_tensors(path)
@@ -104,7 +104,7 @@ def test_safetensors_give_the_same_units(tree, clips, golden) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_missing_file_is_named(tree, part) -> None:
+def test_load_names_a_missing_file(tree, part) -> None:
     path = tree / "speech_tokenizer" / part
     path.unlink()
     with pytest.raises(CheckpointError, match=path.name):
@@ -112,7 +112,7 @@ def test_a_missing_file_is_named(tree, part) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_truncated_file_is_named(tree, part) -> None:
+def test_load_names_a_truncated_file(tree, part) -> None:
     path = tree / "speech_tokenizer" / part
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(CheckpointError, match=path.name):
@@ -131,16 +131,14 @@ def test_a_truncated_file_is_named(tree, part) -> None:
         ),
     ],
 )
-def test_tensors_that_are_not_as_configured_are_named_with_what_was_expected(
-    tree, part, config, there, wanted
-) -> None:
+def test_load_names_tensors_of_other_shapes_than_configured(tree, part, config, there, wanted) -> None:
     config_path = tree / "speech_tokenizer" / config
     config_path.write_text(config_path.read_text().replace(there, wanted))
     with pytest.raises(CheckpointError, match=rf"{Path(part).name}: .* expected \(.*{wanted[-2:]}"):
         SpeechTokenizer.load(str(tree), device="cpu")
 
 
-def test_a_quantizer_of_other_features_is_refused(tree) -> None:
+def test_load_refuses_a_quantizer_of_other_features(tree) -> None:
     path = tree / "speech_tokenizer/hubert_25hz/L11_quantizer_500.pt"
     write_tensors(path.with_suffix(".safetensors"), {"cluster_centers": torch.zeros(5, 31)})
     path.unlink()
@@ -159,7 +157,7 @@ def test_a_quantizer_of_other_features_is_refused(tree) -> None:
         ("conv_pos_groups", 0, "groups"),
     ],
 )
-def test_sizes_of_hubert_that_can_not_be(tree, key, value, message) -> None:
+def test_load_refuses_sizes_that_no_hubert_has(tree, key, value, message) -> None:
     path = tree / "speech_tokenizer/hubert_25hz/mhubert_base_25hz.pt"
     content = torch.load(path, weights_only=True)
     content["model_cfg"][key] = value
@@ -168,7 +166,7 @@ def test_sizes_of_hubert_that_can_not_be(tree, key, value, message) -> None:
         SpeechTokenizer.load(str(tree), device="cpu")
 
 
-def test_an_unknown_key_of_a_configuration_is_named(tree) -> None:
+def test_load_names_an_unknown_key(tree) -> None:
     path = tree / "speech_tokenizer/vqvae_f0_quantizer/config.yaml"
     path.write_text(path.read_text() + "colour: blue\n")
     with pytest.raises(CheckpointError, match=r"config\.yaml.*'colour'"):
@@ -176,45 +174,45 @@ def test_an_unknown_key_of_a_configuration_is_named(tree) -> None:
 
 
 @pytest.mark.parametrize("samples", [0, 160, 1279])
-def test_too_short(tokenizer, samples) -> None:
+def test_encode_refuses_clips_under_80_ms(tokenizer, samples) -> None:
     with pytest.raises(AudioError, match=rf"too short: {samples // 16} ms.*80 ms"):
         tokenizer.encode(Waveform(np.zeros(samples, np.float32), 16000))
 
 
-def test_the_shortest_sound_has_one_unit_of_each_kind(tokenizer) -> None:
+def test_encode_of_80_ms_has_one_unit_of_each_kind(tokenizer) -> None:
     units = tokenizer.encode(Waveform(np.zeros(1280, np.float32), 16000))
     assert [len(units.hubert), len(units.pitch), len(units.style)] == [1, 1, 1]
 
 
-def test_another_rate(tokenizer) -> None:
+def test_encode_refuses_another_rate(tokenizer) -> None:
     with pytest.raises(AudioError, match="44100 Hz; the tokenizer takes 16000 Hz"):
         tokenizer.encode(Waveform(np.zeros(44100, np.float32), 44100))
 
 
-def test_samples_that_are_no_numbers(tokenizer) -> None:
+def test_encode_refuses_nan(tokenizer) -> None:
     with pytest.raises(AudioError, match="not a number"):
         tokenizer.encode(Waveform(np.full(16000, np.nan, np.float32), 16000))
 
 
-def test_a_long_sound_is_encoded_in_pieces_and_a_short_end_is_left_out(tokenizer, clips, monkeypatch) -> None:
+def test_encode_in_windows_drops_a_remainder_under_80_ms(tokenizer, clips, monkeypatch) -> None:
     second = clips["whole"].samples[:16000]
     once = tokenizer.encode(Waveform(second, 16000))
-    for place in (module, windows, f0):
-        monkeypatch.setattr(place, "WINDOW_SAMPLES", 16000)
+    for target in (module, windows, f0):
+        monkeypatch.setattr(target, "WINDOW_SAMPLES", 16000)
     units = tokenizer.encode(Waveform(np.concatenate([second, second, second[:1000]]), 16000))
     assert units.hubert.tolist() == once.hubert.tolist() * 2
     assert units.style.tolist() == once.style.tolist() * 2
     assert len(units.pitch) == (33000 // 80 + 1) // 16
 
 
-def test_samples_of_a_read_only_array_and_of_one_with_strides(tokenizer, clips, golden) -> None:
+def test_encode_takes_read_only_and_strided_arrays(tokenizer, clips, golden) -> None:
     doubled = np.repeat(clips["short"].samples, 2)
     doubled.flags.writeable = False
     units = tokenizer.encode(Waveform(doubled[::2], 16000))
     assert texts(units) == golden["short"]["units"]
 
 
-def test_nothing_goes_to_stdout(release_tree, clips, capfd) -> None:
+def test_encode_does_not_write_to_stdout(release_tree, clips, capfd) -> None:
     loud = Waveform(clips["short"].samples * 100, 16000)
     SpeechTokenizer.load(str(release_tree), device="cpu").encode(loud)
     assert capfd.readouterr().out == ""

@@ -1,4 +1,4 @@
-"""Waveforms against the published implementation's, and what the vocoder refuses."""
+"""Waveforms against those of the published implementation, batches, and what the vocoder refuses."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def speech(golden, clip: str, keep: bool) -> SpeechSpan:
 @pytest.mark.parametrize("durations", ["auto", "as named"])
 @pytest.mark.parametrize("key", [f"{u}/{d}" for u in ("base", "expressive") for d in ("predict", "keep")])
 @pytest.mark.parametrize("clip", ["short", "medium"])
-def test_waveforms_equal_the_published_ones(vocoders, waveforms, golden, clip, key, durations) -> None:
+def test_decode_equals_the_published_vocoder(vocoders, waveforms, golden, clip, key, durations) -> None:
     units, named = key.split("/")
     waveform = vocoders[units == "expressive"].decode(
         speech(golden, clip, named == "keep"),
@@ -77,7 +77,7 @@ def test_decode_batch_equals_decode(vocoders, expressive, lengths, budget, seed)
 
 
 @pytest.mark.parametrize("expressive", [False, True])
-def test_pieces_are_the_whole(vocoders, golden, expressive) -> None:
+def test_decode_stream_equals_decode(vocoders, golden, expressive) -> None:
     span = speech(golden, "medium", keep=False)
     whole = vocoders[expressive].decode(span).samples
     pieces = [piece.samples for piece in vocoders[expressive].decode_stream(span, window=30)]
@@ -86,7 +86,7 @@ def test_pieces_are_the_whole(vocoders, golden, expressive) -> None:
 
 
 @pytest.mark.parametrize("expressive", [False, True])
-def test_safetensors_give_the_same_waveform(tree, vocoders, golden, expressive) -> None:
+def test_decode_with_safetensors(tree, vocoders, golden, expressive) -> None:
     path = tree / "speech_tokenizer" / FOLDERS[expressive] / "generator.pt"
     write_tensors(path.with_suffix(".safetensors"), read_tensors(path).tensors)
     path.unlink()
@@ -95,7 +95,7 @@ def test_safetensors_give_the_same_waveform(tree, vocoders, golden, expressive) 
     np.testing.assert_array_equal(again.samples, vocoders[expressive].decode(span).samples)
 
 
-def test_all_the_speech_of_a_line_is_one_sound(vocoders) -> None:
+def test_decode_joins_all_speech_of_a_sequence(vocoders) -> None:
     apart = parse_sequence("[SPEECH][St1][Pi2][Hu3][TEXT]and[SPEECH][Hu4]")
     together = parse_sequence("[SPEECH][St1][Pi2][Hu3][Hu4]")
     np.testing.assert_array_equal(
@@ -103,7 +103,7 @@ def test_all_the_speech_of_a_line_is_one_sound(vocoders) -> None:
     )
 
 
-def test_a_line_without_style_takes_the_default_one(vocoders) -> None:
+def test_decode_without_style_units_uses_the_default(vocoders) -> None:
     without = vocoders[True].decode(parse_sequence("[Pi2][Hu3][Hu4]"))
     stated = vocoders[True].decode(
         parse_sequence(f"[St{vocoders[True].voices.default_style}][Pi2][Hu3][Hu4]")
@@ -111,13 +111,13 @@ def test_a_line_without_style_takes_the_default_one(vocoders) -> None:
     np.testing.assert_array_equal(without.samples, stated.samples)
 
 
-def test_a_style_asked_for_takes_the_place_of_the_line_s_own(vocoders) -> None:
+def test_decode_style_replaces_the_sequence_s_own(vocoders) -> None:
     asked = vocoders[True].decode(parse_sequence("[St5][Pi2][Hu3][Hu4]"), style=9)
     stated = vocoders[True].decode(parse_sequence("[St9][Pi2][Hu3][Hu4]"))
     np.testing.assert_array_equal(asked.samples, stated.samples)
 
 
-def test_voices_and_styles_by_name_and_number(vocoders) -> None:
+def test_decode_with_speakers_and_styles_by_name_and_index(vocoders) -> None:
     line = parse_sequence("[Hu3][Hu4]")
     base = vocoders[False]
     assert base.voices.speakers == ("ex01", "ex02", "ex03", "ex04")
@@ -127,7 +127,7 @@ def test_voices_and_styles_by_name_and_number(vocoders) -> None:
 
 
 @pytest.mark.parametrize("speaker", ["nobody", 4, -1, "4", "-1", "²", ""])
-def test_no_such_voice(vocoders, speaker) -> None:
+def test_unknown_speakers_are_refused(vocoders, speaker) -> None:
     with pytest.raises(SpiritLMError, match=r"no speaker.*ex01, ex02"):
         vocoders[False].voices.speaker_index(speaker)
 
@@ -135,7 +135,7 @@ def test_no_such_voice(vocoders, speaker) -> None:
 @pytest.mark.parametrize(
     ("expressive", "style"), [(False, 26), (False, "st"), (True, 100), (True, "style01")]
 )
-def test_no_such_style(vocoders, expressive, style) -> None:
+def test_unknown_styles_are_refused(vocoders, expressive, style) -> None:
     with pytest.raises(SpiritLMError, match=f"no style {style}"):
         vocoders[expressive].voices.style_index(style)
 
@@ -152,12 +152,12 @@ def test_no_such_style(vocoders, expressive, style) -> None:
         (True, "[St100][Pi6][Hu1]", r"\[St100\] .* \[St0\] to \[St99\]"),
     ],
 )
-def test_lines_it_can_not_speak(vocoders, expressive, line, message) -> None:
+def test_decode_refuses(vocoders, expressive, line, message) -> None:
     with pytest.raises(TokenError, match=message):
         vocoders[expressive].decode(parse_sequence(line))
 
 
-def test_a_base_vocoder_passes_over_pitch_and_style(vocoders) -> None:
+def test_decode_base_ignores_pitch_and_style(vocoders) -> None:
     plain = vocoders[False].decode(parse_sequence("[Hu3][Hu4]")).samples
     np.testing.assert_array_equal(
         vocoders[False].decode(parse_sequence("[St500][Pi99][Hu3][Hu4]")).samples, plain
@@ -166,21 +166,21 @@ def test_a_base_vocoder_passes_over_pitch_and_style(vocoders) -> None:
 
 @pytest.mark.parametrize("expressive", [False, True])
 @pytest.mark.parametrize("file", ["generator.pt", "config.json", "speakers.txt"])
-def test_a_missing_file_is_named(tree, file, expressive) -> None:
+def test_load_names_a_missing_file(tree, file, expressive) -> None:
     path = tree / "speech_tokenizer" / FOLDERS[expressive] / file
     path.unlink()
     with pytest.raises(CheckpointError, match=f"{FOLDERS[expressive]}/{file}: missing"):
         Vocoder.load(str(tree), expressive, "cpu")
 
 
-def test_a_truncated_file_is_named(tree) -> None:
+def test_load_names_a_truncated_file(tree) -> None:
     path = tree / "speech_tokenizer" / FOLDERS[True] / "generator.pt"
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(CheckpointError, match=r"generator\.pt: cut off"):
         Vocoder.load(str(tree), True, "cpu")
 
 
-def test_names_that_are_not_as_many_as_voices(tree) -> None:
+def test_load_refuses_another_number_of_names(tree) -> None:
     path = tree / "speech_tokenizer" / FOLDERS[True] / "speakers.txt"
     path.write_text("ex01\n")
     with pytest.raises(CheckpointError, match=r"speakers\.txt: 1 names, expected 4"):
@@ -199,21 +199,21 @@ def test_names_that_are_not_as_many_as_voices(tree) -> None:
         ("new_key", 1, r"config\.json.*'new_key'"),
     ],
 )
-def test_a_configuration_that_does_not_fit(tree, key, value, message) -> None:
+def test_load_refuses_a_contradictory_configuration(tree, key, value, message) -> None:
     path = tree / "speech_tokenizer" / FOLDERS[True] / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(CheckpointError, match=message):
         Vocoder.load(str(tree), True, "cpu")
 
 
-def test_defaults_that_the_configuration_states(tree) -> None:
+def test_defaults_from_the_configuration(tree) -> None:
     path = tree / "speech_tokenizer" / FOLDERS[True] / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"default_speaker": 0, "default_style": 7}))
     vocoder = Vocoder.load(str(tree), True, "cpu")
     assert (vocoder.voices.default_speaker, vocoder.voices.default_style) == (0, 7)
 
 
-def test_speech_of_a_sequence_and_of_its_span_are_the_same(vocoders, golden) -> None:
+def test_decode_takes_a_sequence_or_a_span(vocoders, golden) -> None:
     span = speech(golden, "short", keep=True)
     whole = vocoders[True].decode(Sequence.of([span])).samples
     np.testing.assert_array_equal(vocoders[True].decode(span).samples, whole)
