@@ -16,13 +16,13 @@ def said(*confidences: float | None) -> list[Word]:
     return [Word(f"w{place}", place, place + 1, known) for place, known in enumerate(confidences)]
 
 
-def test_mean() -> None:
+def test_mean_confidence() -> None:
     assert mean_confidence(said(0.5, None, 1.0)) == 0.75
     assert mean_confidence(said(None)) == 1.0
     assert mean_confidence([]) == 1.0
 
 
-def test_too_many_doubtful_words_are_said() -> None:
+def test_low_confidence_notes() -> None:
     assert low_confidence_notes(said(*[0.9] * 9, 0.1)) == ()
     assert low_confidence_notes([]) == ()
     assert low_confidence_notes(said(None, 0.1, 0.2, 0.3, 0.9, 0.9)) == (
@@ -30,7 +30,7 @@ def test_too_many_doubtful_words_are_said() -> None:
     )
 
 
-def test_a_word_that_is_not_said_has_no_confidence(recording: Waveform, aligner: PocketsphinxAligner) -> None:
+def test_confidence_of_wrong_words_is_low(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     right = {word.word: word.confidence or 0 for word in aligner.align(recording, TEXT).words}
     for old, new in (
         ("skin", "dollar"),
@@ -45,15 +45,13 @@ def test_a_word_that_is_not_said_has_no_confidence(recording: Waveform, aligner:
         assert wrong[new] < 0.3
 
 
-def test_a_clip_whose_text_is_another_in_part_is_flagged(
-    recording: Waveform, aligner: PocketsphinxAligner
-) -> None:
+def test_notes_of_a_partly_wrong_text(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     assert aligner.align(recording, TEXT).notes == ()
     other = TEXT.replace("I could show you where to get something", "it was the season of light and darkness")
     (note,) = aligner.align(recording, other).notes
     assert "words have low confidence" in note
 
 
-def test_another_text_is_refused(recording: Waveform, aligner: PocketsphinxAligner) -> None:
+def test_align_refuses_another_text(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     with pytest.raises(AlignmentError, match="does not match"):
         aligner.align(recording, "Once upon a time there was a little boy called Tom who lived by the sea.")

@@ -17,7 +17,7 @@ TEXT = (
 HISS = {"strip": 0.35, "skin": 1.04, "show": 4.55, "something,": 5.31, "said": 6.08}
 
 
-def test_a_real_recording(recording: Waveform, aligner: PocketsphinxAligner) -> None:
+def test_align_a_recording(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     words = aligner.align(recording, TEXT).words
     assert [word.word for word in words] == TEXT.split()
     assert all(word.start < word.end for word in words)
@@ -29,7 +29,7 @@ def test_a_real_recording(recording: Waveform, aligner: PocketsphinxAligner) -> 
     assert words[13].start > 3.9
 
 
-def test_words_are_where_the_sound_is(recording: Waveform, aligner: PocketsphinxAligner) -> None:
+def test_align_times(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     loud = np.abs(recording.samples)
     said = np.zeros(len(loud), dtype=bool)
     for word in aligner.align(recording, TEXT).words:
@@ -37,9 +37,7 @@ def test_words_are_where_the_sound_is(recording: Waveform, aligner: Pocketsphinx
     assert loud[said].mean() > 5 * loud[~said].mean()
 
 
-def test_phones_fill_the_clip_and_agree_with_the_words(
-    recording: Waveform, aligner: PocketsphinxAligner
-) -> None:
+def test_align_phones(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     words, phones = aligner.align_phones(recording, TEXT)
     assert words == aligner.align(recording, TEXT)
     assert phones[0].start == 0
@@ -49,7 +47,7 @@ def test_phones_fill_the_clip_and_agree_with_the_words(
     assert [phone.phone for phone in phones if 0.34 < phone.start < 0.62] == ["S", "T", "R", "IH", "P"]
 
 
-def test_unknown_words_numbers_and_dashes(recording: Waveform, aligner: PocketsphinxAligner) -> None:
+def test_align_unknown_words_numbers_and_dashes(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     # the same sounds in other spellings
     text = "-- " + TEXT.replace("cow skin for", "kouskynne 4").replace("to hold", "2 hold").replace(
         " I", " -- I"
@@ -65,9 +63,7 @@ def test_unknown_words_numbers_and_dashes(recording: Waveform, aligner: Pocketsp
     assert words[dash].start == words[dash].end == words[dash - 1].end
 
 
-def test_the_answer_does_not_depend_on_the_clip_before(
-    recording: Waveform, aligner: PocketsphinxAligner
-) -> None:
+def test_align_is_independent_of_the_clip_before(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     middle = Waveform(recording.samples[: 3 * recording.rate], recording.rate)
     sentence = TEXT[: TEXT.index("I")]
     alone = PocketsphinxAligner().align(middle, sentence)
@@ -77,7 +73,7 @@ def test_the_answer_does_not_depend_on_the_clip_before(
         assert aligner.align(middle, sentence) == alone
 
 
-def test_other_sample_rates(recording: Waveform, aligner: PocketsphinxAligner) -> None:
+def test_align_resamples(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     upsampled = Waveform(soxr.resample(recording.samples, recording.rate, 44100), 44100)
     shifts = [
         abs(one.start - other.start)
@@ -98,20 +94,18 @@ def test_other_sample_rates(recording: Waveform, aligner: PocketsphinxAligner) -
         ("It was the best of times, it was the worst of times, it was the age of wisdom.", "does not match"),
     ],
 )
-def test_what_can_not_be_aligned(
-    recording: Waveform, aligner: PocketsphinxAligner, text: str, reason: str
-) -> None:
+def test_align_errors(recording: Waveform, aligner: PocketsphinxAligner, text: str, reason: str) -> None:
     with pytest.raises(AlignmentError, match=reason):
         aligner.align(recording, text)
 
 
-def test_silence_and_too_little_sound(aligner: PocketsphinxAligner) -> None:
+def test_align_refuses_silence_and_short_audio(aligner: PocketsphinxAligner) -> None:
     for samples in (0, 300, 800):
         with pytest.raises(AlignmentError):
             aligner.align(Waveform(np.zeros(samples, dtype=np.float32), 16000), "hello")
 
 
-def test_nothing_is_printed(
+def test_align_prints_nothing(
     recording: Waveform, aligner: PocketsphinxAligner, capfd: pytest.CaptureFixture[str]
 ) -> None:
     aligner.align_phones(recording, TEXT)

@@ -26,7 +26,7 @@ def outcome(answer: Outcome[Aligned]) -> Aligned | str:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_answers_are_in_order_and_faults_cost_their_clip(
+def test_align_stream_is_in_order_and_isolates_errors(
     recording_file: Path, aligner: PocketsphinxAligner, workers: int
 ) -> None:
     whole = Clip("whole", recording_file, end=3.0, text=TEXT)
@@ -52,21 +52,21 @@ def test_answers_are_in_order_and_faults_cost_their_clip(
     assert len({str(answers[f"more-{n}"]) for n in range(8)}) == 1
 
 
-def test_what_has_no_text_or_no_sound(recording_file: Path, aligner: PocketsphinxAligner) -> None:
+def test_align_clip_errors(recording_file: Path, aligner: PocketsphinxAligner) -> None:
     with pytest.raises(AlignmentError, match="the text is empty"):
         align_clip(Clip("a", recording_file, text="  "), aligner)
     with pytest.raises(AudioError, match="no such file"):
         align_clip(Clip("a", "nowhere.wav", text="hello"), aligner)
 
 
-def test_engines(tmp_path: Path) -> None:
+def test_load_aligner(tmp_path: Path) -> None:
     assert isinstance(load_aligner(), PocketsphinxAligner)
     with pytest.raises(CheckpointError, match=r"no config\.json"):
         AlignerPool(str(tmp_path))
     assert available_cpus() >= 1
 
 
-def test_a_process_that_is_ended_loses_nothing(recording_file: Path, aligner: PocketsphinxAligner) -> None:
+def test_a_killed_worker_loses_no_clip(recording_file: Path, aligner: PocketsphinxAligner) -> None:
     clips = [Clip(str(n), recording_file, end=3.0, text=TEXT) for n in range(12)]
     expected = align_clip(clips[0], aligner)
     with AlignerPool(workers=2) as pool:
@@ -79,7 +79,7 @@ def test_a_process_that_is_ended_loses_nothing(recording_file: Path, aligner: Po
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_nothing_is_left_running(recording_file: Path, tmp_path: Path, how: signal.Signals) -> None:
+def test_workers_exit_with_their_parent(recording_file: Path, tmp_path: Path, how: signal.Signals) -> None:
     sound, rate = soundfile.read(recording_file, stop=48000)
     soundfile.write(tmp_path / "a.wav", sound, rate)
     rows = f"{tmp_path}/a.wav\t0\t3\t{TEXT}\n"
@@ -109,7 +109,7 @@ def test_nothing_is_left_running(recording_file: Path, tmp_path: Path, how: sign
     assert process.returncode == {signal.SIGINT: 130}.get(how, -how)
 
 
-def test_lines_come_while_the_input_is_still_open(recording_file: Path) -> None:
+def test_align_writes_lines_while_its_input_is_open(recording_file: Path) -> None:
     row = f"{recording_file}\t0\t3\t{TEXT}\n"
     command = [
         sys.executable,

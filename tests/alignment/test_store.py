@@ -27,7 +27,7 @@ def row(clip_id: str, text: str | None, alignment: Alignment | None) -> str:
     return format_row(Clip(clip_id, Path("x.wav"), text=text), alignment, Path()) + "\n"
 
 
-def test_a_folder(tmp_path: Path) -> None:
+def test_find_in_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "a.TextGrid", format_textgrid(ONE, 2))
     write(tmp_path / "a.json", "not asked for")
     write(tmp_path / "b.1.textgrid", format_textgrid(TWO, 2))
@@ -46,7 +46,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("clip_id", ["../a", "b/../../a", "..", "/etc/a"])
-def test_no_id_leads_out_of_the_folder(tmp_path: Path, clip_id: str) -> None:
+def test_find_refuses_ids_outside_the_folder(tmp_path: Path, clip_id: str) -> None:
     write(tmp_path / "a.TextGrid", format_textgrid(ONE, 2))
     (tmp_path / "b").mkdir()
     files = AlignmentFiles.open(tmp_path / "b")
@@ -57,7 +57,7 @@ def test_no_id_leads_out_of_the_folder(tmp_path: Path, clip_id: str) -> None:
     assert files.find("..a") is None
 
 
-def test_what_is_damaged_in_a_folder(tmp_path: Path) -> None:
+def test_find_in_a_folder_with_invalid_files(tmp_path: Path) -> None:
     files = AlignmentFiles.open(tmp_path)
     write(tmp_path / "a.TextGrid", format_textgrid(ONE, 2)[:100])
     write(tmp_path / "b.json", "{")
@@ -65,7 +65,7 @@ def test_what_is_damaged_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "d.ctm").write_bytes(b"\xff")
     write(tmp_path / "e.ctm", "e 1 0.5")
     for clip_id, message in {
-        "a": r"a\.TextGrid: line \d: ends where",
+        "a": r"a\.TextGrid: line \d: the file ends where",
         "b": r"b\.json: not JSON",
         "c": r"c\.ctm: contains several recordings \(x, y\)",
         "d": r"d\.ctm: not UTF-8 text",
@@ -76,7 +76,7 @@ def test_what_is_damaged_in_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.ctm", "x.CTM", "x.ctm.gz"])
-def test_a_ctm_of_many_recordings(tmp_path: Path, name: str) -> None:
+def test_find_in_a_ctm(tmp_path: Path, name: str) -> None:
     blocks = ["\N{ZERO WIDTH NO-BREAK SPACE};; words\n", format_ctm("šest/1", ONE), "\n"]
     blocks += ["b 1 0.25 0.25 two\n;; said\n\nb 1 0.5 0 …\n", format_ctm("c", ONE).rstrip()]
     with AlignmentFiles.open(write(tmp_path / name, "".join(blocks))) as files:
@@ -87,7 +87,7 @@ def test_a_ctm_of_many_recordings(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.ndjson", "x.jsonl.gz"])
-def test_a_manifest(tmp_path: Path, name: str) -> None:
+def test_find_in_a_manifest(tmp_path: Path, name: str) -> None:
     rows = row("a", "One.", ONE) + "\n" + row("bé", None, TWO) + row("c", "Three", None)
     rows += '{"id": 7, "audio": "a.wav", "words": []}\r\n{"audio": "d/e.wav", "words": []}'
     with AlignmentFiles.open(write(tmp_path / name, rows)) as files:
@@ -99,14 +99,14 @@ def test_a_manifest(tmp_path: Path, name: str) -> None:
             assert files.find("x") is None
 
 
-def test_damage_in_a_ctm_costs_one_clip(tmp_path: Path) -> None:
+def test_an_invalid_ctm_line_affects_one_clip(tmp_path: Path) -> None:
     lines = [b"a 1 0 1 one", b"b 1 0", b"c 1 0 1 caf\xe9", b"d 1 0 1 one", b"e 1 0 1 one", b"d 1 1 1 two"]
     (tmp_path / "x.ctm").write_bytes(b"\n".join(lines))
     files = AlignmentFiles.open(tmp_path / "x.ctm")
     for clip_id, message in {
         "b": r"x\.ctm: line 2: not 'recording",
         "c": r"x\.ctm: line 3: not UTF-8 text",
-        "d": r"x\.ctm: line 6: 'd' was there before",
+        "d": r"x\.ctm: line 6: 'd' occurred before",
     }.items():
         with pytest.raises(ManifestError, match=message):
             files.find(clip_id)
@@ -115,7 +115,7 @@ def test_damage_in_a_ctm_costs_one_clip(tmp_path: Path) -> None:
     assert files.find("f") is None
 
 
-def test_damage_in_a_manifest_costs_one_clip(tmp_path: Path) -> None:
+def test_an_invalid_row_affects_one_clip(tmp_path: Path) -> None:
     rows = [
         row("a", None, ONE),
         row("b", None, ONE).replace("0.5", "5"),
@@ -125,9 +125,9 @@ def test_damage_in_a_manifest_costs_one_clip(tmp_path: Path) -> None:
     rows += [row("d", None, ONE), row("a", None, ONE)]
     files = AlignmentFiles.open(write(tmp_path / "x.jsonl", "".join(rows)))
     for clip_id, message in {
-        "a": r"x\.jsonl: line 6: 'a' was there before",
+        "a": r"x\.jsonl: line 6: 'a' occurred before",
         "b": r"x\.jsonl: line 2: word 1: 'one' begins at 5 s and ends at 1 s",
-        "c": r"x\.jsonl: line 4: 'c' was there before",
+        "c": r"x\.jsonl: line 4: 'c' occurred before",
     }.items():
         with pytest.raises(ManifestError, match=message):
             files.find(clip_id)
@@ -143,18 +143,18 @@ def test_damage_in_a_manifest_costs_one_clip(tmp_path: Path) -> None:
         ('{"id": "b"}', "line 2: audio is not a path: None"),
     ],
 )
-def test_a_row_that_could_be_any_clip(tmp_path: Path, line: str, message: str) -> None:
+def test_find_names_a_row_without_a_valid_id(tmp_path: Path, line: str, message: str) -> None:
     rows = row("a", None, ONE) + line + "\n[[\n"
     with AlignmentFiles.open(write(tmp_path / "x.jsonl", rows)) as files:
         assert files.find("a") == Transcript(None, ONE)
         with pytest.raises(
-            ManifestError, match=r"'b' isn't there, and this line can't be read: .*x\.jsonl: " + message
+            ManifestError, match=r"'b' is not in the file, and a line can't be read: .*x\.jsonl: " + message
         ):
             files.find("b")
 
 
 @pytest.mark.parametrize("name", ["x.TextGrid", "x.textgrid", "x.json"])
-def test_a_file_of_one_clip(tmp_path: Path, name: str) -> None:
+def test_find_in_a_file_of_one_clip(tmp_path: Path, name: str) -> None:
     content = format_whisper("One", ONE) if name == "x.json" else format_textgrid(ONE, 2)
     files = AlignmentFiles.open(write(tmp_path / name, content))
     for _ in range(2):
@@ -166,7 +166,7 @@ def test_a_file_of_one_clip(tmp_path: Path, name: str) -> None:
     assert files.find("any/id") is not None
 
 
-def test_what_can_not_be_opened(tmp_path: Path) -> None:
+def test_open_errors(tmp_path: Path) -> None:
     for name in ("none", "none.ctm", "none.json"):
         with pytest.raises(ManifestError, match=rf"{name}: no such file or folder"):
             AlignmentFiles.open(tmp_path / name)
@@ -181,7 +181,7 @@ def test_what_can_not_be_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.ctm", "x.ctm.gz", "x.jsonl"])
-def test_many_clips_in_any_order_from_any_thread(tmp_path: Path, name: str) -> None:
+def test_find_in_any_order_from_threads(tmp_path: Path, name: str) -> None:
     alignments = {
         f"clip-{number}": Alignment((Word(f"w{number}", number / 1000, 9.0), Word("–", 9.0, 9.0)))
         for number in range(2000)

@@ -32,7 +32,7 @@ def collapsed(labels: tuple[int, ...]) -> list[int]:
     st.integers(0, 1000),
     st.booleans(),
 )
-def test_the_best_of_all_paths(frames: int, labels: list[int], seed: int, ties: bool) -> None:
+def test_numpy_path_is_the_best_of_all_paths(frames: int, labels: list[int], seed: int, ties: bool) -> None:
     rng = np.random.default_rng(seed)
     log_probs = (
         -rng.integers(0, 3, (frames, 3)).astype(np.float32) if ties else random_log_probs(rng, frames, 3)
@@ -53,12 +53,12 @@ def test_the_best_of_all_paths(frames: int, labels: list[int], seed: int, ties: 
 @pytest.mark.parametrize(
     ("labels", "path"), [([1], [0, 0, 0, 0, 0]), ([1, 2], [0, 1, 1, 1, 1]), ([1, 1], [0, -1, 1, 1, 1])]
 )
-def test_ties(labels: list[int], path: list[int]) -> None:
+def test_numpy_path_breaks_ties(labels: list[int], path: list[int]) -> None:
     assert numpy_path(np.zeros((5, 3), dtype=np.float32), np.array(labels), 0).tolist() == path
 
 
 @pytest.mark.parametrize("blank", [0, 7])
-def test_torchaudio_has_the_same_path(blank: int) -> None:
+def test_torchaudio_path_equals_numpy_path(blank: int) -> None:
     if not torchaudio_works():
         pytest.skip("torchaudio can't be imported beside this torch")
     rng = np.random.default_rng(blank)
@@ -72,7 +72,7 @@ def test_torchaudio_has_the_same_path(blank: int) -> None:
             )
 
 
-def test_what_takes_too_much_memory_is_refused() -> None:
+def test_best_path_refuses_too_many_states() -> None:
     log_probs = np.zeros((40_000, 2), dtype=np.float32)
     with pytest.raises(AlignmentError, match="cut the audio into segments"):
         best_path(log_probs, np.ones(14_000, dtype=np.int64), 0)

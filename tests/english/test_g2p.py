@@ -24,10 +24,10 @@ PHONES = (
         ("city", "S IH T IY"),
     ],
 )
-def test_common_spellings(word: str, phones: str) -> None:
+def test_letters_to_phones(word: str, phones: str) -> None:
     assert " ".join(letters_to_phones(word)) == phones
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz", max_size=20))
-def test_every_word_has_phones_of_the_acoustic_model(word: str) -> None:
+def test_letters_to_phones_of_any_word(word: str) -> None:
     assert set(letters_to_phones(word)) <= {*PHONES.split()}

@@ -30,12 +30,12 @@ from spiritlm_cli.english.verbalize import (
         ("", ""),
     ],
 )
-def test_words(text: str, words: str) -> None:
+def test_normalize(text: str, words: str) -> None:
     assert normalize(text) == words
 
 
 @pytest.mark.parametrize(
-    "ways",
+    "forms",
     [
         ["500", "five hundred"],
         ["105", "a hundred and five", "one hundred five"],
@@ -76,11 +76,11 @@ def test_words(text: str, words: str) -> None:
         ["B52", "b fifty two"],
     ],
 )
-def test_numbers_are_said_one_way(ways: list[str]) -> None:
-    assert len({normalize(way) for way in ways}) == 1
+def test_normalize_numbers(forms: list[str]) -> None:
+    assert len({normalize(form) for form in forms}) == 1
 
 
-def test_separate_numbers_stay_separate() -> None:
+def test_normalize_keeps_separate_numbers() -> None:
     assert normalize("one two three") == "one two three"
     assert normalize("4, 5, 6") == "four five six"
     assert normalize("ten and five") == "ten and five"
@@ -88,14 +88,14 @@ def test_separate_numbers_stay_separate() -> None:
     assert normalize("9/11") == "nine eleven"
 
 
-def test_abbreviations_that_may_be_words() -> None:
+def test_normalize_abbreviations_that_may_be_words() -> None:
     assert normalize("He said no. Five men") == "he said no five men"
     assert normalize("Fort Worth and Ft. Worth") == "fort worth and fort worth"
     assert normalize("I am one. A man") == "i am one a man"
 
 
 @given(st.integers(0, LARGEST))
-def test_digits_and_spelling_agree(value: int) -> None:
+def test_normalize_digits_as_canonical(value: int) -> None:
     assert normalize(str(value)) == " ".join(canonical(value)) == normalize(f"{value:,}")
 
 
@@ -139,12 +139,12 @@ def test_readings_of_a_mixed_fraction_agree_with_digits(whole: int, fraction: st
 
 
 @given(st.text(max_size=40))
-def test_only_words_are_left(text: str) -> None:
+def test_normalize_leaves_words_only(text: str) -> None:
     words = normalize(text)
     assert words == " ".join(words.split())
     assert all(character.isalpha() or character == " " or character.isnumeric() for character in words)
 
 
 @given(st.text(alphabet="abcdefg .,'-?", max_size=40))
-def test_case_and_punctuation_around_words_do_not_matter(text: str) -> None:
+def test_normalize_ignores_case_and_outer_punctuation(text: str) -> None:
     assert normalize(text.upper()) == normalize(f"“{text}”!")

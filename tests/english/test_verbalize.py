@@ -3,7 +3,7 @@ import pytest
 from spiritlm_cli.english.verbalize import money_readings, number_readings, time_readings, verbalize
 
 
-def first_way(token: str) -> str:
+def preferred_reading(token: str) -> str:
     return " ".join(word for part in verbalize(token) for word in part[0])
 
 
@@ -66,11 +66,11 @@ def first_way(token: str) -> str:
         ("…", ""),
     ],
 )
-def test_first_way(token: str, words: str) -> None:
-    assert first_way(token) == words
+def test_verbalize(token: str, words: str) -> None:
+    assert preferred_reading(token) == words
 
 
-def test_what_can_be_said_in_several_ways_is_one_part() -> None:
+def test_alternative_readings() -> None:
     assert verbalize("St.") == [(("saint",), ("street",))]
     assert set(number_readings("1832")) == {
         ("eighteen", "thirty", "two"),
@@ -90,7 +90,7 @@ def test_what_can_be_said_in_several_ways_is_one_part() -> None:
     assert verbalize("XII") == [(("xii",), ("x", "i", "i"), ("twelve",), ("twelfth",))]
 
 
-def test_readings_of_one_number() -> None:
+def test_number_readings() -> None:
     assert {("one", "hundred", "one"), ("one", "hundred", "and", "one")} == set(number_readings("101"))
     assert ("one", "thousand", "and", "sixty", "six") in number_readings("1066")
     assert ("zero", "one", "two", "three") in number_readings("0,123")
@@ -106,13 +106,13 @@ def test_time_readings() -> None:
     assert len(verbalize("1:02:03")) == 3
 
 
-def test_am_is_letters_after_a_time() -> None:
+def test_verbalize_am_after_a_time() -> None:
     for previous in ("10:00", "10", "(10:00", "o'clock", "o’clock,"):
         assert verbalize("AM", previous) == [(("a", "m"),)]
     for previous in ("", "I", "ten"):
         assert verbalize("am", previous) == [(("am",),)]
 
 
-def test_numbers_of_any_length_are_said() -> None:
+def test_readings_of_long_numbers() -> None:
     assert number_readings("1" * 5000) == (("one",) * 5000,)
     assert money_readings("$", "1" * 5000)[-1] == ("one",) * 5000

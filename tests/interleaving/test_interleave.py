@@ -65,7 +65,7 @@ seeds = st.integers(0, 2**32)
 
 
 @given(utterances(), seeds)
-def test_text_and_the_words_under_speech_are_the_transcript(utterance: Utterance, seed: int) -> None:
+def test_texts_of_cut_spans_are_the_transcript(utterance: Utterance, seed: int) -> None:
     cuts = cut_spans(utterance.units, utterance.text, aligned(utterance), SHORT, random.Random(seed))
     assert "".join(cut.text for cut in cuts) == utterance.text
     assert all(cut.span == TextSpan(cut.text) for cut in cuts if isinstance(cut.span, TextSpan))
@@ -75,7 +75,7 @@ def test_text_and_the_words_under_speech_are_the_transcript(utterance: Utterance
 
 
 @given(utterances(), seeds)
-def test_speech_spans_hold_the_units_of_their_time(utterance: Utterance, seed: int) -> None:
+def test_cut_spans_have_the_units_of_their_times(utterance: Utterance, seed: int) -> None:
     options = dataclasses.replace(SHORT, keep_repeats=True)
     cuts = cut_spans(utterance.units, utterance.text, aligned(utterance), options, random.Random(seed))
     words = timed_words(utterance.text, aligned(utterance))
@@ -94,7 +94,7 @@ def test_speech_spans_hold_the_units_of_their_time(utterance: Utterance, seed: i
 
 
 @given(utterances(), st.integers(0, 299), st.integers(1, 300))
-def test_a_span_reads_as_if_tokenized_in_place(utterance: Utterance, first: int, length: int) -> None:
+def test_cut_starts_with_the_style_and_pitch_in_effect(utterance: Utterance, first: int, length: int) -> None:
     units = utterance.units
     first %= len(units.hubert)
     stop = min(first + length, len(units.hubert))
@@ -118,20 +118,20 @@ def test_a_span_reads_as_if_tokenized_in_place(utterance: Utterance, first: int,
 
 
 @given(utterances(), st.booleans())
-def test_the_span_of_a_whole_clip_is_the_clip(utterance: Utterance, keep_repeats: bool) -> None:
+def test_cut_of_all_units_is_the_clip(utterance: Utterance, keep_repeats: bool) -> None:
     units = utterance.units
     assert UnitTimeline(units).cut(0, len(units.hubert), keep_repeats) == merge_streams(units, keep_repeats)
 
 
 @given(utterances(), seeds)
-def test_the_same_seed_gives_the_same_line(utterance: Utterance, seed: int) -> None:
+def test_interleave_is_reproducible(utterance: Utterance, seed: int) -> None:
     lines = [list(draw_lines([utterance], SHORT, seed=seed)) for _ in range(2)]
     assert lines[0] == lines[1]
     assert parse_sequence(format_sequence(lines[0][0].sequence)) == lines[0][0].sequence
 
 
 @given(utterances(), seeds)
-def test_spans_keep_to_their_ranges_where_every_word_can_be_heard(utterance: Utterance, seed: int) -> None:
+def test_cut_spans_are_in_range_if_every_word_has_units(utterance: Utterance, seed: int) -> None:
     cuts = cut_spans(utterance.units, utterance.text, aligned(utterance), SHORT, random.Random(seed))
     spans = interleave(utterance.units, utterance.text, utterance.alignment, SHORT, random.Random(seed)).spans
     # a span of speech in which nothing is heard stays text, and is one with the text around it
@@ -142,7 +142,7 @@ def test_spans_keep_to_their_ranges_where_every_word_can_be_heard(utterance: Utt
     )
 
 
-def test_training_draws_without_end(real: Utterance) -> None:
+def test_sample_sequences(real: Utterance) -> None:
     others = [real, dataclasses.replace(real, id="other", text=TEXT.upper())]
     drawn = sample_sequences(others, SpanOptions(), random.Random(3))
     found = [next(drawn) for _ in range(60)]
@@ -152,7 +152,7 @@ def test_training_draws_without_end(real: Utterance) -> None:
     assert [next(again) for _ in range(60)] == found
 
 
-def test_the_paper_s_form() -> None:
+def test_interleave_has_the_form_of_the_paper() -> None:
     words = ("the", 0.0, 0.2), ("cat", 0.2, 0.4), ("sat", 0.5, 0.9), ("on", 0.9, 1.0)
     alignment = Alignment(tuple(Word(*word) for word in words))
     units = Units(
@@ -172,7 +172,7 @@ def test_the_paper_s_form() -> None:
     }
 
 
-def test_words_without_a_unit_stay_text() -> None:
+def test_cut_spans_without_units_are_text() -> None:
     alignment = Alignment((Word("a", 0.0, 0.5), Word("h", 0.5, 0.5), Word("b", 0.5, 1.0)))
     units = Units(hubert=np.arange(25))
     options = SpanOptions(text_words=(1, 1), speech_words=(1, 1))
@@ -184,7 +184,7 @@ def test_words_without_a_unit_stay_text() -> None:
     assert all("h" in line for line in found if line.startswith("[TEXT]"))
 
 
-def test_a_dash_goes_with_the_word_before_it_and_so_does_its_pause() -> None:
+def test_a_dash_and_its_pause_belong_to_the_word_before() -> None:
     units = Units(hubert=np.arange(25))
     options = SpanOptions(text_words=(1, 1), speech_words=(1, 1))
     listed = Alignment((Word("x", 0.0, 0.3), Word("--", 0.3, 0.3), Word("y", 0.7, 1.0)))
@@ -197,7 +197,7 @@ def test_a_dash_goes_with_the_word_before_it_and_so_does_its_pause() -> None:
         assert found == {f"[SPEECH]{first}[TEXT]y", f"[TEXT]x -- [SPEECH]{second}"}
 
 
-def test_the_other_modes() -> None:
+def test_interleave_in_other_modes() -> None:
     units = Units(hubert=np.array([1, 1, 2]))
     alignment = Alignment((Word("hi", 0.0, 0.1),))
 
@@ -219,7 +219,7 @@ def real(recording: Waveform, published_units: Units, aligner: PocketsphinxAlign
     return Utterance("7143-88743-0029", units, TEXT, alignment)
 
 
-def test_a_real_recording(real: Utterance) -> None:
+def test_interleave_a_recording(real: Utterance) -> None:
     published = merge_streams(real.units, keep_repeats=True).units
     place = {unit: published.index(unit) for unit in published}
     for seed in range(20):
@@ -234,7 +234,7 @@ def test_a_real_recording(real: Utterance) -> None:
             assert all(unit in place for unit in span.units)
 
 
-def test_lines_are_drawn_anew_for_every_epoch_copy_and_seed(real: Utterance) -> None:
+def test_draw_lines_depends_on_epoch_copy_and_seed(real: Utterance) -> None:
     def lines(**how: int) -> list[Sequence]:
         return [line.sequence for line in draw_lines([real], SpanOptions(), **how)]
 
@@ -245,13 +245,13 @@ def test_lines_are_drawn_anew_for_every_epoch_copy_and_seed(real: Utterance) -> 
     assert len(Counter(lines(seed=seed)[0] for seed in range(20))) > 10
 
 
-def test_lines_do_not_depend_on_their_neighbours(real: Utterance) -> None:
+def test_draw_lines_is_independent_of_other_utterances(real: Utterance) -> None:
     others = [dataclasses.replace(real, id=f"other-{place}") for place in range(3)]
     (alone,) = draw_lines([real], SpanOptions(), seed=5)
     assert list(draw_lines([*others, real], SpanOptions(), seed=5))[-1] == alone
 
 
-def test_ids(real: Utterance) -> None:
+def test_draw_lines_ids(real: Utterance) -> None:
     assert [line.id for line in draw_lines([real], SpanOptions())] == [real.id]
     assert [line.id for line in draw_lines([real], SpanOptions(), copies=2)] == [
         f"{real.id}#0",
@@ -259,6 +259,6 @@ def test_ids(real: Utterance) -> None:
     ]
 
 
-def test_units_keep_their_type(real: Utterance) -> None:
+def test_cut_keeps_the_type_of_units(real: Utterance) -> None:
     (line,) = draw_lines([real], SpanOptions(Mode.SPEECH))
     assert all(isinstance(unit, Unit) and type(unit.id) is int for unit in line.sequence.speech[0].units)

@@ -13,7 +13,7 @@ seeds = st.integers(0, 2**32)
 
 
 @given(st.integers(0, 120), any_options, seeds)
-def test_spans_take_turns_and_cover_every_word_once(words: int, options: SpanOptions, seed: int) -> None:
+def test_draw_spans_alternate_and_cover_every_word(words: int, options: SpanOptions, seed: int) -> None:
     spans = draw_spans(words, options, random.Random(seed))
     assert [place for span in spans for place in range(span.first, span.stop)] == list(range(words))
     assert all(left.modality is right.modality.other for left, right in pairwise(spans))
@@ -21,7 +21,7 @@ def test_spans_take_turns_and_cover_every_word_once(words: int, options: SpanOpt
 
 
 @given(st.integers(0, 120), any_options, seeds)
-def test_lengths_obey_the_range_or_the_rule(words: int, options: SpanOptions, seed: int) -> None:
+def test_draw_spans_lengths(words: int, options: SpanOptions, seed: int) -> None:
     spans = draw_spans(words, options, random.Random(seed))
     lengths = [(span.stop - span.first, *options.words(span.modality)) for span in spans]
     assert all(length <= most for length, _, most in lengths)
@@ -33,7 +33,7 @@ def test_lengths_obey_the_range_or_the_rule(words: int, options: SpanOptions, se
 
 
 @given(st.integers(15, 300), seeds)
-def test_the_paper_s_ranges_fit_every_sequence_of_fifteen_words(words: int, seed: int) -> None:
+def test_draw_spans_with_the_ranges_of_the_paper(words: int, seed: int) -> None:
     options = SpanOptions()
     spans = draw_spans(words, options, random.Random(seed))
     short = [span for span in spans if span.stop - span.first < options.words(span.modality)[0]]
@@ -41,12 +41,12 @@ def test_the_paper_s_ranges_fit_every_sequence_of_fifteen_words(words: int, seed
 
 
 @given(st.integers(1, 100), any_options, seeds)
-def test_the_same_seed_gives_the_same_spans(words: int, options: SpanOptions, seed: int) -> None:
+def test_draw_spans_is_reproducible(words: int, options: SpanOptions, seed: int) -> None:
     drawn = [draw_spans(words, options, random.Random(seed)) for _ in range(2)]
     assert drawn[0] == drawn[1]
 
 
-def test_both_modalities_come_first_and_all_lengths_come() -> None:
+def test_draw_spans_covers_all_modalities_and_lengths() -> None:
     drawn = [draw_spans(200, SpanOptions(), random.Random(seed)) for seed in range(200)]
     assert 60 < sum(spans[0].modality is Modality.TEXT for spans in drawn) < 140
     found = {modality: set[int]() for modality in Modality}
@@ -58,6 +58,6 @@ def test_both_modalities_come_first_and_all_lengths_come() -> None:
 
 
 @pytest.mark.parametrize("bounds", [(0, 5), (6, 5), (-1, 1)])
-def test_ranges_that_are_none(bounds: tuple[int, int]) -> None:
+def test_span_options_refuse_invalid_ranges(bounds: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="words"):
         SpanOptions(text_words=bounds)

@@ -59,7 +59,9 @@ def clip(recording_file: Path) -> Clip:
     return Clip("one", recording_file, end=3.0, text=TEXT)
 
 
-def test_a_clip_and_its_text(clip: Clip, tokenizer: Published, aligner: PocketsphinxAligner) -> None:
+def test_read_utterance_aligns_the_text(
+    clip: Clip, tokenizer: Published, aligner: PocketsphinxAligner
+) -> None:
     utterance = read_utterance(clip, tokenizer, aligner)
     assert utterance.units is tokenizer.units
     assert utterance.text == TEXT
@@ -68,12 +70,12 @@ def test_a_clip_and_its_text(clip: Clip, tokenizer: Published, aligner: Pocketsp
     assert read_utterance(clip, tokenizer).alignment is None
 
 
-def test_word_times_that_come_with_the_clip_are_taken(recording_file: Path, tokenizer: Published) -> None:
+def test_read_utterance_keeps_word_times(recording_file: Path, tokenizer: Published) -> None:
     utterance = read_utterance(Clip("one", recording_file, end=1.0, alignment=TIMES), tokenizer)
     assert (utterance.text, utterance.alignment) == ("a strip", TIMES)
 
 
-def test_words_of_a_longer_sound_are_refused(published_units: Units) -> None:
+def test_make_utterance_refuses_words_after_the_units(published_units: Units) -> None:
     seconds = len(published_units.hubert) / 25
     last = Alignment((Word("a", 0.0, seconds + 0.5),))
     cut = make_utterance("one", published_units, Transcript(None, last))
@@ -109,7 +111,9 @@ def alignment_of(found: Utterance | str) -> Alignment | None:
     return found.alignment
 
 
-def test_many_clips_with_an_aligner(clip: Clip, tokenizer: Published, aligner: PocketsphinxAligner) -> None:
+def test_read_utterances_with_an_aligner(
+    clip: Clip, tokenizer: Published, aligner: PocketsphinxAligner
+) -> None:
     clips: list[Clip | BadClip] = [
         clip,
         Clip("two", clip.source, text=TEXT, alignment=TIMES),
@@ -128,7 +132,7 @@ def test_many_clips_with_an_aligner(clip: Clip, tokenizer: Published, aligner: P
     assert "does not match" in str(other)
 
 
-def test_alignment_files_go_before_all(clip: Clip, tokenizer: Published, tmp_path: Path) -> None:
+def test_read_utterances_with_alignment_files(clip: Clip, tokenizer: Published, tmp_path: Path) -> None:
     (tmp_path / "two.ctm").write_text("rec 1 0.32 0.03 a\nrec 1 0.35 0.28 strip\n")
     clips: list[Clip | BadClip] = [clip, Clip("two", clip.source, alignment=Alignment((Word("b", 0, 1),)))]
     with WordTimes(tmp_path) as times:
@@ -138,13 +142,13 @@ def test_alignment_files_go_before_all(clip: Clip, tokenizer: Published, tmp_pat
     assert (two.text, two.alignment) == ("a strip", TIMES)
 
 
-def test_text_alone_needs_no_sound() -> None:
+def test_read_utterances_without_a_tokenizer() -> None:
     (found,) = outcomes([Clip("one", "nowhere.wav", text=TEXT)], None, WordTimes())
     assert isinstance(found, Utterance)
     assert (found.text, len(found.units.hubert)) == (TEXT, 0)
 
 
-def test_stored_units(published_units: Units) -> None:
+def test_restore_units(published_units: Units) -> None:
     units = restore_units(Sequence.of([merge_streams(published_units, keep_repeats=True)]))
     for name in ("hubert", "pitch", "style"):
         np.testing.assert_array_equal(getattr(units, name), getattr(published_units, name))
@@ -152,7 +156,7 @@ def test_stored_units(published_units: Units) -> None:
     assert restore_units(Sequence.of([merge_streams(phonetic, keep_repeats=True)])).pitch is None
 
 
-def test_units_without_times_are_refused(published_units: Units) -> None:
+def test_restore_units_refuses_merged_units(published_units: Units) -> None:
     for units in (published_units, Units(published_units.hubert)):
         with pytest.raises(TokenError, match="merged in it; make it with `spiritlm tokenize --keep-repeats`"):
             restore_units(Sequence.of([merge_streams(units)]))
@@ -161,6 +165,6 @@ def test_units_without_times_are_refused(published_units: Units) -> None:
             restore_units(parse_sequence(line))
 
 
-def test_what_can_not_be_read(tokenizer: Published, aligner: PocketsphinxAligner) -> None:
+def test_read_utterance_errors(tokenizer: Published, aligner: PocketsphinxAligner) -> None:
     with pytest.raises(AudioError, match="no such file"):
         read_utterance(Clip("one", "nowhere.wav", text="hello"), tokenizer, aligner)

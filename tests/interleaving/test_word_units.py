@@ -22,13 +22,13 @@ def texts(text: str, alignment: Alignment) -> tuple[str, ...]:
 
 
 @given(st.text(st.sampled_from("ab c\n-.'é"), min_size=1).filter(lambda text: any(map(str.isalnum, text))))
-def test_the_parts_are_the_transcript(text: str) -> None:
+def test_timed_words_joined_are_the_transcript(text: str) -> None:
     parts = texts(text, untimed(text))
     assert "".join(parts) == text
     assert len(parts) == sum(any(map(str.isalnum, token)) for token in text.split())
 
 
-def test_words_in_another_spelling() -> None:
+def test_timed_words_in_another_spelling() -> None:
     text = '  "Well," -- said  Tom…\n'
     assert texts(text, untimed("well said TOM")) == ('  "Well," -- ', "said  ", "Tom…\n")
     assert texts(text, untimed('"Well," -- said Tom')) == ('  "Well," -- ', "said  ", "Tom…\n")
@@ -45,7 +45,7 @@ def test_words_in_another_spelling() -> None:
         ("so, yes", ["so", "--", "yes", "!"], ("so, ", "yes"), 2.5),
     ],
 )
-def test_words_divided_in_another_way(
+def test_timed_words_divided_differently(
     text: str, words: list[str], parts: tuple[str, ...], end: float
 ) -> None:
     alignment = aligned(*((word, place, place + 0.5) for place, word in enumerate(words)))
@@ -65,12 +65,12 @@ def test_words_divided_in_another_way(
         ("", "", "no words"),
     ],
 )
-def test_other_words(text: str, words: str, reason: str) -> None:
+def test_timed_words_refuses_other_words(text: str, words: str, reason: str) -> None:
     with pytest.raises(AlignmentError, match=reason):
         timed_words(text, untimed(words))
 
 
-def test_a_unit_belongs_to_the_word_that_holds_its_centre() -> None:
+def test_unit_boundaries() -> None:
     units = Units(hubert=np.zeros(50, dtype=np.int64))
     # centres at 0.02, 0.06, … s
     alignment = aligned(("a", 0.3, 0.5), ("b", 0.5, 0.53), ("c", 1.1, 1.5))
@@ -79,7 +79,7 @@ def test_a_unit_belongs_to_the_word_that_holds_its_centre() -> None:
     assert unit_boundaries(units, words).tolist() == [0, 12, 27, 50]
 
 
-def test_long_recordings_do_not_drift() -> None:
+def test_unit_boundaries_of_long_recordings() -> None:
     units = Units(hubert=np.zeros(25 * 3600, dtype=np.int64))
     words = timed_words("a b", aligned(("a", 0.0, 1.0), ("b", 3599.0, 3600.0)))
     bounds = unit_boundaries(units, words)
@@ -87,7 +87,7 @@ def test_long_recordings_do_not_drift() -> None:
 
 
 @pytest.mark.parametrize("starts", [(1.0, 0.5), (0.0, float("nan"))])
-def test_times_out_of_order(starts: tuple[float, float]) -> None:
+def test_unit_boundaries_refuses_times_out_of_order(starts: tuple[float, float]) -> None:
     units = Units(hubert=np.zeros(50, dtype=np.int64))
     with pytest.raises(AlignmentError, match="in order of time"):
         unit_boundaries(units, tuple(TimedWord("a", start, start + 0.1) for start in starts))

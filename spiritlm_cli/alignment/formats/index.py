@@ -1,4 +1,4 @@
-"""Files that hold the words of many clips, each found by its id."""
+"""An index of files that hold the words of many clips, to read one clip at a time."""
 
 import gzip
 import os
@@ -11,103 +11,108 @@ from typing import IO, NamedTuple
 
 from spiritlm_cli.errors import ManifestError
 
-# From a line, and where it stands, to the id of its clip; None for a line of none.
+# Gives the clip id of a line, or None for a line without one, from its text and its location (for errors).
 IdOf = Callable[[str, str], str | None]
 
 
-class _Place(NamedTuple):
+class _Block(NamedTuple):
+    """Adjacent lines of one clip. offset, length: bytes; line: number of the first line."""
+
     offset: int
     length: int
     line: int
 
 
 class LineIndex:
-    """The lines of each clip in a file, which may be gzipped. In memory is only where they are.
+    """Reads the lines of a clip from a file of many clips, which may be gzipped. Only their positions are in memory.
 
-    A clip's lines are in one place: for one whose lines come again later, asking is an error.
-    Safe to ask from several threads and after a fork, as nothing moves in the file.
+    The lines of a clip must be adjacent. `find` may be called by several threads, and in forked processes.
     """
 
     def __init__(self, path: Path, id_of: IdOf) -> None:
-        """Reads the file once. Raises ManifestError where it can't be read."""
+        """Index a file. Raises ManifestError if it can't be read."""
         self._path = path
-        self._places: dict[str, _Place | ManifestError] = {}
-        self._damaged: ManifestError | None = None
-        self._file = _opened(path)
+        self._blocks: dict[str, _Block | ManifestError] = {}
+        self._parse_error: ManifestError | None = None
+        self._file = _open(path)
         self._scan(id_of)
 
     def find(self, clip_id: str) -> list[tuple[int, str]] | None:
-        """The numbered lines of a clip; None where the file has none.
+        """The lines of a clip with their numbers, or None if there are none.
 
-        Raises ManifestError where they can't be used; and, as it could have been this clip's, for a line
-        elsewhere that isn't known to be of another.
+        Raises ManifestError for invalid lines, and for an unknown id if any line of the file failed to parse.
         """
-        place = self._places.get(clip_id)
-        if place is None and self._damaged:
-            raise ManifestError(f"{clip_id!r} isn't there, and this line can't be read: {self._damaged}")
-        if place is None:
+        block = self._blocks.get(clip_id)
+        if block is None and self._parse_error:
+            raise ManifestError(
+                f"{clip_id!r} is not in the file, and a line can't be read: {self._parse_error}"
+            )
+        if block is None:
             return None
-        if isinstance(place, ManifestError):
-            raise place
-        content = os.pread(self._file.fileno(), place.length, place.offset)
-        return list(self._decoded(content, place.line))
+        if isinstance(block, ManifestError):
+            raise block
+        # pread leaves the position of the file as it is, so that threads don't interfere.
+        content = os.pread(self._file.fileno(), block.length, block.offset)
+        return list(self._decode_lines(content, block.line))
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def _scan(self, id_of: IdOf) -> None:
         offset = 0
-        last: str | None = None
-        for number, raw in enumerate(self._file, 1):
-            where = f"{self._path}: line {number}"
+        previous: str | None = None
+        for line_number, raw in enumerate(self._file, 1):
+            where = f"{self._path}: line {line_number}"
             try:
-                # what isn't UTF-8 is an error when the clip is asked for
-                clip_id = id_of(raw.decode(_encoding(number), "replace"), where)
+                # Invalid UTF-8 is an error of `find`.
+                clip_id = id_of(raw.decode(_encoding(line_number), "replace"), where)
             except ManifestError as error:
-                self._damaged = self._damaged or error
+                self._parse_error = self._parse_error or error
                 clip_id = None
             if clip_id is not None:
-                self._add(clip_id, _Place(offset, len(raw), number), clip_id == last, where)
-                last = clip_id
+                self._add(clip_id, _Block(offset, len(raw), line_number), clip_id == previous, where)
+                previous = clip_id
             offset += len(raw)
 
-    def _add(self, clip_id: str, place: _Place, goes_on: bool, where: str) -> None:
-        before = self._places.get(clip_id)
-        if before is None:
-            self._places[clip_id] = place
-        elif isinstance(before, _Place):
-            if goes_on:
-                length = place.offset + place.length - before.offset
-                self._places[clip_id] = before._replace(length=length)
+    def _add(self, clip_id: str, line: _Block, is_adjacent: bool, where: str) -> None:
+        block = self._blocks.get(clip_id)
+        if block is None:
+            self._blocks[clip_id] = line
+        elif isinstance(block, _Block):
+            if is_adjacent:
+                length = line.offset + line.length - block.offset
+                self._blocks[clip_id] = block._replace(length=length)
             else:
-                self._places[clip_id] = duplicate_error(clip_id, where)
+                self._blocks[clip_id] = duplicate_error(clip_id, where)
 
-    def _decoded(self, content: bytes, first: int) -> Iterator[tuple[int, str]]:
-        for number, raw in enumerate(content.split(b"\n"), first):
+    def _decode_lines(self, content: bytes, first_line: int) -> Iterator[tuple[int, str]]:
+        for line_number, raw in enumerate(content.split(b"\n"), first_line):
             try:
-                yield number, raw.decode(_encoding(number))
+                yield line_number, raw.decode(_encoding(line_number))
             except UnicodeDecodeError:
-                raise ManifestError(f"{self._path}: line {number}: not UTF-8 text") from None
-
-
-def _encoding(line: int) -> str:
-    return "utf-8-sig" if line == 1 else "utf-8"
+                raise ManifestError(f"{self._path}: line {line_number}: not UTF-8 text") from None
 
 
 def duplicate_error(clip_id: str, where: str) -> ManifestError:
-    return ManifestError(f"{where}: {clip_id!r} was there before; all that is of it must be in one place")
+    """The error for a clip whose lines are not adjacent."""
+    return ManifestError(f"{where}: {clip_id!r} occurred before; all lines of a clip must be adjacent")
 
 
-def _opened(path: Path) -> IO[bytes]:
-    """The file, or, of a gzipped one, what is in it."""
+def _encoding(line_number: int) -> str:
+    return "utf-8-sig" if line_number == 1 else "utf-8"
+
+
+def _open(path: Path) -> IO[bytes]:
+    """Open a file. A gzipped file is decompressed into a temporary one."""
     try:
         if path.suffix.lower() != ".gz":
             return path.open("rb")
-        with gzip.open(path) as packed:
-            unpacked = tempfile.TemporaryFile()  # noqa: SIM115
-            shutil.copyfileobj(packed, unpacked)
-            unpacked.seek(0)
-            return unpacked
+        with gzip.open(path) as compressed:
+            decompressed = tempfile.TemporaryFile()  # noqa: SIM115
+            shutil.copyfileobj(compressed, decompressed)
+            decompressed.seek(0)
+            return decompressed
     except FileNotFoundError:
         raise ManifestError(f"{path}: no such file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):

@@ -1,4 +1,4 @@
-"""Rows of JSONL manifests, as files of words and their times."""
+"""Rows of JSONL manifests with word times."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from spiritlm_cli.manifests.row import clip_from_fields, parse_json_fields
 
 
 def id_of_row(text: str, where: str) -> str | None:
-    """The id of a row's clip; None for a blank line. Raises ManifestError where it has none."""
+    """The id of a row's clip, or None for a blank line. Raises ManifestError if the row has no id."""
     if not text.strip():
         return None
     fields = parse_json_fields(text, where)
@@ -20,9 +20,9 @@ def id_of_row(text: str, where: str) -> str | None:
 
 
 def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
-    """Text and words of the only row in these lines; None where it has no words. name: the manifest's.
+    """The text and words of the one row in these lines, or None if it has no words. name: of the manifest, for errors.
 
-    Raises ManifestError, with file and line, for a second row, and for what `scan_manifest` refuses.
+    Raises ManifestError, with file and line, for a second row and for rows that `scan_manifest` refuses.
     """
     (number, text), *others = ((number, text) for number, text in lines if text.strip())
     clip = clip_from_fields(
@@ -34,39 +34,41 @@ def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
 
 
 def format_row(clip: Clip, alignment: Alignment | None, folder: Path) -> str:
-    """A clip and its words as a row, without line end, of a JSONL manifest in `folder`.
+    """A clip and its words as a row of a JSONL manifest in `folder`, without line end.
 
-    `scan_manifest` gives both back; for a file that isn't below `folder`, by another path to it.
+    `scan_manifest` reads an equal clip and equal words. If the audio is not below `folder`, its path may differ.
     Raises ManifestError for standard input, which a manifest can't name.
     """
     if clip.source == "-":
         raise ManifestError(f"{clip.id}: standard input can't be named in a manifest; give a file")
     fields: dict[str, object] = {
         "id": clip.id,
-        "audio": _seen_from(folder, Path(clip.source)),
+        "audio": _relative_path(folder, Path(clip.source)),
         "start": clip.start,
         "end": clip.end,
         "text": clip.text,
         "speaker": clip.speaker,
-        "words": None if alignment is None else [_word(word) for word in alignment.words],
+        "words": None if alignment is None else [_word_fields(word) for word in alignment.words],
     }
-    row = json.dumps(_known(fields), ensure_ascii=False)
-    # a path that isn't UTF-8 holds halves of surrogate pairs, which JSON can only escape
+    row = json.dumps(_without_none(fields), ensure_ascii=False)
+    # A path that isn't UTF-8 contains lone surrogates, which JSON can only escape.
     return row.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _word(word: Word) -> dict[str, object]:
-    return _known({"word": word.word, "start": word.start, "end": word.end, "confidence": word.confidence})
+def _word_fields(word: Word) -> dict[str, object]:
+    return _without_none(
+        {"word": word.word, "start": word.start, "end": word.end, "confidence": word.confidence}
+    )
 
 
-def _known(fields: dict[str, object]) -> dict[str, object]:
+def _without_none(fields: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _seen_from(folder: Path, source: Path) -> str:
+def _relative_path(folder: Path, source: Path) -> str:
     if source.is_relative_to(folder) and ".." not in source.relative_to(folder).parts:
         return str(source.relative_to(folder))
-    # ".." of a link leads out of where the link leads to
+    # ".." after a symbolic link leads to the parent of its target.
     real_folder, real_source = os.path.realpath(folder), Path(os.path.realpath(source.parent), source.name)
     if os.path.commonpath([real_folder, real_source]) == os.path.sep:
         return str(real_source)

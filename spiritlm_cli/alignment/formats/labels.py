@@ -1,24 +1,24 @@
-"""Labels that aligners write in a word's place: for silence, and for what they did not know."""
+"""Labels that aligners write instead of words: for silence, and for words that they don't know."""
 
 from spiritlm_cli.errors import ManifestError
 
-# of MFA and Prosodylab (sil, sp), Kaldi's recipes (<eps>, !SIL, [SIL]) and MAUS (<p:>); whatever their case
+# Compared without case. MFA and Prosodylab write sil and sp; Kaldi's recipes <eps>, !SIL and [SIL]; MAUS <p:>.
 _SILENCES = frozenset(("", "sil", "sp", "<eps>", "<sil>", "[sil]", "!sil", "<p:>"))
-# of MFA, Kaldi's recipes have <unk> too
+# MFA writes all of them; Kaldi's recipes <unk> too.
 _UNKNOWN = frozenset(("spn", "<unk>", "[bracketed]"))
 
 
 def is_silence(label: str, where: str) -> bool:
-    """Whether a label says that nothing is said. Raises ManifestError for one that says "a word I don't know"."""
+    """Whether a label means silence. Raises ManifestError for a label that means an unknown word."""
     label = label.strip()
     if label.casefold() in _UNKNOWN:
         raise ManifestError(
-            f"{where}: {label!r} stands for a word that the aligner didn't know, so the file doesn't say which "
-            "it is; add the word to its dictionary and align again"
+            f"{where}: {label!r} stands for a word that the aligner didn't know; add the word to its dictionary "
+            "and align again"
         )
     return label.casefold() in _SILENCES
 
 
 def is_word(label: str) -> bool:
-    """Whether it would be read as a word, and not as one of these labels."""
+    """Whether a label is read as a word, and not as silence or an unknown word."""
     return label.strip().casefold() not in _SILENCES | _UNKNOWN

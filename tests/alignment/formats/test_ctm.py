@@ -24,7 +24,7 @@ def read(text: str) -> dict[str, Alignment]:
     return dict(read_ctm(enumerate(text.splitlines(), 1), "x.ctm"))
 
 
-def test_what_kaldi_writes() -> None:
+def test_read_kaldi() -> None:
     assert read(KALDI) == {
         "1089-134686-0000": Alignment(
             (Word("HE", 0.48, 0.69, 0.99), Word("HOPED", 0.69, 1.02, 1.0), Word("STEW", 1.12, 1.32))
@@ -35,7 +35,7 @@ def test_what_kaldi_writes() -> None:
     assert read("") == {}
 
 
-def test_a_block_costs_itself() -> None:
+def test_read_raises_at_the_invalid_recording() -> None:
     blocks = read_ctm(enumerate(["a 1 0 1 one", "b"], 1), "x.ctm")
     assert next(blocks) == ("a", Alignment((Word("one", 0, 1),)))
     with pytest.raises(ManifestError, match=r"x\.ctm: line 2: not 'recording"):
@@ -56,20 +56,20 @@ REFUSED = [
         "line 4: 'two' begins at 0 s, before the word before it ('one', at 1 s)",
     ),
     ("a A 0 1 one\na B 1 1 two", "line 2: 'a' has channels 'A' and 'B', and a clip has one"),
-    ("a 1 0 1 one\nb 1 0 1 two\na 1 1 1 three", "line 3: 'a' was there before"),
+    ("a 1 0 1 one\nb 1 0 1 two\na 1 1 1 three", "line 3: 'a' occurred before"),
     ("a 1 * * <ALT_BEGIN>\na 1 0 1 one\na 1 * * <ALT_END>", "line 1: alternatives (<ALT_BEGIN>)"),
     ("a 1 0 1 <UNK>", "line 1: '<UNK>' stands for a word that the aligner didn't know"),
 ]
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED, ids=[message for _, message in REFUSED])
-def test_what_is_refused(text: str, message: str) -> None:
+def test_read_errors(text: str, message: str) -> None:
     with pytest.raises(ManifestError) as caught:
         read(text)
     assert str(caught.value).startswith(f"x.ctm: {message}")
 
 
-def test_what_is_written() -> None:
+def test_format() -> None:
     alignment = Alignment(
         (Word("the", 0.10049, 0.3006, 0.98765), Word("--", 0.3006, 0.3006), Word("cat", 1, 12.5))
     )
@@ -84,12 +84,12 @@ def test_what_is_written() -> None:
         ("a b", "x", "the id 'a b' can't be written as CTM"),
         ("", "x", "the id '' can't be written as CTM"),
         (";;a", "x", "the id ';;a' can't be written as CTM"),
-        ("a", "New York", "a: the word 'New York' can't be written as CTM, as it has spaces"),
-        ("a", "SIL", "a: the word 'SIL' can't be written as CTM, where it means no word"),
-        ("a", "<ALT>", "a: the word '<ALT>' can't be written as CTM, where it means no word"),
+        ("a", "New York", "a: the word 'New York' can't be written as CTM, since it has spaces"),
+        ("a", "SIL", "a: the word 'SIL' can't be written as CTM, since it would not be read as a word"),
+        ("a", "<ALT>", "a: the word '<ALT>' can't be written as CTM, since it would not be read as a word"),
     ],
 )
-def test_what_can_not_be_written(clip_id: str, word: str, message: str) -> None:
+def test_format_errors(clip_id: str, word: str, message: str) -> None:
     with pytest.raises(ManifestError, match=message):
         format_ctm(clip_id, Alignment((Word(word, 0, 1),)))
 
@@ -109,7 +109,7 @@ def alignments(draw: st.DrawFn) -> Alignment:
 
 
 @given(st.dictionaries(tokens.map(lambda text: f"i{text}"), alignments(), max_size=4))
-def test_reading_gives_back_what_was_written(found: dict[str, Alignment]) -> None:
+def test_read_inverts_format(found: dict[str, Alignment]) -> None:
     text = "".join(format_ctm(clip_id, alignment) for clip_id, alignment in found.items())
     again = dict(read_ctm(enumerate(text.split("\n"), 1), "x.ctm"))
     assert again == {clip_id: alignment for clip_id, alignment in found.items() if alignment.words}
@@ -117,7 +117,7 @@ def test_reading_gives_back_what_was_written(found: dict[str, Alignment]) -> Non
 
 
 @given(st.lists(st.floats(0, 1e4), max_size=20).map(sorted))
-def test_rounding_makes_no_overlaps(edges: list[float]) -> None:
+def test_format_rounds_without_overlaps(edges: list[float]) -> None:
     pairs = zip(edges[::2], edges[1::2], strict=False)
     alignment = Alignment(tuple(Word("w", start, end) for start, end in pairs))
     for found in read("".join(format_ctm("a", alignment))).values():
@@ -127,7 +127,7 @@ def test_rounding_makes_no_overlaps(edges: list[float]) -> None:
             assert abs(word.end - before.end) < 0.000501
 
 
-def test_types_and_missing_confidence() -> None:
+def test_read_types_and_missing_confidence() -> None:
     lines = ["a 1 0.0 0.5 one NA lex NA", "a 1 0.5 0.2 um 0.5 non-lex NA", "a 1 0.7 0.3 two 0.9 lex robin"]
     ((name, alignment),) = read_ctm(enumerate(lines, 1), "x.ctm")
     assert name == "a"

@@ -18,7 +18,7 @@ def read(folder: Path, *rows: str) -> list[Clip]:
     return list(read_manifest(path))
 
 
-def test_a_row(tmp_path: Path) -> None:
+def test_format_row(tmp_path: Path) -> None:
     alignment = Alignment((Word("Åh", 0.1, 0.30000000000000004, 0.5), Word("–", 1.0, 1.0)))
     clip = Clip("a#1", tmp_path / "b" / "c d.wav", 0.0, 2.5, "Åh –", "7", Alignment(()))
     row = format_row(clip, alignment, tmp_path)
@@ -32,7 +32,7 @@ def test_a_row(tmp_path: Path) -> None:
     assert read(tmp_path, row, format_row(bare, None, tmp_path)) == [replace(clip, alignment=alignment), bare]
 
 
-def test_files_elsewhere(tmp_path: Path) -> None:
+def test_format_row_of_audio_outside_the_folder(tmp_path: Path) -> None:
     (tmp_path / "deep" / "er" / "lists").mkdir(parents=True)
     (tmp_path / "sound").mkdir()
     (tmp_path / "lists").symlink_to(tmp_path / "deep" / "er" / "lists")
@@ -45,18 +45,18 @@ def test_files_elsewhere(tmp_path: Path) -> None:
             assert '"../../../sound/a.wav"' in format_row(Clip("a", source), None, folder)
 
 
-def test_files_far_away(tmp_path: Path) -> None:
+def test_format_row_of_audio_on_another_path(tmp_path: Path) -> None:
     assert '"audio": "/far/away.wav"' in format_row(Clip("a", Path("/far/away.wav")), None, tmp_path)
     (clip,) = read(tmp_path, format_row(Clip("a", Path("/far/away.wav")), None, tmp_path))
     assert clip.source == Path("/far/away.wav")
 
 
-def test_a_path_that_is_not_utf8(tmp_path: Path) -> None:
+def test_format_row_of_a_path_that_is_not_utf8(tmp_path: Path) -> None:
     clip = Clip("a", tmp_path / os.fsdecode(b"caf\\\xe9.wav"))
     assert read(tmp_path, format_row(clip, None, tmp_path)) == [clip]
 
 
-def test_standard_input_has_no_row(tmp_path: Path) -> None:
+def test_format_row_refuses_standard_input(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="stdin: standard input can't be named in a manifest"):
         format_row(Clip("stdin", "-"), None, tmp_path)
 
@@ -84,7 +84,7 @@ def alignments(draw: st.DrawFn) -> Alignment:
     st.none() | texts,
     st.none() | alignments(),
 )
-def test_a_manifest_gives_back_what_was_written(
+def test_read_manifest_inverts_format_row(
     tmp_path_factory: pytest.TempPathFactory,
     clip_id: str,
     name: str,

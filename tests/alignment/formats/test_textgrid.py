@@ -125,17 +125,17 @@ def read(folder: Path, content: str | bytes) -> Alignment:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("content", [MFA_LONG, MFA_SHORT], ids=["long", "short"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_what_mfa_writes(tmp_path: Path, content: str, encoding: str, line_end: str) -> None:
+def test_read_mfa(tmp_path: Path, content: str, encoding: str, line_end: str) -> None:
     assert read(tmp_path, content.replace("\n", line_end).encode(encoding)) == DONT_PANIC
 
 
-def test_both_orders_of_utf16(tmp_path: Path) -> None:
+def test_read_utf16_of_both_byte_orders(tmp_path: Path) -> None:
     content = MFA_LONG.replace("don't", "šťastný💧")
     for bom, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
         assert read(tmp_path, bom + content.encode(encoding)).words[0].word == "šťastný💧"
 
 
-def test_what_is_not_a_free_token_is_for_people(tmp_path: Path) -> None:
+def test_read_ignores_comments(tmp_path: Path) -> None:
     content = """File type = "ooTextFile"
 Object class = "TextGrid" ! "Pitch"
 the grid: 0s 9s <exists> tiers[3]: 1 ! 5
@@ -147,7 +147,7 @@ at 5e-1 (to) +2.5E0 "he said ""stop!"" "  3. 4 "!x"
 
 
 @pytest.mark.parametrize("label", ["", " ", "sil", "SIL", "sp", "<eps>", "<sil>", "<p:>", "[SIL]"])
-def test_silences_are_gaps(tmp_path: Path, label: str) -> None:
+def test_read_silences_as_gaps(tmp_path: Path, label: str) -> None:
     alignment = read(tmp_path, short(("words", [(0, 1, "a"), (1, 2, label), (2, 3, "b")])))
     assert alignment == Alignment((Word("a", 0, 1), Word("b", 2, 3)))
     assert alignment.notes == ()
@@ -166,11 +166,11 @@ def test_silences_are_gaps(tmp_path: Path, label: str) -> None:
         ("[laughter]", (Word("[laughter]", 1, 2),)),
     ],
 )
-def test_labels_of_several_tokens(tmp_path: Path, label: str, words: tuple[Word, ...]) -> None:
+def test_read_labels_of_several_tokens(tmp_path: Path, label: str, words: tuple[Word, ...]) -> None:
     assert read(tmp_path, short(("words", [(1, 2, label)]))).words == words
 
 
-def test_which_tier(tmp_path: Path) -> None:
+def test_read_selects_the_tier(tmp_path: Path) -> None:
     right, wrong = [(1.0, 2.0, "right")], [(1.0, 2.0, "wrong")]
     for tiers in (
         [("phones", wrong), ("WORD", right)],
@@ -183,22 +183,22 @@ def test_which_tier(tmp_path: Path) -> None:
 
 SPEAKERS = short(("Ann - words", [(0, 1, "a")]), ("Ann - phones", []), ("Bob - words", []))
 REFUSED = {
-    "binary": (b"ooBinaryFile\x08TextGrid", "a binary TextGrid; open it in Praat, and save it as a text file"),
+    "binary": (b"ooBinaryFile\x08TextGrid", "a binary TextGrid; open it in Praat and save it as a text file"),
     "latin 1": (MFA_LONG.replace("don't", "caf\xe9").encode("latin-1"), "neither UTF-8 nor UTF-16"),
     "half of UTF-16": (MFA_LONG.encode("utf-16")[:-1], "neither UTF-8 nor UTF-16"),
-    "other text": ("hello", "not a TextGrid as Praat saves it"),
+    "other text": ("hello", "not a TextGrid in a text format"),
     "other object": (MFA_LONG.replace("TextGrid", "Pitch 1"), "line 2: a Pitch 1, not a TextGrid"),
-    "cut off": (MFA_LONG[: MFA_LONG.index("xmax = 1.03")], "line 25: ends where a number should be; is"),
-    "cut in a label": (MFA_SHORT[: MFA_SHORT.index("nic")], "line 38: a quote that isn't closed"),
-    "quote in a label": (MFA_LONG.replace("don't", 'd"n"t'), "line 22: a quote that isn't closed, or one within"),
-    "number in place of text": (MFA_LONG.replace('"panic"', "5"), "line 26: a text in quotes should be where '5' is"),
+    "cut off": (MFA_LONG[: MFA_LONG.index("xmax = 1.03")], "line 25: the file ends where a number is expected; it may"),
+    "cut in a label": (MFA_SHORT[: MFA_SHORT.index("nic")], "line 38: a quote is not closed"),
+    "quote in a label": (MFA_LONG.replace("don't", 'd"n"t'), "line 22: a quote is not closed, or a quote within"),
+    "number in place of text": (MFA_LONG.replace('"panic"', "5"), "line 26: expected a text in quotes, not '5'"),
     "no number": (MFA_SHORT.replace("0.21", "0,21"), "line 31: '0,21' is not a number"),
-    "no size": (MFA_SHORT.replace("\n4\n", "\n4.5\n"), "line 29: 4.5 is not how many there are"),
-    "no kind of tier": (MFA_SHORT.replace("TextTier", "Tier"), "'Tier' is no kind of tier"),
-    "starts later": (MFA_LONG.replace("xmin = 0 \nxmax", "xmin = 4 \nxmax"), "line 4: begins at 4 s"),
-    "several speakers": (SPEAKERS, "words of several speakers, and a clip has one (Ann - words, Bob - words)"),
-    "no name": (short(("a", []), ("b", [])), "which tier has the words? Name one of them words, of: a, b"),
-    "names": (short(("word", []), ("words", [])), "which tier has the words? Name one of them words, of: word, words"),
+    "no size": (MFA_SHORT.replace("\n4\n", "\n4.5\n"), "line 29: 4.5 is not a count"),
+    "no kind of tier": (MFA_SHORT.replace("TextTier", "Tier"), "'Tier' is not a known kind of tier"),
+    "starts later": (MFA_LONG.replace("xmin = 0 \nxmax", "xmin = 4 \nxmax"), "line 4: starts at 4 s"),
+    "several speakers": (SPEAKERS, "words of several speakers, but a clip has one (Ann - words, Bob - words)"),
+    "no name": (short(("a", []), ("b", [])), "which tier has the words; name one of these tiers words: a, b"),
+    "names": (short(("word", []), ("words", [])), "the words; name one of these tiers words: word, words"),
     "no tiers": (MFA_LONG[: MFA_LONG.index("<ex")] + "<absent>", "a.TextGrid: no interval tier"),
     "spn": (MFA_LONG.replace("panic", "spn"), "line 24: 'spn' stands for a word that the aligner didn't know"),
     "<unk>": (MFA_LONG.replace("panic", "<unk>"), "line 24: '<unk>' stands for a word that the aligner didn't know"),
@@ -210,21 +210,21 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
+def test_read_errors(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(ManifestError) as caught:
         read(tmp_path, content)
     assert str(caught.value).startswith(str(tmp_path / "a.TextGrid"))
     assert message in str(caught.value)
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_read_missing_files(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"a\.TextGrid: no such file"):
         read_textgrid(tmp_path / "a.TextGrid")
     with pytest.raises(ManifestError, match=r"can't be read \(Is a directory\)"):
         read_textgrid(tmp_path)
 
 
-def test_the_long_form() -> None:
+def test_format_long() -> None:
     alignment = Alignment((Word("--", 0.1, 0.1), Word('"No"', 0.2, 0.5), Word("…", 0.6, 0.6)))
     assert format_textgrid(alignment, 0.75) == (
         'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
@@ -237,25 +237,25 @@ def test_the_long_form() -> None:
     )
 
 
-def test_the_short_form() -> None:
+def test_format_short() -> None:
     assert format_textgrid(Alignment((Word("No", 0.0, 0.00001),)), 0.0, short=True) == (
         'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
         '0\n0.00001\n<exists>\n1\n"IntervalTier"\n"words"\n0\n0.00001\n1\n0.0\n0.00001\n"No"\n'
     )
 
 
-def test_what_takes_no_time(tmp_path: Path) -> None:
+def test_format_words_without_duration(tmp_path: Path) -> None:
     said = Alignment((Word("a", 0.5, 1), Word("b", 1.5, 1.5), Word("c", 2, 3)))
     assert read(tmp_path, format_textgrid(said, 4)).words == (Word("a b", 0.5, 1), Word("c", 2, 3))
     dashes = Alignment((Word("-", 1, 1), Word("--", 2, 2)))
     assert read(tmp_path, format_textgrid(dashes, 4)).words == (Word("-", 0, 4), Word("--", 4, 4))
     assert read(tmp_path, format_textgrid(Alignment(()), 4)).words == ()
-    with pytest.raises(ManifestError, match="without length"):
+    with pytest.raises(ManifestError, match="without duration"):
         format_textgrid(Alignment(()), 0)
 
 
 @pytest.mark.parametrize("label", ["sil", "SP", "<unk>", "spn"])
-def test_words_that_would_not_be_read(label: str) -> None:
+def test_format_refuses_silence_labels(label: str) -> None:
     with pytest.raises(ManifestError, match="can't be written as a TextGrid"):
         format_textgrid(Alignment((Word(label, 0, 1),)), 1)
     assert label in format_textgrid(Alignment((Word(f"{label}.", 0, 1),)), 1)
@@ -280,7 +280,7 @@ def alignments(draw: st.DrawFn) -> Alignment:
 
 
 @given(alignments(), st.floats(0, 1e5), st.booleans(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
-def test_reading_gives_back_what_was_written(
+def test_read_inverts_format(
     tmp_path_factory: pytest.TempPathFactory, alignment: Alignment, seconds: float, short: bool, encoding: str
 ) -> None:
     folder = tmp_path_factory.getbasetemp()

@@ -78,7 +78,7 @@ def read(folder: Path, content: object) -> Transcript:
     return read_whisper(path)
 
 
-def test_what_whisper_writes(tmp_path: Path) -> None:
+def test_read_whisper(tmp_path: Path) -> None:
     found = read(tmp_path, WHISPER)
     assert found.text == "And so, my fellow Americans. Ask not."
     assert [word.word for word in found.alignment.words] == found.text.split()
@@ -86,7 +86,7 @@ def test_what_whisper_writes(tmp_path: Path) -> None:
     assert found.alignment.notes == ()
 
 
-def test_what_whisperx_writes(tmp_path: Path) -> None:
+def test_read_whisperx(tmp_path: Path) -> None:
     found = read(tmp_path, WHISPERX)
     assert found.text == "It was in 1914 or 1915. 20 £5"
     assert found.alignment.words == (
@@ -103,7 +103,7 @@ def test_what_whisperx_writes(tmp_path: Path) -> None:
     assert note.startswith(f"{tmp_path / 'a.json'}: segment 1, word 4: a word had no times")
 
 
-def test_what_whisper_timestamped_writes(tmp_path: Path) -> None:
+def test_read_whisper_timestamped(tmp_path: Path) -> None:
     assert read(tmp_path, TIMESTAMPED) == Transcript(
         "Bonjour! Est-ce que",
         Alignment(
@@ -112,7 +112,7 @@ def test_what_whisper_timestamped_writes(tmp_path: Path) -> None:
     )
 
 
-def test_what_has_no_words_or_no_text(tmp_path: Path) -> None:
+def test_read_without_words_or_text(tmp_path: Path) -> None:
     assert read(tmp_path, {"text": "", "segments": []}) == Transcript("", Alignment(()))
     assert read(tmp_path, {"segments": []}) == Transcript(None, Alignment(()))
     words = {"segments": [{"words": [{"word": "a", "start": 0, "end": 1}]}]}
@@ -129,9 +129,9 @@ REFUSED = {
     "no JSON": ("{", "a.json: not JSON ("),
     "not even UTF-8": ('"\udcff"'.encode("utf-8", "surrogateescape"), "a.json: not JSON ("),
     "deep": ("[" * 100_000, "a.json: not JSON ("),
-    "no object": ([], "not the JSON of Whisper or WhisperX, as it is not an object"),
-    "no segments": ({"text": "a"}, "not the JSON of Whisper or WhisperX, as it has no segments"),
-    "whisper.cpp": ({"transcription": [{"text": " And"}]}, "of whisper.cpp, which has no times of words"),
+    "no object": ([], "not the JSON of Whisper or WhisperX: not an object"),
+    "no segments": ({"text": "a"}, "not the JSON of Whisper or WhisperX: no segments"),
+    "whisper.cpp": ({"transcription": [{"text": " And"}]}, "written by whisper.cpp, which gives no word times"),
     "no words": ({"text": "a", "segments": [{"start": 0, "end": 1, "text": "a"}]},
                  "a.json: segment 1 has no words; run Whisper with word timestamps"),
     "no words in the second": ({"segments": [{"words": []}, {"words": None, "text": "a"}]},
@@ -154,7 +154,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused(tmp_path: Path, content: object, message: str) -> None:
+def test_read_errors(tmp_path: Path, content: object, message: str) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(
         content
@@ -170,7 +170,7 @@ def test_what_is_refused(tmp_path: Path, content: object, message: str) -> None:
 ALIGNMENT = Alignment((Word("Åh,", 0.5, 1.0, 0.25), Word("ja", 1.0, 1.5)))
 
 
-def test_what_is_written() -> None:
+def test_format() -> None:
     assert json.loads(format_whisper("Åh, ja", ALIGNMENT)) == {
         "text": "Åh, ja",
         "segments": [
@@ -210,7 +210,7 @@ def alignments(draw: st.DrawFn) -> Alignment:
 
 
 @given(st.text(characters), alignments(), st.sampled_from([format_whisper, format_whisperx]))
-def test_reading_gives_back_what_was_written(
+def test_read_inverts_format(
     tmp_path_factory: pytest.TempPathFactory, text: str, alignment: Alignment, form: object
 ) -> None:
     assert callable(form)

@@ -106,7 +106,7 @@ def test_stored_units_in_place_of_sound(spiritlm, model, corpus, tmp_path):
         stdin="[SPEECH][Hu01]\n" + one,
     )  # fmt: skip
     assert (bad.exit_code, bad.stdout) == (1, "\n" * 2)
-    assert "has no alignment of this id" in bad.stderr
+    assert f"2: {single} has no alignment of this id" in bad.stderr
 
 
 def test_units_that_can_not_be_used_cost_their_line(spiritlm, model, corpus, tmp_path):
@@ -185,7 +185,7 @@ def test_what_there_is_too_little_of(spiritlm, model, corpus, tmp_path):
     (tmp_path / "empty").mkdir()
     result = spiritlm("interleave", *model, corpus, "--alignments", tmp_path / "empty")
     assert result.exit_code == 1
-    assert "has no alignment of this id" in result.stderr
+    assert f"b: {tmp_path}/empty has no alignment of this id" in result.stderr
     for path in corpus.rglob("*.wav"):
         path.write_bytes(b"")
     result = spiritlm("interleave", *model, corpus, "--mode", "text")

@@ -1,0 +1,70 @@
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spiritlm_cli.alignment.formats.index import LineIndex
+from spiritlm_cli.errors import ManifestError
+
+
+def first_word(text: str, where: str) -> str | None:
+    if text.startswith("!"):
+        raise ManifestError(f"{where}: invalid")
+    return text.split()[0] if text.strip() else None
+
+
+def write(folder: Path, content: str, name: str = "x.txt") -> Path:
+    path = folder / name
+    path.write_bytes(gzip.compress(content.encode()) if path.suffix == ".gz" else content.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.txt.gz"])
+def test_find(tmp_path: Path, name: str) -> None:
+    index = LineIndex(write(tmp_path, "\ufeffa 1\n\nb 2\nb 3\nc", name), first_word)
+    assert index.find("b") == [(3, "b 2"), (4, "b 3"), (5, "")]
+    assert index.find("a") == [(1, "a 1"), (2, "")]
+    assert index.find("c") == [(5, "c")]
+    assert index.find("d") is None
+    index.close()
+
+
+def test_find_refuses_lines_that_are_not_adjacent(tmp_path: Path) -> None:
+    index = LineIndex(write(tmp_path, "a 1\nb 2\na 3\n"), first_word)
+    with pytest.raises(ManifestError, match="line 3: 'a' occurred before"):
+        index.find("a")
+    assert index.find("b") is not None
+
+
+def test_find_names_a_line_that_could_have_any_id(tmp_path: Path) -> None:
+    index = LineIndex(write(tmp_path, "a 1\n! 2\n"), first_word)
+    assert index.find("a") is not None
+    with pytest.raises(
+        ManifestError, match=r"'b' is not in the file, and a line can't be read: .*line 2: invalid"
+    ):
+        index.find("b")
+
+
+def test_open_errors(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="no such file"):
+        LineIndex(tmp_path / "gone.txt", first_word)
+    (tmp_path / "x.gz").write_bytes(gzip.compress(b"a 1\n" * 99)[:-9])
+    with pytest.raises(ManifestError, match="gzip data is cut off or damaged"):
+        LineIndex(tmp_path / "x.gz", first_word)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.text("xyz ", max_size=5)), max_size=12))
+def test_find_reads_all_lines_of_a_clip(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    rows.sort()
+    lines = [f"{name} {rest}" for name, rest in rows]
+    index = LineIndex(
+        write(tmp_path_factory.mktemp("index"), "".join(f"{line}\n" for line in lines)), first_word
+    )
+    for name in {name for name, _ in rows}:
+        found = [text for _, text in index.find(name) or () if text]
+        assert found == [line for line in lines if line.startswith(name)]
+    index.close()
