@@ -130,7 +130,9 @@ class TokenGenerator(ABC):
         prompt = Prompt.of(request.prompt)
         output = prompt.ends_in if request.to == "same" else request.to
         if output is None:
-            raise TokenError("the prompt is empty, so what is to follow must be said: text, speech or any")
+            raise TokenError(
+                "the prompt is empty, so the modality of the output must be given: text, speech or any"
+            )
         encoded = prompt.encode(self.vocabulary, None if output == "any" else output)
         return self.start_encoded(
             encoded, output, request.sampling, request.key, request.overflow, prompt.trailing_hubert

@@ -84,8 +84,7 @@ class EncodedPrompt:
         fitting = [count - n for n in range(1, count + 1) if len(self.drop_examples(n)) < context_length]
         advice = f"; {fitting[0]} of its {count} examples would fit" if fitting else ""
         raise TokenError(
-            f"the prompt has {len(self)} tokens; with what is to follow, it must fit into the model's context of "
-            f"{context_length}{advice}"
+            f"the prompt has {len(self)} tokens and leaves no room in the model's context of {context_length}{advice}"
         )
 
     def drop_examples(self, count: int) -> "EncodedPrompt":

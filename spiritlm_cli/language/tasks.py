@@ -151,7 +151,8 @@ class Task:
             shots = min(self.template.shots, len(others))
         if len(others) < shots:
             raise TokenError(
-                f"{len(others)} examples beside the line itself, for a prompt of {shots}; give more, or fewer shots"
+                f"{len(others)} examples besides the line itself, fewer than the {shots} of a prompt; give more "
+                "examples, or fewer shots"
             )
         return rng.sample(others, shots) if rng else others[:shots]
 

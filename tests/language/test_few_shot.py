@@ -28,7 +28,7 @@ def test_prompt_takes_the_first_examples(task: Task) -> None:
     assert examples_of(FewShot(task, EXAMPLES, 2)) == tuple(map(task.build_example, EXAMPLES[:2]))
     assert len(examples_of(FewShot(task, EXAMPLES))) == 6
     assert examples_of(FewShot(task, EXAMPLES, 0)) == ()
-    with pytest.raises(TokenError, match="6 examples beside the line itself"):
+    with pytest.raises(TokenError, match="6 examples besides the line itself"):
         FewShot(task, EXAMPLES, 7).prompt(QUESTION, "q")
 
 

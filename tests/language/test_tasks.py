@@ -92,7 +92,7 @@ def test_choose_examples_excludes_the_question() -> None:
     assert len(drawn) == 6
     assert task.choose_examples(EXAMPLES, None, QUESTION) == EXAMPLES
     assert task.choose_examples(EXAMPLES, None, EXAMPLES[1]) == EXAMPLES[::2]
-    with pytest.raises(TokenError, match="2 examples beside the line itself, for a prompt of 3"):
+    with pytest.raises(TokenError, match="2 examples besides the line itself, fewer than the 3 of a prompt"):
         task.choose_examples(EXAMPLES, 3, EXAMPLES[1])
 
 
