@@ -1,6 +1,7 @@
 """Write waveforms to audio files and streams, whole or block by block."""
 
 import io
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -173,7 +174,11 @@ def _check_subtype(name: str, format: str, subtype: str) -> None:  # noqa: A002
 
 def _is_device(path: Path) -> bool:
     """Whether it is a device or a named pipe, such as /dev/stdout: it is written to, not replaced."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # missing, or a name that is too long; opening it reports the latter
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from spiritlm_cli.alignment.formats.textgrid import format_textgrid
 from spiritlm_cli.alignment.formats.whisper import format_whisper, format_whisperx
 from spiritlm_cli.alignment.pool import Aligned, AlignerPool, available_cpus
 from spiritlm_cli.errors import AlignmentError, SpiritLMError
+from spiritlm_cli.files import atomic_path
 from spiritlm_cli.jobs.executor import computed
 from spiritlm_cli.jobs.failures import Failures
 from spiritlm_cli.jobs.folder import OutputFolder
@@ -70,7 +71,7 @@ def _run_to_folder(options: AlignOptions) -> Summary:
                 try:
                     result = outcome.result()
                     warn(result.warnings)
-                    _write_file(folder.claim(clip.id, AlignmentError), result)
+                    _write_atomically(folder.claim(clip.id, AlignmentError), result)
                     progress.heard(result.seconds)
                 except SpiritLMError as error:
                     failures.add(clip, error)
@@ -96,6 +97,15 @@ def _run_to_file(options: AlignOptions) -> Summary:
                 _write_file(None if options.output is None else Path(options.output), result)
             count += 1
     return Summary(count, failures.count)
+
+
+def _write_atomically(path: Path, result: Result) -> None:
+    """Write one file of a folder. Raises AlignmentError if it can't be written, such as for a name that is too long."""
+    try:
+        with atomic_path(path) as temporary:
+            _write_file(temporary, result)
+    except OSError as error:
+        raise AlignmentError(f"{path}: can't be written ({error.strerror or error})") from None
 
 
 def _write_file(path: Path | None, result: Result) -> None:

@@ -54,7 +54,11 @@ class OutputFolder:
         """Whether an interrupted run has written an id's file; asked once for each id."""
         path = self.path(id)
         name = path.name.casefold()
-        if not self._resume or name in self._names or not path.is_file():
+        try:
+            is_written = self._resume and name not in self._names and path.is_file()
+        except OSError:  # a name that is too long; writing it reports that
+            return False
+        if not is_written:
             return False
         self._names.add(name)
         return True

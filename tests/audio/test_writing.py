@@ -363,3 +363,11 @@ def test_names_of_the_maximum_length(tmp_path: Path, samples: FloatArray, suffix
     name = "x" * (255 - len(suffix)) + suffix
     write_audio(tmp_path / name, Waveform(samples, 16000))
     assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_name_that_is_too_long(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 252 + ".wav")
+    check_output_path(path)
+    with pytest.raises(AudioError, match=r"\.wav: can't be written \(File name too long\)$"):
+        write_audio(path, Waveform(np.zeros(10, np.float32), 16000))
+    assert list(tmp_path.iterdir()) == []

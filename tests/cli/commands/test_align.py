@@ -189,3 +189,17 @@ def test_the_rows_that_failed_are_counted_again_whatever_they_are_called(spiritl
     output.rename(tmp_path / "x.jsonl.part")
     assert spiritlm(*arguments, "--resume").exit_code == 1
     assert errors.read_text() == first
+
+
+def test_ids_of_any_legal_length_can_be_written_to_a_folder(spiritlm, recording_file, tmp_path):
+    clip = {"audio": str(recording_file), "start": 0, "end": 3, "text": TEXT}
+    lengths = (246, 247)  # of ids; names of 255 bytes are legal, and .TextGrid has 9
+    rows = "".join(json.dumps({"id": "x" * length, **clip}) + "\n" for length in lengths)
+    (tmp_path / "clips.jsonl").write_text(rows)
+    folder = tmp_path / "out"
+    arguments = ("align", "--manifest", tmp_path / "clips.jsonl", "--on-error", "skip", "-o", f"{folder}/")
+    for resume in ([], ["--resume"]):
+        result = spiritlm(*arguments, *resume)
+        assert result.exit_code == 1
+        assert "File name too long" in result.stderr
+        assert [path.name for path in folder.iterdir()] == ["x" * 246 + ".TextGrid"]

@@ -40,6 +40,17 @@ def test_a_file_for_each_line_of_several_files(spiritlm, model, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == ["%2E.%2Fb.flac", "a.flac", "c.flac"]
 
 
+def test_ids_of_any_legal_length_can_be_written_to_a_folder(spiritlm, model, tmp_path):
+    lines = "".join("x" * length + f"\t{SPEECH}\n" for length in (251, 252))  # names have up to 255 bytes
+    folder = tmp_path / "out"
+    arguments = ("decode", *model, "--on-error", "skip", "-o", f"{folder}/")
+    for resume in ([], ["--resume"]):
+        result = spiritlm(*arguments, *resume, stdin=lines)
+        assert result.exit_code == 1
+        assert "File name too long" in result.stderr
+        assert [path.name for path in folder.iterdir()] == ["x" * 251 + ".wav"]
+
+
 def test_several_lines_need_concat(spiritlm, model, tmp_path):
     arguments = ("decode", *model, "--durations", "keep", "-o", tmp_path / "out.wav")
     result = spiritlm(*arguments, stdin=f"{SPEECH}\n{SPEECH}\n")
