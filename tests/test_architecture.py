@@ -50,7 +50,6 @@ UNTESTED = {
     "jobs/inputs",
     "jobs/progress",
     "jobs/score",
-    "training/data",
     "training/discriminators",
     "training/hubert",
     "training/language_model",

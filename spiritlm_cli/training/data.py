@@ -1,4 +1,4 @@
-"""Training data: sound kept in memory, cut and augmented a batch at a time."""
+"""Training data: audio in memory, labels and units by clip id, and batches of crops."""
 
 import json
 import os
@@ -27,22 +27,24 @@ HOP = 640  # samples of a phonetic unit at 16 kHz
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A clip with its sound: (samples,) int16 at 16 kHz, which takes half the memory of float32."""
+    """A clip and its audio. samples: (samples,) int16 at 16 kHz, half the size of float32."""
 
     clip: Clip
     samples: NDArray[np.int16]
 
     @property
     def frames(self) -> int:
+        """Number of phonetic units it has."""
         return len(self.samples) // HOP
 
     @property
     def waveform(self) -> Waveform:
+        """The samples as float32."""
         return Waveform(self.samples.astype(np.float32) / np.float32(32767), 16000)
 
 
 def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
-    """Every clip of a manifest of at least `shortest` seconds. Says how much it is on stderr."""
+    """Read the clips of a manifest that last at least `shortest` seconds. Raises ManifestError if there are none."""
     recordings = []
     for clip in read_manifest(manifest):
         waveform = read_clip(clip)
@@ -56,8 +58,10 @@ def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
 
 
 def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
-    """Phonetic units by clip id, from token lines that keep repeats. Raises ManifestError
-    where a line has no id, or the file is cut off."""
+    """Read phonetic units by clip id, each (frames,) int64, from token lines that keep repeats.
+
+    Raises ManifestError if a line has no id, or if the file is cut off.
+    """
     labels = {}
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
@@ -71,7 +75,7 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
             if isinstance(line, BadLine):
                 raise line.error
             if line.id is None:
-                raise ManifestError(f"{path}: a line has no id; labels are found by the clip's id")
+                raise ManifestError(f"{path}: a line has no id; labels are matched to clips by id")
             units = [
                 unit.id for span in line.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT
             ]
@@ -80,32 +84,32 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
 
 
 def read_units(path: Path) -> dict[str, Units]:
-    """Streams by clip id, from the JSONL of `tokenize --format jsonl --keep-repeats`. Raises ManifestError."""
-    found = {}
+    """Read units by clip id from the JSONL of `tokenize --format jsonl --keep-repeats`. Raises ManifestError."""
+    units = {}
     with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
+        for line_number, line in enumerate(lines, 1):
             try:
                 entry = json.loads(line)
                 hubert, pitch, style = (
                     np.array(entry[key].split(), dtype=np.int64) if entry.get(key) is not None else None
                     for key in ("hubert", "pitch", "style")
                 )
-                found[str(entry["id"])] = Units(np.asarray(hubert, dtype=np.int64), pitch, style)
+                units[str(entry["id"])] = Units(np.asarray(hubert, dtype=np.int64), pitch, style)
             except (ValueError, KeyError, AttributeError, TypeError) as error:
-                raise ManifestError(f"{path}:{number}: not a line of units ({error})") from error
-    return found
+                raise ManifestError(f"{path}:{line_number}: not a line of units ({error})") from error
+    return units
 
 
 def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int = 40, runs: int = 2) -> Any:
-    """faiss's k-means of points (n, dim), trained: the best of some runs.
+    """Train faiss's k-means on points (n, dim); of `runs` runs, the best is kept.
 
-    Raises SpiritLMError where there are fewer points than clusters.
+    Raises SpiritLMError if there are fewer points than clusters.
     """
     import faiss
 
     if len(points) < count:
         raise SpiritLMError(
-            f"{len(points)} frames can't make {count} clusters: give more sound, or ask for fewer"
+            f"{len(points)} frames can't make {count} clusters: give more audio, or ask for fewer"
         )
     kmeans = faiss.Kmeans(
         points.shape[1], count, niter=iterations, nredo=runs, seed=seed, max_points_per_centroid=1000
@@ -115,7 +119,7 @@ def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int 
 
 
 def real_weights(manifest: Path | None, weight: float) -> dict[str, float]:
-    """`weight` for each clip of a manifest, by id."""
+    """Return `weight` for the id of each clip of a manifest."""
     return {clip.id: weight for clip in read_manifest(manifest)} if manifest else {}
 
 
@@ -159,26 +163,24 @@ def draw_batch(
     labels: Mapping[str, NDArray[np.int64]],
     size: int,
     seconds: float,
-    draw: np.random.Generator,
+    rng: np.random.Generator,
     stretch: float = 0.0,
 ) -> Batch:
-    """Crops of neighbors in length, starting on a unit's edge.
+    """Draw crops of one length, each starting at the start of a unit.
 
-    stretch: resample each crop by a factor within 1 ± stretch; its speed, pitch and
-    formants change as those of another speaker would, and its labels go with it.
+    labels: by clip id, (frames,). seconds: longest crop. stretch: resample each crop by a factor within 1 ± stretch,
+    which changes speed, pitch and formants; the labels are resampled alike.
     """
-    chosen = sampler.draw(size, draw)
-    factors = np.exp(draw.uniform(-stretch, stretch, len(chosen))) if stretch else np.ones(len(chosen))
+    chosen = sampler.draw(size, rng)
+    factors = np.exp(rng.uniform(-stretch, stretch, len(chosen))) if stretch else np.ones(len(chosen))
     frames = min(int(min(r.frames / f for r, f in zip(chosen, factors, strict=True))), int(seconds * 25))
     waveforms = np.zeros((len(chosen), frames * HOP), dtype=np.float32)
     targets = np.full((len(chosen), frames), -100, dtype=np.int64)
     for i, (recording, factor) in enumerate(zip(chosen, factors, strict=True)):
-        start = int(draw.integers(0, max(1, recording.frames - int(frames * factor))))
-        taken = recording.samples[start * HOP :][: int(frames * HOP * factor) + 1].astype(np.float32) / 32767
+        start = int(rng.integers(0, max(1, recording.frames - int(frames * factor))))
+        crop = recording.samples[start * HOP :][: int(frames * HOP * factor) + 1].astype(np.float32) / 32767
         times = np.arange(frames * HOP) * factor
-        waveforms[i] = (
-            taken[: frames * HOP] if factor == 1 else np.interp(times, np.arange(len(taken)), taken)
-        )
+        waveforms[i] = crop[: frames * HOP] if factor == 1 else np.interp(times, np.arange(len(crop)), crop)
         known = labels.get(recording.clip.id)
         if known is not None:
             index = start + np.floor((np.arange(frames) + 0.5) * factor).astype(np.int64)

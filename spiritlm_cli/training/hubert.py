@@ -1,4 +1,4 @@
-"""Train HuBERT: the cluster of every frame, from sound that is augmented and partly masked."""
+"""Train HuBERT to predict the pseudo-label of every frame from augmented, partly masked audio (Hsu et al. 2021)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +35,7 @@ _ANY_BACKEND = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPB
 
 
 class Pretraining(nn.Module):
-    """HuBERT with what only its training needs: the mask's embedding and the classifier of clusters."""
+    """HuBERT with the parts that only training needs: the mask embedding, and the classifier of labels."""
 
     def __init__(self, config: HubertConfig, units: int) -> None:
         super().__init__()
@@ -45,7 +45,10 @@ class Pretraining(nn.Module):
 
     @classmethod
     def load(cls, path: Path, units: int) -> "Pretraining":
-        """From a file that this training wrote; the classifier too where it is of so many units."""
+        """Load a file that this training wrote, with its classifier if that has `units` classes.
+
+        Raises CheckpointError.
+        """
         file = read_tensors(path)
         hubert = Hubert.load(path)
         model = cls(hubert.config, units)
@@ -68,7 +71,7 @@ class Pretraining(nn.Module):
 
 
 def spans(shape: tuple[int, int], share: float, draw: np.random.Generator, length: int = 5) -> Tensor:
-    """(batch, frames) bool, about `share` of it true, in spans of `length` frames."""
+    """Draw a mask, (batch, frames) bool, of which about `share` is true, in spans of `length` frames."""
     starts = draw.random(shape) < share / length
     mask = starts.copy()
     for shift in range(1, length):
@@ -160,7 +163,7 @@ def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], pa
 
 
 def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
-    """Token lines that keep repeats, one a clip."""
+    """Write labels as token lines that keep repeats, one per clip, atomically."""
     lines = (
         f"{clip}\t[SPEECH]{''.join(f'[Hu{unit}]' for unit in units)}\n" for clip, units in labels.items()
     )

@@ -1,4 +1,4 @@
-"""The loop that every part is trained by: steps, learning rate, progress, saves and resume."""
+"""The training loop of all parts: steps, learning rate, progress, saved states and resume."""
 
 import math
 import time
@@ -34,16 +34,17 @@ def run(
     step: Callable[[int], Mapping[str, float]],
     save: Callable[[], None],
 ) -> None:
-    """Do `step(0)` … `step(steps - 1)` and `save()` at the end and every `options.save_every` steps.
+    """Call `step(0)` to `step(steps - 1)`, and `save()` every `options.save_every` steps and at the end.
 
-    parts: all that changes while training; it is kept in `OUTPUT/training/NAME.pt`, where `options.resume` goes on.
-    step: one step; its losses are shown. It draws all that it draws from its number and the seed, so that a resumed
-    run sees what an uninterrupted one would.
-    Raises CheckpointError where there is no state to resume or it is another run's; SpiritLMError where a loss is
-    no number any more.
+    parts: everything that training changes. Its state is saved in `OUTPUT/training/NAME.pt`, from which
+    `options.resume` continues. step: does one step and returns losses by name. Its random numbers must depend on the
+    step's number and the seed alone, so that a resumed run gives the same weights as an uninterrupted one.
+    save: writes the weights.
+    Raises CheckpointError if there is no state to resume or it is of another run, and SpiritLMError if a loss is not
+    finite.
     """
     state = options.output / "training" / f"{name}.pt"
-    first = _restore(state, parts) if options.resume else 0
+    first = _load_state(state, parts) if options.resume else 0
     if not options.resume:
         record_run(options, name)
     means: dict[str, float] = {}
@@ -59,13 +60,13 @@ def run(
             progress.show(done, "  ".join(f"{key} {value:.4f}" for key, value in means.items()))
             if done % options.save_every == 0 or done == steps:
                 save()
-                _keep(state, parts, done)
+                _save_state(state, parts, done)
     if first >= steps:
         save()
 
 
 class _Progress:
-    """What is done: a bar on a terminal, elsewhere a line on stderr every ten seconds."""
+    """Progress and mean losses: a bar on a terminal, otherwise a line on stderr every ten seconds."""
 
     def __init__(self, name: str, first: int, steps: int) -> None:
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[losses]}")
@@ -84,7 +85,7 @@ class _Progress:
         self.bar.stop()
 
     def show(self, done: int, losses: str) -> None:
-        """done: steps in all, those of an earlier run too."""
+        """done: number of steps done, including those of the run that was resumed."""
         self.bar.update(self.task, completed=done, losses=losses)
         now = time.monotonic()
         if self.bar.disable and (now - self.shown > 10 or done == self.steps):
@@ -95,7 +96,7 @@ class _Progress:
 
 
 def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float:
-    """Learning rate that rises over `warm` steps, then falls as a half cosine to a fiftieth."""
+    """Learning rate: linear warm-up over `warm` steps, then a half cosine down to a fiftieth of `highest`."""
     if step < warm:
         return highest * (step + 1) / warm
     share = (step - warm) / max(1, steps - warm)
@@ -109,7 +110,7 @@ def update(
     learning_rate: float,
     clip: float = 1.0,
 ) -> None:
-    """One step down `loss`, with gradients clipped to norm `clip`."""
+    """Do one optimizer step on `loss`, with gradients clipped to norm `clip`."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     optimizer.zero_grad(set_to_none=True)
@@ -118,26 +119,26 @@ def update(
     optimizer.step()
 
 
-def _keep(path: Path, parts: Mapping[str, Stateful], done: int) -> None:
+def _save_state(path: Path, parts: Mapping[str, Stateful], done: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     states = {name: value.state_dict() for name, value in parts.items()}
     with atomic_path(path) as temporary:
         torch.save({"step": done, "parts": states}, temporary)
 
 
-def _restore(path: Path, parts: Mapping[str, Stateful]) -> int:
-    """The number of steps that are done. Raises CheckpointError where there is no saved state, or another run's."""
+def _load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
+    """Load the saved state; return its number of steps. Raises CheckpointError if there is none, or of another run."""
     if not path.is_file():
         raise CheckpointError(f"{path}: missing; there is nothing to resume: leave out --resume")
     state = read_pickle(path)
     if not {"step", "parts"} <= state.keys() or state["parts"].keys() != parts.keys():
-        raise CheckpointError(f"{path}: not the state of this training; begin anew, without --resume")
+        raise CheckpointError(f"{path}: not the state of this training; start a new run, without --resume")
     for name, value in parts.items():
         try:
             value.load_state_dict(state["parts"][name])
         except (RuntimeError, ValueError, KeyError) as error:
             # the data decides sizes too: of the vocabulary, of the labels
             raise CheckpointError(
-                f"{path}: doesn't fit the {name} that these data and options make; begin anew, without --resume"
+                f"{path}: doesn't fit the {name} that these data and options make; start a new run, without --resume"
             ) from error
     return int(state["step"])

@@ -1,4 +1,4 @@
-"""Distances between waveforms as the ear has them."""
+"""Spectral losses between waveforms."""
 
 import torch
 from librosa.filters import mel as mel_filters
@@ -19,7 +19,7 @@ class SpectralLoss(nn.Module):
         self.register_buffer("mel", torch.from_numpy(mel_filters(sr=rate, n_fft=1024, n_mels=80)))
 
     def forward(self, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """made, real: (batch, samples). Returns the mel and the spectral distance, both scalars."""
+        """made, real: (batch, samples). Returns the mel distance and the STFT distance, both scalars."""
         stft = torch.zeros((), device=made.device)
         mel = torch.zeros((), device=made.device)
         for size, hop in ((512, 128), (1024, 256), (2048, 512)):
@@ -36,10 +36,10 @@ def magnitude(waveform: Tensor, size: int, hop: int) -> Tensor:
     """(batch, samples) to (batch, size // 2 + 1, frames)."""
     window = torch.hann_window(size, device=waveform.device)
     spectrum = torch.stft(waveform, size, hop, window=window, return_complex=True)
-    # the root's slope is infinite at zero
+    # avoids the infinite gradient of the square root at zero
     return (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
 
 
 def log(magnitudes: Tensor) -> Tensor:
-    """Natural logarithm, with a floor at −100 dB of full scale."""
+    """Natural logarithm, clamped at −100 dB relative to full scale."""
     return torch.log(magnitudes.clamp(min=1e-5))

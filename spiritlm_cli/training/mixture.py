@@ -1,4 +1,4 @@
-"""The sources that the language model's training sequences are drawn from, and the rows of a batch."""
+"""The sources that the language model's training sequences are drawn from, and their shares."""
 
 import random
 from collections.abc import Callable
@@ -48,10 +48,10 @@ Draw = Callable[[random.Random], LabeledSequence]
 
 @dataclass(frozen=True)
 class Source:
-    """What sequences are drawn from.
+    """A source of training sequences.
 
-    share: how often, relative to the others'. transcript: their text says what the speech before it says; spoken:
-    their speech says the text before it.
+    share: how often a sequence is drawn from it, relative to the other sources. transcript: in its sequences text is
+    the transcript of the speech before it. spoken: in its sequences speech reads the text before it.
     """
 
     share: float
@@ -61,9 +61,9 @@ class Source:
 
 
 def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
-    """The clips of a manifest that have units and text, with their speakers; words without times are aligned.
+    """Read the clips of a manifest that have units and text, with their speakers. Words without times are aligned.
 
-    A clip whose text doesn't fit its sound is named on stderr and left out.
+    A clip whose text doesn't fit its audio is left out, and reported on stderr.
     """
     known = read_units(units)
     utterances = []
@@ -81,7 +81,7 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
 
 
 def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
-    """What sequences are drawn from; and all the text there is."""
+    """Make the sources of a training run. Returns them, and all texts. Raises ManifestError if there are none."""
     drawn: list[Source] = []
     documents = _read_documents(options.text) if options.text else []
     texts = list(documents)
@@ -151,9 +151,9 @@ def _speech_sources(
 def selected_pairs(
     options: LanguageModelOptions, utterances: list[tuple[str, Utterance]], documents: list[str]
 ) -> DrawPairs:
-    """Pairs that unit selection makes of `documents`, in the voices of the clips that have phones.
+    """Make a function that draws pairs for `documents` by unit selection, in the voices of the clips with phones.
 
-    Raises ManifestError where there is no text, or no clip with phones.
+    Raises ManifestError if there is no text, or no clip with phones.
     """
     assert options.phones
     assert options.manifest
@@ -179,8 +179,10 @@ def _pair_source(draw: DrawPairs, form: Form, phonetic: float) -> Draw:
 
 
 def _run_on(utterances: list[tuple[str, Utterance]]) -> Draw:
-    """Speech alone: utterances of one speaker run on past the end of a training sequence, so that the model learns to
-    go on after a sentence, and not to end with every one."""
+    """Make a function that draws speech without text: several utterances of one speaker.
+
+    Together they are longer than a training sequence, so that the model learns to continue after a sentence.
+    """
     spoken: dict[str, list[SpeechSpan]] = {}
     for speaker, utterance in utterances:
         spoken.setdefault(speaker, []).append(merge_streams(utterance.units))

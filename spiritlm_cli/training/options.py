@@ -1,4 +1,4 @@
-"""What each part's training can be told. Kept apart from the training itself, so that `--help` needs no torch."""
+"""The options of each part's training, apart from the training itself, so that `--help` doesn't import torch."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ def option(default: Any, text: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class LoopOptions:
-    """What every part shares."""
+    """Options that all parts share."""
 
     output: Path = field(
         metadata={
@@ -22,7 +22,7 @@ class LoopOptions:
     )
     resume: bool = option(
         False,
-        "Go on from the state saved in --output, with the options it was saved with (--steps may grow).",
+        "Continue from the state saved in --output, with the options of that run (--steps may differ).",
     )
     overwrite: bool = option(False, "Replace what an earlier run wrote in --output.")
     seed: int = option(0, "Seed of weights, order, crops and augmentation.")
@@ -33,27 +33,27 @@ class LoopOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class HubertOptions(LoopOptions):
-    """HuBERT: predict a teacher's frame labels from augmented, partly masked sound."""
+    """HuBERT: predict the label of each frame from augmented, partly masked audio."""
 
     manifest: Path = field(metadata={"help": "Manifest of the training clips."})
     labels: Path | None = option(None, "Token lines with --keep-repeats: the labels of each clip, by id.")
     teacher: Path | None = option(
-        None, "Whisper folder (CTranslate2): make the labels from its features, then train."
+        None, "Whisper folder (CTranslate2 format): make the labels from its features first."
     )
     anchors: Path | None = option(
         None,
-        "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`: make labels that mean what "
-        "these units mean, instead of new clusters.",
+        "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`: labels keep the numbering of "
+        "these units, instead of that of new clusters.",
     )
     start: Path | None = option(
-        None, "Weights (mhubert_base_25hz.*) to begin from, instead of random ones; they set the sizes."
+        None, "Weights (mhubert_base_25hz.*) to start from, instead of random ones; they set the sizes."
     )
     real: Path | None = option(
-        None, "Manifest of recordings of people, in --manifest too, to be drawn more often."
+        None, "Manifest of those clips of --manifest that are recordings of people, to be drawn more often."
     )
-    real_weight: float = option(3.0, "How much more often a clip of --real is drawn.")
-    hard: bool = option(True, "Augment with formants, band limits, codecs and clipping too.")
-    units: int = option(500, "Number of clusters, where labels are made.")
+    real_weight: float = option(3.0, "How much more often than others a clip of --real is drawn.")
+    hard: bool = option(True, "Augment formants, bandwidth, codecs and clipping as well.")
+    units: int = option(500, "Number of clusters, if labels are made.")
     conv: int = option(128, "Channels of the convolutions.")
     dim: int = option(256, "Width of the transformer.")
     layers: int = option(6, "Layers of the transformer.")
@@ -73,12 +73,12 @@ class QuantizerOptions(LoopOptions):
     manifest: Path = field(metadata={"help": "Manifest of the training clips."})
     kind: str = option("linear", "linear (CTC, needs --labels) or kmeans.")
     labels: Path | None = option(None, "Token lines with --keep-repeats: the labels of each clip, by id.")
-    start: Path | None = option(None, "A linear quantizer's weights to begin from, instead of random ones.")
+    start: Path | None = option(None, "A linear quantizer's weights to start from, instead of random ones.")
     real: Path | None = option(
-        None, "Manifest of recordings of people, in --manifest too, to be drawn more often."
+        None, "Manifest of those clips of --manifest that are recordings of people, to be drawn more often."
     )
-    real_weight: float = option(3.0, "How much more often a clip of --real is drawn.")
-    hard: bool = option(True, "Augment with formants, band limits, codecs and clipping too.")
+    real_weight: float = option(3.0, "How much more often than others a clip of --real is drawn.")
+    hard: bool = option(True, "Augment formants, bandwidth, codecs and clipping as well.")
     layer: int = option(6, "HuBERT layer whose features are quantized.")
     units: int = option(500, "Number of units.")
     steps: int = option(500, "Training steps (linear).")
@@ -102,7 +102,7 @@ class PitchOptions(LoopOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class StyleOptions(LoopOptions):
-    """Style: a classifier that learns clusters of the prosody of each second."""
+    """Style: a classifier of the prosody cluster of each second."""
 
     manifest: Path = field(metadata={"help": "Manifest of the training clips."})
     styles: int = option(100, "Number of styles.")
@@ -118,7 +118,7 @@ class StyleOptions(LoopOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class VocoderOptions(LoopOptions):
-    """HiFi-GAN with its duration predictor, from sound and its units."""
+    """HiFi-GAN with its duration predictor, from audio and its units."""
 
     manifest: Path = field(metadata={"help": "Manifest of the training clips, with speakers."})
     units: Path = field(
@@ -127,13 +127,11 @@ class VocoderOptions(LoopOptions):
     speakers: str = option(
         "", "Names of the speakers, in order, with commas between (empty: all of the manifest)."
     )
-    start: Path | None = option(None, "Weights (generator.*) to begin from, instead of random ones.")
+    start: Path | None = option(None, "Weights (generator.*) to start from, instead of random ones.")
     channels: int = option(256, "Channels before the first upsampling.")
     embedding: int = option(64, "Width of each embedding.")
     steps: int = option(10000, "Training steps.")
-    adversarial_from: int = option(
-        10000, "Step from which discriminators join (as many as --steps or more: never)."
-    )
+    adversarial_from: int = option(10000, "First step with discriminators (--steps or more: none).")
     batch: int = option(16, "Crops a step.")
     frames: int = option(14, "Length of a crop, in units of 40 ms.")
     learning_rate: float = option(8e-4, "Highest learning rate.")
@@ -141,16 +139,16 @@ class VocoderOptions(LoopOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageModelOptions(LoopOptions):
-    """The language model, from token lines; interleaving is drawn anew for every epoch."""
+    """The language model, from texts, token lines, and clips with their units and words."""
 
-    manifest: Path | None = option(None, "Manifest with texts and words of the spoken clips.")
+    manifest: Path | None = option(None, "Manifest of clips with text; words without times are aligned.")
     units: Path | None = option(
         None, "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`."
     )
     text: Path | None = option(None, "Plain text, a document a line.")
     lines: Path | None = option(None, "Token lines to train on as they are.")
     start: Path | None = option(
-        None, "Weights (model.safetensors, tokenizer.model beside it) to begin from, instead of random ones."
+        None, "Weights (model.safetensors, tokenizer.model beside it) to start from, instead of random ones."
     )
     save_every: int = option(100, "Steps between saves.")
     vocabulary: int = option(2048, "Text pieces of a new vocabulary.")
@@ -158,19 +156,24 @@ class LanguageModelOptions(LoopOptions):
     layers: int = option(8, "Layers.")
     heads: int = option(4, "Attention heads.")
     ffn: int = option(768, "Width of the feed-forward layers.")
-    words: int = option(40, "Words of the longest stretch of speech whose text stands beside it.")
+    words: int = option(40, "Words of the longest parallel pair of speech and text.")
     phones: Path | None = option(
         None,
-        "JSONL of the clips' phones, aligned and written there if it doesn't exist: make pairs for --text by "
-        "unit selection.",
+        "JSONL of the clips' phones, aligned and written if it doesn't exist: make pairs for --text by unit "
+        "selection.",
     )
-    selected: float = option(0.75, "Share of the parallel pairs that unit selection makes, given --phones.")
+    selected: float = option(
+        0.75, "Share of the parallel pairs that are made by unit selection, with --phones."
+    )
     phonetic: float = option(0.0, "Share of the parallel sequences without pitch and style units.")
     attention: float = option(
-        0.0, "Weight of the loss on attention to the words of the other modality, at first; it falls to zero."
+        0.0,
+        "Initial weight of the loss on attention to the same word in the other modality; it falls to zero.",
     )
-    workers: int = option(0, "Processes that draw sequences ahead, for a GPU that is faster than one does.")
-    compile: bool = option(False, "Compile the network: two minutes, then each step takes a quarter less.")
+    workers: int = option(0, "Processes that draw training sequences in advance (0: none).")
+    compile: bool = option(
+        False, "Compile the network, which takes two minutes and makes a step a quarter shorter."
+    )
     context: int = option(512, "Tokens a training sequence.")
     steps: int = option(1500, "Training steps.")
     batch: int = option(8, "Sequences a step.")

@@ -25,7 +25,7 @@ COMMITMENT = 0.02
 
 
 def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str, F0Track]:
-    """F0 of every recording by clip id, kept in `cache` (.npz) for the next time."""
+    """Track the F0 of every recording, by clip id, and keep it in `cache` (.npz)."""
     tracks = {}
     if cache.is_file():
         with np.load(cache) as kept:
@@ -55,8 +55,10 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
 
 
 class MovingCodebook:
-    """Codes that follow their latents by an exponential moving average (van den Oord et al. 2017, appendix A);
-    a code that nothing uses is set on a latent drawn from the batch."""
+    """Updates codes by exponential moving averages of their latents (van den Oord et al. 2017, appendix A).
+
+    An unused code is replaced by a latent of the batch.
+    """
 
     def __init__(self, model: PitchVqVae) -> None:
         self.codes = model.vq.codes
@@ -98,7 +100,7 @@ def train(options: PitchOptions) -> None:
         if len(tracks[r.clip.id].f0) >= length and tracks[r.clip.id].voiced.any()
     ]
     if not clips:
-        raise SpiritLMError(f"{options.manifest}: no clip of {options.seconds} s or more has a voice in it")
+        raise SpiritLMError(f"{options.manifest}: no clip of {options.seconds} s or more has voiced frames")
     conv = dict(
         input_emb_width=2, output_emb_width=128, levels=1, downs_t=[4], strides_t=[2], width=32, depth=4,
         m_conv=1.0, dilation_growth_rate=3,
@@ -116,7 +118,7 @@ def train(options: PitchOptions) -> None:
     model = PitchVqVae(config).to(device)
     codebook = MovingCodebook(model)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
-    # so that Hz weigh as much in the loss as being voiced or not
+    # gives F0 in Hz and voicing similar weight in the loss
     scale = torch.tensor([1 / 30.0, 1.0], device=device)[None, :, None]
 
     def step(number: int) -> dict[str, float]:
@@ -129,7 +131,7 @@ def train(options: PitchOptions) -> None:
         ids = model.vq.nearest(latents)
         with torch.no_grad():
             if number == 0:
-                codebook.count.zero_()  # every code starts on a latent
+                codebook.count.zero_()  # replaces every code by a latent
             codebook.follow(flat, ids.flatten(), draw)
         codes = model.vq(ids)
         through = latents + (codes - latents).detach()

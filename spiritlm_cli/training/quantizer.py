@@ -1,4 +1,4 @@
-"""Train a quantizer of HuBERT's features: k-means, or linear layers by CTC, deaf to voice and noise."""
+"""Train a quantizer of HuBERT features: k-means, or linear layers trained by CTC on augmented audio."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import QuantizerOptions
 from spiritlm_cli.training.run_file import check_run
 
-# Share of the steps that go before CTC, by cross-entropy against the labels frame by frame: CTC alone, which is
-# free to say a unit anywhere, would let them drift from the time that they sound.
+# Share of the steps, at first, that are trained by cross-entropy per frame instead of CTC. CTC alone may emit a unit at
+# any frame, so units would drift away from their time.
 FRAMEWISE = 0.4
 
 
@@ -47,7 +47,7 @@ def train(options: QuantizerOptions) -> None:
 
 
 def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
-    """Cluster the features of all frames."""
+    """Cluster the features of all frames and write the centroids."""
     device = find_device(options.device)
     hubert.to(device)
     with torch.inference_mode():
@@ -59,7 +59,7 @@ def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
 
 
 def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
-    """Gat et al. 2023: from augmented sound to the labels of the clean, runs merged, by CTC; the encoder is frozen."""
+    """Train linear layers to predict labels from augmented audio by CTC (Gat et al. 2023); HuBERT is frozen."""
     if options.labels is None:
         raise SpiritLMError("a linear quantizer needs --labels")
     labels = read_labels(options.labels)
@@ -100,7 +100,7 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
         if number >= framewise:
             ctc = _ctc_loss(logits, targets, options.units)
             losses["ctc"] = ctc.item()
-            # a little of the former keeps the units where they sound
+            # part of the loss per frame keeps the units at their time
             loss = ctc + 0.3 * per_frame
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate, warm=50))
         return losses
@@ -114,7 +114,7 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
 
 
 def _ctc_loss(logits: torch.Tensor, targets: torch.Tensor, blank: int) -> torch.Tensor:
-    """logits: (batch, frames, units + 1); targets: (batch, frames), of which runs are merged and −100 left out."""
+    """logits: (batch, frames, units + 1). targets: (batch, frames); runs are merged, −100 is left out."""
     merged = []
     for row in targets:
         known = row[row >= 0]

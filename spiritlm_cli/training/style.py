@@ -1,4 +1,4 @@
-"""Train the style encoder: the prosody of each second, clustered, and learnt from the waveform alone."""
+"""Train the style encoder: clusters of the prosody of each second, predicted from the waveform."""
 
 import json
 
@@ -30,11 +30,11 @@ FRAMES = 25
 
 
 def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
-    """Nine numbers for each whole or partial second of the clip: (seconds, 9).
+    """Compute nine prosodic features of each second of a clip: (seconds, 9) float32.
 
-    Of its voiced frames' F0, in semitones from the clip's mean: mean, spread, slope; and the voiced share. Of its
-    level, in dB from the clip's: mean, spread, range. The spectrum's tilt (dB above 2 kHz over below), and how much
-    the level moves (dB a frame).
+    F0 of voiced frames, in semitones relative to the clip's mean: mean, standard deviation, slope. Share of voiced
+    frames. Level, in dB relative to the clip's mean: mean, standard deviation, range. Spectral tilt: dB above 2 kHz
+    minus dB below. Mean absolute change of level per frame, in dB.
     """
     samples = recording.samples.astype(np.float32) / 32767
     hop = 320
@@ -72,7 +72,7 @@ def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
 def style_labels(
     recordings: list[Recording], tracks: dict[str, F0Track], styles: int, seed: int
 ) -> dict[str, NDArray[np.int64]]:
-    """The prosody cluster of each second of each clip, by clip id."""
+    """Cluster the prosody of all seconds. Returns (seconds,) int64 by clip id."""
     features = {r.clip.id: prosody(r, tracks[r.clip.id]) for r in recordings}
     everything = np.concatenate(list(features.values()))
     mean, spread = everything.mean(0), everything.std(0) + 1e-5
@@ -110,7 +110,7 @@ def train(options: StyleOptions) -> None:
     def step(number: int) -> dict[str, float]:
         draw = np.random.default_rng([options.seed, number])
         batch = draw_batch(sampler, labels, options.batch, options.seconds, draw)
-        # the level's course is style, so noise and rooms are mixed in to a quarter of the batches only
+        # level over time is part of style, so only a quarter of the batches is augmented
         waveform = batch.waveform.to(device)
         waveform = waveform if number % 4 else augment(waveform, draw)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):

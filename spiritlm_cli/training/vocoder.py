@@ -34,10 +34,10 @@ MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0  # Kong et al. 2020
 
 
 class Example:
-    """A recording with the units it is to be made from.
+    """A recording and the units that it is synthesized from.
 
-    frames: as the vocoder sees them when durations are kept, and runs: when a sequence without repeats is decoded,
-    where pitch and style change with a phonetic unit alone; both (3, frames): phonetic, pitch, style.
+    frames: units per frame as in decoding with durations kept. runs: as in decoding a sequence without repeats, where
+    pitch and style change only where the phonetic unit does. Both (3, frames) int64: phonetic, pitch, style.
     """
 
     def __init__(self, recording: Recording, units: Units, speaker: int) -> None:
@@ -59,7 +59,7 @@ def _stack(units: FrameUnits) -> NDArray[np.int64]:
 
 
 def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
-    """`config.json` of a new vocoder."""
+    """Return the content of `config.json` of a new vocoder."""
     embedding = options.embedding
     return dict(
         resblock="2", resblock_kernel_sizes=[3, 5, 7], resblock_dilation_sizes=[[1, 2], [2, 6], [3, 12]],
@@ -198,7 +198,7 @@ class VocoderTrainer:
 
 
 def _training_name(name: str) -> str:
-    """Weight norm as torch's parametrization spells it."""
+    """Return the name that torch's parametrization gives a weight-norm tensor."""
     g, v = "parametrizations.weight.original0", "parametrizations.weight.original1"
     return name.replace("weight_g", g).replace("weight_v", v)
 
@@ -220,7 +220,7 @@ def _crops(chosen: list[Example], frames: int, draw: np.random.Generator) -> tup
 
 
 def _duration_loss(generator: HifiGan, chosen: list[Example], device: torch.device) -> Tensor:
-    """Mean squared error of ln(1 + frames), over whole clips."""
+    """Mean squared error of ln(1 + frames), over all units of the clips."""
     longest = max(len(e.units) for e in chosen)
     units = np.zeros((len(chosen), longest), dtype=np.int64)
     frames = np.zeros((len(chosen), longest), dtype=np.float32)

@@ -1,0 +1,69 @@
+"""Labels, units, and crops drawn from recordings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spiritlm_cli.errors import ManifestError, TokenError
+from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.training.data import HOP, CropSampler, Recording, draw_batch, read_labels, read_units
+
+
+def recording(name: str, frames: int) -> Recording:
+    """Frame i of the audio has the value i."""
+    return Recording(Clip(name, "-"), np.arange(frames, dtype=np.int16).repeat(HOP))
+
+
+def test_read_labels_refuses_a_file_that_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_text("a\t[SPEECH][Hu1][Hu1][Hu2]\nb\t[SPEECH][Hu3]\n")
+    assert {clip: units.tolist() for clip, units in read_labels(path).items()} == {"a": [1, 1, 2], "b": [3]}
+    whole = path.read_bytes()
+    for length in range(1, len(whole)):
+        path.write_bytes(whole[:length])
+        if length == whole.index(b"\n") + 1:
+            assert read_labels(path).keys() == {"a"}
+        else:
+            with pytest.raises((ManifestError, TokenError)):
+                read_labels(path)
+
+
+def test_read_labels_needs_ids(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_text("[SPEECH][Hu1]\n")
+    with pytest.raises(ManifestError, match="no id"):
+        read_labels(path)
+
+
+def test_read_units_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "units.jsonl"
+    path.write_text('{"id": "a", "hubert": "1 2", "pitch": "3", "style": null}\n{"id": "b", "hubert": 5}\n')
+    with pytest.raises(ManifestError, match=r"units\.jsonl:2: not a line of units"):
+        read_units(path)
+
+
+def test_crop_sampler_mixes_all_longer_than_a_crop() -> None:
+    longer = [recording(f"long{i}", 50 + i) for i in range(40)]
+    shorter = [recording(f"short{i}", 10) for i in range(40)]
+    sampler = CropSampler([*longer, *shorter], seconds=1.0, weights={f"long{i}": 20.0 for i in range(4)})
+    assert [r.clip.id[:5] for r in sampler.recordings[:40]] == ["short"] * 40
+    drawn = [sampler.draw(2, np.random.default_rng(seed)) for seed in range(400)]
+    assert all(len({r.clip.id for r in batch}) == 2 for batch in drawn)
+    counts = np.bincount([int(r.clip.id[4:]) for batch in drawn for r in batch if r.clip.id[:4] == "long"])
+    assert counts[:4].min() > counts[4:].mean()
+    assert counts[4:].sum() > 0
+
+
+@pytest.mark.parametrize("stretch", [0.0, 0.15])
+def test_draw_batch_keeps_labels_with_their_audio(stretch: float) -> None:
+    recordings = [recording(f"r{i}", 60 + i) for i in range(4)]
+    labels = {r.clip.id: np.arange(r.frames) for r in recordings[:3]}
+    batch = draw_batch(
+        CropSampler(recordings, 1.0), labels, 4, 1.0, np.random.default_rng(1), stretch=stretch
+    )
+    assert batch.waveform.shape == (4, 25 * HOP)
+    middles = (batch.waveform[:, HOP // 2 :: HOP] * 32767).round().long()
+    known = (batch.labels >= 0).all(1)
+    assert known.sum() == 3
+    assert ((middles - batch.labels)[known].abs() <= (1 if stretch else 0)).all()
