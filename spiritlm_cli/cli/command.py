@@ -84,6 +84,8 @@ def _argument(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> A
 
 def _option(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any:
     flags = spec.flags or (flag_of(field),)
+    if not spec.flags and field.default is True:
+        flags = (f"{flags[0]}/--no-{flags[0][2:]}",)
     numbers = _is_number(hint)
     return typer.Option(
         *flags,

@@ -1,24 +1,17 @@
 """The options of each part's training, apart from the training itself, so that `--help` doesn't import torch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-
-def option(default: Any, text: str) -> Any:
-    """A dataclass field whose help is `text`."""
-    return field(default=default, metadata={"help": text})
+from spiritlm_cli.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoopOptions:
     """Options that all parts share."""
 
-    output: Path = field(
-        metadata={
-            "help": "Checkpoint folder to write, in the release's layout.",
-            "flags": ("-o", "--output"),
-        }
+    output: Path = option(
+        ..., "Checkpoint folder to write, in the release's layout.", "-o", "--output", metavar="FOLDER"
     )
     resume: bool = option(
         False,
@@ -35,7 +28,7 @@ class LoopOptions:
 class HubertOptions(LoopOptions):
     """HuBERT: predict the label of each frame from augmented, partly masked audio."""
 
-    manifest: Path = field(metadata={"help": "Manifest of the training clips."})
+    manifest: Path = option(..., "Manifest of the training clips.")
     labels: Path | None = option(None, "Token lines with --keep-repeats: the labels of each clip, by id.")
     teacher: Path | None = option(
         None, "Whisper folder (CTranslate2 format): make the labels from its features first."
@@ -70,7 +63,7 @@ class HubertOptions(LoopOptions):
 class QuantizerOptions(LoopOptions):
     """Units of a trained HuBERT: k-means on its features, or linear layers by CTC against labels."""
 
-    manifest: Path = field(metadata={"help": "Manifest of the training clips."})
+    manifest: Path = option(..., "Manifest of the training clips.")
     kind: str = option("linear", "linear (CTC, needs --labels) or kmeans.")
     labels: Path | None = option(None, "Token lines with --keep-repeats: the labels of each clip, by id.")
     start: Path | None = option(None, "A linear quantizer's weights to start from, instead of random ones.")
@@ -91,7 +84,7 @@ class QuantizerOptions(LoopOptions):
 class PitchOptions(LoopOptions):
     """VQ-VAE of F0."""
 
-    manifest: Path = field(metadata={"help": "Manifest of the training clips."})
+    manifest: Path = option(..., "Manifest of the training clips.")
     codes: int = option(64, "Size of the codebook.")
     steps: int = option(1200, "Training steps.")
     batch: int = option(32, "Clips a step.")
@@ -104,7 +97,7 @@ class PitchOptions(LoopOptions):
 class StyleOptions(LoopOptions):
     """Style: a classifier of the prosody cluster of each second."""
 
-    manifest: Path = field(metadata={"help": "Manifest of the training clips."})
+    manifest: Path = option(..., "Manifest of the training clips.")
     styles: int = option(100, "Number of styles.")
     conv: int = option(48, "Channels of the convolutions.")
     dim: int = option(128, "Width of the transformer.")
@@ -120,10 +113,8 @@ class StyleOptions(LoopOptions):
 class VocoderOptions(LoopOptions):
     """HiFi-GAN with its duration predictor, from audio and its units."""
 
-    manifest: Path = field(metadata={"help": "Manifest of the training clips, with speakers."})
-    units: Path = field(
-        metadata={"help": "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`."}
-    )
+    manifest: Path = option(..., "Manifest of the training clips, with speakers.")
+    units: Path = option(..., "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.")
     speakers: str = option(
         "", "Names of the speakers, in order, with commas between (empty: all of the manifest)."
     )

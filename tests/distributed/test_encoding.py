@@ -83,7 +83,7 @@ def test_lines_and_errors_are_those_of_one_process(command: list[str], folder: P
 
 @needs_ray
 def test_an_error_that_is_no_clip_s_ends_it(command: list[str], folder: Path) -> None:
-    arguments = ["--on-error", "skip", "--dtype", "fp16", "a.wav", "b.wav"]
+    arguments = ["--on-error", "skip", "--dtype", "float16", "a.wav", "b.wav"]
     plain = run(command, *arguments, folder=folder)
     spread = run(command, *arguments, "--ray", "local", folder=folder)
     assert (spread.returncode, spread.stdout, spread.stderr) == (1, b"", plain.stderr)

@@ -1,55 +1,54 @@
-"""`spiritlm bench`: how fast this machine is."""
+"""`spiritlm bench`: the speed of each stage on this machine."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from spiritlm_cli.cli.command import command
+from spiritlm_cli.console import notify, one_line
+from spiritlm_cli.jobs.options.shared import Dtype, ModelOptions, batch_seconds_option, speech_dtype_option
+from spiritlm_cli.options import option
 
-from spiritlm_cli.cli import options
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(ModelOptions):
+    """Options of `spiritlm bench`."""
+
+    seconds: float = option(60, "Seconds of audio to process.", minimum=1)
+    audio: Path | None = option(
+        None, "Speech, repeated if it is shorter.", metavar="FILE", default_text="a bundled recording"
+    )
+    json: bool = option(False, "Print one JSON object in place of the table.", group="output")
+    batch_seconds: float | None = batch_seconds_option()
+    dtype: Dtype = speech_dtype_option()
 
 
-def bench(
-    seconds: Annotated[float, typer.Option(min=1, help="How much sound.")] = 60,
-    audio: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Speech, over and over where it is shorter.  [default: a recording in the package]",
-        ),
-    ] = None,
-    as_json: options.Json = False,
-    units: options.Units = "expressive",
-    batch_seconds: options.BatchSeconds = None,
-    model: options.Model = None,
-    device: options.Device = "auto",
-    dtype: options.SpeechDtype = "float32",
-) -> None:
-    """Measure how fast each stage is here; the table goes to stdout.
+@command(BenchOptions)
+def bench(options: BenchOptions) -> None:
+    """Measure the speed of each stage here; the table goes to stdout.
 
     \b
     Examples:
       spiritlm bench
-      spiritlm bench --device cuda --dtype bf16 --seconds 1200
+      spiritlm bench --device cuda --dtype bfloat16 --seconds 1200
       spiritlm bench --model spirit-lm/ --audio in.wav --json
     """
     from rich.console import Console
 
-    from spiritlm_cli.console import notify, one_line
     from spiritlm_cli.profiling.clips import RECORDING
     from spiritlm_cli.profiling.speed import measure_speed
 
     report = measure_speed(
-        model,
-        expressive=units == "expressive",
-        device=device,
-        dtype=options.DTYPES[dtype],
-        seconds=seconds,
-        audio=audio or RECORDING,
-        batch_seconds=batch_seconds,
+        options.model,
+        expressive=options.expressive,
+        device=options.device,
+        dtype=options.dtype,
+        seconds=options.seconds,
+        audio=options.audio or RECORDING,
+        batch_seconds=options.batch_seconds,
         notify=lambda message: notify(f"spiritlm: {one_line(message)}"),
     )
-    if as_json:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+    if options.json:
+        print(json.dumps(report.to_json(), ensure_ascii=False))
     else:
         Console().print(report.table())

@@ -1,17 +1,15 @@
 """`spiritlm train PART`: each part's options are the fields of its dataclass in `training/options.py`."""
 
-import dataclasses
-import inspect
-from collections.abc import Callable
 from importlib import import_module
-from typing import Annotated, Any, get_type_hints
+from typing import Any
 
 import typer
 
-from spiritlm_cli.cli import options
+from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.general import Command, Group
 from spiritlm_cli.training import options as parts
 
-train = typer.Typer(name="train", cls=options.Group, no_args_is_help=True, rich_markup_mode=None)
+train = typer.Typer(name="train", cls=Group, no_args_is_help=True, rich_markup_mode=None)
 
 # Part, its module in training/, its options, and an example.
 _PARTS: tuple[tuple[str, str, type, str], ...] = (
@@ -35,29 +33,13 @@ def about() -> None:
     """
 
 
-def _command(name: str, module: str, kind: Any, example: str) -> Callable[..., None]:
-    def command(**chosen: Any) -> None:
-        import_module(f"spiritlm_cli.training.{module}").train(kind(**chosen))
+def _add(name: str, module: str, kind: type, example: str) -> None:
+    def part(options: Any) -> None:
+        import_module(f"spiritlm_cli.training.{module}").train(options)
 
-    hints = get_type_hints(kind)
-    command.__doc__ = f"{kind.__doc__}\n\n\b\nExample:\n  spiritlm train {name} {example}\n"
-    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
-                annotation=Annotated[
-                    hints[field.name],
-                    typer.Option(*field.metadata.get("flags", ()), help=field.metadata.get("help")),
-                ],
-            )
-            for field in dataclasses.fields(kind)
-        ]
-    )
-    command.__annotations__ = {p.name: p.annotation for p in inspect.signature(command).parameters.values()}
-    return command
+    part.__doc__ = f"{kind.__doc__}\n\n\b\nExample:\n  spiritlm train {name} {example}\n"
+    train.command(name, cls=Command)(command(kind)(part))
 
 
-for _name, _module, _kind, _example in _PARTS:
-    train.command(_name, cls=options.Command)(_command(_name, _module, _kind, _example))
+for _part in _PARTS:
+    _add(*_part)

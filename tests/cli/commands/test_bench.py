@@ -44,7 +44,7 @@ def test_what_the_checkpoint_lacks_is_said(spiritlm, release_tree, tmp_path):
     [
         (("--seconds", "0"), 2, "--seconds"),
         (("--audio", "no.wav"), 1, "no.wav: no such file"),
-        (("--device", "cpu", "--dtype", "fp16"), 1, "float16 needs a GPU"),
+        (("--device", "cpu", "--dtype", "float16"), 1, "float16 needs a GPU"),
     ],
 )
 def test_what_can_t_be_measured(spiritlm, model, arguments, status, reason):

@@ -1,10 +1,10 @@
 import json
 
 import pytest
-import typer
 
 from spiritlm_cli.checkpoints import find_checkpoint
-from spiritlm_cli.cli.commands.models import byte_count
+from spiritlm_cli.cli.commands.models import parse_bytes
+from spiritlm_cli.errors import OptionError
 
 
 def test_a_converted_checkpoint_takes_the_tokens_of_the_old(
@@ -54,13 +54,13 @@ def test_a_folder_with_something_else_is_left_alone(spiritlm, release_tree, tmp_
     ("text", "count"), [("4GB", 4 * 10**9), ("1.5 mb", 1_500_000), ("7", 7), ("2k", 2000)]
 )
 def test_sizes(text, count):
-    assert byte_count(text) == count
+    assert parse_bytes(text) == count
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1GB", "0", "4GiB", "4 4"])
 def test_what_is_no_size(spiritlm, release_tree, tmp_path, text):
-    with pytest.raises(typer.BadParameter):
-        byte_count(text)
+    with pytest.raises(OptionError):
+        parse_bytes(text)
     result = spiritlm("models", "convert", release_tree, "-o", tmp_path / "out", f"--shard-size={text}")
     assert result.exit_code == 2
     assert not (tmp_path / "out").exists()
