@@ -89,3 +89,4 @@ class AlignOptions(ClipOptions, FailureOptions):
             raise OptionError(
                 "rows of a manifest name files; for audio on stdin give --format ctm", "--format"
             )
+        self.check_files(self.on_error)

@@ -78,8 +78,9 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         for given, flag in ((self.resume, "--resume"), (self.shard, "--shard"), (self.ray, "--ray")):
             if given and self.tokens is not None:
                 raise OptionError("is for audio, not for --tokens", flag)
-        if self.tokens not in (None, "-"):
-            Path(str(self.tokens)).stat()
         if self.explain and self.mode != "interleave":
             raise OptionError("is for --mode interleave", "--explain")
         self.check_resume()
+        if self.tokens not in (None, "-"):
+            Path(str(self.tokens)).stat()
+        self.check_files(self.on_error)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from spiritlm_cli.checkpoints.layout import Checkpoint, find_checkpoint
 from spiritlm_cli.console import log
-from spiritlm_cli.errors import OptionError
+from spiritlm_cli.errors import AudioError, OptionError
 from spiritlm_cli.options import option
 
 UnitSet = Literal["base", "expressive"]
@@ -210,11 +210,21 @@ class ClipOptions:
     )
 
     def check_clips(self) -> None:
-        """Raise OptionError unless one kind of input is given, and OSError if a named list is not there."""
+        """Raise OptionError unless one kind of input is given."""
         given = [bool(self.audio), self.manifest is not None, self.files_from is not None]
         if not any(given):
             raise OptionError("give audio files or folders, - for stdin, --files-from or --manifest", "AUDIO")
         if sum(given) > 1:
             raise OptionError("give audio files, --files-from or --manifest, not two of them", "AUDIO")
-        if self.files_from not in (None, "-"):
-            Path(str(self.files_from)).stat()
+
+    def check_files(self, on_error: OnError) -> None:
+        """Raise OSError if the manifest or the list is not there, AudioError if a named file is not.
+
+        With on_error="skip" a named file that is not there costs its line, and not the run.
+        """
+        for path in (self.manifest, self.files_from):
+            if path not in (None, "-"):
+                Path(str(path)).stat()
+        for path in self.audio if on_error == "fail" else ():
+            if path != "-" and not Path(path).exists():
+                raise AudioError(f"{path}: no such file")

@@ -53,3 +53,4 @@ class TokenizeOptions(ClipOptions, LineOutputOptions, ModelOptions):
             raise OptionError("is for token lines", "--header" if self.header else "--stream")
         if self.ray and self.stream:
             raise OptionError("can't be combined with --stream", "--ray")
+        self.check_files(self.on_error)
