@@ -1,4 +1,4 @@
-"""The one form of an item's results, or of the error in their place, in every stream of results."""
+"""The results of one item of a stream, or the error it failed with."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar

@@ -48,7 +48,7 @@ def encode_to_file(file: io.FileIO, encoding: Encoding, name: str) -> Iterator[W
 
     sink = _Sink(file)
     try:
-        sound = soundfile.SoundFile(
+        encoder = soundfile.SoundFile(
             sink, "w", encoding.rate, 1, encoding.subtype, format=encoding.format, closefd=False
         )
     except soundfile.LibsndfileError:
@@ -58,12 +58,12 @@ def encode_to_file(file: io.FileIO, encoding: Encoding, name: str) -> Iterator[W
 
     def write(samples: FloatArray) -> None:
         for start in range(0, len(samples), _BLOCK):
-            sound.write(samples[start : start + _BLOCK])
+            encoder.write(samples[start : start + _BLOCK])
             sink.check()
             if encoding.format == "WAV" and file.tell() > _MAX_WAV_SIZE:
                 raise AudioError(f"{name}: longer than the 4 GB that a WAV file can hold; try .flac")
 
-    with sound:
+    with encoder:
         yield write
     sink.check()
 
@@ -89,13 +89,13 @@ def encode_wav_to_pipe(stream: BinaryIO, encoding: Encoding, frames: int | None)
 
     def write(samples: FloatArray) -> None:
         for start in range(0, len(samples), _BLOCK):
-            sound.write(samples[start : start + _BLOCK])
+            encoder.write(samples[start : start + _BLOCK])
             flush()
 
     # libsndfile encodes the samples here too, without a header, so that a pipe gets the same samples as a file.
     with soundfile.SoundFile(
         encoded, "w", encoding.rate, 1, encoding.subtype, "LITTLE", "RAW", closefd=False
-    ) as sound:
+    ) as encoder:
         yield write
     if pending:
         flush()

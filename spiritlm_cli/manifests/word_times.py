@@ -134,13 +134,13 @@ def trim_alignment(alignment: Alignment, seconds: float, slack: float = _ROUNDIN
     for index, word in enumerate(words):
         if word.start > seconds + slack:
             raise AlignmentError(
-                f"word {index + 1}, {word.word!r}, begins at {word.start:.2f} s, but the sound ends at "
+                f"word {index + 1}, {word.word!r}, begins at {word.start:.2f} s, but the audio ends at "
                 f"{seconds:.2f} s"
             )
         if word.end > seconds:
             if word.end > seconds + slack:
                 notes.append(
-                    f"word {index + 1}, {word.word!r}, ended at {word.end:.2f} s; it now ends with the sound, at "
+                    f"word {index + 1}, {word.word!r}, ended at {word.end:.2f} s; it now ends with the audio, at "
                     f"{seconds:.2f} s"
                 )
             words[index] = replace(word, start=min(word.start, seconds), end=seconds)

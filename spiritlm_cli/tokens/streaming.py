@@ -64,7 +64,7 @@ class StreamingLine:
     """A line that has units and whose end has not arrived.
 
     Iterate once to get its content as it arrives, up to the last unit, in pieces that are lines themselves. If a marker
-    is repeated within a piece, `prompt` of the piece is what stands before it. id: None if the line has none.
+    is repeated within a piece, `prompt` of the piece is the part before it. id: None if the line has none.
     """
 
     def __init__(self, lines: "_LineBuffer", parser: "_PartialParser", first: Line) -> None:

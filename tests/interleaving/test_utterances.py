@@ -87,7 +87,7 @@ def test_make_utterance_refuses_words_after_the_units(published_units: Units) ->
     )
     assert near.alignment is not None
     assert near.alignment.notes == ()
-    with pytest.raises(AlignmentError, match=r"begins at 12\.00 s, but the sound ends at 9\."):
+    with pytest.raises(AlignmentError, match=r"begins at 12\.00 s, but the audio ends at 9\."):
         make_utterance("one", published_units, Transcript(None, Alignment((Word("a", 12.0, 13.0),))))
 
 

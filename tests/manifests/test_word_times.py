@@ -92,9 +92,9 @@ def test_trim_alignment() -> None:
     alignment = build(("the", 0.0, 0.4), ("cat", 0.4, 2.0))
     cut = trim_alignment(alignment, 1.0)
     assert cut.words[1] == Word("cat", 0.4, 1.0)
-    assert cut.notes == ("word 2, 'cat', ended at 2.00 s; it now ends with the sound, at 1.00 s",)
+    assert cut.notes == ("word 2, 'cat', ended at 2.00 s; it now ends with the audio, at 1.00 s",)
     with pytest.raises(
-        AlignmentError, match=r"word 2, 'cat', begins at 0.40 s, but the sound ends at 0.20 s"
+        AlignmentError, match=r"word 2, 'cat', begins at 0.40 s, but the audio ends at 0.20 s"
     ):
         trim_alignment(alignment, 0.2)
 
