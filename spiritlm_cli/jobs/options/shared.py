@@ -3,12 +3,14 @@
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from spiritlm_cli.checkpoints.layout import Checkpoint, find_checkpoint
 from spiritlm_cli.console import log
 from spiritlm_cli.errors import AudioError, OptionError
 from spiritlm_cli.options import option
+
+if TYPE_CHECKING:
+    from spiritlm_cli.checkpoints.layout import Checkpoint
 
 UnitSet = Literal["base", "expressive"]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -72,8 +74,10 @@ class ModelOptions:
         return self.units == "expressive"
 
     @property
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> "Checkpoint":
         """The checkpoint that `model` names. Raises CheckpointError."""
+        from spiritlm_cli.checkpoints.layout import find_checkpoint  # `--help` does without it
+
         return find_checkpoint(self.model)
 
 
