@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.nn.device import find_device, find_dtype
 from spiritlm_cli.profiling.clips import RECORDING, cut_clips, read_samples
@@ -29,9 +31,6 @@ from spiritlm_cli.tokens.sequence import Sequence as TokenSequence
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.vocoder.vocoder import Vocoder
-
-if TYPE_CHECKING:
-    from spiritlm_cli.language.model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,6 @@ def measure_speed(
         else:
             notify("decode is left out: without tokenize there is nothing to decode")
     if bench.has(checkpoint, "generate", [lambda c: c.language_model(expressive)]):
-        # Import it only now: transformers would add to the memory of the other stages.
-        from spiritlm_cli.language.model import LanguageModel
-
         lm = LanguageModel.load(model, expressive, device, None if dtype == "float32" else dtype)
         stages.append(bench.generate(lm))
     if not stages:
@@ -166,10 +162,8 @@ class _Bench:
 
         return self._measure("decode", run, self.dtype)
 
-    def generate(self, lm: "LanguageModel") -> StageSpeed:
+    def generate(self, lm: LanguageModel) -> StageSpeed:
         """Measure greedy generation of one sequence from an empty prompt."""
-        from spiritlm_cli.language.sampling import Sampling
-
         tokens = self.effort.tokens
         sampling = Sampling(greedy=True, max_new_tokens=tokens)
 
