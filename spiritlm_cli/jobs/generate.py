@@ -95,10 +95,7 @@ class LoadedGeneration:
         """Raises CheckpointError; TokenError for examples that can't be used."""
         sampling, few_shot = sampling_of(options), None
         if options.task:
-            few_shot = load_few_shot(
-                options.task, options.examples, options.shots, options.checkpoint, options.expressive, options.device,
-                options.shuffle, sampling.seed,
-            )  # fmt: skip
+            few_shot = load_few_shot(options)
             sampling = few_shot.sampling(sampling, options.max_new_tokens, options.greedy)
         return cls(options, _load_engine(options), sampling, few_shot)
 

@@ -361,7 +361,7 @@ def test_stdin_has_one_reader(spiritlm, model):
 
 
 @pytest.mark.parametrize(
-    "more", [(), ("--num-samples", "2"), ("--ids",), ("--score",), ("--score", "--given")]
+    "more", [(), ("--num-samples", "2"), ("--ids",), ("--score", "--no-ids"), ("--score", "--given")]
 )
 def test_resume_is_byte_identical_without_a_given_seed(
     spiritlm, model, release_tree, tmp_path, crash_states, monkeypatch, more

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.audio.reading import read_audio
+from spiritlm_cli.errors import OptionError, SpiritLMError
+from spiritlm_cli.jobs.decode import DecodeOptions, run
+from spiritlm_cli.jobs.run import Summary
+
+SPEECH = "[SPEECH][St3][Pi5][Hu1][Hu2][Hu3]"
+
+
+def test_run_from_python_to_a_folder_resumes_and_writes_texts(small: dict[str, str], tmp_path: Path) -> None:
+    lines, texts = tmp_path / "lines.txt", tmp_path / "texts.txt"
+    lines.write_text(f"a\t[TEXT]hello {SPEECH}\nbad\t[TEXT]no speech\nb\t{SPEECH}\n")
+    options = DecodeOptions(
+        files=(str(lines),),
+        output=f"{tmp_path}/out/",
+        durations="keep",
+        on_error="skip",
+        text_out=texts,
+        **small,
+    )
+    assert run(options) == Summary(inputs=3, failed=1)
+    assert texts.read_text() == "a\thello\nbad\tno speech\nb\t\n"
+    first = tmp_path / "out" / "a.wav"
+    assert len(read_audio(first).samples) == 3 * 640
+    before = first.stat().st_mtime_ns
+    (tmp_path / "out" / "b.wav").unlink()
+    again = DecodeOptions(
+        files=(str(lines),),
+        output=f"{tmp_path}/out/",
+        durations="keep",
+        on_error="skip",
+        resume=True,
+        **small,
+    )
+    assert run(again) == Summary(inputs=3, failed=1)
+    assert (first.stat().st_mtime_ns, (tmp_path / "out" / "b.wav").is_file()) == (before, True)
+
+
+def test_run_names_a_voice_that_is_not_there(small: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text(f"{SPEECH}\n")
+    options = DecodeOptions(
+        files=(str(tmp_path / "lines.txt"),), output=str(tmp_path / "x.wav"), speaker="nobody", **small
+    )
+    with pytest.raises(SpiritLMError, match="nobody"):
+        run(options)
+    assert not (tmp_path / "x.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        ({"output": "x.wav", "resume": True}, "--resume"),
+        ({"output": "x.wav", "ray": "local"}, "--ray"),
+        ({"output": "x/", "bits": "float", "format": "flac"}, "--bits"),
+    ],
+)
+def test_check_refuses_what_cannot_be_combined(options: dict[str, object], flag: str) -> None:
+    with pytest.raises(OptionError) as raised:
+        DecodeOptions(**options).check()  # type: ignore[arg-type]
+    assert raised.value.option == flag

@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.errors import AudioError, OptionError
+from spiritlm_cli.jobs.run import Summary
+from spiritlm_cli.jobs.tokenize import TokenizeOptions, run
+
+
+def test_run_from_python_skips_and_resumes(small: dict[str, str], manifest: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tokens.txt"
+    stops = TokenizeOptions(manifest=str(manifest), output=output, units="base", **small)
+    with pytest.raises(AudioError, match=r"gone\.wav"):
+        run(stops)
+    assert (tmp_path / "tokens.txt.part").read_text().startswith("a\t[SPEECH]")
+    skips = TokenizeOptions(
+        manifest=str(manifest), output=output, units="base", on_error="skip", resume=True, **small
+    )
+    assert run(skips) == Summary(inputs=3, failed=1)
+    first, bad, last = output.read_text().splitlines()
+    assert (bad, first[2:]) == ("bad\t", last[2:])
+    assert run(skips) == Summary()
+
+
+def test_jsonl_of_a_bad_row_names_no_audio_and_ids_can_be_dropped(
+    small: dict[str, str], short: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "clips.tsv").write_text(f"id\taudio\tstart\tend\na\t{short}\t\t\nbad\t{short}\t2\t1\n")
+    for ids in (None, False):
+        output = tmp_path / f"{ids}.jsonl"
+        options = TokenizeOptions(
+            manifest=str(tmp_path / "clips.tsv"),
+            format="jsonl",
+            output=output,
+            on_error="skip",
+            ids=ids,
+            **small,
+        )
+        assert run(options).failed == 1
+        good, bad = (json.loads(line) for line in output.read_text().splitlines())
+        assert good["audio"] == str(short)
+        assert list(good)[-3:] == ["hubert", "pitch", "style"]
+        assert bad == ({"id": "bad"} if ids is None else {})
+        assert ("id" in good) == (ids is None)
+
+
+def test_check_refuses_what_cannot_be_combined() -> None:
+    for options, flag in (
+        (TokenizeOptions(), "AUDIO"),
+        (TokenizeOptions(audio=("a.wav",), manifest="b.tsv"), "AUDIO"),
+        (TokenizeOptions(audio=("a.wav",), format="jsonl", header=True), "--header"),
+        (TokenizeOptions(audio=("a.wav",), ray="local", stream=True), "--ray"),
+        (TokenizeOptions(audio=("a.wav",), resume=True), "--resume"),
+    ):
+        with pytest.raises(OptionError) as raised:
+            options.check()
+        assert raised.value.option == flag
