@@ -18,7 +18,7 @@ from spiritlm_cli.checkpoints.layout import NANO
 ROOT = Path(__file__).parent.parent
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("tokenize", "align", "generate", "decode", "bench", "models")),
+    *(f"docs/{name}.md" for name in ("tokenize", "align", "generate", "decode", "bench", "models", "python")),
 )
 # Pages whose snippets build on each other.
 WALKS = ("docs/interleave.md",)
