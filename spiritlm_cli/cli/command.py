@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
@@ -12,6 +13,9 @@ from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import GROUPS, OptionSpec, flag_of, spec_of
 
 Options = TypeVar("Options")
+
+# How the help shows the value of an option whose metavar is not given.
+_METAVARS = {int: "N", float: "X", str: "TEXT", Path: "FILE"}
 
 
 def command(kind: type[Options]) -> Callable[[Callable[[Options], Any]], Callable[..., None]]:
@@ -86,10 +90,11 @@ def _option(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any
     flags = spec.flags or (flag_of(field),)
     if not spec.flags and field.default is True:
         flags = (f"{flags[0]}/--no-{flags[0][2:]}",)
-    numbers = _is_number(hint)
+    kinds = _kinds(hint)
+    numbers = bool({int, float} & kinds)
     return typer.Option(
         *flags,
-        metavar=spec.metavar,
+        metavar=spec.metavar or next((name for kind, name in _METAVARS.items() if kind in kinds), None),
         help=_help(spec),
         show_default=spec.default_text is None,
         min=spec.minimum if numbers else None,
@@ -97,9 +102,9 @@ def _option(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any
     )
 
 
-def _is_number(hint: Any) -> bool:
-    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    return bool({int, float} & set(kinds))
+def _kinds(hint: Any) -> set[Any]:
+    """The types of a union, or the one type."""
+    return set(get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,))
 
 
 def _parsed(kind: Any, values: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def aligner_option(choices: str, text: str) -> Any:
 class AlignOptions(ClipOptions, FailureOptions):
     """Options of `spiritlm align`."""
 
-    text: str | None = option(None, "The text of the one file that is named.", group="input")
+    text: str | None = option(None, "Text of the audio file, if only one is given.", group="input")
     aligner: str = aligner_option(
         "pocketsphinx|FOLDER",
         "Aligner: pocketsphinx (US English), or the Hugging Face folder of a CTC model (wav2vec 2.0, HuBERT, WavLM).",
@@ -34,12 +34,12 @@ class AlignOptions(ClipOptions, FailureOptions):
     format: Format | None = option(
         None,
         "Format of the word times.",
-        default_text="by the suffix of -o; textgrid for a folder; else jsonl",
+        default_text="by the suffix of -o; textgrid for a folder; otherwise jsonl",
         group="output",
     )
     output: str | None = option(
         None,
-        "Output file, or a folder with a file for each id.",
+        "Output file, or a folder, for a file for each id.",
         "-o",
         "--output",
         metavar="FILE|FOLDER/",
@@ -48,12 +48,17 @@ class AlignOptions(ClipOptions, FailureOptions):
         execution=True,
     )
     resume: bool = option(
-        False, "Continue the interrupted run that wrote -o, with its options.", group="output", execution=True
+        False,
+        "Continue the interrupted run that was writing this output, with the options of that run.",
+        group="output",
+        execution=True,
     )
     workers: int | None = option(
-        None, "Processes that align.", minimum=0, default_text="one for each core", **EXECUTION
+        None, "Number of processes that align.", minimum=0, default_text="one for each core", **EXECUTION
     )
-    device: str = option("auto", "Device of a CTC model.", metavar="auto|cpu|cuda[:N]|mps", **EXECUTION)
+    device: str = option(
+        "auto", "Device that a CTC model runs on.", metavar="auto|cpu|cuda[:N]|mps", **EXECUTION
+    )
     ray: str | None = ray_option()
 
     @property

@@ -22,45 +22,57 @@ class DecodeOptions(FailureOptions, ModelOptions):
     """Options of `spiritlm decode`."""
 
     files: tuple[str, ...] = option(
-        (), "Token lines.", metavar="FILE", argument=True, default_text="stdin", group="input"
+        (), "Files of token lines.", metavar="FILE", argument=True, default_text="stdin", group="input"
     )
     output: str = option(
         ...,
-        "Audio file, a folder with a file for each id, or - for WAV on stdout.",
+        "Audio file (.wav, .flac, .ogg); a folder, for a file for each id; or -, for WAV on stdout.",
         "-o",
         "--output",
         metavar="FILE|FOLDER/|-",
         group="output",
         execution=True,
     )
-    concat: bool = option(False, "Write several sequences into one file, one after another.", group="output")
-    format: Literal["wav", "flac", "ogg"] = option("wav", "Format of the files in a folder.", group="output")
+    concat: bool = option(False, "Write all sequences into one file, one after another.", group="output")
+    format: Literal["wav", "flac", "ogg"] = option(
+        "wav", "Format of the files in an output folder.", group="output"
+    )
     sample_rate: int | None = option(
         None,
-        "Resample to this rate.",
+        "Sampling rate of the output.",
         metavar="HZ",
         minimum=1000,
         maximum=384000,
         default_text="the model's",
         group="output",
     )
-    bits: Literal["16", "float"] = option("16", "16-bit integers, or 32-bit floats (WAV).", group="output")
-    resume: bool = option(
-        False, "Leave files that are in the folder already.", group="output", execution=True
+    bits: Literal["16", "float"] = option(
+        "16", "Sample format. 16: 16-bit integers; float: 32-bit floats, for WAV only.", group="output"
     )
-    speaker: str | None = option(None, "Voice, by name or number.", default_text="the model's")
+    resume: bool = option(
+        False,
+        "Continue an interrupted run: keep the files that are in the output folder already.",
+        group="output",
+        execution=True,
+    )
+    speaker: str | None = option(None, "Speaker, by name or number.", default_text="the model's")
     style: str | None = option(
-        None, "Style, by name or number, in place of the line's own.", default_text="the line's"
+        None, "Style, by name or number, instead of the style units of the line.", default_text="the line's"
     )
     durations: Literal["auto", "predict", "keep"] = option(
-        "auto", "keep: a unit is 40 ms, as in `tokenize --keep-repeats`; auto: keep if the line has repeats."
+        "auto",
+        "Durations of the units. predict: by the duration predictor; keep: 40 ms each, for lines of `tokenize "
+        "--keep-repeats`; auto: keep if the line has repeated units, else predict.",
     )
     start: Literal["start", "continuation"] = option(
-        "start", "continuation: without the prompt that `generate --echo` wrote.", "--from"
+        "start",
+        "Which part to decode. start: all of the line; continuation: what follows the prompt, in lines of `generate "
+        "--echo`.",
+        "--from",
     )
     text_out: Path | None = option(
         None,
-        "Write the text of each line to this file.",
+        "Write the text spans of each line to this file.",
         metavar="FILE",
         default_text="stderr",
         group="output",

@@ -22,11 +22,16 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
     """Options of `spiritlm generate`, and of `generate --score`."""
 
     files: tuple[str, ...] = option(
-        (), "Prompts, as token lines.", metavar="FILE", argument=True, default_text="stdin", group="input"
+        (),
+        "Files of prompts, as token lines.",
+        metavar="FILE",
+        argument=True,
+        default_text="stdin",
+        group="input",
     )
-    prompt: str | None = option(None, "The prompt, as a token line.", group="input")
+    prompt: str | None = option(None, "One prompt, as a token line.", group="input")
     to: Literal["same", "any", "speech", "text"] | None = option(
-        None, "Modality of the continuation; same: the one the prompt ends in.", default_text="same"
+        None, "Modality of the continuation. same: the modality that the prompt ends in.", default_text="same"
     )
     max_new_tokens: int | None = option(
         None,
@@ -35,64 +40,88 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         default_text="200, or the task's; no limit for speech with --max-seconds",
     )
     max_seconds: float | None = option(
-        None, "Maximum duration of new speech, by the vocoder's duration predictor.", minimum=0.04
+        None, "Maximum duration of the generated speech, by the vocoder's duration predictor.", minimum=0.04
     )
     min_seconds: float | None = option(
         None,
-        "Suppress end-of-sequence until this much speech; ignored for text.",
+        "Minimum duration of the generated speech; ignored for text.",
         minimum=0.04,
     )
-    stop: tuple[str, ...] = option((), "Stop before this text; may be repeated.", "--stop", metavar="TEXT")
-    sentence: bool = option(False, "Stop after one sentence of text.")
-    temperature: float = option(0.9, "Softmax temperature.", minimum=1e-6)
-    top_p: float = option(
-        0.95, "Sample from the smallest set of tokens with this probability.", minimum=1e-6, maximum=1.0
+    stop: tuple[str, ...] = option(
+        (), "Stop where this text would begin. May be given several times.", "--stop", metavar="TEXT"
     )
-    top_k: int = option(0, "Sample from the K most probable tokens; 0: from all.", minimum=0)
-    min_p: float = option(0.0, "Keep tokens with p ≥ MIN_P × p_max.", minimum=0.0, maximum=1.0)
-    repetition_penalty: float = option(1.0, "Values above 1 discourage repetition.", minimum=1e-6)
+    sentence: bool = option(False, "Stop after one sentence of text.")
+    temperature: float = option(
+        0.9, "Softmax temperature. Below 1, probable tokens are drawn more often.", minimum=1e-6
+    )
+    top_p: float = option(
+        0.95,
+        "Sample from the most probable tokens that together reach this probability.",
+        minimum=1e-6,
+        maximum=1.0,
+    )
+    top_k: int = option(
+        0, "Sample from this many of the most probable tokens. 0: from all tokens.", minimum=0
+    )
+    min_p: float = option(
+        0.0,
+        "Sample from tokens with at least this fraction of the highest probability.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    repetition_penalty: float = option(
+        1.0, "Above 1, tokens that are in the sequence already are drawn less often.", minimum=1e-6
+    )
     greedy: bool | None = option(
         None,
-        "Take the most probable token, or sample.",
+        "Always take the most probable token, or sample.",
         "--greedy/--sample",
         default_text="sample, or the task's",
     )
-    num_samples: int = option(1, "Continuations of each prompt: id#0, id#1, …", minimum=1)
+    num_samples: int = option(
+        1, "Number of continuations of each prompt. Their ids are id#0, id#1, …", minimum=1
+    )
     echo: bool = option(False, "Write the prompt before its continuation.", group="output")
     stream: bool = option(
         False,
-        "Write each token as soon as it is generated, one line after another.",
+        "Write each token as soon as it is generated. Prompts are then continued one after another.",
         group="output",
         execution=True,
     )
     overflow: Literal["refuse", "cut"] = option(
-        "refuse", "A prompt longer than the context: refuse it, or cut off its beginning."
+        "refuse",
+        "What to do with a prompt longer than the model's context. refuse: it is an error; cut: remove its beginning.",
     )
     task: str | None = option(
         None,
-        "Task, as a prompt template; a template may be your own.",
+        "Task to solve by examples in the prompt. FILE: a prompt template of your own.",
         metavar="asr|tts|intent|continue|FILE",
     )
     examples: str | None = option(
-        None, "Solved examples of --task, as token lines.", metavar="FILE", group="input"
+        None, "Solved examples of the task, as token lines.", metavar="FILE", group="input"
     )
     shots: int | None = option(
-        None, "Examples in a prompt, from the first.", minimum=0, default_text="the task's"
+        None, "Number of examples in each prompt.", minimum=0, default_text="the task's"
     )
-    shuffle: bool = option(False, "Draw the examples anew for each prompt, by --seed.")
+    shuffle: bool = option(
+        False, "Draw the examples at random for each prompt, instead of taking the first ones."
+    )
     score: bool = option(
         False,
-        "Write `log-likelihood<TAB>tokens<TAB>mean` of each line in place of a continuation.",
+        "Write the log-likelihood of each line instead of a continuation, as `log-likelihood<TAB>tokens<TAB>mean`.",
         group="output",
     )
     given: str | None = option(
         None,
-        "With --score: lines that precede those scored, and are not counted.",
+        "With --score: the context of each line, as a token line. The context itself is not scored.",
         metavar="FILE",
         group="input",
     )
     batch_size: int = option(
-        16, "Continuations in a batch; the results are the same.", minimum=1, **EXECUTION
+        16,
+        "Number of continuations in a batch. Does not change the results on a CPU.",
+        minimum=1,
+        **EXECUTION,
     )
     seed: int | None = seed_option()
     ids: bool | None = ids_option()
@@ -103,13 +132,13 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         group="execution",
     )
     quantize: Literal["int8", "int4"] | None = option(
-        None, "Quantize the language model's weights (extra: quantize).", group="execution"
+        None, "Quantize the weights of the language model. Extra: quantize.", group="execution"
     )
     device_map: Literal["auto"] | None = option(
-        None, "auto: distribute the layers over all CUDA GPUs, by their free memory.", **EXECUTION
+        None, "auto: distribute the layers over all CUDA GPUs, according to their free memory.", **EXECUTION
     )
     engine: Literal["torch", "vllm"] = option(
-        "torch", "Inference engine; vLLM (extra: vllm) is for many lines on a GPU.", group="execution"
+        "torch", "Inference engine. vllm is for many lines on a GPU. Extra: vllm.", group="execution"
     )
     ray: str | None = ray_option()
 

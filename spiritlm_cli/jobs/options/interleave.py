@@ -27,36 +27,52 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
 
     tokens: str | None = option(
         None,
-        "Lines of `tokenize --keep-repeats` in place of audio; with --manifest, of its clips in order.",
+        "Read the units from lines of `tokenize --keep-repeats`, not from audio. With --manifest: the lines of its "
+        "clips, in order.",
         metavar="FILE|-",
         group="input",
     )
     alignments: Path | None = option(
         None,
-        "Word times by id: a folder of TextGrid, Whisper or WhisperX JSON files, a CTM file, or rows of `align`.",
+        "Word times, matched to the clips by id: a folder of TextGrid, Whisper or WhisperX JSON files, a CTM file, or "
+        "the output of `spiritlm align`.",
         metavar="FOLDER|FILE",
         group="input",
     )
     aligner: str = aligner_option(
         "pocketsphinx|FOLDER|none",
-        "Aligner for clips without word times: pocketsphinx (US English), the folder of a CTC model, or none.",
+        "Aligner for clips without word times: pocketsphinx (US English), the Hugging Face folder of a CTC model, or "
+        "none.",
     )
     mode: Literal["interleave", "speech", "text", "asr", "tts"] = option(
         "interleave",
-        "interleave: spans in turn; speech, text: one modality; asr: speech then text; tts: text then speech.",
+        "Form of the lines. interleave: alternating spans of speech and text; speech, text: one modality; asr: speech, "
+        "then its text; tts: text, then its speech.",
     )
     text_words: tuple[int, int] = option(
-        (10, 30), "Words in a text span.", metavar="MIN:MAX", parse=parse_range, default_text="10:30"
+        (10, 30),
+        "Minimum and maximum number of words in a text span.",
+        metavar="MIN:MAX",
+        parse=parse_range,
+        default_text="10:30",
     )
     speech_words: tuple[int, int] = option(
-        (5, 15), "Words in a speech span.", metavar="MIN:MAX", parse=parse_range, default_text="5:15"
+        (5, 15),
+        "Minimum and maximum number of words in a speech span.",
+        metavar="MIN:MAX",
+        parse=parse_range,
+        default_text="5:15",
     )
-    copies: int = option(1, "Lines for each clip, with spans drawn anew: id#0, id#1, …", minimum=1)
-    keep_repeats: bool = option(False, "Keep runs of equal units.")
+    copies: int = option(
+        1,
+        "Number of lines for each clip, with other random spans in each. Their ids are id#0, id#1, …",
+        minimum=1,
+    )
+    keep_repeats: bool = option(False, "Keep runs of equal units, which are otherwise merged into one unit.")
     seed: int | None = seed_option()
     explain: bool = option(
         False,
-        "Show on stderr how each line was cut: seconds, words, units.",
+        "Print the seconds, words and units of the spans of each line to stderr.",
         group="output",
         execution=True,
     )

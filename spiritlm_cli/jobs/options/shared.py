@@ -57,11 +57,13 @@ class ModelOptions:
     """Which checkpoint, and on which device."""
 
     units: UnitSet = option(
-        "expressive", "base: phonetic units alone; expressive: with pitch and style units.", group="model"
+        "expressive",
+        "Unit streams. base: phonetic units only; expressive: phonetic, pitch and style units.",
+        group="model",
     )
     model: str | None = option(
         None,
-        "Checkpoint: the embedded nano, a folder, or a Hugging Face repository.",
+        "Checkpoint: nano (part of the package), a folder, or a Hugging Face repository.",
         metavar="nano|DIR|HF-REPO",
         default_text="$SPIRITLM_CHECKPOINTS_DIR if it is set, else nano",
         group="model",
@@ -87,13 +89,14 @@ class FailureOptions:
 
     on_error: OnError = option(
         "fail",
-        "At an input that can't be used: stop, or leave its line empty, continue, and exit with status 1.",
+        "What to do with an input that can't be used. fail: stop; skip: leave its output empty, continue, and exit "
+        "with status 1 at the end.",
         group="output",
         execution=True,
     )
     errors: Path | None = option(
         None,
-        "With --on-error skip, also write `id<TAB>reason` lines to this file.",
+        "With --on-error skip: write the id of each such input and the reason to this file, as `id<TAB>reason`.",
         metavar="FILE",
         group="output",
         execution=True,
@@ -106,7 +109,7 @@ class LineOutputOptions(FailureOptions):
 
     output: Path | None = option(
         None,
-        "Output file; it gets its name when it is complete. Until then it is FILE.part.",
+        "Output file. It is written as FILE.part, and renamed when it is complete.",
         "-o",
         "--output",
         metavar="FILE",
@@ -116,7 +119,7 @@ class LineOutputOptions(FailureOptions):
     )
     resume: bool = option(
         False,
-        "Continue the interrupted run that wrote -o, with its options and seed.",
+        "Continue the interrupted run that was writing this output, with the options and the seed of that run.",
         group="output",
         execution=True,
     )
@@ -132,7 +135,7 @@ def ids_option() -> Any:
     """Declare `--ids/--no-ids`."""
     return option(
         None,
-        "Begin each line with `id<TAB>`, or never.",
+        "Begin each line with the id of its input and a tab.",
         "--ids/--no-ids",
         default_text="if there may be several inputs",
         group="output",
@@ -141,30 +144,31 @@ def ids_option() -> Any:
 
 def header_option() -> Any:
     """Declare `--header`."""
-    text = "Begin with a `#spiritlm 1 …` line that names the tokenizer of the units."
+    text = "Begin the output with a header, `#spiritlm 1 …`, that names the tokenizer of the units."
     return option(False, text, group="output")
 
 
 def workers_option() -> Any:
     """Declare `--workers` for threads."""
-    return option(2, "Threads that read audio files.", minimum=1, **EXECUTION)
+    return option(2, "Number of threads that read audio files.", minimum=1, **EXECUTION)
 
 
 def batch_seconds_option() -> Any:
     """Declare `--batch-seconds`."""
     return option(
         None,
-        "Seconds of audio in a batch; the results are the same for any value.",
+        "Seconds of audio in a batch. Does not change the results.",
         metavar="SECONDS",
         minimum=0,
-        default_text="what the device has memory for",
+        default_text="by the memory of the device",
         **EXECUTION,
     )
 
 
 def ray_option() -> Any:
     """Declare `--ray`."""
-    text = "Distribute the work over a Ray cluster (`auto`: the one of this machine), or over Ray processes here."
+    text = "Distribute the work over the Ray cluster at this address (auto: the one that this machine belongs to), or "
+    "over Ray processes on this machine (local). Extra: ray."
     return option(None, text, metavar="ADDRESS|local", **EXECUTION)
 
 
@@ -177,14 +181,14 @@ def speech_dtype_option() -> Any:
     """Declare `--dtype` of the speech networks."""
     return option(
         "float32",
-        "Data type of the networks; others than float32 are faster and change some units.",
+        "Data type of the networks. bfloat16 and float16 are faster, and change the results slightly.",
         group="execution",
     )
 
 
 def compile_option() -> Any:
     """Declare `--compile`."""
-    return option(False, "Compile the networks with torch.compile: for long runs on a GPU.", **EXECUTION)
+    return option(False, "Compile the networks with torch.compile, for long runs on a GPU.", **EXECUTION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,18 +200,20 @@ class ClipOptions:
     )
     manifest: str | None = option(
         None,
-        "Manifest: TSV with a header line, JSONL or Kaldi wav.scp (also .gz). Fields: id, audio, start, end, text, "
-        "speaker, words.",
+        "List of clips: TSV with a header line, JSONL, or Kaldi wav.scp; each may be compressed (.gz). Fields: id, "
+        "audio, start, end, text, speaker, words.",
         metavar="FILE|-",
         group="input",
     )
     files_from: str | None = option(
-        None, "Read the names of audio files from this file, one a line.", metavar="FILE|-", group="input"
+        None, "File with the paths of the audio files, one on each line.", metavar="FILE|-", group="input"
     )
-    null: bool = option(False, "Names in --files-from end with NUL.", "-0", "--null", group="input")
+    null: bool = option(
+        False, "Paths in --files-from end with NUL instead of a line end.", "-0", "--null", group="input"
+    )
     shard: tuple[int, int] | None = option(
         None,
-        "Process only part I of N equal parts of the inputs, counted from 0.",
+        "Process only part I of N equal parts of the inputs. The first part is 0.",
         metavar="I/N",
         parse=parse_shard,
         group="input",

@@ -26,17 +26,21 @@ from spiritlm_cli.options import option
 class TokenizeOptions(ClipOptions, LineOutputOptions, ModelOptions):
     """Options of `spiritlm tokenize`."""
 
-    keep_repeats: bool = option(False, "Keep runs of equal units.")
-    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 tracker.")
+    keep_repeats: bool = option(False, "Keep runs of equal units, which are otherwise merged into one unit.")
+    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.")
     channel: Literal["mix"] | int = option(
         "mix",
-        "Average the channels, or take one, counted from 0.",
+        "Channel to read. mix: the average of all channels; N: one channel. The first one is 0.",
         metavar="mix|N",
         parse=parse_channel,
         default_text="mix",
     )
-    format: Literal["text", "jsonl"] = option("text", "Token lines, or the streams as JSON objects.")
-    stream: bool = option(False, "Write the units of a long file every 100 s, not at its end.", **EXECUTION)
+    format: Literal["text", "jsonl"] = option(
+        "text", "text: token lines; jsonl: a JSON object for each clip, with each unit stream."
+    )
+    stream: bool = option(
+        False, "Write the units of a long file every 100 s instead of at its end.", **EXECUTION
+    )
     header: bool = header_option()
     ids: bool | None = ids_option()
     batch_seconds: float | None = batch_seconds_option()
@@ -46,7 +50,7 @@ class TokenizeOptions(ClipOptions, LineOutputOptions, ModelOptions):
     ray: str | None = ray_option()
 
     def check(self) -> None:
-        """Raise OptionError for options that can't be had together, OSError for files that are not there."""
+        """Raise OptionError for options that can't be combined, OSError for files that are not there."""
         self.check_clips()
         self.check_resume()
         if self.format != "text" and (self.header or self.stream):
