@@ -1,4 +1,4 @@
-"""A real recording: its sound, its words, and the units that the published tokenizer gives for it."""
+"""A recording of a reader, the default aligner, and the units of the published tokenizer for the recording."""
 
 import json
 from pathlib import Path

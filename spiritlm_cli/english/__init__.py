@@ -1,1 +1,1 @@
-"""English as it is said and compared: numbers, abbreviations, normalization, pronunciation. No torch."""
+"""English text as it is read aloud and compared: numbers, abbreviations, normalization, pronunciation. No torch."""

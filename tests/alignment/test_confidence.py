@@ -12,20 +12,20 @@ TEXT = (
 )
 
 
-def said(*confidences: float | None) -> list[Word]:
-    return [Word(f"w{place}", place, place + 1, known) for place, known in enumerate(confidences)]
+def words_with(*confidences: float | None) -> list[Word]:
+    return [Word(f"w{index}", index, index + 1, known) for index, known in enumerate(confidences)]
 
 
 def test_mean_confidence() -> None:
-    assert mean_confidence(said(0.5, None, 1.0)) == 0.75
-    assert mean_confidence(said(None)) == 1.0
+    assert mean_confidence(words_with(0.5, None, 1.0)) == 0.75
+    assert mean_confidence(words_with(None)) == 1.0
     assert mean_confidence([]) == 1.0
 
 
 def test_low_confidence_notes() -> None:
-    assert low_confidence_notes(said(*[0.9] * 9, 0.1)) == ()
+    assert low_confidence_notes(words_with(*[0.9] * 9, 0.1)) == ()
     assert low_confidence_notes([]) == ()
-    assert low_confidence_notes(said(None, 0.1, 0.2, 0.3, 0.9, 0.9)) == (
+    assert low_confidence_notes(words_with(None, 0.1, 0.2, 0.3, 0.9, 0.9)) == (
         "3 of 5 words have low confidence, the first 'w1' at 1.00 s: the text may not match the audio",
     )
 

@@ -147,16 +147,16 @@ def test_align_finds_the_labels_of_the_input(reader: CtcAligner) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "spoken",
     [
         "EIGHTE.EN.|THIRTY.|.TWO",
         "ONE|THOUSAND|EIGHT|HUNDRED|THIRTY|TWO",
         "ONE|THOUSAND|EIGHT|HUNDRED|AND|THIRTY|TWO",
     ],
 )
-def test_align_selects_the_reading_of_a_number(reader: CtcAligner, said: str) -> None:
-    words = reader.align(labeled_waveform(f".IN|{said}|FOR|FIVE."), "in 1832 for 5").words
-    assert word_frames(words)[1] == ("1832", 4, 4 + len(said))
+def test_align_selects_the_reading_of_a_number(reader: CtcAligner, spoken: str) -> None:
+    words = reader.align(labeled_waveform(f".IN|{spoken}|FOR|FIVE."), "in 1832 for 5").words
+    assert word_frames(words)[1] == ("1832", 4, 4 + len(spoken))
     assert all(word.confidence > 0.9 for word in words if word.confidence is not None)
 
 
@@ -166,18 +166,21 @@ def test_align_joins_windows_without_seams(reader: CtcAligner) -> None:
     frames[1497:1503] = "S.EA.M"
     frames[2999:3001] = "|A"
     frames[3399] = "B"
-    sound = labeled_waveform("".join(frames))
-    assert word_frames(reader.align(sound, "seam a-b").words) == [("seam", 1497, 1503), ("a-b", 3000, 3400)]
+    waveform = labeled_waveform("".join(frames))
+    assert word_frames(reader.align(waveform, "seam a-b").words) == [
+        ("seam", 1497, 1503),
+        ("a-b", 3000, 3400),
+    ]
 
 
 def test_align_refuses_another_text(reader: CtcAligner) -> None:
-    sound = labeled_waveform(".THE.|CAT.|SAT.")
-    assert len(reader.align(sound, "the cat sat").words) == 3
+    waveform = labeled_waveform(".THE.|CAT.|SAT.")
+    assert len(reader.align(waveform, "the cat sat").words) == 3
     for text in ("one dog ran", "the", "the cat sat on the mat"):
         with pytest.raises(
             AlignmentError, match=rf"does not match the audio: {len(text.split())} words, 0\.3 s"
         ):
-            reader.align(sound, text)
+            reader.align(waveform, text)
 
 
 def test_align_names_a_word_without_known_letters(reader: CtcAligner) -> None:

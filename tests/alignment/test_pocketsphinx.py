@@ -31,10 +31,10 @@ def test_align_a_recording(recording: Waveform, aligner: PocketsphinxAligner) ->
 
 def test_align_times(recording: Waveform, aligner: PocketsphinxAligner) -> None:
     loud = np.abs(recording.samples)
-    said = np.zeros(len(loud), dtype=bool)
+    in_words = np.zeros(len(loud), dtype=bool)
     for word in aligner.align(recording, TEXT).words:
-        said[int(word.start * recording.rate) : int(word.end * recording.rate)] = True
-    assert loud[said].mean() > 5 * loud[~said].mean()
+        in_words[int(word.start * recording.rate) : int(word.end * recording.rate)] = True
+    assert loud[in_words].mean() > 5 * loud[~in_words].mean()
 
 
 def test_align_phones(recording: Waveform, aligner: PocketsphinxAligner) -> None:
@@ -48,7 +48,7 @@ def test_align_phones(recording: Waveform, aligner: PocketsphinxAligner) -> None
 
 
 def test_align_unknown_words_numbers_and_dashes(recording: Waveform, aligner: PocketsphinxAligner) -> None:
-    # the same sounds in other spellings
+    # The same pronunciation in other spellings.
     text = "-- " + TEXT.replace("cow skin for", "kouskynne 4").replace("to hold", "2 hold").replace(
         " I", " -- I"
     )
@@ -59,7 +59,7 @@ def test_align_unknown_words_numbers_and_dashes(recording: Waveform, aligner: Po
     assert times["2"] == pytest.approx((1.83, 1.92), abs=0.05)
     # at the start a dash waits for the first word; later it follows the word before it
     assert words[0].start == words[0].end == words[1].start
-    dash = next(place for place, word in enumerate(words) if word.word == "--" and place)
+    dash = next(index for index, word in enumerate(words) if word.word == "--" and index)
     assert words[dash].start == words[dash].end == words[dash - 1].end
 
 

@@ -18,9 +18,9 @@ from spiritlm_cli.manifests.clip import BadClip, Clip
 TEXT = "and a strip of cow skin for a belt to hold it in."
 
 
-def outcome(answer: Outcome[Aligned]) -> Aligned | str:
+def result_or_error(outcome: Outcome[Aligned]) -> Aligned | str:
     try:
-        return answer.result()
+        return outcome.result()
     except SpiritLMError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -39,17 +39,17 @@ def test_align_stream_is_in_order_and_isolates_errors(
         *(Clip(f"more-{n}", recording_file, start=0.1, end=3.0, text=TEXT) for n in range(8)),
     ]
     with AlignerPool(workers=workers) as pool:
-        found = [(clip.id, outcome(answer)) for clip, answer in pool.align_stream(clips)]
-    assert [name for name, _ in found] == [clip.id for clip in clips]
-    answers = dict(found)
-    assert answers["whole"] == align_clip(whole, aligner)
-    assert isinstance(answers["whole"], Aligned)
-    assert answers["whole"].seconds == 3.0
-    assert str(answers["nowhere"]).startswith("AudioError: nowhere.wav: no such file")
-    assert str(answers["silent"]).startswith("AlignmentError: silent: no text; give a manifest")
-    assert answers["bad"] == "ManifestError: line 4: no audio"
-    assert "does not match the audio" in str(answers["other"])
-    assert len({str(answers[f"more-{n}"]) for n in range(8)}) == 1
+        results = [(clip.id, result_or_error(outcome)) for clip, outcome in pool.align_stream(clips)]
+    assert [name for name, _ in results] == [clip.id for clip in clips]
+    by_id = dict(results)
+    assert by_id["whole"] == align_clip(whole, aligner)
+    assert isinstance(by_id["whole"], Aligned)
+    assert by_id["whole"].seconds == 3.0
+    assert str(by_id["nowhere"]).startswith("AudioError: nowhere.wav: no such file")
+    assert str(by_id["silent"]).startswith("AlignmentError: silent: no text; give a manifest")
+    assert by_id["bad"] == "ManifestError: line 4: no audio"
+    assert "does not match the audio" in str(by_id["other"])
+    assert len({str(by_id[f"more-{n}"]) for n in range(8)}) == 1
 
 
 def test_align_clip_errors(recording_file: Path, aligner: PocketsphinxAligner) -> None:
@@ -70,18 +70,18 @@ def test_a_killed_worker_loses_no_clip(recording_file: Path, aligner: Pocketsphi
     clips = [Clip(str(n), recording_file, end=3.0, text=TEXT) for n in range(12)]
     expected = align_clip(clips[0], aligner)
     with AlignerPool(workers=2) as pool:
-        answers = pool.align_stream(clips)
-        found = [next(answers)[1].result()]
+        outcomes = pool.align_stream(clips)
+        results = [next(outcomes)[1].result()]
         for process in multiprocessing.active_children():
             process.kill()
-        found += [answer.result() for _, answer in answers]
-    assert found == [expected] * 12
+        results += [outcome.result() for _, outcome in outcomes]
+    assert results == [expected] * 12
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_workers_exit_with_their_parent(recording_file: Path, tmp_path: Path, how: signal.Signals) -> None:
-    sound, rate = soundfile.read(recording_file, stop=48000)
-    soundfile.write(tmp_path / "a.wav", sound, rate)
+    samples, rate = soundfile.read(recording_file, stop=48000)
+    soundfile.write(tmp_path / "a.wav", samples, rate)
     rows = f"{tmp_path}/a.wav\t0\t3\t{TEXT}\n"
     manifest = "id\taudio\tstart\tend\ttext\n" + "".join(f"{n}\t{rows}" for n in range(500))
     (tmp_path / "clips.tsv").write_text(manifest)

@@ -29,7 +29,7 @@ def row(clip_id: str, text: str | None, alignment: Alignment | None) -> str:
 
 def test_find_in_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "a.TextGrid", format_textgrid(ONE, 2))
-    write(tmp_path / "a.json", "not asked for")
+    write(tmp_path / "a.json", "not read")
     write(tmp_path / "b.1.textgrid", format_textgrid(TWO, 2))
     write(tmp_path / "c" / "c.json", format_whisper("Two…", TWO))
     write(tmp_path / "c" / "d.ctm", format_ctm("whatever", ONE))
@@ -80,8 +80,8 @@ def test_find_in_a_ctm(tmp_path: Path, name: str) -> None:
     blocks = ["\N{ZERO WIDTH NO-BREAK SPACE};; words\n", format_ctm("šest/1", ONE), "\n"]
     blocks += ["b 1 0.25 0.25 two\n;; said\n\nb 1 0.5 0 …\n", format_ctm("c", ONE).rstrip()]
     with AlignmentFiles.open(write(tmp_path / name, "".join(blocks))) as files:
-        for clip_id, found in [("c", ONE), ("b", TWO), ("šest/1", ONE), ("b", TWO), ("c", ONE)]:
-            assert files.find(clip_id) == Transcript(None, found)
+        for clip_id, expected in [("c", ONE), ("b", TWO), ("šest/1", ONE), ("b", TWO), ("c", ONE)]:
+            assert files.find(clip_id) == Transcript(None, expected)
         assert files.find("d") is None
         assert files.find(";;") is None
 
@@ -190,10 +190,10 @@ def test_find_in_any_order_from_threads(tmp_path: Path, name: str) -> None:
         row(clip_id, None, alignment) if name == "x.jsonl" else format_ctm(clip_id, alignment)
         for clip_id, alignment in alignments.items()
     ]
-    asked = random.Random(0).choices(list(alignments), k=2000)
+    clip_ids = random.Random(0).choices(list(alignments), k=2000)
     with (
         AlignmentFiles.open(write(tmp_path / name, "".join(lines))) as files,
         ThreadPoolExecutor(4) as pool,
     ):
-        for clip_id, found in zip(asked, pool.map(files.find, asked), strict=True):
-            assert found == Transcript(None, alignments[clip_id])
+        for clip_id, transcript in zip(clip_ids, pool.map(files.find, clip_ids), strict=True):
+            assert transcript == Transcript(None, alignments[clip_id])

@@ -44,7 +44,7 @@ def utterances(draw: st.DrawFn) -> Utterance:
         style=rng.integers(0, 3, -(-frames // 25)) if expressive else None,
     )
     gaps = draw(st.lists(st.sampled_from([" ", ", ", ".  ", " -- ", "\n"]), min_size=1, max_size=40))
-    text = "".join(f"w{place}{gap}" for place, gap in enumerate(gaps))
+    text = "".join(f"w{index}{gap}" for index, gap in enumerate(gaps))
     tokens = text.split()
     # silences and words of no length too
     times = np.sort(np.round(rng.uniform(0, frames / 25, 2 * len(tokens)), 2))

@@ -15,7 +15,7 @@ seeds = st.integers(0, 2**32)
 @given(st.integers(0, 120), any_options, seeds)
 def test_draw_spans_alternate_and_cover_every_word(words: int, options: SpanOptions, seed: int) -> None:
     spans = draw_spans(words, options, random.Random(seed))
-    assert [place for span in spans for place in range(span.first, span.stop)] == list(range(words))
+    assert [index for span in spans for index in range(span.first, span.stop)] == list(range(words))
     assert all(left.modality is right.modality.other for left, right in pairwise(spans))
     assert len(spans) >= min(words, 2)
 
@@ -49,12 +49,12 @@ def test_draw_spans_is_reproducible(words: int, options: SpanOptions, seed: int)
 def test_draw_spans_covers_all_modalities_and_lengths() -> None:
     drawn = [draw_spans(200, SpanOptions(), random.Random(seed)) for seed in range(200)]
     assert 60 < sum(spans[0].modality is Modality.TEXT for spans in drawn) < 140
-    found = {modality: set[int]() for modality in Modality}
+    lengths = {modality: set[int]() for modality in Modality}
     for spans in drawn:
         for span in spans:
-            found[span.modality].add(span.stop - span.first)
-    assert found[Modality.TEXT] == set(range(10, 31))
-    assert found[Modality.SPEECH] == set(range(5, 16))
+            lengths[span.modality].add(span.stop - span.first)
+    assert lengths[Modality.TEXT] == set(range(10, 31))
+    assert lengths[Modality.SPEECH] == set(range(5, 16))
 
 
 @pytest.mark.parametrize("bounds", [(0, 5), (6, 5), (-1, 1)])

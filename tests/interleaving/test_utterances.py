@@ -28,7 +28,7 @@ TIMES = Alignment((Word("a", 0.32, 0.35), Word("strip", 0.35, 0.63)))
 
 
 class Published:
-    """A tokenizer that knows the answer for one recording: as long as it is not cut, any clip is that one."""
+    """A tokenizer that returns the published units of one recording for any clip."""
 
     def __init__(self, units: Units) -> None:
         self.units = units
@@ -39,7 +39,7 @@ class Published:
     def encode_stream(
         self, clips: Iterable[Clip | BadClip], *, batch_seconds: float | None = None, workers: int = 2
     ) -> Generator[tuple[Clip | BadClip, Outcome[Units]], None, None]:
-        """All are asked for before the first is given, as batches do."""
+        """Read all clips before the first result, as batches do."""
         for clip in list(clips):
             yield clip, Outcome(self._encode(clip))
 
@@ -94,21 +94,21 @@ def test_make_utterance_refuses_words_after_the_units(published_units: Units) ->
 def outcomes(
     clips: list[Clip | BadClip], tokenizer: Published | None, times: WordTimes
 ) -> list[Utterance | str]:
-    found: list[Utterance | str] = []
+    results: list[Utterance | str] = []
     given = []
-    for clip, make in read_utterances(clips, tokenizer, times):
+    for clip, outcome in read_utterances(clips, tokenizer, times):
         given.append(clip.id)
         try:
-            found.append(make.result())
+            results.append(outcome.result())
         except SpiritLMError as error:
-            found.append(f"{type(error).__name__}: {error}")
+            results.append(f"{type(error).__name__}: {error}")
     assert given == [clip.id for clip in clips]
-    return found
+    return results
 
 
-def alignment_of(found: Utterance | str) -> Alignment | None:
-    assert isinstance(found, Utterance)
-    return found.alignment
+def alignment_of(result: Utterance | str) -> Alignment | None:
+    assert isinstance(result, Utterance)
+    return result.alignment
 
 
 def test_read_utterances_with_an_aligner(
@@ -143,9 +143,9 @@ def test_read_utterances_with_alignment_files(clip: Clip, tokenizer: Published, 
 
 
 def test_read_utterances_without_a_tokenizer() -> None:
-    (found,) = outcomes([Clip("one", "nowhere.wav", text=TEXT)], None, WordTimes())
-    assert isinstance(found, Utterance)
-    assert (found.text, len(found.units.hubert)) == (TEXT, 0)
+    (result,) = outcomes([Clip("one", "nowhere.wav", text=TEXT)], None, WordTimes())
+    assert isinstance(result, Utterance)
+    assert (result.text, len(result.units.hubert)) == (TEXT, 0)
 
 
 def test_restore_units(published_units: Units) -> None:

@@ -48,10 +48,10 @@ def test_timed_words_in_another_spelling() -> None:
 def test_timed_words_divided_differently(
     text: str, words: list[str], parts: tuple[str, ...], end: float
 ) -> None:
-    alignment = aligned(*((word, place, place + 0.5) for place, word in enumerate(words)))
-    said = timed_words(text, alignment)
-    assert tuple(word.text for word in said) == parts
-    assert (said[0].start, said[-1].end) == (0, end)
+    alignment = aligned(*((word, index, index + 0.5) for index, word in enumerate(words)))
+    timed = timed_words(text, alignment)
+    assert tuple(word.text for word in timed) == parts
+    assert (timed[0].start, timed[-1].end) == (0, end)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_timed_words_refuses_other_words(text: str, words: str, reason: str) -> 
 
 def test_unit_boundaries() -> None:
     units = Units(hubert=np.zeros(50, dtype=np.int64))
-    # centres at 0.02, 0.06, … s
+    # Centers at 0.02, 0.06, … s
     alignment = aligned(("a", 0.3, 0.5), ("b", 0.5, 0.53), ("c", 1.1, 1.5))
-    # sound before a goes with a; unit 12 has its centre at 0.5 s; the silence after b goes with b
+    # Units before a belong to a; unit 12 has its center at 0.5 s; the silence after b belongs to b.
     words = timed_words("a b c", alignment)
     assert unit_boundaries(units, words).tolist() == [0, 12, 27, 50]
 

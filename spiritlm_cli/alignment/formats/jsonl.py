@@ -24,9 +24,9 @@ def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
 
     Raises ManifestError, with file and line, for a second row and for rows that `scan_manifest` refuses.
     """
-    (number, text), *others = ((number, text) for number, text in lines if text.strip())
+    (line_number, text), *others = ((line_number, text) for line_number, text in lines if text.strip())
     clip = clip_from_fields(
-        Path(), parse_json_fields(text, f"{name}: line {number}"), f"{name}: line {number}"
+        Path(), parse_json_fields(text, f"{name}: line {line_number}"), f"{name}: line {line_number}"
     )
     if others:
         raise duplicate_error(clip.id, f"{name}: line {others[0][0]}")

@@ -109,10 +109,10 @@ def alignments(draw: st.DrawFn) -> Alignment:
 
 
 @given(st.dictionaries(tokens.map(lambda text: f"i{text}"), alignments(), max_size=4))
-def test_read_inverts_format(found: dict[str, Alignment]) -> None:
-    text = "".join(format_ctm(clip_id, alignment) for clip_id, alignment in found.items())
+def test_read_inverts_format(alignments: dict[str, Alignment]) -> None:
+    text = "".join(format_ctm(clip_id, alignment) for clip_id, alignment in alignments.items())
     again = dict(read_ctm(enumerate(text.split("\n"), 1), "x.ctm"))
-    assert again == {clip_id: alignment for clip_id, alignment in found.items() if alignment.words}
+    assert again == {clip_id: alignment for clip_id, alignment in alignments.items() if alignment.words}
     assert all(alignment.notes == () for alignment in again.values())
 
 
@@ -120,9 +120,9 @@ def test_read_inverts_format(found: dict[str, Alignment]) -> None:
 def test_format_rounds_without_overlaps(edges: list[float]) -> None:
     pairs = zip(edges[::2], edges[1::2], strict=False)
     alignment = Alignment(tuple(Word("w", start, end) for start, end in pairs))
-    for found in read("".join(format_ctm("a", alignment))).values():
-        assert found.notes == ()
-        for word, before in zip(found.words, alignment.words, strict=True):
+    for result in read("".join(format_ctm("a", alignment))).values():
+        assert result.notes == ()
+        for word, before in zip(result.words, alignment.words, strict=True):
             assert abs(word.start - before.start) < 0.000501
             assert abs(word.end - before.end) < 0.000501
 

@@ -65,6 +65,6 @@ def test_find_reads_all_lines_of_a_clip(
         write(tmp_path_factory.mktemp("index"), "".join(f"{line}\n" for line in lines)), first_word
     )
     for name in {name for name, _ in rows}:
-        found = [text for _, text in index.find(name) or () if text]
-        assert found == [line for line in lines if line.startswith(name)]
+        result = [text for _, text in index.find(name) or () if text]
+        assert result == [line for line in lines if line.startswith(name)]
     index.close()

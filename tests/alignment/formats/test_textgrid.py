@@ -245,8 +245,8 @@ def test_format_short() -> None:
 
 
 def test_format_words_without_duration(tmp_path: Path) -> None:
-    said = Alignment((Word("a", 0.5, 1), Word("b", 1.5, 1.5), Word("c", 2, 3)))
-    assert read(tmp_path, format_textgrid(said, 4)).words == (Word("a b", 0.5, 1), Word("c", 2, 3))
+    alignment = Alignment((Word("a", 0.5, 1), Word("b", 1.5, 1.5), Word("c", 2, 3)))
+    assert read(tmp_path, format_textgrid(alignment, 4)).words == (Word("a b", 0.5, 1), Word("c", 2, 3))
     dashes = Alignment((Word("-", 1, 1), Word("--", 2, 2)))
     assert read(tmp_path, format_textgrid(dashes, 4)).words == (Word("-", 0, 4), Word("--", 4, 4))
     assert read(tmp_path, format_textgrid(Alignment(()), 4)).words == ()
@@ -271,12 +271,12 @@ times = st.lists(st.floats(0, 1e5), min_size=2, max_size=20, unique=True).map(so
 @st.composite
 def alignments(draw: st.DrawFn) -> Alignment:
     edges: list[float] = draw(times)
-    made: list[Word] = []
+    alignment_words: list[Word] = []
     for start, end in zip(edges[::2], edges[1::2], strict=False):
-        made += [Word(mark, start, start) for mark in draw(marks)] if not made else []
-        made.append(Word(draw(words), start, end))
-        made += [Word(mark, end, end) for mark in draw(marks)]
-    return Alignment(tuple(made))
+        alignment_words += [Word(mark, start, start) for mark in draw(marks)] if not alignment_words else []
+        alignment_words.append(Word(draw(words), start, end))
+        alignment_words += [Word(mark, end, end) for mark in draw(marks)]
+    return Alignment(tuple(alignment_words))
 
 
 @given(alignments(), st.floats(0, 1e5), st.booleans(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
@@ -284,6 +284,6 @@ def test_read_inverts_format(
     tmp_path_factory: pytest.TempPathFactory, alignment: Alignment, seconds: float, short: bool, encoding: str
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    found = read(folder, format_textgrid(alignment, seconds, short).encode(encoding))
-    assert found == alignment
-    assert found.notes == ()
+    result = read(folder, format_textgrid(alignment, seconds, short).encode(encoding))
+    assert result == alignment
+    assert result.notes == ()

@@ -79,17 +79,17 @@ def read(folder: Path, content: object) -> Transcript:
 
 
 def test_read_whisper(tmp_path: Path) -> None:
-    found = read(tmp_path, WHISPER)
-    assert found.text == "And so, my fellow Americans. Ask not."
-    assert [word.word for word in found.alignment.words] == found.text.split()
-    assert found.alignment.words[1] == Word("so,", 0.54, 0.98, 0.98)
-    assert found.alignment.notes == ()
+    transcript = read(tmp_path, WHISPER)
+    assert transcript.text == "And so, my fellow Americans. Ask not."
+    assert [word.word for word in transcript.alignment.words] == transcript.text.split()
+    assert transcript.alignment.words[1] == Word("so,", 0.54, 0.98, 0.98)
+    assert transcript.alignment.notes == ()
 
 
 def test_read_whisperx(tmp_path: Path) -> None:
-    found = read(tmp_path, WHISPERX)
-    assert found.text == "It was in 1914 or 1915. 20 £5"
-    assert found.alignment.words == (
+    transcript = read(tmp_path, WHISPERX)
+    assert transcript.text == "It was in 1914 or 1915. 20 £5"
+    assert transcript.alignment.words == (
         Word("It", 0.5, 0.6, 0.9),
         Word("was", 0.6, 0.8, 0.8),
         Word("in", 0.8, 1.0, 0.7),
@@ -99,7 +99,7 @@ def test_read_whisperx(tmp_path: Path) -> None:
         Word("20", 3.0, 4.0),
         Word("£5", 4.0, 5.0),
     )
-    (note,) = found.alignment.notes
+    (note,) = transcript.alignment.notes
     assert note.startswith(f"{tmp_path / 'a.json'}: segment 1, word 4: a word had no times")
 
 
@@ -214,6 +214,6 @@ def test_read_inverts_format(
     tmp_path_factory: pytest.TempPathFactory, text: str, alignment: Alignment, form: object
 ) -> None:
     assert callable(form)
-    found = read(tmp_path_factory.getbasetemp(), form(text, alignment))
-    assert found == Transcript(text.strip(), alignment)
-    assert found.alignment.notes == ()
+    transcript = read(tmp_path_factory.getbasetemp(), form(text, alignment))
+    assert transcript == Transcript(text.strip(), alignment)
+    assert transcript.alignment.notes == ()
