@@ -103,18 +103,21 @@ class LineWriter:
             self._lines += 1
             self.write_text(line.value)
         else:
-            self.begin(line.id)
-            self.write_text(line.value)
+            self.write_text(self._prefix(line.id) + line.value)
 
     def begin(self, id: str | None) -> None:  # noqa: A002
         """Begin a line, with its id; `write_part` continues and `write_text` ends it. Raises TokenError."""
+        if prefix := self._prefix(id):
+            self.write_part(prefix)
+
+    def _prefix(self, id: str | None) -> str:  # noqa: A002
+        """What stands before the value of the next line."""
         if id is not None:
             check_id(id)
         self._lines += 1
         if self._ids and id is None:
             id = str(self._lines)  # noqa: A001
-        if id is not None and self._ids is not False:
-            self.write_part(f"{id}\t")
+        return "" if id is None or self._ids is False else f"{id}\t"
 
     def write_part(self, text: str) -> None:
         """Write the beginning of a line, or more of it, at once."""
