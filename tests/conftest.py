@@ -1,13 +1,16 @@
 """What tests in every room share."""
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import soundfile
 import torch
+from preloaded import serve
 from release_tree import write_release_tree
 
 import spiritlm_cli
@@ -34,6 +37,16 @@ def release_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("release")
     write_release_tree(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of `spiritlm` and `python`, which start without importing torch each time."""
+    if not hasattr(os, "pidfd_open"):  # not Linux
+        yield Path(sys.executable).parent
+        return
+    with serve(tmp_path_factory.mktemp("programs")) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import soundfile
-from preloaded import serve
 
 from spiritlm_cli.checkpoints.layout import NANO
 
@@ -41,16 +38,6 @@ BLOCKS += [pytest.param(*found, id=f"{page}-python") for page in WALKS for found
 pytestmark = pytest.mark.skipif(
     not (NANO / "spiritlm_model").is_dir(), reason="nano's weights are not in this checkout"
 )
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of `spiritlm` and `python`, which start without importing torch each time."""
-    if not hasattr(os, "pidfd_open"):
-        yield Path(sys.executable).parent
-        return
-    with serve(tmp_path_factory.mktemp("programs")) as folder:
-        yield folder
 
 
 @pytest.fixture

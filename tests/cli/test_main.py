@@ -9,7 +9,6 @@ import pytest
 import spiritlm_cli
 from spiritlm_cli.cli.main import main
 
-SPIRITLM = [sys.executable, "-m", "spiritlm_cli"]
 COMMANDS = ("tokenize", "align", "interleave", "generate", "decode", "bench", "evaluate", "train", "models")
 
 
@@ -62,9 +61,17 @@ def test_an_error_is_one_line_and_a_traceback_only_with_debug(spiritlm):
 
 
 @pytest.fixture
-def generating(release_tree: Path):
+def generating(programs: Path, release_tree: Path):
     """`spiritlm generate` that has given its first answer; a second is asked for by another line."""
-    command = [*SPIRITLM, "generate", "--model", str(release_tree), "--max-new-tokens", "2", "--greedy"]
+    command = [
+        str(programs / "spiritlm"),
+        "generate",
+        "--model",
+        str(release_tree),
+        "--max-new-tokens",
+        "2",
+        "--greedy",
+    ]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -15,10 +15,14 @@ from spiritlm_cli.vocoder.hifigan import HifiGan
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
 
+@pytest.fixture(scope="module")
+def network(release_tree) -> HifiGan:
+    return Vocoder.load(str(release_tree), device="cpu").network
+
+
 @given(frames=st.integers(1, 130))
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_synthesize_on_cpu_in_windows_is_the_whole(release_tree, monkeypatch, frames) -> None:
-    network = Vocoder.load(str(release_tree), device="cpu").network
+def test_synthesize_on_cpu_in_windows_is_the_whole(network, monkeypatch, frames) -> None:
     ids = torch.arange(frames)[None] % 64
     speaker = torch.zeros(1, dtype=torch.long)
     monkeypatch.setattr(cpu_inference, "_WINDOW_VALUES", 8192)

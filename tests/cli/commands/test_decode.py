@@ -2,8 +2,8 @@ import io
 import re
 import signal
 import subprocess
-import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,8 +186,8 @@ def test_a_continuation_without_speech(spiritlm, model, tmp_path, line):
 class Decoding:
     """`spiritlm decode` in a process of its own, which reads a pipe; ended where it hangs."""
 
-    def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, "-m", "spiritlm_cli", "decode", *map(str, arguments)]
+    def __init__(self, programs: Path, *arguments: object) -> None:
+        command = [str(programs / "spiritlm"), "decode", *map(str, arguments)]
         self._process = subprocess.Popen(command, bufsize=0, stdin=-1, stdout=-1, stderr=-1)
         self._watch = threading.Timer(120, self._process.kill)
 
@@ -230,8 +230,8 @@ HALF_A_SECOND = 44 + 12 * 640 * 2
     ("start", "before"),
     [("start", ""), ("continuation", f"[TEXT]Hello {SPEECH}"), ("start", "a\t[TEXT]Hello")],
 )
-def test_sound_comes_before_the_line_ends(spiritlm, model, tmp_path, start, before):
-    with Decoding(*model, "-o", "-", "--from", start) as decoding:
+def test_sound_comes_before_the_line_ends(programs, spiritlm, model, tmp_path, start, before):
+    with Decoding(programs, *model, "-o", "-", "--from", start) as decoding:
         decoding.write(f"{before}{LONG}")
         sound = decoding.read(HALF_A_SECOND)
         assert len(sound) == HALF_A_SECOND
@@ -245,16 +245,16 @@ def test_sound_comes_before_the_line_ends(spiritlm, model, tmp_path, start, befo
     np.testing.assert_allclose(found, whole, atol=1 / 32768 + 1e-6, rtol=0)
 
 
-def test_a_line_that_turns_out_bad_leaves_no_file(model, tmp_path):
-    with Decoding(*model, "-o", tmp_path / "out.wav") as decoding:
+def test_a_line_that_turns_out_bad_leaves_no_file(programs, model, tmp_path):
+    with Decoding(programs, *model, "-o", tmp_path / "out.wav") as decoding:
         decoding.write(f"{LONG}[Hu01]\n")
         status, _, said = decoding.finish()
     assert (status, list(tmp_path.iterdir())) == (1, [])
     assert said.startswith(f"spiritlm: line 1, column {len(LONG) + 1}: '[Hu01]' is not a unit")
 
 
-def test_a_line_that_turns_out_bad_when_half_of_it_is_heard(model):
-    with Decoding(*model, "-o", "-") as decoding:
+def test_a_line_that_turns_out_bad_when_half_of_it_is_heard(programs, model):
+    with Decoding(programs, *model, "-o", "-") as decoding:
         decoding.write(LONG)
         assert len(decoding.read(HALF_A_SECOND)) == HALF_A_SECOND
         decoding.write("[Hu501]")
@@ -263,8 +263,8 @@ def test_a_line_that_turns_out_bad_when_half_of_it_is_heard(model):
     assert said.startswith("spiritlm: line 1: [Hu501] is not a unit of this vocoder")
 
 
-def test_a_growing_line_can_be_skipped(model, tmp_path):
-    with Decoding(*model, "-o", tmp_path / "out.wav", "--concat", "--on-error", "skip") as decoding:
+def test_a_growing_line_can_be_skipped(programs, model, tmp_path):
+    with Decoding(programs, *model, "-o", tmp_path / "out.wav", "--concat", "--on-error", "skip") as decoding:
         decoding.write(f"a\t{LONG}")
         decoding.write("\tb[Hu01]\n")
         decoding.write(f"b\t{LONG}\n")
@@ -274,8 +274,8 @@ def test_a_growing_line_can_be_skipped(model, tmp_path):
     assert len(read_audio(tmp_path / "out.wav").samples) >= 50 * 640
 
 
-def test_nobody_listens_any_more(model):
-    with Decoding(*model, "-o", "-") as decoding:
+def test_nobody_listens_any_more(programs, model):
+    with Decoding(programs, *model, "-o", "-") as decoding:
         decoding.write(LONG)
         decoding.read(HALF_A_SECOND)
         decoding.close()
@@ -284,8 +284,8 @@ def test_nobody_listens_any_more(model):
     assert (status, said) == (141, "")
 
 
-def test_a_growing_line_that_is_interrupted(model):
-    with Decoding(*model, "-o", "-") as decoding:
+def test_a_growing_line_that_is_interrupted(programs, model):
+    with Decoding(programs, *model, "-o", "-") as decoding:
         decoding.write(LONG)
         decoding.read(HALF_A_SECOND)
         status, _, said = decoding.finish(signal.SIGINT)

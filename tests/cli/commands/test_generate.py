@@ -1,7 +1,6 @@
 import math
 import os
 import subprocess
-import sys
 
 import pytest
 import torch
@@ -171,9 +170,9 @@ def test_a_stream_is_what_comes_without(spiritlm, model, echo):
     assert [*map(parse_line, streamed.splitlines())] == [*map(parse_line, whole.splitlines())]
 
 
-def test_tokens_are_streamed_as_they_are_made(model, tmp_path):
+def test_tokens_are_streamed_as_they_are_made(programs, model):
     """The first is there while the last is not made: that would take the model some minutes."""
-    command = [sys.executable, "-m", "spiritlm_cli", "generate", *map(str, model), "--stream"]
+    command = [str(programs / "spiritlm"), "generate", *map(str, model), "--stream"]
     command += ["--prompt", "a\t[Hu1]", "--min-seconds", "3000", "--max-new-tokens", "4000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
