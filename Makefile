@@ -37,6 +37,9 @@ lint: $(VENV)/.installed-dev
 nano: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/nano/recipe.py --speech $(SPEECH) --text $(STORIES) --output nano
 
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_cli.py
+
 clean:
 	rm -rf $(VENV) demo build
 

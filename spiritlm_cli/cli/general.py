@@ -32,22 +32,32 @@ def _version(value: bool) -> None:
 def _general(
     quiet: Annotated[
         bool,
-        typer.Option("-q", "--quiet", callback=_quiet, expose_value=False, help="Only errors on stderr."),
+        typer.Option(
+            "-q",
+            "--quiet",
+            callback=_quiet,
+            expose_value=False,
+            help="Print errors only, no warnings or progress.",
+        ),
     ] = False,
     verbose: Annotated[
         bool,
         typer.Option(
-            "-v", "--verbose", callback=_verbose, expose_value=False, help="Say what is being done."
+            "-v",
+            "--verbose",
+            callback=_verbose,
+            expose_value=False,
+            help="Print what is being done, such as the seed in use.",
         ),
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", callback=_debug, expose_value=False, help="Show the traceback of an error."),
+        typer.Option("--debug", callback=_debug, expose_value=False, help="Print the traceback of an error."),
     ] = False,
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_version, expose_value=False, is_eager=True, help="Show the version."
+            "--version", callback=_version, expose_value=False, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:

@@ -167,8 +167,10 @@ def batch_seconds_option() -> Any:
 
 def ray_option() -> Any:
     """Declare `--ray`."""
-    text = "Distribute the work over the Ray cluster at this address (auto: the one that this machine belongs to), or "
-    "over Ray processes on this machine (local). Extra: ray."
+    text = (
+        "Distribute the work over the Ray cluster at this address (auto: the one that this machine belongs to), or "
+        "over Ray processes on this machine (local). Extra: ray."
+    )
     return option(None, text, metavar="ADDRESS|local", **EXECUTION)
 
 

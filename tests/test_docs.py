@@ -1,0 +1,77 @@
+"""Check that the documentation agrees with the commands."""
+
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from spiritlm_cli.cli.main import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+# Options of other programs that the pages name.
+FOREIGN = {
+    *("--address", "--head", "--port"),  # ray start
+    *(
+        "--array",
+        "--cpus-per-task",
+        "--gpus",
+        "--gpus-per-task",
+        "--kill-on-bad-exit",
+        "--ntasks",
+        "--requeue",
+    ),  # SLURM
+    *("--nnodes", "--no-python", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"),  # torchrun
+    "--speech",  # benchmarks/dtypes.py
+}
+
+
+def commands(command: Any, name: str = "spiritlm") -> dict[str, set[str]]:
+    """Return the options of each command and subcommand, by its full name."""
+    options = {"--help"}
+    for parameter in command.params:
+        options |= {*parameter.opts, *parameter.secondary_opts}
+    found = {name: options}
+    for subcommand in getattr(command, "commands", {}).values():
+        found.update(commands(subcommand, f"{name} {subcommand.name}"))
+    return found
+
+
+COMMANDS = commands(typer.main.get_command(app))
+
+
+def test_reference_is_up_to_date() -> None:
+    """If it fails: `make docs`."""
+    render = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["render"]
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == render()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_in_the_text_exist(page: Path) -> None:
+    named = set(OPTION.findall(page.read_text(encoding="utf-8")))
+    assert named <= set().union(*COMMANDS.values()) | FOREIGN
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_have_the_options_they_are_shown_with(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ").replace("\\|", "|")
+    for words in re.findall(r"\bspiritlm ((?:[a-z]+ ){1,2})([^|`\n;>]*)", text):
+        name = next((name for name in names(words[0]) if name in COMMANDS), None)
+        if name:
+            assert set(OPTION.findall(words[1])) <= COMMANDS[name], f"spiritlm {''.join(words)}"
+
+
+def names(words: str) -> list[str]:
+    """Return the names of commands that words may be, the longest first."""
+    parts = words.split()
+    return [" ".join(["spiritlm", *parts[:count]]) for count in range(len(parts), 0, -1)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
