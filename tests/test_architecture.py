@@ -23,7 +23,6 @@ UNTESTED = {
     "nn/memory",
     "checkpoints/hub",
     "cli/options",
-    "distributed/cluster",
     "distributed/worker",
     "cli/general",
     "jobs/executor",

@@ -1,9 +1,11 @@
-"""Clips to units on a Ray cluster: what `SpeechTokenizer.encode_stream` does, by a model in each of many processes.
+"""Computation on a Ray cluster: inputs in order, each with its outcome, by worker processes that load the models once.
 
-Clips go to the workers, and answers come back, as JSON. Ray is an extra: only functions import it.
+Inputs and results travel as bytes that a `Codec` makes. Ray is an optional extra: only functions import it.
 """
 
-from spiritlm_cli.distributed.encoding import encode_on_ray
-from spiritlm_cli.distributed.worker import Loading
+from spiritlm_cli.distributed.cluster import WorkerPool
+from spiritlm_cli.distributed.executor import ClusterJob, compute_on_cluster
+from spiritlm_cli.distributed.messages import Codec
+from spiritlm_cli.distributed.worker import Computation
 
-__all__ = ["Loading", "encode_on_ray"]
+__all__ = ["ClusterJob", "Codec", "Computation", "WorkerPool", "compute_on_cluster"]

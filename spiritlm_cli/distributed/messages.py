@@ -1,53 +1,72 @@
-"""What travels between the driver and the workers: clips one way, units or errors the other, as JSON."""
+"""Messages between the driver and the workers: inputs, results and errors as bytes, most of them JSON."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Generic, TypeVar
 
 from spiritlm_cli import errors
-from spiritlm_cli.errors import AudioError, ManifestError, SpiritLMError
+from spiritlm_cli.errors import AudioError, ManifestError, OptionError, SpiritLMError
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Word
-from spiritlm_cli.tokens.units import Units
+
+T = TypeVar("T")
 
 
-def clip_to_json(clip: Clip | BadClip) -> str:
-    """A clip as an object. Raises AudioError for standard input."""
+@dataclass(frozen=True)
+class Codec(Generic[T]):
+    """How values of a type travel. decode: the inverse of encode. Both must be module-level functions."""
+
+    encode: Callable[[T], bytes]
+    decode: Callable[[bytes], T]
+
+
+def to_json(fields: dict[str, Any]) -> bytes:
+    """Encode a JSON object as ASCII, which can hold ids and paths that are not valid UTF-8."""
+    return json.dumps(fields).encode("ascii")
+
+
+def encode_clip(clip: Clip | BadClip) -> bytes:
+    """Encode a clip. Raises AudioError for standard input, which other machines can't read."""
+    source = str(clip.source)
     if isinstance(clip, BadClip):
-        return json.dumps({"id": clip.id, "source": str(clip.source), "error": str(clip.error)})
-    if clip.source == "-":
-        raise AudioError("stdin is this machine's alone; name a file that all machines of the cluster have")
-    return json.dumps({**asdict(clip), "source": str(clip.source)})
+        return to_json({"id": clip.id, "source": source, "error": str(clip.error)})
+    if source == "-":
+        raise AudioError("a cluster can't read this machine's stdin; name a file that all its machines have")
+    return to_json({**asdict(clip), "source": source})
 
 
-def clip_from_json(text: str) -> Clip | BadClip:
-    """What `clip_to_json` was given."""
-    fields = json.loads(text)
-    fields["source"] = Path(fields["source"])
+def decode_clip(message: bytes) -> Clip | BadClip:
+    """Decode a clip."""
+    fields = json.loads(message)
     if "error" in fields:
-        return BadClip(fields["id"], fields["source"], ManifestError(fields["error"]))
+        # A manifest may be read from stdin, "-".
+        source = fields["source"] if fields["source"] == "-" else Path(fields["source"])
+        return BadClip(fields["id"], source, ManifestError(fields["error"]))
+    fields["source"] = Path(fields["source"])
     if alignment := fields["alignment"]:
-        fields["alignment"] = Alignment(tuple(Word(**word) for word in alignment["words"]))
+        words = tuple(Word(**word) for word in alignment["words"])
+        fields["alignment"] = Alignment(words, tuple(alignment["notes"]))
     return Clip(**fields)
 
 
-def answer_to_json(answer: Units | SpiritLMError) -> str:
-    """The units of a clip, or why it has none, as an object."""
-    if isinstance(answer, SpiritLMError):
-        return json.dumps({"error": type(answer).__name__, "message": str(answer)})
-    streams = (answer.hubert, answer.pitch, answer.style)
-    return json.dumps({"units": [None if stream is None else stream.tolist() for stream in streams]})
+CLIPS = Codec(encode_clip, decode_clip)
 
 
-def answer_from_json(text: str) -> Units | SpiritLMError:
-    """What `answer_to_json` was given."""
-    fields = json.loads(text)
-    if "error" in fields:
-        kind: type[SpiritLMError] = getattr(errors, fields["error"], SpiritLMError)
-        return kind(fields["message"])
-    streams: list[Any] = [
-        None if stream is None else np.array(stream, np.int64) for stream in fields["units"]
-    ]
-    return Units(*streams)
+def encode_error(error: SpiritLMError) -> bytes:
+    """Encode an error of any type that `spiritlm_cli.errors` has."""
+    return to_json(
+        {"type": type(error).__name__, "message": str(error), "option": getattr(error, "option", None)}
+    )
+
+
+def decode_error(message: bytes) -> SpiritLMError:
+    """Decode an error, as an instance of its own type."""
+    fields = json.loads(message)
+    kind: type[SpiritLMError] = getattr(errors, fields["type"], SpiritLMError)
+    if issubclass(kind, OptionError):
+        return kind(fields["message"], fields["option"])
+    return kind(fields["message"])
+
+
+ERRORS = Codec(encode_error, decode_error)

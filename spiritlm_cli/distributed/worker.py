@@ -1,119 +1,144 @@
-"""What runs on the machines of the cluster."""
+"""What runs on the machines of the cluster: processes that load the models once and compute task after task."""
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from spiritlm_cli.distributed.messages import answer_to_json, clip_from_json
+from spiritlm_cli.distributed.messages import ERRORS, Codec
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.manifests.clip import BadClip, Clip
-from spiritlm_cli.tokens.units import Units
+from spiritlm_cli.outcome import Outcome
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from spiritlm_cli.audio.reading import Channel
-    from spiritlm_cli.speech.f0 import F0Method
-    from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Function = Callable[[Iterable[Item]], Iterable[tuple[Item, Outcome[Result]]]]
 
-# How often a task is begun. Ray would do it for ever, but it may be one of its files that brings the process down.
-_ATTEMPTS = 6
+# Ray would begin a task again without end, but one of its inputs may be what kills the worker.
+MAX_ATTEMPTS = 6
 
 
-@dataclass(frozen=True)
-class Loading:
-    """Which tokenizer is to be loaded: what `SpeechTokenizer.load` takes."""
+class Computation(Protocol[Item, Result]):
+    """What workers compute. It is pickled, so it holds settings, not models."""
 
-    model: str | None = "nano"
-    expressive: bool = True
-    f0: "F0Method" = "fcpe"
-    device: str = "auto"
-    dtype: str = "float32"
-    compile: bool = False
+    def load(self) -> AbstractContextManager[Function[Item, Result]]:
+        """Load the models, and release them at the end of the block.
 
-    def load(self) -> "SpeechTokenizer":
-        """The tokenizer, in this process. Raises CheckpointError."""
-        from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-
-        return SpeechTokenizer.load(
-            self.model, self.expressive, self.f0, self.device, self.dtype, self.compile
-        )
+        The function yields (item, outcome) in the order of the items, and may be called many times.
+        """
+        ...
 
 
 @dataclass(frozen=True)
-class Job:
-    """What every worker is told. folder: where relative paths begin; cpus: for its networks; readers: threads that
-    read files."""
+class WorkerSetup(Generic[Item, Result]):
+    """What every worker is started with.
 
-    loading: Loading
+    folder: the driver's, which relative paths begin from; cpus: number of threads for the networks; item_name: the name
+    of an item in messages.
+    """
+
+    computation: Computation[Item, Result]
+    item_codec: Codec[Item]
+    result_codec: Codec[Result]
+    item_name: Callable[[Item], str]
     folder: str
     cpus: int
-    channel: "Channel"
-    batch_seconds: float | None
-    readers: int
 
 
-class Attempts:
-    """An actor that knows how often each task was begun."""
+class AttemptCounter:
+    """An actor that counts how often each task was begun."""
 
     def __init__(self) -> None:
-        self._begun: Counter[int] = Counter()
+        self._attempts: Counter[int] = Counter()
 
-    def begin(self, place: int) -> int:
-        """A task is begun, that of the clip in this place and those after it: how often it was, with this time."""
-        self._begun[place] += 1
-        return self._begun[place]
+    def begin(self, task: int) -> int:
+        """Count an attempt. task: index of the task's first item. Returns the number of attempts, this one included."""
+        self._attempts[task] += 1
+        return self._attempts[task]
 
 
-class Worker:
-    """A process that loads the tokenizer once, and answers for the clips of one task after another."""
+@dataclass(frozen=True)
+class _Row:
+    """The encoded results of an item, and the error after them. fatal: the error is not the item's and ends the run."""
 
-    def __init__(self, job: Job, attempts: Any) -> None:
-        """attempts: a handle of `Attempts`."""
+    results: list[bytes]
+    error: bytes | None = None
+    fatal: bool = False
+
+
+class Worker(Generic[Item, Result]):
+    """An actor that loads a computation and applies it to tables of items."""
+
+    def __init__(self, setup: WorkerSetup[Item, Result], attempts: Any) -> None:
+        """attempts: the handle of the AttemptCounter."""
         import torch
 
-        # Errors are to name files as they were given. Where there is no such folder, they aren't there either.
+        # Errors name files as the user did. If this machine has no such folder, it has no such files either.
         with suppress(OSError):
-            os.chdir(job.folder)
-        torch.set_num_threads(job.cpus)
-        self._job, self._attempts = job, attempts
-        self._failure: SpiritLMError | None = None
+            os.chdir(setup.folder)
+        torch.set_num_threads(setup.cpus)
+        self._setup, self._attempts = setup, attempts
+        self._load_error: SpiritLMError | None = None
+        # Kept: the block ends when the process does.
+        self._loaded = setup.computation.load()
         try:
-            self._tokenizer = job.loading.load()
+            self._function = self._loaded.__enter__()
         except SpiritLMError as error:
-            # Raised here it would reach nobody as what it is.
-            self._failure = error
+            # Ray would wrap an error of the constructor and lose its type.
+            self._load_error = error
 
     def __call__(self, table: "pa.Table") -> "pa.Table":
-        """table: place and clip. Returns it with answer, fatal (the answer is an error, and none of this clip's but
-        one that ends it all) and attempt, how often these clips were begun."""
+        """Compute a task.
+
+        table: columns index and item. Adds the columns results, error and fatal, see `_Row`, and attempt: in the first
+        row, how often this task was begun; else 1.
+        """
         import pyarrow as pa
         import ray
 
-        clips = [clip_from_json(text) for text in table["clip"].to_pylist()]
-        attempt = ray.get(self._attempts.begin.remote(table["place"][0].as_py()))
-        failure = self._failure
-        if attempt > _ATTEMPTS:
-            failure = SpiritLMError(
-                f"{_ATTEMPTS} workers were lost over the clips from {clips[0].id} to {clips[-1].id}: "
-                "memory is short, or there is a file among them that brings a process down"
-            )
-        answers = [failure] * len(clips) if failure else self._answers(clips)
-        table = table.append_column("answer", pa.array(map(answer_to_json, answers)))
-        table = table.append_column("fatal", pa.array([failure is not None] * len(clips)))
-        return table.append_column("attempt", pa.array([attempt] * len(clips)))
+        items = [self._setup.item_codec.decode(message) for message in table["item"].to_pylist()]
+        attempt = ray.get(self._attempts.begin.remote(table["index"][0].as_py()))
+        rows = list(self._rows(items, attempt))
+        if len(rows) != len(items):
+            raise RuntimeError(f"the computation has {len(rows)} outcomes for {len(items)} inputs")
+        columns = {
+            "results": pa.array([row.results for row in rows], pa.list_(pa.large_binary())),
+            "error": pa.array([row.error for row in rows], pa.large_binary()),
+            "fatal": pa.array([row.fatal for row in rows], pa.bool_()),
+            "attempt": pa.array([attempt, *[1] * (len(rows) - 1)], pa.int64()),
+        }
+        for name, column in columns.items():
+            table = table.append_column(name, column)
+        return table
 
-    def _answers(self, clips: list[Clip | BadClip]) -> Iterator[Units | SpiritLMError]:
-        job = self._job
-        for _, heard in self._tokenizer.encode_stream(
-            clips, channel=job.channel, batch_seconds=job.batch_seconds, workers=job.readers
-        ):
+    def _rows(self, items: list[Item], attempt: int) -> Iterator[_Row]:
+        done = 0
+        error = self._load_error
+        if attempt > MAX_ATTEMPTS:
+            first, last = self._setup.item_name(items[0]), self._setup.item_name(items[-1])
+            error = SpiritLMError(
+                f"{MAX_ATTEMPTS} workers were lost while they computed the inputs from {first} to {last}: there is too "
+                "little memory, or one of these inputs makes the process crash"
+            )
+        if error is None:
             try:
-                units = heard.result()
-            except SpiritLMError as error:
-                yield error
-            else:
-                yield units
+                for _, outcome in self._function(items):
+                    yield self._row(outcome)
+                    done += 1
+            except SpiritLMError as raised:
+                error = raised
+        if error is not None:
+            yield from [_Row([], ERRORS.encode(error), fatal=True)] * (len(items) - done)
+
+    def _row(self, outcome: Outcome[Result]) -> _Row:
+        results: list[bytes] = []
+        try:
+            for result in outcome:
+                results.append(self._setup.result_codec.encode(result))
+        except SpiritLMError as error:
+            return _Row(results, ERRORS.encode(error))
+        return _Row(results)

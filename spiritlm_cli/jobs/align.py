@@ -1,18 +1,21 @@
 """Audio and its text to word times."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from spiritlm_cli.alignment.formats.ctm import format_ctm
 from spiritlm_cli.alignment.formats.jsonl import format_row
 from spiritlm_cli.alignment.formats.textgrid import format_textgrid
 from spiritlm_cli.alignment.formats.whisper import format_whisper, format_whisperx
-from spiritlm_cli.alignment.pool import Aligned, AlignerPool, available_cpus
+from spiritlm_cli.alignment.pool import POCKETSPHINX, Aligned, AlignerPool, available_cpus
 from spiritlm_cli.errors import AlignmentError, SpiritLMError
 from spiritlm_cli.files import atomic_path
+from spiritlm_cli.jobs.codecs import CLIPS, RESULTS
+from spiritlm_cli.jobs.compute import Compute, Function
 from spiritlm_cli.jobs.executor import computed
 from spiritlm_cli.jobs.failures import Failures
 from spiritlm_cli.jobs.folder import OutputFolder
@@ -49,7 +52,9 @@ def _run_to_lines(options: AlignOptions) -> Summary:
     inputs = Inputs.of(options)
     with Run("align", settled, None, total=inputs.count) as output:
         clips = output.remaining(attach_text(inputs.clips(), options.text))
-        output.write_all(computed(AlignCompute(options), clips, options), lambda clip: _empty(clip, options))
+        output.write_all(
+            computed(AlignCompute(options), clips, options.ray), lambda clip: _empty(clip, options)
+        )
     return output.summary
 
 
@@ -65,7 +70,7 @@ def _run_to_folder(options: AlignOptions) -> Summary:
     ):
         clips = attach_text(inputs.clips(), options.text)
         waiting = (clip for clip in clips if isinstance(clip, BadClip) or not folder.has(clip.id))
-        with closing(iter(computed(AlignCompute(options), waiting, options))) as outcomes:  # type: ignore[type-var]
+        with closing(computed(AlignCompute(options), waiting, options.ray)) as outcomes:
             for clip, outcome in outcomes:
                 failed = False
                 try:
@@ -87,7 +92,7 @@ def _run_to_file(options: AlignOptions) -> Summary:
     count = 0
     with Failures(options.on_error, options.errors) as failures:
         clips = attach_text(inputs.clips(), options.text)
-        for clip, outcome in computed(AlignCompute(options), clips, options):
+        for clip, outcome in computed(AlignCompute(options), clips, options.ray):
             try:
                 result = outcome.result()
             except SpiritLMError as error:
@@ -115,22 +120,30 @@ def _write_file(path: Path | None, result: Result) -> None:
 
 
 @dataclass(frozen=True)
-class AlignCompute:
+class AlignCompute(Compute[AlignOptions, Clip | BadClip, Result]):
     """Clips to their word times, in the format of the options."""
 
-    options: AlignOptions
+    item_codec = CLIPS
+    result_codec = RESULTS
 
-    def load(self) -> Callable[[Iterable[Clip | BadClip]], Outcomes[Clip | BadClip]]:
+    @property
+    def device(self) -> str:
+        """The device of the options; pocketsphinx has no use for a GPU."""
+        return "cpu" if self.options.aligner == POCKETSPHINX else self.options.device
+
+    @contextmanager
+    def load(self) -> Iterator[Function[Clip | BadClip, Result]]:
         """Load the aligner. Raises CheckpointError."""
-        workers = available_cpus() if self.options.workers is None else self.options.workers
-        pool = AlignerPool(self.options.aligner, self.options.device, workers)
+        workers = self.options.workers
+        if workers is None:
+            workers = self.cpus or available_cpus()
+        with AlignerPool(self.options.aligner, self.options.device, workers) as pool:
+            yield partial(self._compute, pool)
 
-        def compute(clips: Iterable[Clip | BadClip]) -> Iterator[object]:
-            with pool, closing(pool.align_stream(clips)) as aligned:
-                for clip, outcome in aligned:
-                    yield clip, outcome.map(lambda result, clip=clip: self._result(clip, result))  # type: ignore[misc]
-
-        return compute  # type: ignore[return-value]
+    def _compute(self, pool: AlignerPool, clips: Iterable[Clip | BadClip]) -> Outcomes[Clip | BadClip]:
+        with closing(pool.align_stream(clips)) as aligned:
+            for clip, outcome in aligned:
+                yield clip, outcome.map(partial(self._result, clip))
 
     def _result(self, clip: Clip | BadClip, aligned: Aligned) -> Result:
         assert isinstance(clip, Clip)  # the outcome of a BadClip is an error

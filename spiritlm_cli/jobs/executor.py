@@ -1,21 +1,68 @@
 """Where a job computes: in this process, or on a Ray cluster."""
 
-from collections.abc import Iterable
-from typing import Protocol, TypeVar
+import os
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, closing
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
-from spiritlm_cli.jobs.failures import Input
-from spiritlm_cli.jobs.run import Compute, Outcomes
+from spiritlm_cli.batching import Outcome
+from spiritlm_cli.checkpoints.layout import find_checkpoint
+from spiritlm_cli.distributed import ClusterJob, WorkerPool, compute_on_cluster
+from spiritlm_cli.jobs.compute import Compute
+from spiritlm_cli.jobs.failures import Input, name_of
 
 Item = TypeVar("Item", bound=Input)
+T = TypeVar("T")
 
 
-class ExecutionOptions(Protocol):
-    """The option that says where."""
+def computed(
+    compute: Compute[Any, Item, T], items: Iterable[Item], ray: str | None
+) -> Generator[tuple[Item, Outcome[T]], None, None]:
+    """Map inputs to (input, outcome), in order: the same on a cluster as in this process.
 
-    @property
-    def ray(self) -> str | None: ...
+    ray: the address of a cluster, or None; see `compute_on_cluster`. Raises CheckpointError, and for a cluster what
+    `compute_on_cluster` raises.
+    """
+    return _computed_here(compute, items) if ray is None else _computed_on_cluster(compute, items, ray)
 
 
-def computed(compute: Compute[Item], items: Iterable[Item], options: ExecutionOptions) -> Outcomes[Item]:
-    """Map inputs to (input, outcome), in order: the same on a cluster as here."""
-    return compute.load()(items)
+def _computed_here(
+    compute: Compute[Any, Item, T], items: Iterable[Item]
+) -> Generator[tuple[Item, Outcome[T]], None, None]:
+    with ExitStack() as stack:
+        function = stack.enter_context(compute.load())
+        outcomes = function(items)
+        if hasattr(outcomes, "close"):
+            stack.enter_context(closing(outcomes))  # type: ignore[type-var]
+        yield from outcomes
+
+
+def _computed_on_cluster(
+    compute: Compute[Any, Item, T], items: Iterable[Item], address: str
+) -> Generator[tuple[Item, Outcome[T]], None, None]:
+    options = compute.options
+    # Named before Ray is started; the environment of the workers is another.
+    if any(field.name == "model" for field in fields(options)):
+        options = replace(options, model=_absolute_model(options.model))
+
+    def for_workers(pool: WorkerPool) -> Compute[Any, Item, T]:
+        return replace(compute, options=replace(options, device=pool.device), cpus=pool.cpus)
+
+    job = ClusterJob(
+        for_workers,
+        compute.item_codec,
+        compute.result_codec,
+        name_of,
+        compute.device,
+        compute.task_size,
+    )
+    return compute_on_cluster(items, address, job)
+
+
+def _absolute_model(model: str | None) -> str:
+    """The name of a checkpoint on other machines: of a folder its absolute path. Raises CheckpointError."""
+    name = model or os.environ.get("SPIRITLM_CHECKPOINTS_DIR") or "nano"
+    root = find_checkpoint(name).root
+    return str(root.absolute()) if name != "nano" and Path(name).expanduser() == root else name

@@ -1,13 +1,16 @@
 """Token lines to their continuations."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.console import log, one_line
 from spiritlm_cli.errors import OptionError, SpiritLMError, TokenError
+from spiritlm_cli.jobs.codecs import LINES, RESULTS
+from spiritlm_cli.jobs.compute import Compute, Function
 from spiritlm_cli.jobs.executor import computed
 from spiritlm_cli.jobs.few_shot import load_few_shot
 from spiritlm_cli.jobs.lines import InputLine, copy_ids, read_input, read_prompt
@@ -49,7 +52,7 @@ def run(options: GenerateOptions) -> Summary:
             _write_stream(output, lines, LoadedGeneration.load(options))
         else:
             output.write_all(
-                computed(GenerateCompute(options), lines, options), lambda line: _empty(line, options)
+                computed(GenerateCompute(options), lines, options.ray), lambda line: _empty(line, options)
             )
     return output.summary
 
@@ -128,28 +131,28 @@ def _load_engine(options: GenerateOptions) -> TokenGenerator:
 
 
 @dataclass(frozen=True)
-class GenerateCompute:
+class GenerateCompute(Compute[GenerateOptions, InputLine, Result]):
     """Lines to their continuations."""
 
-    options: GenerateOptions
+    item_codec = LINES
+    result_codec = RESULTS
 
-    def load(self) -> Callable[[Iterable[InputLine]], Outcomes[InputLine]]:
-        """Load the language model. Raises CheckpointError."""
-        loaded = LoadedGeneration.load(self.options)
+    @contextmanager
+    def load(self) -> Iterator[Function[InputLine, Result]]:
+        """Load the language model. Raises CheckpointError; TokenError for examples that can't be used."""
+        yield partial(self._compute, LoadedGeneration.load(self.options))
 
-        def compute(lines: Iterable[InputLine]) -> Outcomes[InputLine]:
-            # Random numbers go by the line's name, so that its continuation doesn't depend on other lines.
-            stream = loaded.lm.generate_stream(
-                lines,
-                lambda line: loaded.request(line, line.name),
-                self.options.num_samples,
-                self.options.batch_size,
-            )
-            with closing(stream):
-                for line, outcome in stream:
-                    yield line, Outcome.of(lambda line=line, outcome=outcome: _result(loaded, line, outcome))  # type: ignore[misc]
-
-        return compute
+    def _compute(self, loaded: LoadedGeneration, lines: Iterable[InputLine]) -> Outcomes[InputLine]:
+        # Random numbers go by the line's name, so that its continuation doesn't depend on other lines.
+        stream = loaded.lm.generate_stream(
+            lines,
+            lambda line: loaded.request(line, line.name),
+            self.options.num_samples,
+            self.options.batch_size,
+        )
+        with closing(stream):
+            for line, outcome in stream:
+                yield line, Outcome.of(partial(_result, loaded, line, outcome))
 
 
 def _result(loaded: LoadedGeneration, line: InputLine, generations: Iterable[Generation]) -> Result:

@@ -1,7 +1,7 @@
 """Audio, or stored units, and words to sequences that switch between speech and text."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +12,8 @@ from spiritlm_cli.errors import TokenError
 from spiritlm_cli.interleaving.interleave import Utterance, draw_lines
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
 from spiritlm_cli.interleaving.utterances import make_utterance, read_utterances, restore_units
+from spiritlm_cli.jobs.codecs import CLIPS, RESULTS
+from spiritlm_cli.jobs.compute import Compute, Function
 from spiritlm_cli.jobs.executor import computed
 from spiritlm_cli.jobs.explain import spans_table
 from spiritlm_cli.jobs.failures import Input
@@ -52,7 +54,7 @@ def run(options: InterleaveOptions) -> Summary:
             output.write_header(header_of(checkpoint))
         clips = attach_text(inputs.clips()) if inputs else None
         if options.tokens is None:
-            outcomes = computed(InterleaveCompute(options), output.remaining(clips or ()), options)
+            outcomes = computed(InterleaveCompute(options), output.remaining(clips or ()), options.ray)
             output.write_all(outcomes, partial(_empty, options=options))
         else:
             on_header = None if options.header else partial(output.write_header, header_of(checkpoint))
@@ -61,36 +63,40 @@ def run(options: InterleaveOptions) -> Summary:
     return output.summary
 
 
-def _word_times(options: InterleaveOptions) -> WordTimes:
+def _word_times(options: InterleaveOptions, cpus: int | None = None) -> WordTimes:
     # Half of the cores align, as the networks use all of them unless they are on a GPU.
     aligner = options.aligner if options.mode == "interleave" and options.aligner != "none" else None
     alignments = None if options.mode == "speech" else options.alignments
-    return WordTimes(alignments, aligner, options.device, max(1, available_cpus() // 2))
+    return WordTimes(alignments, aligner, options.device, max(1, (cpus or available_cpus()) // 2))
 
 
 @dataclass(frozen=True)
-class InterleaveCompute:
+class InterleaveCompute(Compute[InterleaveOptions, Clip | BadClip, Result]):
     """Clips to their lines."""
 
-    options: InterleaveOptions
+    item_codec = CLIPS
+    result_codec = RESULTS
 
-    def load(self) -> Callable[[Iterable[Clip | BadClip]], Outcomes[Clip | BadClip]]:
+    @contextmanager
+    def load(self) -> Iterator[Function[Clip | BadClip, Result]]:
         """Load the tokenizer and the aligner. Raises CheckpointError, ManifestError."""
         options = self.options
-        times = _word_times(options)
-        tokenizer = None
-        if options.mode != "text":
-            tokenizer = SpeechTokenizer.load(options.model, options.expressive, device=options.device)
+        with _word_times(options, self.cpus) as times:
+            tokenizer = None
+            if options.mode != "text":
+                tokenizer = SpeechTokenizer.load(options.model, options.expressive, device=options.device)
+            yield partial(self._compute, tokenizer, times)
 
-        def compute(clips: Iterable[Clip | BadClip]) -> Iterator[object]:
-            utterances = read_utterances(
-                clips, tokenizer, times, batch_seconds=options.batch_seconds, workers=options.workers
-            )
-            with times, closing(utterances):
-                for clip, outcome in utterances:
-                    yield clip, outcome.map(partial(_result, item=clip, options=options))
-
-        return compute  # type: ignore[return-value]
+    def _compute(
+        self, tokenizer: SpeechTokenizer | None, times: WordTimes, clips: Iterable[Clip | BadClip]
+    ) -> Outcomes[Clip | BadClip]:
+        options = self.options
+        utterances = read_utterances(
+            clips, tokenizer, times, batch_seconds=options.batch_seconds, workers=options.workers
+        )
+        with closing(utterances):
+            for clip, outcome in utterances:
+                yield clip, outcome.map(partial(_result, item=clip, options=options))
 
 
 def _from_units(

@@ -42,14 +42,6 @@ class Summary:
     failed: int = 0
 
 
-class Compute(Protocol[Item]):
-    """What a job computes, apart from where its inputs come from and its results go: also on other machines."""
-
-    def load(self) -> Callable[[Iterable[Item]], Outcomes[Item]]:
-        """Load the models. Returns a function that maps inputs to (input, outcome), in order."""
-        ...
-
-
 @dataclass(frozen=True)
 class Settled(Generic[Options]):
     """The options a run goes by. journal: of the run that it continues; complete: the output is there already."""

@@ -1,12 +1,17 @@
 """Token lines to their log-likelihoods: `generate --score`."""
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from spiritlm_cli.checkpoints.layout import Checkpoint
+from spiritlm_cli.distributed.messages import Codec, to_json
 from spiritlm_cli.errors import TokenError
+from spiritlm_cli.jobs.codecs import RESULTS, line_fields, line_from_fields
+from spiritlm_cli.jobs.compute import Compute, Function
 from spiritlm_cli.jobs.executor import computed
 from spiritlm_cli.jobs.lines import InputLine, read_input, read_prompt
 from spiritlm_cli.jobs.options.generate import GenerateOptions
@@ -25,6 +30,22 @@ class ScoredLine(InputLine):
 
     context: InputLine | None = None
 
+    @classmethod
+    def following(cls, line: InputLine, context: InputLine | None) -> "ScoredLine":
+        """A line with its context."""
+        return cls(line.source, line.line_number, line.index, line.id, line.content, context)
+
+
+def _encode_scored(line: ScoredLine) -> bytes:
+    context = None if line.context is None else line_fields(line.context)
+    return to_json({**line_fields(line), "context": context})
+
+
+def _decode_scored(message: bytes) -> ScoredLine:
+    fields = json.loads(message)
+    context = None if fields["context"] is None else line_from_fields(fields["context"])
+    return ScoredLine.following(line_from_fields(fields), context)
+
 
 def run(options: GenerateOptions) -> Summary:
     """Write the log-likelihood, number of tokens and mean of each line. Returns how many, and how many failed.
@@ -41,7 +62,7 @@ def run(options: GenerateOptions) -> Summary:
     with Run("generate", settled, checkpoint.identity, ids=options.ids, what="lines") as output:
         lines = output.remaining(_input(options, checkpoint))
         outcomes = computed(
-            ScoreCompute(options), with_contexts(lines, options, checkpoint, output.inputs), options
+            ScoreCompute(options), with_contexts(lines, options, checkpoint, output.inputs), options.ray
         )
         output.write_all(outcomes, lambda line: [OutputLine("", line.id)])
     return output.summary
@@ -67,18 +88,20 @@ def with_contexts(
         context = next(contexts, None) if contexts else None
         if contexts and context is None:
             raise TokenError(line.reason(TokenError("the lines of --given end before it")))
-        yield ScoredLine(line.source, line.line_number, line.index, line.id, line.content, context)
+        yield ScoredLine.following(line, context)
     if contexts and next(contexts, None):
         raise TokenError("--given has more lines than there are to score")
 
 
 @dataclass(frozen=True)
-class ScoreCompute:
+class ScoreCompute(Compute[GenerateOptions, ScoredLine, Result]):
     """Lines to their scores."""
 
-    options: GenerateOptions
+    item_codec = Codec(_encode_scored, _decode_scored)
+    result_codec = RESULTS
 
-    def load(self) -> Callable[[Iterable[ScoredLine]], Outcomes[ScoredLine]]:
+    @contextmanager
+    def load(self) -> Iterator[Function[ScoredLine, Result]]:
         """Load the language model. Raises CheckpointError."""
         options = self.options
         lm = LanguageModel.load(
@@ -89,12 +112,12 @@ class ScoreCompute:
             options.device_map,
             options.quantize,
         )
+        yield partial(_scored, lm)
 
-        def compute(lines: Iterable[ScoredLine]) -> Outcomes[ScoredLine]:
-            for line, outcome in lm.score_stream(lines, lambda line: line.sequence, _context):
-                yield line, outcome.map(partial(_result, id=line.id))
 
-        return compute
+def _scored(lm: LanguageModel, lines: Iterable[ScoredLine]) -> Outcomes[ScoredLine]:
+    for line, outcome in lm.score_stream(lines, lambda line: line.sequence, _context):
+        yield line, outcome.map(partial(_result, id=line.id))
 
 
 def _result(score: Score, id: str | None) -> Result:  # noqa: A002

@@ -2,12 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.jobs.codecs import CLIPS, RESULTS
+from spiritlm_cli.jobs.compute import Compute, Function
 from spiritlm_cli.jobs.executor import computed
 from spiritlm_cli.jobs.inputs import Inputs
 from spiritlm_cli.jobs.options.tokenize import TokenizeOptions
@@ -50,27 +53,30 @@ def run(options: TokenizeOptions) -> Summary:
             _write_stream(output, clips, options)
         else:
             output.write_all(
-                computed(TokenizeCompute(options), clips, options), lambda clip: [_line(clip, None, options)]
+                computed(TokenizeCompute(options), clips, options.ray),
+                lambda clip: [_line(clip, None, options)],
             )
     return output.summary
 
 
 @dataclass(frozen=True)
-class TokenizeCompute:
+class TokenizeCompute(Compute[TokenizeOptions, Clip | BadClip, Result]):
     """Clips to their lines."""
 
-    options: TokenizeOptions
+    item_codec = CLIPS
+    result_codec = RESULTS
 
-    def load(self) -> Callable[[Iterable[Clip | BadClip]], Outcomes[Clip | BadClip]]:
+    @contextmanager
+    def load(self) -> Iterator[Function[Clip | BadClip, Result]]:
         """Load the tokenizer. Raises CheckpointError."""
-        tokenizer = _load(self.options)
+        yield partial(self._compute, _load(self.options))
 
-        def compute(clips: Iterable[Clip | BadClip]) -> Outcomes[Clip | BadClip]:
-            with closing(_encoded(tokenizer, clips, self.options)) as encoded:
-                for clip, outcome in encoded:
-                    yield clip, outcome.map(lambda units, clip=clip: self._result(clip, units))  # type: ignore[misc]
-
-        return compute
+    def _compute(
+        self, tokenizer: SpeechTokenizer, clips: Iterable[Clip | BadClip]
+    ) -> Outcomes[Clip | BadClip]:
+        with closing(_encoded(tokenizer, clips, self.options)) as encoded:
+            for clip, outcome in encoded:
+                yield clip, outcome.map(partial(self._result, clip))
 
     def _result(self, clip: Clip | BadClip, units: Units) -> Result:
         return Result((_line(clip, units, self.options),), len(units.hubert) / _RATE)

@@ -1,4 +1,4 @@
-"""With Ray where it is installed; what is said where it is not, always."""
+"""Ray runs where it is installed; the error that names the extra is tested everywhere."""
 
 import importlib.util
 import os
@@ -15,11 +15,16 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from spiritlm_cli.distributed import Loading, encode_on_ray
+from spiritlm_cli.distributed import ClusterJob, compute_on_cluster
+from spiritlm_cli.distributed.messages import CLIPS
 from spiritlm_cli.errors import MissingPackageError, SpiritLMError
-from spiritlm_cli.manifests.clip import BadClip, Clip
-from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.tokens.units import Units
+from spiritlm_cli.jobs.codecs import RESULTS
+from spiritlm_cli.jobs.executor import computed
+from spiritlm_cli.jobs.failures import name_of
+from spiritlm_cli.jobs.output import Result
+from spiritlm_cli.jobs.tokenize import TokenizeCompute, TokenizeOptions
+from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.outcome import Outcome
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="needs Ray: pip install 'spiritlm[ray]'"
@@ -28,17 +33,17 @@ needs_ray = pytest.mark.skipif(
 
 @pytest.fixture
 def folder(tmp_path: Path, recording_file: Path) -> Path:
-    """Five sounds of half a second to two, a.wav to e.wav, and one that is none, c0.wav."""
+    """Five recordings of 0.4 to 2 s, a.wav to e.wav, and a file that is not audio, c0.wav."""
     samples, rate = soundfile.read(recording_file, dtype="int16")
-    for number, name in enumerate("abcde", 1):
-        soundfile.write(tmp_path / f"{name}.wav", samples[: number * 6400], rate)
+    for count, name in enumerate("abcde", 1):
+        soundfile.write(tmp_path / f"{name}.wav", samples[: count * 6400], rate)
     (tmp_path / "c0.wav").write_text("not sound\n")
     return tmp_path
 
 
 @pytest.fixture
 def command(release_tree: Path) -> list[str]:
-    """`spiritlm tokenize` in a process of its own, on the stand-in."""
+    """`spiritlm tokenize` in a process of its own, with the tiny release tree."""
     spiritlm = [sys.executable, "-m", "spiritlm_cli"]
     return [*spiritlm, "tokenize", "--model", str(release_tree), "--device", "cpu"]
 
@@ -47,28 +52,19 @@ def run(command: list[str], *arguments: str, folder: Path) -> subprocess.Complet
     return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, check=False, timeout=300)
 
 
-def test_without_ray_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def job() -> ClusterJob:
+    """A job that is not run."""
+    return ClusterJob(lambda pool: TokenizeCompute(TokenizeOptions()), CLIPS, RESULTS, name_of)
+
+
+def test_missing_ray_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[ray\]'"):
-        encode_on_ray([], "local", loading=Loading())
+        compute_on_cluster([], "local", job())
 
 
 @needs_ray
-@pytest.mark.parametrize(
-    ("address", "reason"),
-    [
-        ("ray://here:10001", "starts from a machine of the cluster"),
-        ("here", "address is host:port"),
-        ("127.0.0.1:1", "no Ray cluster there"),
-    ],
-)
-def test_what_is_no_address(address: str, reason: str) -> None:
-    with pytest.raises(SpiritLMError, match=reason):
-        next(encode_on_ray([], address, loading=Loading()))
-
-
-@needs_ray
-def test_lines_and_errors_are_those_of_one_process(command: list[str], folder: Path) -> None:
+def test_lines_and_errors_equal_those_of_one_process(command: list[str], folder: Path) -> None:
     arguments = ["--on-error", "skip", *sorted(path.name for path in folder.iterdir()), "missing.wav"]
     plain = run(command, *arguments, folder=folder)
     spread = run(command, *arguments, "--ray", "local", folder=folder)
@@ -77,12 +73,12 @@ def test_lines_and_errors_are_those_of_one_process(command: list[str], folder: P
         b"a", b"b", b"c", b"c0", b"d", b"e", b"missing",
     ]  # fmt: skip
     assert plain.returncode == spread.returncode == 1
-    # the last line says how long it took
+    # the last line has the duration of the run
     assert spread.stderr.splitlines()[:-1] == plain.stderr.splitlines()[:-1]
 
 
 @needs_ray
-def test_an_error_that_is_no_clip_s_ends_it(command: list[str], folder: Path) -> None:
+def test_load_error_ends_the_run(command: list[str], folder: Path) -> None:
     arguments = ["--on-error", "skip", "--dtype", "float16", "a.wav", "b.wav"]
     plain = run(command, *arguments, folder=folder)
     spread = run(command, *arguments, "--ray", "local", folder=folder)
@@ -92,17 +88,17 @@ def test_an_error_that_is_no_clip_s_ends_it(command: list[str], folder: Path) ->
 
 @needs_ray
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the worker in /proc")
-def test_a_worker_that_is_killed_is_made_up_for(command: list[str], folder: Path) -> None:
+def test_killed_worker_is_replaced(command: list[str], folder: Path) -> None:
     names = ["a.wav", "b.wav", "pipe.wav", "c.wav", "d.wav"]
-    sound, pipe = folder / "e.wav", folder / "pipe.wav"
-    shutil.copy(sound, pipe)
+    audio, pipe = folder / "e.wav", folder / "pipe.wav"
+    shutil.copy(audio, pipe)
     expected = run(command, *names, folder=folder).stdout
     pipe.unlink()
     os.mkfifo(pipe)
     process = subprocess.Popen(
         [*command, *names, "--ray", "local"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    # A pipe can be opened so when there is one who reads, or waits to: then the worker is at it.
+    # A pipe can be opened for writing once the worker opens it for reading.
     writer = opened(pipe)
     (worker,) = readers(pipe)
     os.kill(worker, signal.SIGKILL)
@@ -110,45 +106,45 @@ def test_a_worker_that_is_killed_is_made_up_for(command: list[str], folder: Path
     os.close(writer)
     writer = opened(pipe)
     with os.fdopen(writer, "wb") as stream:
-        stream.write(sound.read_bytes())
-    found, said = process.communicate(timeout=300)
-    assert (process.returncode, found) == (0, expected)
-    assert b"a worker was lost; the clips from pipe on were begun again" in said
+        stream.write(audio.read_bytes())
+    stdout, stderr = process.communicate(timeout=300)
+    assert (process.returncode, stdout) == (0, expected)
+    assert b"a worker was lost; the inputs from pipe on are computed again" in stderr
 
 
 def opened(pipe: Path, seconds: float = 120) -> int:
-    """The writing end of a pipe, when it is being read."""
+    """Open a pipe for writing; waits until a process reads it."""
     with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(os.open, pipe, os.O_WRONLY)
         try:
             return writer.result(seconds)
         except TimeoutError:
-            # somebody who reads, so that the thread ends
+            # a reader, so that the thread ends
             os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
             raise
 
 
 def wait_for_end(process: int, seconds: float = 120) -> None:
-    """Until then it holds its files, though they can't be seen any more."""
+    """Wait for a killed process, which keeps its files open until it has ended."""
     with suppress(ProcessLookupError), os.fdopen(os.pidfd_open(process), closefd=True) as ended:
-        assert select.select([ended], [], [], seconds)[0], "it has not ended"
+        assert select.select([ended], [], [], seconds)[0], "the process has not ended"
 
 
 def readers(pipe: Path) -> set[int]:
-    """The processes that have it open, but this one."""
-    found = set()
+    """The other processes that have a pipe open."""
+    processes = set()
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             if link.readlink() == pipe:
-                found.add(int(link.parts[2]))
+                processes.add(int(link.parts[2]))
         except OSError:
             continue
-    return found - {os.getpid()}
+    return processes - {os.getpid()}
 
 
 @pytest.fixture
-def ray_of_eight() -> Iterator[None]:
-    """A program that is connected already, to what has eight CPUs."""
+def eight_cpus() -> Iterator[None]:
+    """Connect this process to a cluster of eight CPUs."""
     import ray
 
     ray.init("local", num_cpus=8, include_dashboard=False, log_to_driver=False)
@@ -158,28 +154,25 @@ def ray_of_eight() -> Iterator[None]:
 
 
 @needs_ray
-@pytest.mark.usefixtures("ray_of_eight")
-def test_several_workers_give_units_in_order(folder: Path, release_tree: Path) -> None:
-    loading = Loading(str(release_tree))
+@pytest.mark.usefixtures("eight_cpus")
+def test_results_of_several_workers_are_in_order(folder: Path, release_tree: Path) -> None:
+    compute = TokenizeCompute(TokenizeOptions(model=str(release_tree), device="cpu"))
     clips = [
-        Clip(f"{name}{number}", folder / f"{name}.wav", end=number / 10)
-        for number in range(1, 9)
+        Clip(f"{name}{tenths}", folder / f"{name}.wav", end=tenths / 10)
+        for tenths in range(1, 9)
         for name in "eadb"
     ]
     clips.insert(9, Clip("missing", folder / "missing.wav", text="words"))
-    tokenizer = SpeechTokenizer.load(str(release_tree), device="cpu")
-    assert told(encode_on_ray(iter(clips), "auto", loading=loading)) == told(tokenizer.encode_stream(clips))
+
+    def results(ray: str | None) -> list[tuple[object, object]]:
+        return [(clip, result_or_error(outcome)) for clip, outcome in computed(compute, iter(clips), ray)]
+
+    assert results("auto") == results(None)
 
 
-def told(encoded: Iterator[tuple[Clip | BadClip, Iterator[Units]]]) -> list[tuple[Clip | BadClip, object]]:
-    """Each clip with its streams, or the kind of error and what it says."""
-    found: list[tuple[Clip | BadClip, object]] = []
-    for clip, heard in encoded:
-        try:
-            units = heard.result()
-        except SpiritLMError as error:
-            found.append((clip, (type(error), str(error))))
-        else:
-            streams = (units.hubert, units.pitch, units.style)
-            found.append((clip, [stream.tolist() for stream in streams if stream is not None]))
-    return found
+def result_or_error(outcome: Outcome[Result]) -> object:
+    """The result, or the type of the error and its message."""
+    try:
+        return outcome.result()
+    except SpiritLMError as error:
+        return type(error), str(error)
