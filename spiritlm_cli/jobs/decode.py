@@ -52,22 +52,30 @@ def run(options: DecodeOptions) -> Summary:
         progress = stack.enter_context(Progress("lines"))
         # What goes into one stream can be played while it is written.
         read = read_input if options.to_folder else read_streaming
-        lines = read(options.files or ("-",), checkpoint)
+        written: set[int] = set()
+        lines = _find_written(read(options.files or ("-",), checkpoint), sink, written)
         decode = DecodeCompute(options).load()
-        for line, outcome in decode(lines, sink.has):
-            failed = not _write(line, outcome, sink, failures, progress)
+        for line, outcome in decode(lines, lambda line: line.index in written):
+            failed = line.index not in written and not _write(line, outcome, sink, failures, progress)
+            written.discard(line.index)
             progress.done(failed=failed)
             _write_text(line, options, texts)
             count += 1
     return Summary(count, failures.count)
 
 
+def _find_written(lines: Iterable[InputLine], sink: AudioSink, written: set[int]) -> Iterator[InputLine]:
+    """Yield lines; the index of each whose audio an interrupted run has written is added to `written`."""
+    for line in lines:
+        if sink.has(line.name):
+            written.add(line.index)
+        yield line
+
+
 def _write(
     line: InputLine, outcome: Outcome[Waveform], sink: AudioSink, failures: Failures, progress: Progress
 ) -> bool:
-    """Write a line's audio, unless it is there. Returns whether it could be decoded."""
-    if sink.has(line.name):
-        return True
+    """Write a line's audio. Returns whether it could be decoded."""
     try:
         sink.write(progress.counted(outcome), line.name, streaming=isinstance(line, StreamingInput))
     except SpiritLMError as error:
@@ -89,7 +97,9 @@ def _write_text(line: InputLine, options: DecodeOptions, texts: LineWriter | Non
         notify(one_line(text if line.id is None else f"{line.id}: {text}"))
 
 
-Decode = Callable[[Iterable[InputLine], Callable[[str], bool]], Iterator[tuple[InputLine, Outcome[Waveform]]]]
+Decode = Callable[
+    [Iterable[InputLine], Callable[[InputLine], bool]], Iterator[tuple[InputLine, Outcome[Waveform]]]
+]
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ class DecodeCompute:
     def load(self) -> Decode:
         """Load the vocoder. Raises CheckpointError; SpiritLMError for a voice or style that it does not have.
 
-        Returns a function of lines, and of what says by a line's name that its audio is not wanted.
+        Returns a function of lines and of a predicate: whether a line is not to be decoded.
         """
         options = self.options
         vocoder = Vocoder.load(
@@ -120,7 +130,7 @@ class _Decoder:
     options: DecodeOptions
 
     def decode(
-        self, lines: Iterable[InputLine], skipped: Callable[[str], bool]
+        self, lines: Iterable[InputLine], skipped: Callable[[InputLine], bool]
     ) -> Iterator[tuple[InputLine, Outcome[Waveform]]]:
         """Lines in order, each with its outcome, which yields blocks and raises TokenError."""
         lines = iter(lines)
@@ -134,7 +144,7 @@ class _Decoder:
                 yield line
 
         def windows(line: InputLine) -> list[Window]:
-            return [] if skipped(line.name) else self._windows(line)
+            return [] if skipped(line) else self._windows(line)
 
         while True:
             yield from self.vocoder.synthesize_stream(complete(), windows, self.options.batch_seconds)

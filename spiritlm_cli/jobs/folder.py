@@ -55,7 +55,8 @@ class OutputFolder:
         path = self.path(id)
         name = path.name.casefold()
         try:
-            is_written = self._resume and name not in self._names and path.is_file()
+            # In this order: a file that this run has just written has its name in the set.
+            is_written = self._resume and path.is_file() and name not in self._names
         except OSError:  # a name that is too long; writing it reports that
             return False
         if not is_written:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,18 @@ def test_run_from_python_to_a_folder_resumes_and_writes_texts(small: dict[str, s
     )
     assert run(again) == Summary(inputs=3, failed=1)
     assert (first.stat().st_mtime_ns, (tmp_path / "out" / "b.wav").is_file()) == (before, True)
+
+
+def test_resume_writes_the_file_that_is_missing_before_others(small: dict[str, str], tmp_path: Path) -> None:
+    lines, folder = tmp_path / "lines.txt", tmp_path / "out"
+    lines.write_text("".join(f"{name}\t{SPEECH}\n" for name in "abc"))
+    options = DecodeOptions(files=(str(lines),), output=f"{folder}/", durations="keep", **small)
+    assert run(options) == Summary(inputs=3)
+    (folder / "a.wav").unlink()
+    before = (folder / "b.wav").stat().st_mtime_ns
+    assert run(replace(options, resume=True)) == Summary(inputs=3)
+    assert sorted(path.name for path in folder.iterdir()) == ["a.wav", "b.wav", "c.wav"]
+    assert (folder / "b.wav").stat().st_mtime_ns == before
 
 
 def test_run_names_a_voice_that_is_not_there(small: dict[str, str], tmp_path: Path) -> None:
