@@ -59,6 +59,7 @@ class _Layer:
     feed_norm: Tensor
     gate_up: _Linear | QuantizedLinear
     down: _Linear | QuantizedLinear
+    activation: nn.Module
 
     @classmethod
     def of(cls, layer: nn.Module, device: torch.device, quantize: Quantize | None) -> "_Layer":
@@ -72,6 +73,7 @@ class _Layer:
             layer.post_attention_layernorm.weight.detach().to(device),
             _Linear.of(device, feed.gate_proj, feed.up_proj, quantize=quantize),
             _Linear.of(device, feed.down_proj, quantize=quantize),
+            feed.act_fn.to(device).requires_grad_(False),
         )
 
     @property
@@ -149,7 +151,7 @@ class PackedLlama:
             attended = self._attend(index, layer, normed, rope[layer.device], lengths, caches)
             x = x + attended
             gate, up = layer.gate_up(self._normalize(x, layer.feed_norm)).chunk(2, dim=-1)
-            x = x + layer.down(F.silu(gate) * up)
+            x = x + layer.down(layer.activation(gate) * up)
         for cache, length in zip(caches or (), lengths, strict=bool(caches)):
             cache.length += length
         x = self._normalize(x.to(self._norm.device), self._norm)
@@ -235,10 +237,17 @@ def rope_tables(config: LlamaConfig, device: torch.device, dtype: torch.dtype) -
     the first half of a head are negative, as the rotation needs them.
     """
     dim = config.dim_of_head
-    frequencies = 1.0 / (config.rope_theta ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim))
+    if config.rope_scaling:
+        # imports transformers, which takes seconds
+        from spiritlm_cli.language.transformers_llama import scaled_rope
+
+        frequencies, scale = scaled_rope(config)
+    else:
+        frequencies = 1.0 / (config.rope_theta ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim))
+        scale = 1.0
     positions = torch.arange(config.max_position_embeddings, device=device)
     angles = positions[:, None].float() * frequencies.to(device)
     angles = torch.cat((angles, angles), dim=-1)[:, None]
-    cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+    cos, sin = (angles.cos() * scale).to(dtype), (angles.sin() * scale).to(dtype)
     sin[..., : dim // 2] *= -1
     return cos, sin

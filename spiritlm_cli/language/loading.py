@@ -1,12 +1,14 @@
 """The language model's configuration and weights, read from a Hugging Face folder.
 
-Inference reads them without transformers, whose import takes seconds. Training uses transformers' LLaMA, which has the
-same parameters under the same names (`transformers_llama`).
+Inference reads them without transformers, whose import takes seconds. Only a scaled rotary embedding and an activation
+other than SiLU are computed by transformers. Training uses transformers' LLaMA, which has the same parameters under the
+same names (`transformers_llama`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,9 +24,12 @@ class LlamaConfig:
     """Sizes and constants of a LLaMA, under the names of transformers' `config.json`.
 
     num_key_value_heads: None is `num_attention_heads`. head_dim: None is `hidden_size / num_attention_heads`.
-    rope_theta: base of the rotary position embedding.
+    rope_theta: base of the rotary position embedding. rope_scaling: the other parameters of a rotary embedding that is
+    not LLaMA 2's, with its `rope_type`; None is LLaMA 2's. partial_rotary_factor, original_max_position_embeddings:
+    parameters of some scaled embeddings that may be outside `rope_scaling`.
 
-    Raises ValueError for sizes that make no network, and for an activation or a rotary embedding other than LLaMA 2's.
+    Raises ValueError for sizes that make no network, and for an activation or a rotary embedding that transformers
+    does not have.
     """
 
     vocab_size: int
@@ -39,15 +44,16 @@ class LlamaConfig:
     hidden_act: str = "silu"
     rms_norm_eps: float = 1e-6
     rope_theta: float = 10000.0
-    rope_type: str = "default"
+    rope_scaling: dict[str, object] | None = None
+    partial_rotary_factor: float | None = None
+    original_max_position_embeddings: int | None = None
     attention_bias: bool = False
     mlp_bias: bool = False
     tie_word_embeddings: bool = False
 
     def __post_init__(self) -> None:
-        for name, expected in (("model_type", "llama"), ("hidden_act", "silu"), ("rope_type", "default")):
-            if (value := getattr(self, name)) != expected:
-                raise ValueError(f"{name} is {value!r}, expected {expected!r}")
+        if self.model_type != "llama":
+            raise ValueError(f"model_type is {self.model_type!r}, expected 'llama'")
         for name in (*required_keys(), "num_key_value_heads", "head_dim"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} must be 1 or more, not {value}")
@@ -59,6 +65,13 @@ class LlamaConfig:
             raise ValueError(
                 f"{self.key_value_heads} key-value heads don't divide {self.num_attention_heads} heads"
             )
+        if self.dim_of_head % 2:
+            raise ValueError(f"head_dim must be even, not {self.dim_of_head}")
+        _new_activation(self.hidden_act)
+        if self.rope_scaling:
+            from spiritlm_cli.language.transformers_llama import scaled_rope
+
+            scaled_rope(self)
 
     @property
     def key_value_heads(self) -> int:
@@ -119,6 +132,17 @@ class _FeedForward(nn.Module):
         self.gate_proj = nn.Linear(size, inner, bias=bias)
         self.up_proj = nn.Linear(size, inner, bias=bias)
         self.down_proj = nn.Linear(inner, size, bias=bias)
+        self.act_fn = _new_activation(config.hidden_act)
+
+
+def _new_activation(name: str) -> nn.Module:
+    """Create an activation, which may have parameters. Raises ValueError if transformers does not have it."""
+    if name == "silu":
+        return nn.SiLU()
+    # the import takes seconds
+    from spiritlm_cli.language.transformers_llama import new_activation
+
+    return new_activation(name)
 
 
 def required_keys() -> tuple[str, ...]:
@@ -132,12 +156,24 @@ def read_config(path: Path) -> LlamaConfig:
     Keys that do not change the computation are ignored. Raises CheckpointError that names the file and the key.
     """
     values = read_json(path)
-    rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
-    if isinstance(rope, Mapping):
-        flat = {"rope_type": rope.get("rope_type", rope.get("type")), "rope_theta": rope.get("rope_theta")}
-        values |= {key: value for key, value in flat.items() if value is not None}
+    values |= _rope_values(values)
     known = {field.name for field in fields(LlamaConfig)}
     return from_mapping(LlamaConfig, values, path, ignore=set(values) - known)
+
+
+def _rope_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `rope_theta` and `rope_scaling`, from where transformers looks for them in a `config.json`."""
+    rope = values.get("rope_scaling") or values.get("rope_parameters") or {}
+    if not isinstance(rope, Mapping):
+        return {"rope_scaling": rope}
+    result: dict[str, Any] = {"rope_scaling": None}
+    if (theta := rope.get("rope_theta")) is not None:
+        result["rope_theta"] = theta
+    rope_type = next((rope[key] for key in ("rope_type", "type") if rope.get(key) is not None), "default")
+    if rope_type != "default":
+        others = {key: value for key, value in rope.items() if key not in ("rope_theta", "type")}
+        result["rope_scaling"] = others | {"rope_type": rope_type}
+    return result
 
 
 def load_weights(

@@ -10,7 +10,7 @@ from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.loading import LlamaConfig, LlamaWeights, load_weights, read_config
-from spiritlm_cli.language.transformers_llama import new_network
+from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, as_weights, new_network
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 CONFIG: dict[str, Any] = {
@@ -25,6 +25,49 @@ CONFIG: dict[str, Any] = {
     "rope_theta": 1e5,
 }
 IDS = torch.arange(9)
+# Parameters of scaled rotary embeddings, under transformers' names.
+LINEAR: dict[str, Any] = {"rope_type": "linear", "factor": 2.0}
+LLAMA3: dict[str, Any] = {
+    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}  # fmt: skip
+YARN: dict[str, Any] = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}
+LONG: dict[str, Any] = {
+    "rope_type": "longrope", "short_factor": [1.0, 1.0], "long_factor": [1.5, 3.0],
+    "original_max_position_embeddings": 8,
+}  # fmt: skip
+PROPORTIONAL: dict[str, Any] = {"rope_type": "proportional", "factor": 2.0}
+# Changes of CONFIG whose network computes something else.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "linear": {"rope_scaling": LINEAR},
+    "linear, old keys": {"rope_scaling": {"type": "linear", "factor": 2}},
+    "llama3": {"rope_scaling": LLAMA3},
+    "llama3, new keys": {"rope_theta": None, "rope_parameters": LLAMA3 | {"rope_theta": 5e5}},
+    "yarn": {"rope_scaling": YARN},
+    "yarn, length outside": {
+        "rope_scaling": {"rope_type": "yarn", "factor": 4.0},
+        "original_max_position_embeddings": 8,
+    },
+    "longrope": {"rope_scaling": LONG},
+    "proportional": {"rope_scaling": PROPORTIONAL},
+    "proportional, half": {"rope_scaling": PROPORTIONAL, "partial_rotary_factor": 0.5},
+    "theta in both places": {"rope_parameters": {"rope_type": "default", "rope_theta": 3.0}},
+    "scaling in both places": {"rope_scaling": LINEAR, "rope_parameters": LLAMA3},
+    "gelu": {"hidden_act": "gelu"},
+    "tanh gelu": {"hidden_act": "gelu_pytorch_tanh"},
+    "relu": {"hidden_act": "relu"},
+    "activation with parameters": {"hidden_act": "prelu"},
+    "biases": {"attention_bias": True, "mlp_bias": True},
+    "head_dim": {"head_dim": 8},
+    "one key-value head": {"num_key_value_heads": 1},
+    "no grouped heads": {"num_key_value_heads": None},
+    "epsilon": {"rms_norm_eps": 0.5},
+    "tied": {"tie_word_embeddings": True},
+    "all": {
+        "rope_scaling": LLAMA3, "hidden_act": "gelu", "attention_bias": True, "mlp_bias": True, "head_dim": 8,
+        "tie_word_embeddings": True,
+    },
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -36,6 +79,24 @@ def folder(tmp_path: Path) -> Path:
     write_tensors(tmp_path / "model.safetensors", tensors)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     return tmp_path
+
+
+def variant_config(change: dict[str, Any]) -> dict[str, Any]:
+    # a copy, because transformers changes the dictionaries of a configuration
+    return json.loads(json.dumps({k: v for k, v in (CONFIG | change).items() if v is not None}))  # type: ignore[no-any-return]
+
+
+def write_variant(folder: Path, change: dict[str, Any]) -> LlamaForCausalLM:
+    """Write a network with random weights to a folder. Returns it."""
+    torch.manual_seed(0)
+    network = new_network(**variant_config(change))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter)
+    # a file has no two tensors in the same memory, as those of a tied head are
+    tensors = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    write_tensors(folder / "model.safetensors", tensors)
+    (folder / "config.json").write_text(json.dumps(variant_config(change)))
+    return network.eval()
 
 
 def change_config(folder: Path, **change: Any) -> None:
@@ -56,6 +117,51 @@ def test_loaded_weights_compute_what_transformers_computes(folder: Path) -> None
     torch.testing.assert_close(
         logits_of(load_weights(folder, CPU, torch.float32)), expected, rtol=1e-4, atol=1e-4
     )
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_compute_what_transformers_computes(tmp_path: Path, name: str) -> None:
+    network = write_variant(tmp_path, VARIANTS[name])
+    expected = network(input_ids=IDS[None]).logits[0]
+    logits = logits_of(load_weights(tmp_path, CPU, torch.float32))
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    assert torch.equal(logits_of(as_weights(network)), logits)
+    # the key that is tested changes the result
+    if name != "no grouped heads":
+        (tmp_path / "default").mkdir()
+        write_variant(tmp_path / "default", {})
+        default = logits_of(load_weights(tmp_path / "default", CPU, torch.float32))
+        assert (logits - default).abs().max() > 0.01
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_do_not_depend_on_the_batch(tmp_path: Path, name: str) -> None:
+    write_variant(tmp_path, VARIANTS[name])
+    packed = PackedLlama(load_weights(tmp_path, CPU, torch.float32))
+    sequences = [IDS, IDS[:1], IDS[3:8], torch.arange(31)]
+    alone = [packed.hidden_states([ids])[0] for ids in sequences]
+    for order in ((0, 1, 2, 3), (3, 1, 0, 2)):
+        batch = packed.hidden_states([sequences[index] for index in order])
+        assert all(torch.equal(hidden, alone[index]) for hidden, index in zip(batch, order, strict=True))
+    # a sequence in two parts
+    caches = [packed.new_cache()]
+    parts = [packed.hidden_states([ids], caches)[0] for ids in (sequences[3][:5], sequences[3][5:])]
+    torch.testing.assert_close(torch.cat(parts), alone[3], rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_dynamic_scaling_changes_nothing_within_the_context(folder: Path) -> None:
+    expected = logits_of(load_weights(folder, CPU, torch.float32))
+    change_config(folder, rope_scaling={"type": "dynamic", "factor": 2.0})
+    config = read_config(folder / "config.json")
+    assert config.rope_scaling == {"rope_type": "dynamic", "factor": 2.0}
+    network = new_network(**variant_config({"rope_scaling": {"type": "dynamic", "factor": 2.0}}))
+    network.load_state_dict(read_tensors(folder / "model.safetensors").tensors)
+    logits = logits_of(load_weights(folder, CPU, torch.float32))
+    torch.testing.assert_close(logits, network.eval()(input_ids=IDS[None]).logits[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_weights_have_transformers_names_and_values(folder: Path) -> None:
@@ -117,15 +223,24 @@ def test_stored_rotary_frequencies_are_ignored(folder: Path) -> None:
     ("change", "message"),
     [
         ({"model_type": "mistral"}, "model_type is 'mistral', expected 'llama'"),
-        ({"hidden_act": "nonsense"}, "hidden_act is 'nonsense', expected 'silu'"),
+        ({"hidden_act": "nonsense"}, "hidden_act is 'nonsense', expected one of .*silu"),
         ({"hidden_size": "16"}, "hidden_size is '16', expected int"),
         ({"hidden_size": -4}, "hidden_size must be 1 or more, not -4"),
         ({"num_attention_heads": 3}, "3 heads don't divide the hidden size of 16"),
         ({"num_attention_heads": 0}, "num_attention_heads must be 1 or more, not 0"),
         ({"num_hidden_layers": 0}, "num_hidden_layers must be 1 or more, not 0"),
         ({"num_key_value_heads": 3}, "3 key-value heads don't divide 4"),
-        ({"rope_parameters": {"rope_type": "nonsense"}}, "rope_type is 'nonsense', expected 'default'"),
-        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_type is 'linear', expected 'default'"),
+        ({"head_dim": 3}, "head_dim must be even, not 3"),
+        ({"rope_parameters": {"rope_type": "nonsense"}}, "rope_type is 'nonsense', expected one of .*llama3"),
+        ({"rope_scaling": {"type": ["linear"]}}, r"rope_type is \['linear'\], expected one of .*linear"),
+        ({"rope_scaling": "linear"}, "rope_scaling is 'linear', expected dict"),
+        ({"rope_scaling": {"type": "linear"}}, "rope_scaling is .*'linear'.*'factor'"),
+        ({"rope_scaling": LINEAR | {"factor": "2"}}, "rope_scaling is .*'factor': '2'"),
+        ({"rope_scaling": LINEAR | {"factor": 0.0}}, "rope_scaling is .*must give 2 finite frequencies"),
+        (
+            {"rope_scaling": LINEAR | {"partial_rotary_factor": 0.5}},
+            "rope_scaling is .*must give 2 finite frequencies",
+        ),
     ],
 )
 def test_read_config_names_what_is_wrong(folder: Path, change: dict[str, Any], message: str) -> None:

@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +158,17 @@ def test_prompts_with_shared_examples_generate_as_they_do_alone(lm: LanguageMode
         whole = lm.start_encoded(EncodedPrompt(prompt.encode(lm.vocabulary).ids), "text", sampling)
         assert not whole.shared_prefix
         assert Sequence.of(lm.stream(whole)) == generation.sequence
+
+
+@pytest.mark.parametrize("arguments", ["--max-new-tokens 2", "--score"])
+def test_generate_does_not_import_transformers(arguments: str) -> None:
+    code = (
+        "import sys\n"
+        "from spiritlm_cli.cli.main import main\n"
+        f"sys.argv[1:] = ['generate', '--prompt', '[TEXT]Once upon a time', *{arguments.split()!r}]\n"
+        "try:\n    main()\n"
+        "finally:\n    print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout
+    assert result.stderr.splitlines()[-1] == "['torch']"
