@@ -1,18 +1,17 @@
-"""What a number format does to tokens and to sound, and how much time it saves.
+"""Measure how other dtypes than float32 change tokens and audio, and their speed.
 
     python benchmarks/dtypes.py [--speech FOLDER] [--clips 40] [--model nano|DIR] [--device cpu] [--compile] [--runs 2]
 
-The first clips of a folder of speech (of the bundled recording, where none is named) are tokenized in float32 and
-in bfloat16, on a GPU in float16 too, and with --compile in each of these once more with torch.compile. Prints for
-each stream the edits from float32's units to the other's, over the number of units in float32; then the share of
-places where the two differ; and how many times as fast as in float32 it was. `merged` are the phonetic units as they
-stand in a line: without repeats, so that their places say nothing.
+Tokenizes the first clips of a folder (by default the bundled recording) in float32 and bfloat16, on a GPU in
+float16, too, and with --compile in each dtype again with torch.compile. For each stream, prints the edit distance
+from the float32 units divided by their number, the fraction of positions that differ, and the speed relative to
+float32. `merged` are the phonetic units without repeats, as in a token line; their positions are not compared.
 
-Then float32's lines are decoded in each way. Durations are predicted in float32 always, so that sounds are of one
-length. Prints the signal-to-noise ratio of the sound against float32's, over all clips and of the worst one; the
-mean difference of log-mel spectra (natural logarithm, 80 bands); and the speed.
+Then decodes the float32 tokens with each dtype. Durations are always predicted in float32, so that all waveforms of
+a clip have the same length. Prints the signal-to-noise ratio relative to the float32 waveforms, over all clips and
+of the worst clip; the mean absolute difference of log-mel spectra (natural logarithm, 80 bands); and the speed.
 
-A run over all clips comes before those that are timed; the fastest counts.
+Each computation runs once before it is timed; the fastest timed run counts.
 """
 
 import argparse
@@ -48,8 +47,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Way:
-    """How the networks are computed."""
+class Setup:
+    """How the networks compute."""
 
     dtype: str
     compiled: bool = False
@@ -58,37 +57,37 @@ class Way:
         return f"{self.dtype}, compiled" if self.compiled else self.dtype
 
 
-def timed(work: Callable[[], T], runs: int, device: torch.device) -> tuple[T, float]:
-    """What `work` gives, and the least seconds that it takes once it has been run."""
-    found, best = work(), float("inf")
+def timed(compute: Callable[[], T], runs: int, device: torch.device) -> tuple[T, float]:
+    """Return the result of a function, and the fewest seconds of its runs after the first."""
+    result, best = compute(), float("inf")
     for _ in range(runs):
         synchronize(device)
-        begun = time.perf_counter()
-        work()
+        start = time.perf_counter()
+        compute()
         synchronize(device)
-        best = min(best, time.perf_counter() - begun)
-    return found, best
+        best = min(best, time.perf_counter() - start)
+    return result, best
 
 
 def stream_of(units: Units, name: str) -> list[int]:
-    """One of STREAMS."""
-    found: list[int] = getattr(units, "hubert" if name == "merged" else name).tolist()
-    return [unit for unit, _ in groupby(found)] if name == "merged" else found
+    """Return the units of one of STREAMS."""
+    ids: list[int] = getattr(units, "hubert" if name == "merged" else name).tolist()
+    return [unit for unit, _ in groupby(ids)] if name == "merged" else ids
 
 
-def units_against(exact: Sequence[Units], other: Sequence[Units], name: str) -> str:
-    """Edits over units and, but for `merged`, the share that differs, in percent."""
+def compare_units(exact: Sequence[Units], other: Sequence[Units], name: str) -> str:
+    """Format the edit distance per unit and, except for `merged`, the fraction of units that differ, in percent."""
     pairs = [(stream_of(a, name), stream_of(b, name)) for a, b in zip(exact, other, strict=True)]
     count = sum(len(a) for a, _ in pairs)
-    found = f"{sum(Levenshtein.distance(a, b) for a, b in pairs) / count:8.3%}"
+    edits = f"{sum(Levenshtein.distance(a, b) for a, b in pairs) / count:8.3%}"
     if name == "merged":
-        return found
+        return edits
     differing = sum(one != other for a, b in pairs for one, other in zip(a, b, strict=True))
-    return f"{found}{differing / count:9.3%}"
+    return f"{edits}{differing / count:9.3%}"
 
 
 def noise_ratio(exact: Sequence[Waveform], other: Sequence[Waveform]) -> float:
-    """Decibels: the energy of the sounds over that of what is added to them. Infinite where nothing is."""
+    """Return the signal-to-noise ratio in dB; infinite if the waveforms are equal."""
     signal = sum(float(np.square(a.samples, dtype=np.float64).sum()) for a in exact)
     noise = sum(
         float(np.square(a.samples.astype(np.float64) - b.samples).sum())
@@ -99,7 +98,7 @@ def noise_ratio(exact: Sequence[Waveform], other: Sequence[Waveform]) -> float:
 
 @torch.inference_mode()
 def mel_distance(exact: Sequence[Waveform], other: Sequence[Waveform]) -> float:
-    """The mean over clips of the mean absolute difference of their log-mel spectra."""
+    """Return the mean over clips of the mean absolute difference of log-mel spectra."""
     loss = SpectralLoss()
     pairs = [
         (torch.from_numpy(a.samples)[None], torch.from_numpy(b.samples)[None])
@@ -108,71 +107,75 @@ def mel_distance(exact: Sequence[Waveform], other: Sequence[Waveform]) -> float:
     return float(np.mean([float(loss(b, a)[0]) for a, b in pairs]))
 
 
-def tokenized(ways: Sequence[Way], clips: Sequence[Waveform], arguments: argparse.Namespace) -> list[Units]:
-    """The clips' units in the first of the ways; prints what the others make of them."""
+def tokenize(
+    setups: Sequence[Setup], clips: Sequence[Waveform], arguments: argparse.Namespace
+) -> list[Units]:
+    """Return the units of the clips in the first setup; print the differences of the others."""
     exact: list[Units] = []
     base = 0.0
     print(f"{'':20}" + "".join(HEADINGS) + f"{'speed':>9}")
-    for way in ways:
-        print(f"tokenize, {way} …", file=sys.stderr)
+    for setup in setups:
+        print(f"tokenize, {setup} …", file=sys.stderr)
         tokenizer = SpeechTokenizer.load(
-            arguments.model, device=arguments.device, dtype=way.dtype, compile=way.compiled
+            arguments.model, device=arguments.device, dtype=setup.dtype, compile=setup.compiled
         )
         units, seconds = timed(partial(tokenizer.encode_batch, clips), arguments.runs, tokenizer.device)
         if not exact:
             exact, base = units, seconds
             continue
-        row = "".join(units_against(exact, units, name) for name in STREAMS)
-        print(f"{way!s:20}{row}{base / seconds:8.2f}×", flush=True)
+        row = "".join(compare_units(exact, units, name) for name in STREAMS)
+        print(f"{setup!s:20}{row}{base / seconds:8.2f}×", flush=True)
     return exact
 
 
-def decoded(ways: Sequence[Way], units: Sequence[Units], arguments: argparse.Namespace) -> None:
-    """Prints what each of the ways makes of the lines of units, against the first."""
+def decode(setups: Sequence[Setup], units: Sequence[Units], arguments: argparse.Namespace) -> None:
+    """Decode the units in each setup; print the differences from the first."""
     spans = [merge_streams(each) for each in units]
     exact: list[Waveform] = []
     base = 0.0
     print(f"\n{'':20}{'SNR dB':>9}{'worst':>8}{'mel':>9}{'speed':>9}")
-    for way in ways:
-        print(f"decode, {way} …", file=sys.stderr)
+    for setup in setups:
+        print(f"decode, {setup} …", file=sys.stderr)
         vocoder = Vocoder.load(
-            arguments.model, device=arguments.device, dtype=way.dtype, compile=way.compiled
+            arguments.model, device=arguments.device, dtype=setup.dtype, compile=setup.compiled
         )
-        sounds, seconds = timed(
+        waveforms, seconds = timed(
             partial(vocoder.decode_batch, spans, durations="predict"), arguments.runs, vocoder.device
         )
         if not exact:
-            exact, base = sounds, seconds
+            exact, base = waveforms, seconds
             continue
-        worst = min(noise_ratio([a], [b]) for a, b in zip(exact, sounds, strict=True))
-        row = f"{noise_ratio(exact, sounds):9.1f}{worst:8.1f}{mel_distance(exact, sounds):9.4f}"
-        print(f"{way!s:20}{row}{base / seconds:8.2f}×", flush=True)
+        worst = min(noise_ratio([a], [b]) for a, b in zip(exact, waveforms, strict=True))
+        row = f"{noise_ratio(exact, waveforms):9.1f}{worst:8.1f}{mel_distance(exact, waveforms):9.4f}"
+        print(f"{setup!s:20}{row}{base / seconds:8.2f}×", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--speech", type=Path, default=RECORDING, help="a folder (default: the bundled recording)"
+        "--speech", type=Path, default=RECORDING, help="folder or file (default: the bundled recording)"
     )
-    parser.add_argument("--clips", type=int, default=40, help="how many at most (default 40)")
-    parser.add_argument("--model", default="nano", help="nano or a folder (default nano)")
+    parser.add_argument("--clips", type=int, default=40, help="maximum number of clips (default: 40)")
+    parser.add_argument("--model", default="nano", help="nano or a folder (default: nano)")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--compile", action="store_true", help="each once more with torch.compile")
-    parser.add_argument("--runs", type=int, default=2, help="times each is timed (default 2)")
+    parser.add_argument("--compile", action="store_true", help="measure each dtype again with torch.compile")
+    parser.add_argument("--runs", type=int, default=2, help="timed runs (default: 2)")
     arguments = parser.parse_args()
 
     device = find_device(arguments.device)
     clips = [read_clip(clip) for clip in islice(find_clips([str(arguments.speech)]), arguments.clips)]
     dtypes = ["float32", "bfloat16", *(["float16"] if device.type != "cpu" else [])]
-    ways = [
-        Way(dtype, compiled) for compiled, dtype in product([False, True][: 1 + arguments.compile], dtypes)
+    setups = [
+        Setup(dtype, compiled) for compiled, dtype in product([False, True][: 1 + arguments.compile], dtypes)
     ]
-    sound = sum(clip.seconds for clip in clips)
+    seconds = sum(clip.seconds for clip in clips)
     print(
-        f"torch {torch.__version__}, {arguments.model} on {device}, {len(clips)} clips, {sound:.0f} s of sound"
+        f"torch {torch.__version__}, {arguments.model} on {device}, {len(clips)} clips, {seconds:.0f} s of audio"
     )
-    print("against float32: edits a unit and units that differ, sound's noise, and how many times as fast\n")
-    decoded(ways, tokenized(ways, clips, arguments), arguments)
+    print(
+        "against float32: edits per unit, fraction of units that differ, noise of the waveforms, and relative speed\n"
+    )
+    decode(setups, tokenize(setups, clips, arguments), arguments)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The speech networks as a person would write them from transformers and torch: what throughput.py measures against.
+"""The speech networks, written with transformers and torch in the straightforward way: the baseline of throughput.py.
 
-Float32, one clip at a time, transformers' default attention, weight norm folded. They read a checkpoint in the
-release's own formats. F0 is the torchfcpe package's own model.
+Float32, one clip at a time, transformers' default attention, weight norm folded. They read a checkpoint in the formats
+of the release. F0 is tracked by the model of the torchfcpe package.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ with hide_broken_torchaudio():
     )
 
 RATE = 16000
-# fairseq's names of HuBERT's tensors, as regular expressions, and transformers'
+# Names of HuBERT's tensors in fairseq, as regular expressions, and in transformers.
 _HUBERT_NAMES = (
     (r"^layer_norm", "feature_projection.layer_norm"),
     (r"^post_extract_proj", "feature_projection.projection"),
@@ -57,7 +57,7 @@ _HUBERT_NAMES = (
 
 
 class PlainHubert(nn.Module):
-    """The hidden states of one layer, and the linear quantizer on them."""
+    """HuBERT up to one layer, and the linear quantizer of its features."""
 
     def __init__(self, path: Path, quantizer_path: Path) -> None:
         super().__init__()
@@ -85,16 +85,16 @@ class PlainHubert(nn.Module):
         state = content["model_weight"]
         for pattern, name in _HUBERT_NAMES:
             state = {re.sub(pattern, name, key): tensor for key, tensor in state.items()}
-        self.model = _filled(model, state)
+        self.model = _load(model, state)
         shapes = [layers[f"{i}.weight"].shape for i in (0, 2, 4)]
         first, second, last = (nn.Linear(inputs, outputs) for outputs, inputs in shapes)
         quantizer = nn.Sequential(first, nn.LeakyReLU(0.01), second, nn.LeakyReLU(0.01), last)
-        self.quantizer = _filled(quantizer, layers)
+        self.quantizer = _load(quantizer, layers)
         self.normalize = content["task_cfg"]["normalize"]
         self.blank = last.out_features - 1
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """(1, samples) to logits (1, frames, units + 1)."""
+        """Map (1, samples) to logits (1, frames, units + 1)."""
         if self.normalize:
             waveform = F.layer_norm(waveform, waveform.shape[-1:])
         logits: Tensor = self.quantizer(self.model(waveform).last_hidden_state)
@@ -102,15 +102,15 @@ class PlainHubert(nn.Module):
 
 
 class PlainStyle(nn.Module):
-    """transformers' wav2vec 2.0 classifier, asked about each second."""
+    """The wav2vec 2.0 classifier of transformers, applied to each second."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         config = Wav2Vec2Config(**json.loads((path.parent / "config.json").read_text()))
-        self.model = _filled(Wav2Vec2ForSequenceClassification(config), _read(path))
+        self.model = _load(Wav2Vec2ForSequenceClassification(config), _read(path))
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """(1, samples) to logits (1, seconds, styles)."""
+        """Map (1, samples) to logits (1, seconds, styles)."""
         variance, mean = torch.var_mean(waveform, correction=0)
         hidden = self.model.wav2vec2((waveform - mean) / torch.sqrt(variance + 1e-7)).last_hidden_state
         projected = self.model.projector(hidden)
@@ -120,7 +120,7 @@ class PlainStyle(nn.Module):
 
 
 class PlainPitch(nn.Module):
-    """The VQ-VAE's encoder and its nearest codes."""
+    """The encoder and the codebook of the VQ-VAE."""
 
     def __init__(self, path: Path, config_path: Path) -> None:
         super().__init__()
@@ -139,18 +139,18 @@ class PlainPitch(nn.Module):
             for name, tensor in state.items()
             if name.startswith(prefix)
         }
-        self.encoder = _filled(nn.Sequential(*steps), encoder)
+        self.encoder = _load(nn.Sequential(*steps), encoder)
         self.register_buffer("codes", state["vq.level_blocks.0.k"])
         self.relative = config["features"].startswith("norm_") or config["speaker_norm"]
 
     def forward(self, features: Tensor) -> Tensor:
-        """(1, 2, frames), F0 and voicing at 200 Hz, to units (1, frames // 16)."""
+        """Map (1, 2, frames), F0 and voicing at 200 Hz, to units (1, frames // 16)."""
         latents = self.encoder(features).transpose(1, 2)
         return (self.codes.square().sum(1) - 2 * latents @ self.codes.T).argmin(2)
 
 
 class Residual(nn.Module):
-    """Two convolutions, the first dilated, added to what comes in."""
+    """Residual block of two convolutions, the first dilated."""
 
     def __init__(self, width: int, hidden: int, dilation: int) -> None:
         super().__init__()
@@ -158,13 +158,13 @@ class Residual(nn.Module):
         self.model = nn.Sequential(nn.ReLU(), dilated, nn.ReLU(), nn.Conv1d(hidden, width, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, width, frames) to the same."""
+        """Map (1, width, frames) to the same shape."""
         out: Tensor = x + self.model(x)
         return out
 
 
 class PlainTokenizer:
-    """The four stages of `tokenize`, each for one waveform: (samples,) float32 at 16 kHz."""
+    """The four stages of `tokenize` for one waveform, (samples,) float32 at 16 kHz."""
 
     def __init__(self, model: str, device: str) -> None:
         checkpoint = find_checkpoint(model)
@@ -175,12 +175,12 @@ class PlainTokenizer:
         self.f0_network = _fcpe().to(device)
 
     def hubert(self, waveform: FloatArray) -> IntArray:
-        """Units (frames,) at 25 Hz."""
+        """Return units (frames,) at 25 Hz."""
         logits = self.hubert_network(torch.from_numpy(waveform).to(self.device)[None])[0]
         return fill_blanks(logits.argmax(-1).cpu().numpy(), self.hubert_network.blank)
 
     def f0(self, waveform: FloatArray) -> Tensor:
-        """What the VQ-VAE takes: (2, frames), F0 in Hz and voicing at 200 Hz."""
+        """Return the input of the VQ-VAE: (2, frames), F0 in Hz and voicing at 200 Hz."""
         sound = torch.from_numpy(waveform).to(self.device)[None, :, None]
         f0 = self.f0_network(sound, RATE, decoder_mode="local_argmax", threshold=0.05)[0, :, 0].cpu().numpy()
         voiced = f0 >= 50
@@ -194,15 +194,15 @@ class PlainTokenizer:
         return both
 
     def pitch(self, features: Tensor) -> Tensor:
-        """Units at 12.5 Hz of what `f0` gives."""
+        """Map the result of `f0` to units at 12.5 Hz."""
         return self.pitch_network(features.to(self.device)[None])[0].cpu()
 
     def style(self, waveform: FloatArray) -> Tensor:
-        """A unit a second."""
+        """Return one unit per second."""
         return self.style_network(torch.from_numpy(waveform).to(self.device)[None])[0].argmax(1).cpu()
 
     def flop(self, samples: int) -> dict[str, int]:
-        """Operations in matrix products and convolutions for a clip, by stage. The networks lose their weights."""
+        """Return the operations of matrix products and convolutions for a clip, by stage; discards the weights."""
         sound = torch.empty(1, samples, device="meta")
         mel = self.f0_network.wav2mel.mel_extractor.mel_basis
         spectrum = torch.empty(1, samples // 160 + 1, len(mel), device="meta")
@@ -216,7 +216,7 @@ class PlainTokenizer:
 
 
 class PlainDurations(nn.Module):
-    """How many frames each unit lasts."""
+    """Duration predictor: the number of frames of each unit."""
 
     def __init__(self, state: dict[str, Tensor]) -> None:
         super().__init__()
@@ -228,17 +228,17 @@ class PlainDurations(nn.Module):
         self.conv2 = nn.Sequential(nn.Conv1d(hidden, hidden, kernel, padding=kernel // 2), nn.ReLU())
         self.ln2 = nn.LayerNorm(hidden)
         self.proj = nn.Linear(hidden, 1)
-        _filled(self, own)
+        _load(self, own)
 
     def forward(self, embedded: Tensor) -> Tensor:
-        """(1, units, dim) to frames (1, units), each at least 1."""
+        """Map (1, units, dim) to frames (1, units), at least 1 each."""
         x = self.ln1(self.conv1(embedded.transpose(1, 2)).transpose(1, 2))
         x = self.ln2(self.conv2(x.transpose(1, 2)).transpose(1, 2))
         return torch.round(torch.exp(self.proj(x)[..., 0]) - 1).long().clamp(min=1)
 
 
 class PlainVocoder:
-    """The expressive vocoder in its third voice: predicted durations, embeddings, transformers' HiFi-GAN."""
+    """The expressive vocoder with its third voice: predicted durations, embeddings, and HiFi-GAN of transformers."""
 
     def __init__(self, model: str, device: str) -> None:
         checkpoint = find_checkpoint(model)
@@ -249,14 +249,14 @@ class PlainVocoder:
         network.apply_weight_norm()
         unscaled = {"mean": network.mean, "scale": network.scale}
         renamed = {re.sub(r"^ups\.", "upsampler.", name): tensor for name, tensor in state.items()}
-        self.network = _filled(network, renamed | unscaled).to(device)
+        self.network = _load(network, renamed | unscaled).to(device)
         self.predictor = PlainDurations(state).to(device)
         tables = (state[f"{name}.weight"] for name in ("dict", "f0_dict", "style_dict", "spkr"))
         self.units, self.pitch, self.style, self.speakers = (table.to(device) for table in tables)
         self.device, self.hop = device, config["code_hop_size"]
 
     def decode(self, span: SpeechSpan) -> FloatArray:
-        """(samples,) float32."""
+        """Return (samples,) float32."""
         frames = frame_units(span.units)
         units, pitch, style = (
             torch.from_numpy(ids).to(self.device) for ids in (frames.hubert, frames.pitch, frames.style)
@@ -269,7 +269,7 @@ class PlainVocoder:
         return waveform
 
     def flop(self, units: int, samples: int) -> int:
-        """Operations in convolutions and matrix products for a span. The networks lose their weights."""
+        """Return the operations of convolutions and matrix products for a span; discards the weights."""
         embedded = torch.empty(1, samples // self.hop, self.network.config.model_in_dim, device="meta")
         looked_up = torch.empty(1, units, self.units.shape[1], device="meta")
         return _counted(self.network, embedded) + _counted(self.predictor, looked_up)
@@ -280,11 +280,11 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _filled(network: nn.Module, state: dict[str, Tensor]) -> Any:
-    """The network with its tensors from `state`, which may hold others, and with weight norm folded."""
+def _load(network: nn.Module, state: dict[str, Tensor]) -> Any:
+    """Load the network's tensors from `state`, which may hold others, and fold weight norm."""
     missing = network.load_state_dict(state, strict=False).missing_keys
     if missing:
-        raise ValueError(f"the checkpoint is without {', '.join(missing)}")
+        raise ValueError(f"the checkpoint lacks {', '.join(missing)}")
     for module in list(network.modules()):
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
@@ -292,10 +292,10 @@ def _filled(network: nn.Module, state: dict[str, Tensor]) -> Any:
 
 
 def _fcpe() -> Any:
-    """torchfcpe's model: called with (1, samples, 1) and 16000, the rate, it gives F0 in Hz."""
+    """Return the model of torchfcpe, which maps (1, samples, 1) and the rate 16000 to F0 in Hz."""
     absent = "torchaudio" not in sys.modules
     if absent:
-        # It imports a resampler, which is of use at other rates only, from a package that may not fit this torch.
+        # torchfcpe imports a resampler, needed for other rates only, from a package that may not fit this torch.
         transforms = ModuleType("torchaudio.transforms")
         transforms.Resample = None  # type: ignore[attr-defined]
         sys.modules |= {"torchaudio": ModuleType("torchaudio"), "torchaudio.transforms": transforms}
@@ -305,7 +305,7 @@ def _fcpe() -> Any:
         network = torchfcpe.spawn_bundled_infer_model("cpu")
     if absent:
         del sys.modules["torchaudio"], sys.modules["torchaudio.transforms"]
-    # Its import makes torch's caches of CPU convolutions small for the whole process.
+    # Importing it shrinks torch's caches of CPU convolutions for the whole process.
     os.environ.pop("LRU_CACHE_CAPACITY", None)
     return network
 

@@ -1,10 +1,10 @@
-"""How long a person waits: wall-clock of whole commands, from cold start to their last byte.
+"""Measure the wall-clock time of whole commands, from cold start to their last byte.
 
     python benchmarks/startup.py [--runs 5] [--recording FILE]
 
-Prints the median over the runs (and the fastest and slowest) of `spiritlm --help`, `spiritlm tokenize` of the
-first five seconds of a recording, and `tokenize | generate | decode` of the same to a written file. The
-checkpoint is nano, or that in $SPIRITLM_CHECKPOINTS_DIR.
+Prints the median, minimum and maximum over the runs for `spiritlm --help`, for `spiritlm tokenize` of the first five
+seconds of a recording, and for `tokenize | generate | decode` of the same to a file. The checkpoint is nano, or the one
+in $SPIRITLM_CHECKPOINTS_DIR.
 """
 
 import argparse
@@ -26,12 +26,12 @@ SECONDS = 5
 
 
 def wall_clock(command: str) -> float:
-    """Seconds that a shell command takes; stops the benchmark where any part of it fails."""
-    begun = time.perf_counter()
+    """Return the seconds that a shell command takes; exit if any part of it fails."""
+    start = time.perf_counter()
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
     )
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     if result.returncode:
         sys.exit(f"{command}\nexit status {result.returncode}\n{result.stderr.strip()}")
     return seconds
@@ -39,16 +39,16 @@ def wall_clock(command: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--runs", type=int, default=5, help="times each command is run (default 5)")
-    parser.add_argument("--recording", type=Path, default=BUNDLED, help="five seconds or more of speech")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each command (default: 5)")
+    parser.add_argument("--recording", type=Path, default=BUNDLED, help="audio file of five seconds or more")
     arguments = parser.parse_args()
 
     spiritlm = shlex.quote(str(Path(sys.executable).with_name("spiritlm")))
     with tempfile.TemporaryDirectory() as folder:
-        clip, spoken = Path(folder, "clip.wav"), Path(folder, "out.wav")
+        clip, decoded = Path(folder, "clip.wav"), Path(folder, "out.wav")
         samples, rate = soundfile.read(arguments.recording, dtype="float32")
         soundfile.write(clip, samples[: SECONDS * rate], rate)
-        source, target = shlex.quote(str(clip)), shlex.quote(str(spoken))
+        source, target = shlex.quote(str(clip)), shlex.quote(str(decoded))
         commands = {
             "--help": f"{spiritlm} --help",
             f"tokenize, {SECONDS} s": f"{spiritlm} tokenize {source}",

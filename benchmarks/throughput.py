@@ -1,19 +1,19 @@
-"""How fast `tokenize` and `decode` are with weights of the release's size, against plain transformers and torch.
+"""Compare the speed of `tokenize` and `decode`, with weights of the release's size, with plain transformers and torch.
 
     python benchmarks/throughput.py [--clips 64] [--part tokenize|decode|both] [--side both|ours|plain] [--runs 2]
                                     [--model DIR] [--speech FOLDER] [--device cpu] [--threads N]
 
-The clips last 2 to 20 s, drawn with a fixed seed, and are cut one after another from the sound files in a folder,
-or from the bundled recording over and over. What is decoded is drawn too: lines without repeats that last about as
-long. The checkpoint is a folder with the release's own files, or a stand-in of its size made for the occasion. All
-is float32. `plain` are the networks of plain.py, one clip at a time; `alone` is this package one clip at a time,
-`batched` all clips at once. Each runs in a process of its own, after two clips to warm up.
+Clips of 2 to 20 s, drawn with a fixed seed, are cut from the audio files of a folder, or from the bundled recording,
+which is repeated. `decode` gets random units without repeats of about the same duration. The checkpoint is a folder
+with the release's files, or a stand-in of the same size with random weights. Everything is computed in float32.
+`plain` are the networks of plain.py, one clip at a time; `alone` is this package, one clip at a time; `batched` is
+this package, all clips at once. Each runs in its own process and processes two clips to warm up.
 
-Prints how fast this machine multiplies float32 matrices; then for each stage by itself, and for all of a part, the
-operations that a second of sound takes `plain` (matrix products and convolutions), and of each side the seconds of
-sound a second, the share of the machine's speed that `plain` would need for it, and how many times as fast as `plain`
-it is. The fastest run counts; `plain` takes for all as long as for its stages. Below stand the most memory that each
-process took (of the GPU's, where it runs on one) and how the results differ.
+Prints the peak speed of float32 matrix products; then, for each stage and for the whole part, the operations of
+`plain` per second of audio (matrix products and convolutions), and for each side the seconds of audio per second,
+the operations of `plain` for the same audio relative to the peak, and the speed relative to `plain`. The fastest run
+counts; the time of `plain` for the whole part is the sum of its stages. Last, prints the peak memory of each process
+(of the GPU if it runs on one) and the differences of the results.
 """
 
 import argparse
@@ -43,15 +43,15 @@ from spiritlm_cli.tokens.units import IntArray, Kind, Units
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
 RATE = 16000
-# Samples between clips: the bundled recording comes round again a little later.
+# Samples between clips, so that the repeated recording is not cut at the same positions.
 SHIFT = 4001
 
 STREAMS = ("hubert", "pitch", "style")
 SIDES = {"plain": ("plain",), "ours": ("alone", "batched"), "both": ("plain", "alone", "batched")}
 
 
-def made_clips(count: int, folder: Path | None) -> list[FloatArray]:
-    """`count` clips of 2 to 20 s at 16 kHz."""
+def random_clips(count: int, folder: Path | None) -> list[FloatArray]:
+    """Return `count` clips of 2 to 20 s at 16 kHz."""
     files = sorted(p for p in folder.rglob("*") if p.suffix in (".flac", ".wav")) if folder else [RECORDING]
     if not files:
         sys.exit(f"{folder}: no .flac or .wav file in it")
@@ -63,19 +63,19 @@ def made_clips(count: int, folder: Path | None) -> list[FloatArray]:
             break
     sound = np.concatenate(pieces)
     ends = np.cumsum(lengths + SHIFT)
-    places = (np.arange(end - length, end) for end, length in zip(ends, lengths, strict=True))
-    return [sound.take(clip, mode="wrap") for clip in places]
+    positions = (np.arange(end - length, end) for end, length in zip(ends, lengths, strict=True))
+    return [sound.take(clip, mode="wrap") for clip in positions]
 
 
-def made_spans(count: int) -> list[SpeechSpan]:
-    """Lines without repeats for `count` clips of 2 to 20 s: units drawn at random, each held for 1 to 4 frames."""
-    draw = np.random.default_rng(0)
+def random_spans(count: int) -> list[SpeechSpan]:
+    """Return random units for `count` clips of 2 to 20 s; each unit lasts 1 to 4 frames, and repeats are merged."""
+    generator = np.random.default_rng(0)
 
     def stream(units: int, length: int) -> IntArray:
-        return np.repeat(draw.integers(units, size=length), draw.integers(1, 5, length))[:length]
+        return np.repeat(generator.integers(units, size=length), generator.integers(1, 5, length))[:length]
 
     spans = []
-    for seconds in draw.uniform(2, 20, count):
+    for seconds in generator.uniform(2, 20, count):
         hubert, pitch = stream(500, int(25 * seconds)), stream(64, int(12.5 * seconds))
         spans.append(merge_streams(Units(hubert, pitch, stream(100, int(seconds) + 1))))
     return spans
@@ -83,14 +83,14 @@ def made_spans(count: int) -> list[SpeechSpan]:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one process found. seconds: by stage, of all clips; memory: bytes, the most that it took."""
+    """Result of one process. seconds: by stage, for all clips; memory: peak in bytes."""
 
     seconds: dict[str, float]
     memory: int
 
 
 def tokenize_stages(side: str, model: str, device: str) -> dict[str, Stage]:
-    """`tokenizer_stages` and `tokenize`, which is all of them; `plain` are only the former."""
+    """Return the stages of the tokenizer and, except for `plain`, `tokenize`, which is all of them."""
     if side == "plain":
         from plain import PlainTokenizer
 
@@ -104,7 +104,7 @@ def tokenize_stages(side: str, model: str, device: str) -> dict[str, Stage]:
 
 
 def decode_stages(side: str, model: str, device: str) -> dict[str, Stage]:
-    """`decode`: spans in, samples out."""
+    """Return the stage `decode`, which maps spans to samples."""
     if side == "plain":
         from plain import PlainVocoder
 
@@ -117,14 +117,14 @@ def decode_stages(side: str, model: str, device: str) -> dict[str, Stage]:
 
 @torch.inference_mode()
 def measure(part: str, side: str, arguments: argparse.Namespace) -> Measured:
-    """One side on one part, in this process; what comes out of it goes to the folder of results."""
+    """Measure one side on one part in this process, and save its output in the folder of results."""
     model, device = str(arguments.model), arguments.device
-    place = torch.device(device)
+    torch_device = torch.device(device)
     if part == "tokenize":
-        clips: list[Any] = made_clips(arguments.clips, arguments.speech)
+        clips: list[Any] = random_clips(arguments.clips, arguments.speech)
         stages = tokenize_stages(side, model, device)
     else:
-        clips = made_spans(arguments.clips)
+        clips = random_spans(arguments.clips)
         stages = decode_stages(side, model, device)
     results: dict[str, list[Any]] = {}
 
@@ -133,11 +133,11 @@ def measure(part: str, side: str, arguments: argparse.Namespace) -> Measured:
         for name, stage in stages.items():
             inputs = results["f0"] if name == "pitch" else clips
             batches = [inputs] if side == "batched" else [[clip] for clip in inputs]
-            synchronize(place)
-            begun = time.perf_counter()
+            synchronize(torch_device)
+            start = time.perf_counter()
             results[name] = list(chain.from_iterable(map(stage, batches)))
-            synchronize(place)
-            seconds[name] = time.perf_counter() - begun
+            synchronize(torch_device)
+            seconds[name] = time.perf_counter() - start
         return seconds
 
     run(clips[:2])
@@ -150,7 +150,7 @@ def measure(part: str, side: str, arguments: argparse.Namespace) -> Measured:
     kept = [name for name in (*STREAMS, "decode") if name in results]
     arrays = {f"{name} {i}": np.asarray(x) for name in kept for i, x in enumerate(results[name])}
     np.savez(arguments.results / f"{part}-{side}.npz", **arrays)
-    return Measured(seconds, peak_memory(place))
+    return Measured(seconds, peak_memory(torch_device))
 
 
 def one_by_one(stage: Callable[[Any], Any]) -> Stage:
@@ -158,26 +158,26 @@ def one_by_one(stage: Callable[[Any], Any]) -> Stage:
 
 
 def operations(part: str, arguments: argparse.Namespace, results: dict[str, Any]) -> dict[str, int]:
-    """In matrix products and convolutions, of all clips, by stage."""
+    """Return the operations of matrix products and convolutions for all clips, by stage."""
     from plain import PlainTokenizer, PlainVocoder
 
     if part == "decode":
         vocoder = PlainVocoder(str(arguments.model), "cpu")
-        units = [sum(u.kind is Kind.HUBERT for u in span.units) for span in made_spans(arguments.clips)]
+        units = [sum(u.kind is Kind.HUBERT for u in span.units) for span in random_spans(arguments.clips)]
         return {"decode": sum(vocoder.flop(n, len(results[f"decode {i}"])) for i, n in enumerate(units))}
     tokenizer = PlainTokenizer(str(arguments.model), "cpu")
-    clips = [tokenizer.flop(len(clip)) for clip in made_clips(arguments.clips, arguments.speech)]
+    clips = [tokenizer.flop(len(clip)) for clip in random_clips(arguments.clips, arguments.speech)]
     stages = {name: sum(clip[name] for clip in clips) for name in clips[0]}
     return stages | {"tokenize": sum(stages.values())}
 
 
 def differences(part: str, one: dict[str, Any], other: dict[str, Any]) -> str:
-    """How results of two sides differ, in words."""
+    """Describe how the results of two sides differ."""
     pairs = [(one[name], other[name]) for name in one]
     if part == "decode":
         lengths = sum(len(a) != len(b) for a, b in pairs)
-        most = max((float(np.abs(a - b).max()) for a, b in pairs if len(a) == len(b)), default=0.0)
-        return f"{most:.1e} at most between waveforms; {lengths} of {len(pairs)} differ in length"
+        largest = max((float(np.abs(a - b).max()) for a, b in pairs if len(a) == len(b)), default=0.0)
+        return f"{largest:.1e} is the largest difference between waveforms; {lengths} of {len(pairs)} differ in length"
     counts = dict.fromkeys(STREAMS, 0)
     for name, (a, b) in zip(one, pairs, strict=True):
         shared = min(len(a), len(b))
@@ -187,7 +187,7 @@ def differences(part: str, one: dict[str, Any], other: dict[str, Any]) -> str:
 
 
 def report(part: str, arguments: argparse.Namespace, peak: float) -> None:
-    """Measures the sides on a part, each in a process of its own, and prints what they found."""
+    """Measure the sides on a part, each in its own process, and print the results."""
     measured: dict[str, Measured] = {}
     results: dict[str, dict[str, Any]] = {}
     for side in SIDES[arguments.side]:
@@ -197,25 +197,25 @@ def report(part: str, arguments: argparse.Namespace, peak: float) -> None:
         child = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if child.returncode:
             sys.exit(f"{part}, {side}: exit status {child.returncode}")
-        # the last line, because torchfcpe prints what it thinks of the samples
+        # The last line: torchfcpe prints warnings before it.
         measured[side] = Measured(**json.loads(child.stdout.splitlines()[-1]))
         results[side] = dict(np.load(arguments.results / f"{part}-{side}.npz"))
     first = next(iter(results.values()))
     work = operations(part, arguments, first)
     if part == "tokenize":
-        sound = sum(map(len, made_clips(arguments.clips, arguments.speech))) / RATE
+        sound = sum(map(len, random_clips(arguments.clips, arguments.speech))) / RATE
     else:
         sound = sum(map(len, first.values())) / RATE
-    print(f"\n{part}, {sound:.0f} s of sound")
+    print(f"\n{part}, {sound:.0f} s of audio")
     print(f"{'':10}{'GFLOP/s':>8}" + "".join(f"{side:>24}" for side in measured))
     for stage in work:
         row = f"{stage:10}{work[stage] / sound / 1e9:8.2f}"
-        for found in measured.values():
-            seconds = found.seconds[stage]
+        for result in measured.values():
+            seconds = result.seconds[stage]
             row += f"{sound / seconds:9.1f}{work[stage] / seconds / peak:7.1%}"
             row += f"{measured['plain'].seconds[stage] / seconds:7.2f}×" if "plain" in measured else " " * 8
         print(row)
-    print("memory  " + ", ".join(f"{side} {found.memory / 1e6:.0f} MB" for side, found in measured.items()))
+    print("memory  " + ", ".join(f"{side} {result.memory / 1e6:.0f} MB" for side, result in measured.items()))
     for side, reference in (("alone", "plain"), ("batched", "plain"), ("batched", "alone")):
         if {side, reference} <= set(results):
             print(f"{side} against {reference}: {differences(part, results[side], results[reference])}")
@@ -223,14 +223,14 @@ def report(part: str, arguments: argparse.Namespace, peak: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--clips", type=int, default=64, help="how many (default 64)")
+    parser.add_argument("--clips", type=int, default=64, help="number of clips (default: 64)")
     parser.add_argument("--part", choices=["tokenize", "decode", "both"], default="both")
     parser.add_argument("--side", choices=SIDES, default="both")
-    parser.add_argument("--runs", type=int, default=2, help="times each stage is run (default 2)")
-    parser.add_argument("--model", type=Path, help="a folder of the release's layout (default: a stand-in)")
-    parser.add_argument("--speech", type=Path, help="a folder of .flac and .wav files")
+    parser.add_argument("--runs", type=int, default=2, help="runs of each stage (default: 2)")
+    parser.add_argument("--model", type=Path, help="folder in the release's layout (default: a stand-in)")
+    parser.add_argument("--speech", type=Path, help="folder of .flac and .wav files")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, help="of the CPU (default: as torch finds best)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's)")
     parser.add_argument("--measure", nargs=2, metavar=("PART", "SIDE"), help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -250,11 +250,11 @@ def main() -> None:
             arguments.model = Path(folder, "model")
             write_release_tree(arguments.model, size="full", part="speech")
         peak = matrix_peak(torch.device(arguments.device))
-        place = torch.cuda.get_device_name() if arguments.device.startswith("cuda") else "CPU"
+        name = torch.cuda.get_device_name() if arguments.device.startswith("cuda") else "CPU"
         print(
-            f"torch {torch.__version__}, {place}, {torch.get_num_threads()} threads, {arguments.clips} clips"
+            f"torch {torch.__version__}, {name}, {torch.get_num_threads()} threads, {arguments.clips} clips"
         )
-        print(f"matrix products: {peak / 1e9:.0f} GFLOP/s; columns: × real time, share of that, × plain")
+        print(f"matrix products: {peak / 1e9:.0f} GFLOP/s; columns: × real time, fraction of that, × plain")
         for part in ("tokenize", "decode") if arguments.part == "both" else (arguments.part,):
             report(part, arguments, peak)
 

@@ -1,9 +1,9 @@
-"""How fast token lines are read and written, and in how much memory.
+"""Measure the speed and memory of reading and writing token lines.
 
     python benchmarks/tokens.py [LINES]
 
-Makes its own lines (a text span of six words and a speech span of thirty units each; 1,000,000 of them unless
-told otherwise), reads them as a stream, writes each again, and prints lines a second and the peak memory.
+Generates lines (1,000,000 by default, each with a text span of six words and a speech span of thirty units), parses
+them as a stream, formats each again, and prints lines per second and the peak memory.
 """
 
 import random
@@ -34,34 +34,38 @@ WORDS = [
 ]
 
 
-def made_lines(count: int) -> Iterator[bytes]:
-    """`count` lines, of a thousand different ones in turn."""
-    draw = random.Random(0)
+def random_lines(count: int) -> Iterator[bytes]:
+    """Yield `count` lines, cycling through a thousand different ones."""
+    generator = random.Random(0)
     lines = []
-    for number in range(min(count, 1000)):
-        units = [f"[St{draw.randrange(100)}]", f"[Pi{draw.randrange(64)}]"]
+    for index in range(min(count, 1000)):
+        units = [f"[St{generator.randrange(100)}]", f"[Pi{generator.randrange(64)}]"]
         while len(units) < 30:
             units.append(
-                f"[Hu{draw.randrange(501)}]" if draw.random() < 0.75 else f"[Pi{draw.randrange(64)}]"
+                f"[Hu{generator.randrange(501)}]"
+                if generator.random() < 0.75
+                else f"[Pi{generator.randrange(64)}]"
             )
-        text = " ".join(draw.choices(WORDS, k=6))
-        lines.append(f"clip-{number}\t[TEXT]{text} [SPEECH]{''.join(units)}\n".encode())
-    for number in range(count):
-        yield lines[number % len(lines)]
+        text = " ".join(generator.choices(WORDS, k=6))
+        lines.append(f"clip-{index}\t[TEXT]{text} [SPEECH]{''.join(units)}\n".encode())
+    for index in range(count):
+        yield lines[index % len(lines)]
 
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     size = 0
-    begun, used = time.perf_counter(), time.process_time()
-    for line in read_lines(made_lines(count)):
+    start, used = time.perf_counter(), time.process_time()
+    for line in read_lines(random_lines(count)):
         if isinstance(line, Header | BadLine):
             raise SystemExit(f"not a line: {line}")
         size += len(format_line(line).encode()) + 1
-    seconds, used = time.perf_counter() - begun, time.process_time() - used
+    seconds, used = time.perf_counter() - start, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{count} lines, {size / 1e6:.0f} MB, read and written in {seconds:.1f} s, {used:.1f} s of a core")
-    print(f"{count / seconds:.0f} lines a second, peak memory {peak:.0f} MB")
+    print(
+        f"{count} lines, {size / 1e6:.0f} MB, read and written in {seconds:.1f} s, {used:.1f} s of CPU time"
+    )
+    print(f"{count / seconds:.0f} lines per second, peak memory {peak:.0f} MB")
 
 
 if __name__ == "__main__":
