@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from spiritlm_cli.options import flag_of, spec_of
 from spiritlm_cli.training import options
 
 
@@ -16,9 +17,9 @@ from spiritlm_cli.training import options
 def test_each_field_is_an_option_with_its_help(spiritlm, part, kind):
     shown = " ".join(spiritlm("train", part, "--help").stdout.split())
     for field in dataclasses.fields(kind):
-        assert f"--{field.name.replace('_', '-')}" in shown
-        assert field.metadata["help"].split()[0] in shown
+        assert flag_of(field) in shown
+        assert spec_of(field).help.split()[0] in shown
 
 
-def test_what_must_be_given_is_a_usage_error(spiritlm):
+def test_a_missing_required_option_is_a_usage_error(spiritlm):
     assert spiritlm("train", "pitch", "--output", "new").exit_code == 2

@@ -1,0 +1,106 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from training_fixtures import interrupted
+
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.training.loop import run, update, warm_cosine
+from spiritlm_cli.training.options import LoopOptions
+
+
+def train(
+    output: Path,
+    steps: int,
+    width: int = 3,
+    loss_of: Callable[[int, torch.Tensor], torch.Tensor] = lambda _, loss: loss,
+    **options: int,
+) -> list[int]:
+    """Train a linear layer into `weights.pt`. loss_of: changes a step's loss. Returns the numbers of its steps."""
+    torch.manual_seed(0)
+    model = nn.Linear(width, 1)
+    optimizer = torch.optim.AdamW(model.parameters())
+    numbers = []
+
+    def step(number: int) -> dict[str, float]:
+        numbers.append(number)
+        x = torch.randn(8, width, generator=torch.Generator().manual_seed(number))
+        loss = loss_of(number, model(x).square().mean())
+        update(optimizer, model, loss, warm_cosine(number, steps, 0.01, warm=2))
+        return {"loss": loss.item()}
+
+    def save() -> None:
+        torch.save(model.state_dict(), output / "weights.pt")
+
+    parts = {"model": model, "optimizer": optimizer}
+    run(LoopOptions(output=output, **options), "toy", steps, parts, step, save)
+    return numbers
+
+
+def weights(output: Path) -> torch.Tensor:
+    tensor: torch.Tensor = torch.load(output / "weights.pt", weights_only=True)["weight"]
+    return tensor
+
+
+def test_run_resumed_is_bit_identical(tmp_path: Path) -> None:
+    assert train(tmp_path / "whole", 7) == list(range(7))
+    with interrupted(5):
+        train(tmp_path / "parts", 7, save_every=2)
+    assert train(tmp_path / "parts", 7, save_every=2, resume=True) == [4, 5, 6]
+    assert torch.equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_run_resumed_at_its_end_writes_the_weights_again(tmp_path: Path) -> None:
+    train(tmp_path, 2)
+    expected = weights(tmp_path)
+    (tmp_path / "weights.pt").unlink()
+    assert train(tmp_path, 2, resume=True) == []
+    assert torch.equal(weights(tmp_path), expected)
+
+
+def test_run_needs_a_state_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"toy\.pt: missing; there is nothing to resume"):
+        train(tmp_path, 2, resume=True)
+
+
+def test_run_refuses_the_state_of_another_model(tmp_path: Path) -> None:
+    train(tmp_path, 1)
+    with pytest.raises(CheckpointError, match=r"toy\.pt: doesn't fit the model"):
+        train(tmp_path, 2, width=4, resume=True)
+    torch.save({"step": 1, "parts": {}}, tmp_path / "training" / "toy.pt")
+    with pytest.raises(CheckpointError, match=r"toy\.pt: not the state of this training"):
+        train(tmp_path, 2, resume=True)
+
+
+def test_run_raises_for_a_loss_that_is_not_finite(tmp_path: Path) -> None:
+    with pytest.raises(SpiritLMError, match=r"toy: loss is nan at step 3; .*lower --learning-rate"):
+        train(tmp_path, 5, loss_of=lambda number, loss: loss * (float("nan") if number == 3 else 1))
+
+
+def test_run_logs_progress_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(tmp_path, 2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "toy 2/2  loss " in err
+
+
+def test_warm_cosine_rises_linearly_and_falls_to_a_fiftieth() -> None:
+    rates = [warm_cosine(step, 1000, 1.0, warm=100) for step in range(1001)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[49] == pytest.approx(0.5)
+    assert rates[100] == pytest.approx(1.0)
+    assert rates[550] == pytest.approx(0.51)
+    assert rates[1000] == pytest.approx(0.02)
+    assert rates[100:] == sorted(rates[100:], reverse=True)
+
+
+def test_update_clips_the_gradient_and_sets_the_learning_rate() -> None:
+    model = nn.Linear(2, 1, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=99.0)
+    before = model.weight.detach().clone()
+    loss = (model.weight * torch.tensor([[30.0, 40.0]])).sum()
+    update(optimizer, model, loss, learning_rate=0.1, clip=5.0)
+    # the gradient (30, 40) has the norm 50
+    assert (before - model.weight).flatten().tolist() == pytest.approx([0.3, 0.4], abs=1e-5)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from training_fixtures import assert_same_weights, interrupted, pitch_options
+
+from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.speech.pitch import CodebookConfig, ConvConfig, PitchConfig, PitchVqVae
+from spiritlm_cli.training import pitch
+from spiritlm_cli.training.data import load_recordings
+from spiritlm_cli.training.pitch import MovingCodebook, track_all
+
+
+def test_train_resume_is_bit_identical(corpus: Path, tmp_path: Path) -> None:
+    """The moving averages of the codes are part of the saved state."""
+    pitch.train(pitch_options(corpus, tmp_path / "whole", steps=4))
+    with interrupted(3):
+        pitch.train(pitch_options(corpus, tmp_path / "parts", steps=4, save_every=2))
+    pitch.train(pitch_options(corpus, tmp_path / "parts", steps=4, resume=True))
+    assert_same_weights(*(Checkpoint(tmp_path / name, "").pitch for name in ("whole", "parts")))
+
+
+def test_train_needs_clips_as_long_as_a_crop(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpiritLMError, match=r"clips\.jsonl: no clip of 60\.0 s"):
+        pitch.train(pitch_options(corpus, tmp_path, seconds=60.0))
+
+
+def test_track_all_tracks_only_clips_that_the_cache_lacks(corpus: Path, tmp_path: Path) -> None:
+    recordings = load_recordings(corpus / "clips.jsonl")[:2]
+    cache = tmp_path / "training" / "f0.npz"
+    tracked = track_all(recordings, cache, "cpu")
+    # the cached track of clip 1 has the length of another audio file
+    stored = {"0/f0": np.full(401, 123.0, np.float32), "0/v": np.ones(401, bool)}
+    stored |= {"1/f0": np.full(400, 123.0, np.float32), "1/v": np.ones(400, bool)}
+    np.savez(cache, **stored)
+    again = track_all(recordings, cache, "cpu")
+    assert (again["0"].f0 == 123).all()
+    assert np.array_equal(again["1"].f0, tracked["1"].f0)
+    with np.load(cache) as updated:
+        assert np.array_equal(updated["1/f0"], tracked["1"].f0)
+
+
+@pytest.fixture
+def codebook() -> MovingCodebook:
+    """Three codes of two dimensions, with a decay of 0.9."""
+    conv = ConvConfig(2, 2, 1, [1], [2], width=2, depth=1)
+    model = PitchVqVae(PitchConfig("f0_interp,vuv", conv, conv, CodebookConfig(3, 2, mu=0.9)))
+    codebook = MovingCodebook(model)
+    codebook.codes.copy_(torch.tensor([[0.0, 0.0], [1.0, 1.0], [5.0, 5.0]]))
+    codebook.total.copy_(codebook.codes)
+    return codebook
+
+
+def test_moving_codebook_follows_the_mean_of_its_latents(codebook: MovingCodebook) -> None:
+    latents = torch.tensor([[1.0, 0.0], [3.0, 0.0]])
+    codebook.follow(latents, torch.tensor([0, 0]), np.random.default_rng(0))
+    # (0.9 · (0, 0) + 0.1 · (4, 0)) / (0.9 · 1 + 0.1 · 2)
+    assert codebook.codes[0].tolist() == pytest.approx([0.4 / 1.1, 0.0])
+    assert codebook.codes[1].tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_moving_codebook_replaces_unused_codes_by_latents(codebook: MovingCodebook) -> None:
+    codebook.count[2] = 0.01
+    latents = torch.tensor([[1.0, 0.0], [3.0, 0.0]])
+    codebook.follow(latents, torch.tensor([0, 1]), np.random.default_rng(0))
+    assert codebook.codes[2].tolist() in latents.tolist()
+    assert codebook.count[2] == 1

@@ -1,0 +1,95 @@
+"""Options of small training runs, and interruption, that tests of training share."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from spiritlm_cli.checkpoints.tensors import read_tensors
+from spiritlm_cli.training.options import (
+    HubertOptions,
+    LanguageModelOptions,
+    PitchOptions,
+    QuantizerOptions,
+    StyleOptions,
+    VocoderOptions,
+)
+
+# Length of the corpus's clips.
+SECONDS = 2
+
+
+def hubert_options(corpus: Path, output: Path, **changes: Any) -> HubertOptions:
+    options: dict[str, Any] = dict(
+        manifest=corpus / "clips.jsonl", labels=corpus / "labels.txt", output=output, conv=16, dim=32, layers=2,
+        steps=3, batch=2, seconds=1.0, bf16=False,
+    )  # fmt: skip
+    return HubertOptions(**(options | changes))
+
+
+def quantizer_options(corpus: Path, output: Path, **changes: Any) -> QuantizerOptions:
+    options: dict[str, Any] = dict(
+        manifest=corpus / "clips.jsonl", labels=corpus / "labels.txt", output=output, layer=2, steps=4, batch=2
+    )  # fmt: skip
+    return QuantizerOptions(**(options | changes))
+
+
+def pitch_options(corpus: Path, output: Path, **changes: Any) -> PitchOptions:
+    options: dict[str, Any] = dict(
+        manifest=corpus / "clips.jsonl", output=output, steps=2, batch=2, seconds=1.28
+    )
+    return PitchOptions(**(options | changes))
+
+
+def style_options(corpus: Path, output: Path, **changes: Any) -> StyleOptions:
+    options: dict[str, Any] = dict(
+        manifest=corpus / "clips.jsonl", output=output, styles=3, conv=16, dim=32, layers=1, steps=2, batch=2
+    )  # fmt: skip
+    return StyleOptions(**(options | changes))
+
+
+def vocoder_options(corpus: Path, output: Path, **changes: Any) -> VocoderOptions:
+    options: dict[str, Any] = dict(
+        manifest=corpus / "clips.jsonl", units=corpus / "units.jsonl", output=output, channels=32, embedding=8,
+        steps=2, adversarial_from=1, batch=2,
+    )  # fmt: skip
+    return VocoderOptions(**(options | changes))
+
+
+def language_model_options(corpus: Path, output: Path, **changes: Any) -> LanguageModelOptions:
+    options: dict[str, Any] = dict(
+        manifest=corpus / "clips.jsonl", units=corpus / "units.jsonl", text=corpus / "labels.txt", output=output,
+        vocabulary=300, dim=32, layers=1, heads=2, ffn=48, context=64, steps=2, batch=2,
+    )  # fmt: skip
+    return LanguageModelOptions(**(options | changes))
+
+
+@contextmanager
+def interrupted(steps: int) -> Iterator[None]:
+    """Raise KeyboardInterrupt in the optimizer step after `steps` steps, and check that it ends the training."""
+    count = itertools.count(1)
+
+    def interrupt(*_: object) -> None:
+        if next(count) > steps:
+            raise KeyboardInterrupt
+
+    hook = register_optimizer_step_post_hook(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        hook.remove()
+
+
+def assert_same_weights(one: Path, other: Path, tolerance: float = 0.0) -> None:
+    """Assert that two weight files have the same tensors. tolerance: largest absolute difference."""
+    expected, actual = read_tensors(one).tensors, read_tensors(other).tensors
+    assert expected.keys() == actual.keys()
+    for name, tensor in expected.items():
+        difference = (tensor.double() - actual[name].double()).abs()
+        assert torch.equal(tensor, actual[name]) if not tolerance else difference.max() <= tolerance, name
