@@ -25,7 +25,6 @@ UNTESTED = {
     "cli/options",
     "distributed/worker",
     "cli/general",
-    "jobs/executor",
     "jobs/streaming_lines",
     "jobs/options/align",
     "jobs/options/decode",

@@ -1,14 +1,19 @@
 """Token lines to audio: complete lines in batches, and a line that is still being written as it arrives."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.console import notify, one_line
+from spiritlm_cli.distributed.messages import Codec, to_json
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.jobs.audio_sink import AudioFormat, AudioSink, FileSink, FolderSink
+from spiritlm_cli.jobs.codecs import WAVEFORMS, line_fields, line_from_fields
+from spiritlm_cli.jobs.compute import Compute, Function
+from spiritlm_cli.jobs.executor import computed
 from spiritlm_cli.jobs.failures import Failures
 from spiritlm_cli.jobs.folder import OutputFolder
 from spiritlm_cli.jobs.lines import InputLine, read_input
@@ -23,6 +28,27 @@ from spiritlm_cli.vocoder.vocoder import Vocoder
 from spiritlm_cli.vocoder.windows import Window
 
 __all__ = ["DecodeOptions", "run"]
+
+
+@dataclass(frozen=True)
+class FolderLine(InputLine):
+    """A line whose audio goes to a file of its own. written: an interrupted run has written the file."""
+
+    written: bool = False
+
+    @classmethod
+    def of(cls, line: InputLine, written: bool) -> "FolderLine":
+        """The line, with `written`."""
+        return cls(line.source, line.line_number, line.index, line.id, line.content, written)
+
+
+def _encode_line(line: FolderLine) -> bytes:
+    return to_json({**line_fields(line), "written": line.written})
+
+
+def _decode_line(message: bytes) -> FolderLine:
+    fields = json.loads(message)
+    return FolderLine.of(line_from_fields(fields), fields["written"])
 
 
 def run(options: DecodeOptions) -> Summary:
@@ -50,38 +76,38 @@ def run(options: DecodeOptions) -> Summary:
         texts = stack.enter_context(LineWriter(options.text_out)) if options.text_out else None
         stack.enter_context(sink)
         progress = stack.enter_context(Progress("lines"))
-        # What goes into one stream can be played while it is written.
-        read = read_input if options.to_folder else read_streaming
-        written: set[int] = set()
-        lines = _find_written(read(options.files or ("-",), checkpoint), sink, written)
-        decode = DecodeCompute(options).load()
-        for line, outcome in decode(lines, lambda line: line.index in written):
-            failed = line.index not in written and not _write(line, outcome, sink, failures, progress)
-            written.discard(line.index)
+        files = options.files or ("-",)
+        lines: Iterator[InputLine]
+        if options.to_folder:
+            lines = (FolderLine.of(line, sink.has(line.name)) for line in read_input(files, checkpoint))
+        else:
+            # What goes into one stream can be played while it is written.
+            lines = read_streaming(files, checkpoint)
+        outcomes = stack.enter_context(closing(computed(DecodeCompute(options), lines, options.ray)))
+        for line, outcome in outcomes:
+            failed = not _write(line, outcome, sink, failures, progress)
             progress.done(failed=failed)
             _write_text(line, options, texts)
             count += 1
     return Summary(count, failures.count)
 
 
-def _find_written(lines: Iterable[InputLine], sink: AudioSink, written: set[int]) -> Iterator[InputLine]:
-    """Yield lines; the index of each whose audio an interrupted run has written is added to `written`."""
-    for line in lines:
-        if sink.has(line.name):
-            written.add(line.index)
-        yield line
-
-
 def _write(
     line: InputLine, outcome: Outcome[Waveform], sink: AudioSink, failures: Failures, progress: Progress
 ) -> bool:
-    """Write a line's audio. Returns whether it could be decoded."""
+    """Write a line's audio, unless it is written. Returns whether it could be decoded."""
+    if _is_written(line):
+        return True
     try:
         sink.write(progress.counted(outcome), line.name, streaming=isinstance(line, StreamingInput))
     except SpiritLMError as error:
         failures.add(line, error)
         return False
     return True
+
+
+def _is_written(line: InputLine) -> bool:
+    return isinstance(line, FolderLine) and line.written
 
 
 def _write_text(line: InputLine, options: DecodeOptions, texts: LineWriter | None) -> None:
@@ -97,22 +123,17 @@ def _write_text(line: InputLine, options: DecodeOptions, texts: LineWriter | Non
         notify(one_line(text if line.id is None else f"{line.id}: {text}"))
 
 
-Decode = Callable[
-    [Iterable[InputLine], Callable[[InputLine], bool]], Iterator[tuple[InputLine, Outcome[Waveform]]]
-]
-
-
 @dataclass(frozen=True)
-class DecodeCompute:
+class DecodeCompute(Compute[DecodeOptions, InputLine, Waveform]):
     """Lines to the blocks of their audio."""
 
-    options: DecodeOptions
+    item_codec = Codec(_encode_line, _decode_line)
+    result_codec = WAVEFORMS
+    task_size = 16  # the audio of a task is in memory at once
 
-    def load(self) -> Decode:
-        """Load the vocoder. Raises CheckpointError; SpiritLMError for a voice or style that it does not have.
-
-        Returns a function of lines and of a predicate: whether a line is not to be decoded.
-        """
+    @contextmanager
+    def load(self) -> Iterator[Function[InputLine, Waveform]]:
+        """Load the vocoder. Raises CheckpointError; SpiritLMError for a voice or style that it does not have."""
         options = self.options
         vocoder = Vocoder.load(
             options.model, options.expressive, options.device, options.dtype, options.compile
@@ -120,7 +141,7 @@ class DecodeCompute:
         # Looked up first: no line is to blame for a voice that isn't there.
         voice = vocoder.voices.speaker_index(options.speaker)
         vocoder.voices.style_index(options.style)
-        return _Decoder(vocoder, voice, options).decode
+        yield _Decoder(vocoder, voice, options).decode
 
 
 @dataclass(frozen=True)
@@ -129,9 +150,7 @@ class _Decoder:
     voice: int
     options: DecodeOptions
 
-    def decode(
-        self, lines: Iterable[InputLine], skipped: Callable[[InputLine], bool]
-    ) -> Iterator[tuple[InputLine, Outcome[Waveform]]]:
+    def decode(self, lines: Iterable[InputLine]) -> Iterator[tuple[InputLine, Outcome[Waveform]]]:
         """Lines in order, each with its outcome, which yields blocks and raises TokenError."""
         lines = iter(lines)
         streaming: list[StreamingInput] = []
@@ -143,11 +162,8 @@ class _Decoder:
                     return
                 yield line
 
-        def windows(line: InputLine) -> list[Window]:
-            return [] if skipped(line) else self._windows(line)
-
         while True:
-            yield from self.vocoder.synthesize_stream(complete(), windows, self.options.batch_seconds)
+            yield from self.vocoder.synthesize_stream(complete(), self._windows, self.options.batch_seconds)
             if not streaming:
                 return
             # The thread that read ahead has ended: what follows is read here.
@@ -155,6 +171,8 @@ class _Decoder:
             yield line, Outcome(self._follow(line))
 
     def _windows(self, line: InputLine) -> list[Window]:
+        if _is_written(line):
+            return []
         prompt, sequence = None, line.sequence
         if self.options.start == "continuation":
             prompt, sequence = line.line.split()

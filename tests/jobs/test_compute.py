@@ -4,6 +4,7 @@ import pytest
 
 from spiritlm_cli.jobs.align import AlignCompute, AlignOptions
 from spiritlm_cli.jobs.compute import Compute
+from spiritlm_cli.jobs.decode import DecodeCompute, DecodeOptions
 from spiritlm_cli.jobs.generate import GenerateCompute, GenerateOptions
 from spiritlm_cli.jobs.interleave import InterleaveCompute, InterleaveOptions
 from spiritlm_cli.jobs.score import ScoreCompute
@@ -14,6 +15,7 @@ COMPUTATIONS: list[Compute] = [
     AlignCompute(AlignOptions(audio=("a.wav",)), cpus=2),
     InterleaveCompute(InterleaveOptions(audio=("a.wav",))),
     GenerateCompute(GenerateOptions(prompt="[TEXT]x")),
+    DecodeCompute(DecodeOptions(output="out/")),
     ScoreCompute(GenerateOptions(score=True)),
 ]
 

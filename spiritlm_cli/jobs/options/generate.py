@@ -178,6 +178,16 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
             ),
             (self.ray and self.stream, "can't be combined with --stream", "--ray"),
             (
+                self.ray and self.device_map,
+                "can't be combined with --ray, whose workers have one GPU each",
+                "--device-map",
+            ),
+            (
+                self.ray and self.examples == "-",
+                "a cluster can't read this machine's stdin; name a file that all its machines have",
+                "--examples",
+            ),
+            (
                 self.max_seconds and self.min_seconds and self.min_seconds > self.max_seconds,
                 "is more than --max-seconds",
                 "--min-seconds",
