@@ -4,10 +4,13 @@ A dataclass of options is what a job takes from Python; `cli/command.py` makes t
 """
 
 import dataclasses
+import os
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from spiritlm_cli.errors import OptionError
 
@@ -24,8 +27,8 @@ class OptionSpec:
 
     flags: such as `("-o", "--output")`; none: made from the field's name. minimum, maximum: of a number, inclusive.
     parse: makes the field's value from the text of the option, and raises OptionError; default_text: the default as
-    the help shows it. execution: the option changes how a job runs and not what it writes, so that a resumed run may
-    have another value.
+    the help shows it. path: the value is a path, or paths ("-": standard input). execution: the option changes how a
+    job runs and not what it writes, so that a resumed run may have another value.
     """
 
     help: str
@@ -36,6 +39,7 @@ class OptionSpec:
     parse: Callable[[str], Any] | None = None
     default_text: str | None = None
     argument: bool = False
+    path: bool = False
     execution: bool = False
     group: Group = "task"
 
@@ -62,46 +66,92 @@ def flag_of(field: "dataclasses.Field[Any]") -> str:
     return spec.flags[-1].partition("/")[0] if spec.flags else "--" + field.name.replace("_", "-")
 
 
-def settings(options: Any) -> dict[str, Any]:
-    """The options that decide what a job writes, by field name, as JSON values."""
+def settings(options: Any, *, inputs: bool = True) -> dict[str, Any]:
+    """The options that decide what a job writes, by field name, as JSON values; paths are absolute, without links.
+
+    inputs: False leaves out the options that name inputs.
+    """
+    specs = {field.name: spec_of(field) for field in dataclasses.fields(options)}
     return {
-        field.name: _to_json(getattr(options, field.name))
-        for field in dataclasses.fields(options)
-        if not spec_of(field).execution
+        name: _to_json(getattr(options, name), spec)
+        for name, spec in specs.items()
+        if not spec.execution and (inputs or spec.group != "input")
     }
 
 
 def with_settings(options: Any, recorded: Mapping[str, Any]) -> Any:
     """The options with recorded settings in place of those that are left at their defaults.
 
-    Raises OptionError for an option that is given and contradicts what is recorded.
+    recorded: what `settings` returned, read from JSON. Raises OptionError for an option that is given and contradicts
+    what is recorded, and for a recorded setting that there is not, or with a value that the option can't have.
     """
+    fields = {field.name: field for field in dataclasses.fields(options) if not spec_of(field).execution}
+    if unknown := sorted(recorded.keys() - fields.keys()):
+        raise OptionError(f"{', '.join(unknown)}: the run has settings that this version does not know")
+    hints = get_type_hints(type(options))
     changes: dict[str, Any] = {}
-    for field in dataclasses.fields(options):
-        if spec_of(field).execution or field.name not in recorded:
-            continue
-        value, before = getattr(options, field.name), recorded[field.name]
-        if _to_json(value) == before:
+    for name, before in recorded.items():
+        field, value = fields[name], getattr(options, name)
+        now = _to_json(value, spec_of(field))
+        if now == before:
             continue
         if value != field.default:
             raise OptionError(
-                f"is {_spelled(_to_json(value))} now and was {_spelled(before)} when the run began",
-                flag_of(field),
+                f"is {_spelled(now)} now and was {_spelled(before)} when the run began", flag_of(field)
             )
-        changes[field.name] = _from_json(value if value is not None else field.default, before)
+        try:
+            changes[name] = _from_json(before, hints[name])
+            _check_limits(changes[name], spec_of(field))
+        except ValueError:
+            raise OptionError(
+                f"was recorded as {reprlib.repr(before)}, which it can't be", flag_of(field)
+            ) from None
     return dataclasses.replace(options, **changes)
 
 
-def _to_json(value: Any) -> Any:
+def _to_json(value: Any, spec: OptionSpec) -> Any:
     if isinstance(value, tuple):
-        return [_to_json(one) for one in value]
+        return [_to_json(one, spec) for one in value]
+    if spec.path and value not in (None, "-"):
+        return os.path.realpath(value)
     return str(value) if isinstance(value, Path) else value
 
 
-def _from_json(like: Any, value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(value)
-    return Path(value) if isinstance(like, Path) else value
+def _from_json(value: Any, hint: Any) -> Any:
+    """The value of a field with a type hint from its JSON form. Raises ValueError for a value of another type."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        for one in inner:
+            try:
+                return _from_json(value, one)
+            except ValueError:
+                continue
+    elif origin is Literal:
+        if isinstance(value, str | int) and value in inner:
+            return value
+    elif origin is tuple:
+        if isinstance(value, list):
+            kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+            return tuple(_from_json(one, kind) for one, kind in zip(value, kinds, strict=True))
+    elif hint is Path:
+        if isinstance(value, str):
+            return Path(value)
+    elif hint is float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif isinstance(value, NoneType if hint is None else hint) and (
+        hint is bool or not isinstance(value, bool)
+    ):
+        return value
+    raise ValueError(value)
+
+
+def _check_limits(value: Any, spec: OptionSpec) -> None:
+    """Raise ValueError for a number that the command line would refuse."""
+    if isinstance(value, int | float):
+        low, high = spec.minimum, spec.maximum
+        if not ((low is None or value >= low) and (high is None or value <= high)):
+            raise ValueError(value)
 
 
 def _spelled(value: Any) -> str:

@@ -45,12 +45,12 @@ def run(options: AlignOptions) -> Summary:
 
 
 def _run_to_lines(options: AlignOptions) -> Summary:
-    settled = settle("align", options, None)
+    settled = settle("align", options)
     if settled.complete:
         return Summary()
     options = settled.options
     inputs = Inputs.of(options)
-    with Run("align", settled, None, total=inputs.count) as output:
+    with Run(settled, total=inputs.count) as output:
         clips = output.remaining(attach_text(inputs.clips(), options.text))
         output.write_all(
             computed(AlignCompute(options), clips, options.ray), lambda clip: _empty(clip, options)
@@ -60,7 +60,7 @@ def _run_to_lines(options: AlignOptions) -> Summary:
 
 def _run_to_folder(options: AlignOptions) -> Summary:
     suffix = ".TextGrid" if options.chosen_format.startswith("textgrid") else ".json"
-    folder, options = OutputFolder.open("align", options, Path(str(options.output)), suffix, None)
+    folder, options = OutputFolder.open("align", options, Path(str(options.output)), suffix)
     inputs = Inputs.of(options)
     count = 0
     with (

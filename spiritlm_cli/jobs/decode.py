@@ -62,10 +62,7 @@ def run(options: DecodeOptions) -> Summary:
     sink: AudioSink
     # Wrong names are named before a model is loaded.
     if options.to_folder:
-        identity = options.checkpoint.identity
-        folder, options = OutputFolder.open(
-            "decode", options, Path(options.output), f".{options.format}", identity
-        )
+        folder, options = OutputFolder.open("decode", options, Path(options.output), f".{options.format}")
         sink = FolderSink(folder, audio_format)
     else:
         sink = FileSink(options.output, options.concat, audio_format)

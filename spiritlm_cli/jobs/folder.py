@@ -2,17 +2,28 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Protocol, TypeVar
 
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.jobs.journal import Journal, journal_of, new_journal
+from spiritlm_cli.jobs.journal import JobOptions, Journal, journal_of, new_journal
 from spiritlm_cli.manifests.filenames import filename_for
+
+
+class FolderOptions(JobOptions, Protocol):
+    """The options that `OutputFolder` needs."""
+
+    @property
+    def resume(self) -> bool: ...
+
+
+Options = TypeVar("Options", bound=FolderOptions)
 
 
 class OutputFolder:
     """Which files of a folder an interrupted run has written, and which this run writes.
 
-    The journal `.part.json` in the folder holds the settings of an unfinished run. What is done is what has a file.
+    The journal `.part.json` in the folder holds the settings of an unfinished run, without its inputs: parts of a
+    manifest may be written to one folder. What is done is what has a file.
     """
 
     def __init__(self, folder: Path, suffix: str, journal: Journal | None, resume: bool) -> None:
@@ -22,8 +33,8 @@ class OutputFolder:
 
     @classmethod
     def open(
-        cls, command: str, options: Any, folder: Path, suffix: str, checkpoint: str | None
-    ) -> tuple["OutputFolder", Any]:
+        cls, command: str, options: Options, folder: Path, suffix: str
+    ) -> tuple["OutputFolder", Options]:
         """The folder, and the options with the settings of the run that is continued. Makes the folder.
 
         Raises ResumeError if the options contradict those settings.
@@ -31,9 +42,8 @@ class OutputFolder:
         folder.mkdir(parents=True, exist_ok=True)
         path = journal_of(folder)
         if options.resume and path.is_file():
-            journal = Journal.load(path)
-            options = journal.continued(command, options, checkpoint)
-        return cls(folder, suffix, new_journal(path, command, options, checkpoint), options.resume), options
+            options = Journal.load(path).continued(command, options)
+        return cls(folder, suffix, new_journal(path, command, options, inputs=False), options.resume), options
 
     def __enter__(self) -> "OutputFolder":
         if self._journal:

@@ -38,15 +38,14 @@ def run(options: GenerateOptions) -> Summary:
     that can't be used.
     """
     options.check()
-    checkpoint = options.checkpoint
-    settled = settle("generate", options, checkpoint.identity)
+    settled = settle("generate", options)
     if settled.complete:
         return Summary()
     # The journal records the seed that was drawn, so that a resumed run draws the same.
     options = replace(settled.options, seed=drawn_seed(settled.options.seed))
-    settled = replace(settled, options=options)
+    settled, checkpoint = replace(settled, options=options), options.checkpoint
     sampling_of(options)  # names wrong values before a model is loaded
-    with Run("generate", settled, checkpoint.identity, ids=options.ids, what="lines") as output:
+    with Run(settled, ids=options.ids, what="lines") as output:
         lines = output.remaining(_input(options, checkpoint, output))
         if options.stream:
             _write_stream(output, lines, LoadedGeneration.load(options))

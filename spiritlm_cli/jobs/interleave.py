@@ -38,18 +38,17 @@ def run(options: InterleaveOptions) -> Summary:
     that can't be used.
     """
     options.check()
-    checkpoint = options.checkpoint
-    settled = settle("interleave", options, checkpoint.identity)
+    settled = settle("interleave", options)
     if settled.complete:
         return Summary()
     options = replace(settled.options, seed=drawn_seed(settled.options.seed))
-    settled = replace(settled, options=options)
+    settled, checkpoint = replace(settled, options=options), options.checkpoint
     inputs = Inputs.of(options) if options.has_clips else None
     ids = options.ids
     if ids is None and inputs:
         ids = inputs.several or options.copies > 1
     total = inputs.count if inputs else lambda: None
-    with Run("interleave", settled, checkpoint.identity, ids=ids, total=total) as output, data_only():
+    with Run(settled, ids=ids, total=total) as output, data_only():
         if options.header and (inputs is None or inputs.first):
             output.write_header(header_of(checkpoint))
         clips = attach_text(inputs.clips()) if inputs else None

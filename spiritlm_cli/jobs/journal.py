@@ -6,21 +6,33 @@ finished: inputs, lines, bytes, failures. A resumed run continues from there, an
 
 import hashlib
 import json
+import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from spiritlm_cli import __version__
 from spiritlm_cli.errors import OptionError, ResumeError
+from spiritlm_cli.jobs.options.shared import ModelOptions
 from spiritlm_cli.options import settings, with_settings
 
 Item = TypeVar("Item")
-Options = TypeVar("Options")
 
 # Seconds between two entries, so that a million short lines don't write a million journals.
 _INTERVAL = 0.2
+
+
+class JobOptions(Protocol):
+    """The dataclass of a job's options."""
+
+    def check(self) -> None:
+        """Raise OptionError for options that can't be combined."""
+        ...
+
+
+Options = TypeVar("Options", bound=JobOptions)
 
 
 def part_of(path: Path) -> Path:
@@ -48,50 +60,75 @@ class Done:
     failed: int = 0
     errors_size: int = 0
 
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "Done":
+        """Read it from a journal. Raises ValueError for a missing, unknown or wrong value."""
+        names = {field.name for field in fields(cls)}
+        counts = [value for name, value in content.items() if name != "digest"]
+        if content.keys() != names or not isinstance(content["digest"], str):
+            raise ValueError(f"done has not the keys {', '.join(sorted(names))}")
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError("done has a value that is no count")
+        return cls(**content)
+
 
 class Journal:
     """Keeps the journal of one output up to date."""
 
-    def __init__(self, path: Path, command: str, recorded: dict[str, Any], done: Done = Done()) -> None:
-        """path: of the journal; recorded: the settings of the run."""
+    def __init__(
+        self,
+        path: Path,
+        command: str,
+        recorded: Mapping[str, Any],
+        checkpoint: str | None,
+        done: Done = Done(),
+    ) -> None:
+        """path: of the journal; recorded: the settings of the run; checkpoint: what identifies its checkpoint."""
         self.path = path
         self.done = done
-        self._command, self._settings = command, recorded
+        self._command, self._settings, self._checkpoint = command, recorded, checkpoint
         self._digest = hashlib.sha256()
         self._saved = 0.0
 
     @classmethod
     def load(cls, path: Path) -> "Journal":
-        """Raises ResumeError if the file is not a journal of this version."""
+        """Raises ResumeError if the file is not a journal of this version, OSError if it can't be read."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["version"] != 1:
                 raise ValueError(f"version {content['version']}")
-            return cls(path, content["command"], dict(content["settings"]), Done(**content["done"]))
-        except (ValueError, KeyError, TypeError) as error:
+            command, recorded, checkpoint = content["command"], content["settings"], content["checkpoint"]
+            if not (isinstance(recorded, dict) and isinstance(checkpoint, str | None)):
+                raise ValueError("settings or checkpoint of another type")
+            return cls(path, command, recorded, checkpoint, Done.of(content["done"]))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ResumeError(
                 f"{path}: not a journal that can be continued ({error}); remove it to begin again"
             ) from None
 
-    def continued(self, command: str, options: Options, model: str | None) -> Options:
-        """The options with the run's settings in place of defaults.
+    def continued(self, command: str, options: Options) -> Options:
+        """The options with the run's settings, and its checkpoint, in place of defaults.
 
-        model: identifies the checkpoint that the options name now. Raises ResumeError where the options contradict the
-        run's.
+        Raises ResumeError where the options contradict the run's, CheckpointError for a checkpoint that is not there.
         """
         if self._command != command:
             raise ResumeError(
                 f"{self.path}: was begun by spiritlm {self._command}, not by spiritlm {command}"
             )
-        if self._settings.get("checkpoint") != model:
+        if isinstance(options, ModelOptions) and options.model is None:
+            options = replace(options, model=self._checkpoint)
+        checkpoint = checkpoint_of(options)
+        if checkpoint != self._checkpoint:
             raise ResumeError(
-                f"{self.path}: was begun with the checkpoint {self._settings.get('checkpoint')}, not with {model}"
+                f"{self.path}: was begun with the checkpoint {self._checkpoint}, not with {checkpoint}"
             )
         try:
             continued: Options = with_settings(options, self._settings)
+            continued.check()
         except OptionError as error:
+            message = f"{error.option} {error}" if error.option else str(error)
             raise ResumeError(
-                f"{self.path}: {error.option} {error}; resume with the same options, or write to another file"
+                f"{self.path}: {message}; resume with the same options, or write to another file"
             ) from None
         return continued
 
@@ -132,17 +169,23 @@ class Journal:
         self.save()
 
     def save(self) -> None:
-        """Write the journal, at once and whole."""
+        """Replace the journal atomically."""
         content = {
             "version": 1,
             "spiritlm": __version__,
             "command": self._command,
+            "checkpoint": self._checkpoint,
             "settings": self._settings,
             "done": asdict(self.done),
         }
-        temporary = self.path.with_name(self.path.name + ".new")
-        temporary.write_text(json.dumps(content, ensure_ascii=True, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(self.path)
+        # A name of its own: several runs may write to one folder.
+        temporary = self.path.with_name(f".tmp-{secrets.token_hex(4)}.json")
+        try:
+            temporary.write_text(json.dumps(content, ensure_ascii=True, indent=1) + "\n", encoding="utf-8")
+            temporary.replace(self.path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         self._saved = time.monotonic()
 
     def remove(self) -> None:
@@ -150,9 +193,14 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
-def new_journal(path: Path, command: str, options: Any, model: str | None) -> Journal:
-    """The journal of a run that begins. model: identifies the checkpoint."""
-    return Journal(path, command, {**settings(options), "checkpoint": model})
+def new_journal(path: Path, command: str, options: JobOptions, *, inputs: bool = True) -> Journal:
+    """The journal of a run that begins. inputs: whether a run that continues it must have the same inputs."""
+    return Journal(path, command, settings(options, inputs=inputs), checkpoint_of(options))
+
+
+def checkpoint_of(options: JobOptions) -> str | None:
+    """What identifies the checkpoint that options name; None for a job without one. Raises CheckpointError."""
+    return options.checkpoint.identity if isinstance(options, ModelOptions) else None
 
 
 def _encoded(name: str) -> bytes:

@@ -1,9 +1,10 @@
 """Output lines: to stdout, or to a file that gets its name when it is complete."""
 
+import errno
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,16 +48,23 @@ class LineWriter:
     """
 
     def __init__(
-        self, path: Path | None = None, ids: bool | None = None, kept: int = 0, lines: int = 0
+        self,
+        path: Path | None = None,
+        ids: bool | None = None,
+        kept: int = 0,
+        lines: int = 0,
+        on_lock: Callable[[], None] = lambda: None,
     ) -> None:
         """ids: True gives each line an id (its number where it has none), False drops ids, None leaves them.
 
-        kept: bytes of FILE.part that a resumed run keeps; lines: how many lines they are, without header.
+        kept: bytes of FILE.part that a resumed run keeps; lines: how many lines they are, without header; on_lock:
+        called when FILE.part is locked, before its content changes.
         """
         self._path = None if path is None or str(path) == "-" else path
         self._ids = ids
         self._kept = kept
         self._lines = lines
+        self._on_lock = on_lock
         self._stream: BinaryIO = sys.stdout.buffer
         self.size = kept
 
@@ -71,15 +79,30 @@ class LineWriter:
         self._part = part_of(self._path)
         self._stream = self._part.open("ab")
         try:
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self._lock()
+            if self._stream.tell() < self._kept:
+                raise ResumeError(
+                    f"{self._part}: is shorter than its journal says; remove both to begin again"
+                )
+            self._on_lock()
+            self._stream.truncate(self._kept)
+        except BaseException:
             self._stream.close()
-            raise ResumeError(f"{self._part}: another run is writing it") from None
-        if self._stream.tell() < self._kept:
-            self._stream.close()
-            raise ResumeError(f"{self._part}: is shorter than its journal says; remove both to begin again")
-        self._stream.truncate(self._kept)
+            raise
         return self
+
+    def _lock(self) -> None:
+        """Raise ResumeError if another run writes FILE.part, or has renamed it since it was opened."""
+        try:
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some network file systems have no locks.
+            is_ours = error.errno in (errno.ENOLCK, errno.EOPNOTSUPP)
+        else:
+            opened = os.fstat(self._stream.fileno())
+            is_ours = self._part.exists() and os.path.samestat(opened, self._part.stat())
+        if not is_ours:
+            raise ResumeError(f"{self._part}: another run is writing it")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -94,7 +117,7 @@ class LineWriter:
             self._stream.close()
         else:
             if not self.size:
-                self._part.unlink()
+                self._part.unlink(missing_ok=True)
             self._stream.close()
 
     def write(self, line: OutputLine) -> None:

@@ -12,7 +12,7 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.console import log, notify, one_line
 from spiritlm_cli.errors import ResumeError, SpiritLMError
 from spiritlm_cli.jobs.failures import Failures, Input, name_of
-from spiritlm_cli.jobs.journal import Done, Journal, journal_of, new_journal, part_of
+from spiritlm_cli.jobs.journal import Done, JobOptions, Journal, journal_of, new_journal, part_of
 from spiritlm_cli.jobs.output import LineWriter, OutputLine, Result
 from spiritlm_cli.jobs.progress import Progress
 
@@ -21,7 +21,7 @@ Options = TypeVar("Options", bound="LineOptions")
 Outcomes = Iterable[tuple[Item, Outcome[Result]]]
 
 
-class LineOptions(Protocol):
+class LineOptions(JobOptions, Protocol):
     """The options that `Run` needs; an output may be a path or its text."""
 
     @property
@@ -44,30 +44,45 @@ class Summary:
 
 @dataclass(frozen=True)
 class Settled(Generic[Options]):
-    """The options a run goes by. journal: of the run that it continues; complete: the output is there already."""
+    """What a run goes by.
 
+    command: the job's name in the journal; options: with the settings of the run that is continued; journal: of that
+    run, None for a run that begins; complete: the output is there already.
+    """
+
+    command: str
     options: Options
-    journal: Journal | None
-    complete: bool
+    journal: Journal | None = None
+    complete: bool = False
 
 
-def settle(command: str, options: Options, checkpoint: str | None) -> Settled[Options]:
+def settle(command: str, options: Options) -> Settled[Options]:
     """Find out whether there is a run to continue, and take over its settings.
 
-    checkpoint: identifies the checkpoint. A finished output is left alone. Raises ResumeError if the options contradict
-    those of the run.
+    A finished output is left alone. Raises ResumeError if the options contradict those of the run, or if `FILE.part` or
+    its journal is missing.
     """
     if not options.resume or options.output is None:
-        return Settled(options, None, complete=False)
+        return Settled(command, options)
     path = Path(options.output).resolve()
+    part, journal = part_of(path), None
     if journal_of(path).is_file():
         journal = Journal.load(journal_of(path))
-        return Settled(journal.continued(command, options, checkpoint), journal, complete=False)
-    if part_of(path).exists():
-        raise ResumeError(f"{part_of(path)}: has no journal beside it; remove it to begin again")
-    if path.is_file():
+    if part.exists():
+        if journal:
+            return Settled(command, journal.continued(command, options), journal)
+        if part.stat().st_size:
+            raise ResumeError(f"{part}: has no journal beside it; remove it to begin again")
+        return Settled(command, options)
+    # A run that is killed after it renamed its file leaves the journal.
+    if path.is_file() and (journal is None or path.stat().st_size == journal.done.size):
+        if journal:
+            journal.remove()
         notify(f"spiritlm: {one_line(str(path))}: is complete, and left as it is; remove it to run again")
-    return Settled(options, None, path.is_file())
+        return Settled(command, options, complete=True)
+    if journal and journal.done.size:
+        raise ResumeError(f"{part}: is missing, but not its journal; remove {journal.path} to begin again")
+    return Settled(command, options)
 
 
 class Run:
@@ -75,9 +90,7 @@ class Run:
 
     def __init__(
         self,
-        command: str,
         settled: Settled[Any],
-        checkpoint: str | None,
         *,
         ids: bool | None = None,
         what: str = "clips",
@@ -88,31 +101,45 @@ class Run:
         self._journal = settled.journal
         output = None if options.output is None else Path(options.output)
         if self._journal is None and output is not None and str(output) != "-" and _is_regular(output):
-            path = output.resolve()
-            self._journal = new_journal(journal_of(path), command, options, checkpoint)
+            self._journal = new_journal(journal_of(output.resolve()), settled.command, options)
         done = self._journal.done if self._journal else Done()
         self.resumed = done.inputs > 0 or done.size > 0
         self.inputs = done.inputs
-        self.writer = LineWriter(output, ids, done.size, done.lines)
+        self.writer = LineWriter(output, ids, done.size, done.lines, self._begin)
         self.failures = Failures(options.on_error, options.errors, done.failed, done.errors_size)
         self.progress = Progress(what, total() if Progress.shown() else None, done.inputs)
         self._stack = ExitStack()
+        self._begun = False
 
     def __enter__(self) -> "Run":
-        # The writer first: it locks the output, so that nothing is touched of what another run writes.
-        for part in (self.writer, self.failures, self.progress):
-            self._stack.enter_context(part)
-        if self._journal and not self.resumed:
-            self._journal.save()
+        with ExitStack() as stack:
+            stack.push(self._end)  # last
+            # The writer first: it locks the output, so that nothing is touched of what another run writes.
+            for part in (self.writer, self.failures, self.progress):
+                stack.enter_context(part)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._journal and kind is not None and self.writer.size:
+        try:
+            if self._journal and self.writer.size:
+                self._journal.save()
+        finally:
+            self._stack.__exit__(kind, error, trace)
+
+    def _begin(self) -> None:
+        """Write the journal, when the output is locked and before it changes."""
+        self._begun = True
+        if self._journal and not self.resumed:
             self._journal.save()
-        self._stack.__exit__(kind, error, trace)
-        if self._journal and (kind is None or not self.writer.size):
+
+    def _end(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the journal, unless there is an unfinished output."""
+        if self._journal and self._begun and (kind is None or not self.writer.size):
             self._journal.remove()
 
     @property

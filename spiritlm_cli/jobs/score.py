@@ -54,12 +54,11 @@ def run(options: GenerateOptions) -> Summary:
     that can't be used.
     """
     options.check()
-    checkpoint = options.checkpoint
-    settled = settle("generate", options, checkpoint.identity)
+    settled = settle("generate --score", options)
     if settled.complete:
         return Summary()
-    options = settled.options
-    with Run("generate", settled, checkpoint.identity, ids=options.ids, what="lines") as output:
+    options, checkpoint = settled.options, settled.options.checkpoint
+    with Run(settled, ids=options.ids, what="lines") as output:
         lines = output.remaining(_input(options, checkpoint))
         outcomes = computed(
             ScoreCompute(options), with_contexts(lines, options, checkpoint, output.inputs), options.ray

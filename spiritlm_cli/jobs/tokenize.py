@@ -35,19 +35,15 @@ def run(options: TokenizeOptions) -> Summary:
     that can't be used.
     """
     options.check()
-    checkpoint = options.checkpoint
-    settled = settle("tokenize", options, checkpoint.identity)
+    settled = settle("tokenize", options)
     if settled.complete:
         return Summary()
     options = settled.options
     inputs = Inputs.of(options)
     ids = inputs.several if options.ids is None else options.ids
-    with (
-        Run("tokenize", settled, checkpoint.identity, ids=ids, total=inputs.count) as output,
-        data_only(),
-    ):
+    with Run(settled, ids=ids, total=inputs.count) as output, data_only():
         if options.header and inputs.first:
-            output.write_header(header_of(checkpoint))
+            output.write_header(header_of(options.checkpoint))
         clips = output.remaining(inputs.clips())
         if options.stream:
             _write_stream(output, clips, options)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from spiritlm_cli.jobs.options import AlignOptions
 
 
 def options(folder: Path, *, resume: bool = False, aligner: str = "pocketsphinx") -> AlignOptions:
-    return AlignOptions(audio=("corpus/",), output=f"{folder}/", resume=resume, aligner=aligner)
+    return AlignOptions(audio=(".",), output=f"{folder}/", resume=resume, aligner=aligner)
 
 
 def test_claim_gives_each_id_one_file(tmp_path: Path) -> None:
@@ -28,19 +29,30 @@ def test_has_is_what_an_interrupted_run_has_written(tmp_path: Path) -> None:
 def test_the_journal_stays_until_the_run_ends_well(tmp_path: Path) -> None:
     journal = tmp_path / "out" / ".part.json"
     folder, _ = OutputFolder.open(
-        "align", options(tmp_path / "out", aligner="ctc/"), tmp_path / "out", ".json", None
+        "align", options(tmp_path / "out", aligner="ctc/"), tmp_path / "out", ".json"
     )
     with pytest.raises(AlignmentError), folder:
         raise AlignmentError("stop")
     assert journal.is_file()
     with pytest.raises(ResumeError, match="--aligner is other/ now and was ctc/"):
         OutputFolder.open(
-            "align", options(tmp_path / "out", resume=True, aligner="other/"), tmp_path / "out", ".json", None
+            "align", options(tmp_path / "out", resume=True, aligner="other/"), tmp_path / "out", ".json"
         )
     folder, continued = OutputFolder.open(
-        "align", options(tmp_path / "out", resume=True), tmp_path / "out", ".json", None
+        "align", options(tmp_path / "out", resume=True), tmp_path / "out", ".json"
     )
     assert continued.aligner == "ctc/"
     with folder:
         assert journal.is_file()
     assert not journal.exists()
+
+
+def test_parts_of_a_manifest_can_be_written_to_one_folder(tmp_path: Path) -> None:
+    def shard(part: int, *, resume: bool = False) -> AlignOptions:
+        return replace(options(tmp_path, resume=resume), shard=(part, 2))
+
+    first, _ = OutputFolder.open("align", shard(0), tmp_path, ".json")
+    with pytest.raises(AlignmentError), first:
+        raise AlignmentError("stop")
+    _, continued = OutputFolder.open("align", shard(1, resume=True), tmp_path, ".json")
+    assert continued == shard(1, resume=True)

@@ -4,6 +4,7 @@ import pytest
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AudioError, ResumeError
+from spiritlm_cli.jobs.journal import new_journal
 from spiritlm_cli.jobs.options import TokenizeOptions
 from spiritlm_cli.jobs.output import OutputLine, Result
 from spiritlm_cli.jobs.run import Outcomes, Run, Summary, settle
@@ -25,19 +26,19 @@ def empty(clip: Clip) -> list[OutputLine]:
 
 
 def options(tmp_path: Path, **changes: object) -> TokenizeOptions:
-    return TokenizeOptions(audio=("corpus/",), output=tmp_path / "out", **changes)  # type: ignore[arg-type]
+    return TokenizeOptions(audio=(".",), output=tmp_path / "out", **changes)  # type: ignore[arg-type]
 
 
 def stopped_run(tmp_path: Path, bad: str, *, header: bool = True) -> None:
-    with Run("tokenize", settle("tokenize", options(tmp_path), "nano"), "nano") as run:
+    with Run(settle("tokenize", options(tmp_path))) as run:
         if header:
             run.write_header("#header")
         run.write_all(outcomes(CLIPS, bad=bad), empty)
 
 
 def test_an_input_that_cannot_be_used_keeps_its_line(tmp_path: Path) -> None:
-    settled = settle("tokenize", options(tmp_path, on_error="skip", errors=tmp_path / "bad"), "nano")
-    with Run("tokenize", settled, "nano") as run:
+    settled = settle("tokenize", options(tmp_path, on_error="skip", errors=tmp_path / "bad"))
+    with Run(settled) as run:
         run.write_header("#header")
         run.write_all(outcomes(CLIPS, bad="bc"), empty)
     assert run.summary == Summary(inputs=4, failed=2)
@@ -50,8 +51,8 @@ def test_a_stopped_run_is_continued_and_ends_as_one(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"^c\.wav: too short$"):
         stopped_run(tmp_path, bad="c")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.part", "out.part.json"]
-    settled = settle("tokenize", options(tmp_path, resume=True), "nano")
-    with Run("tokenize", settled, "nano") as run:
+    settled = settle("tokenize", options(tmp_path, resume=True))
+    with Run(settled) as run:
         run.write_header("#header")
         run.write_all(outcomes(list(run.remaining(CLIPS))), empty)
     assert run.summary == Summary(inputs=4)
@@ -59,7 +60,7 @@ def test_a_stopped_run_is_continued_and_ends_as_one(tmp_path: Path) -> None:
         f"{name}\t[TEXT]{name}\n" for name in "abcd"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert settle("tokenize", options(tmp_path, resume=True), "nano").complete
+    assert settle("tokenize", options(tmp_path, resume=True)).complete
 
 
 def test_a_run_that_writes_nothing_leaves_nothing(tmp_path: Path) -> None:
@@ -68,8 +69,88 @@ def test_a_run_that_writes_nothing_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settle_refuses_another_checkpoint(tmp_path: Path) -> None:
+def test_settle_refuses_another_checkpoint(tmp_path: Path, release_tree: Path) -> None:
     with pytest.raises(AudioError, match="too short"):
         stopped_run(tmp_path, bad="b", header=False)
-    with pytest.raises(ResumeError, match="checkpoint nano, not with /models/other"):
-        settle("tokenize", options(tmp_path, resume=True), "/models/other")
+    with pytest.raises(ResumeError, match="checkpoint nano, not with /"):
+        settle("tokenize", options(tmp_path, resume=True, model=str(release_tree)))
+
+
+def test_settle_takes_the_checkpoint_of_the_run(tmp_path: Path, release_tree: Path) -> None:
+    with (
+        pytest.raises(AudioError, match="too short"),
+        Run(settle("tokenize", options(tmp_path, model=str(release_tree)))) as run,
+    ):
+        run.write_all(outcomes(CLIPS, bad="b"), empty)
+    continued = settle("tokenize", options(tmp_path, resume=True)).options
+    assert continued.model == str(release_tree.resolve())
+    with pytest.raises(ResumeError, match="not with nano"):
+        settle("tokenize", options(tmp_path, resume=True, model="nano"))
+
+
+def test_settle_checks_given_options_with_recorded_ones(tmp_path: Path) -> None:
+    with (
+        pytest.raises(AudioError, match="too short"),
+        Run(settle("tokenize", options(tmp_path, format="jsonl"))) as run,
+    ):
+        run.write_all(outcomes(CLIPS, bad="b"), empty)
+    with pytest.raises(ResumeError, match="--stream is for token lines"):
+        settle("tokenize", options(tmp_path, resume=True, stream=True))
+
+
+def test_a_run_killed_at_any_moment_can_be_continued(tmp_path: Path) -> None:
+    """The states between two system calls, made by hand."""
+    out, part, journal = (tmp_path / name for name in ("out", "out.part", "out.part.json"))
+    # Killed when FILE.part was opened, but not locked.
+    part.touch()
+    assert settle("tokenize", options(tmp_path, resume=True)).journal is None
+    # Killed when the journal of a new run was written, but not yet FILE.part emptied.
+    with pytest.raises(AudioError, match="too short"):
+        stopped_run(tmp_path, bad="c")
+    kept = part.read_bytes(), journal.read_bytes()
+    new_journal(journal, "tokenize", options(tmp_path)).save()
+    with Run(settle("tokenize", options(tmp_path, resume=True))) as run:
+        run.write_all(outcomes(CLIPS), empty)
+    assert out.read_text().startswith("a\t[TEXT]a\n")
+    # Killed when the file had been renamed, but not the journal removed.
+    complete = out.read_bytes()
+    part.write_bytes(kept[0])
+    journal.write_bytes(kept[1])
+    run = Run(settle("tokenize", options(tmp_path, resume=True))).__enter__()
+    run.write_all(outcomes(list(run.remaining(CLIPS))), empty)
+    run.__exit__(AudioError, AudioError("stop"), None)
+    part.rename(out)
+    assert settle("tokenize", options(tmp_path, resume=True)).complete
+    assert not journal.exists()
+    assert out.read_bytes() == b"#header\n" + complete
+
+
+def test_settle_refuses_a_journal_or_part_that_is_alone(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="too short"):
+        stopped_run(tmp_path, bad="c")
+    moved = (tmp_path / "out.part").rename(tmp_path / "moved")
+    with pytest.raises(ResumeError, match=r"out\.part: is missing"):
+        settle("tokenize", options(tmp_path, resume=True))
+    moved.rename(tmp_path / "out.part")
+    (tmp_path / "out.part.json").unlink()
+    with pytest.raises(ResumeError, match="has no journal beside it"):
+        settle("tokenize", options(tmp_path, resume=True))
+
+
+def test_a_run_whose_errors_file_cannot_be_opened_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileNotFoundError),
+        Run(settle("tokenize", options(tmp_path, errors=tmp_path / "gone" / "bad"))),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_run_leaves_the_journal_of_the_first(tmp_path: Path) -> None:
+    with Run(settle("tokenize", options(tmp_path))) as run:
+        run.write_header("#header")
+        with pytest.raises(ResumeError, match="another run"), Run(settle("tokenize", options(tmp_path))):
+            pass
+        assert (tmp_path / "out.part.json").is_file()
+        run.write_all(outcomes(CLIPS), empty)
+    assert (tmp_path / "out").read_text().startswith("#header\na\t")

@@ -94,4 +94,6 @@ class AlignOptions(ClipOptions, FailureOptions):
             raise OptionError(
                 "rows of a manifest name files; for audio on stdin give --format ctm", "--format"
             )
+        if not self.to_folder:
+            self.check_errors(self.output)
         self.check_files(self.on_error)

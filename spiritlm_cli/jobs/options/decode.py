@@ -22,7 +22,13 @@ class DecodeOptions(FailureOptions, ModelOptions):
     """Options of `spiritlm decode`."""
 
     files: tuple[str, ...] = option(
-        (), "Files of token lines.", metavar="FILE", argument=True, default_text="stdin", group="input"
+        (),
+        "Files of token lines.",
+        metavar="FILE",
+        argument=True,
+        default_text="stdin",
+        path=True,
+        group="input",
     )
     output: str = option(
         ...,
@@ -76,6 +82,7 @@ class DecodeOptions(FailureOptions, ModelOptions):
         metavar="FILE",
         default_text="stderr",
         group="output",
+        execution=True,
     )
     batch_seconds: float | None = batch_seconds_option()
     dtype: Dtype = speech_dtype_option()
@@ -95,6 +102,8 @@ class DecodeOptions(FailureOptions, ModelOptions):
             raise OptionError("writes a folder, -o FOLDER/", "--ray")
         if self.bits == "float" and self.to_folder and self.format != "wav":
             raise OptionError(f"{self.format} has no floats; --format wav has", "--bits")
+        if not self.to_folder:
+            self.check_errors(self.output)
         for path in self.files:
             if path != "-":
                 Path(path).stat()

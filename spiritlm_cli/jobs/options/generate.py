@@ -27,6 +27,7 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         metavar="FILE",
         argument=True,
         default_text="stdin",
+        path=True,
         group="input",
     )
     prompt: str | None = option(None, "One prompt, as a token line.", group="input")
@@ -98,7 +99,7 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         metavar="asr|tts|intent|continue|FILE",
     )
     examples: str | None = option(
-        None, "Solved examples of the task, as token lines.", metavar="FILE", group="input"
+        None, "Solved examples of the task, as token lines.", metavar="FILE", path=True, group="input"
     )
     shots: int | None = option(
         None, "Number of examples in each prompt.", minimum=0, default_text="the task's"
@@ -115,6 +116,7 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         None,
         "With --score: the context of each line, as a token line. The context itself is not scored.",
         metavar="FILE",
+        path=True,
         group="input",
     )
     batch_size: int = option(
@@ -152,7 +154,7 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         for wrong, message, flag in (*self._conflicts(), *self._score_conflicts(), *self._engine_conflicts()):
             if wrong:
                 raise OptionError(message, flag)
-        self.check_resume()
+        self.check_output()
         for path in (*self.files, self.examples, self.given):
             if path not in (None, "-"):
                 Path(str(path)).stat()

@@ -30,6 +30,7 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         "Read the units from lines of `tokenize --keep-repeats`, not from audio. With --manifest: the lines of its "
         "clips, in order.",
         metavar="FILE|-",
+        path=True,
         group="input",
     )
     alignments: Path | None = option(
@@ -37,6 +38,7 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         "Word times, matched to the clips by id: a folder of TextGrid, Whisper or WhisperX JSON files, a CTM file, or "
         "the output of `spiritlm align`.",
         metavar="FOLDER|FILE",
+        path=True,
         group="input",
     )
     aligner: str = aligner_option(
@@ -96,7 +98,7 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
                 raise OptionError("is for audio, not for --tokens", flag)
         if self.explain and self.mode != "interleave":
             raise OptionError("is for --mode interleave", "--explain")
-        self.check_resume()
+        self.check_output()
         if self.tokens not in (None, "-"):
             Path(str(self.tokens)).stat()
         self.check_files(self.on_error)

@@ -67,6 +67,7 @@ class ModelOptions:
         metavar="nano|DIR|HF-REPO",
         default_text="$SPIRITLM_CHECKPOINTS_DIR if it is set, else nano",
         group="model",
+        execution=True,  # a journal records the checkpoint that it names
     )
     device: str = option("auto", "Device to compute on.", metavar="auto|cpu|cuda[:N]|mps", **EXECUTION)
 
@@ -102,6 +103,13 @@ class FailureOptions:
         execution=True,
     )
 
+    def check_errors(self, output: Path | str | None) -> None:
+        """Raise OptionError if --errors names the output file."""
+        if self.errors is None or output is None or (self.errors.exists() and not self.errors.is_file()):
+            return
+        if self.errors.resolve() == Path(output).resolve():
+            raise OptionError("is the output file: give it another name", "--errors")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LineOutputOptions(FailureOptions):
@@ -124,11 +132,12 @@ class LineOutputOptions(FailureOptions):
         execution=True,
     )
 
-    def check_resume(self) -> None:
-        """Raise OptionError if --resume has no file to continue."""
+    def check_output(self) -> None:
+        """Raise OptionError if --resume has no file to continue, or --errors names the output."""
         path = self.output
         if self.resume and (path is None or str(path) == "-" or (path.exists() and not path.is_file())):
             raise OptionError("needs an output file: name it with -o", "--resume")
+        self.check_errors(path)
 
 
 def ids_option() -> Any:
@@ -198,17 +207,22 @@ class ClipOptions:
     """Which clips to process."""
 
     audio: tuple[str, ...] = option(
-        (), "Audio files, folders, or - for stdin.", metavar="AUDIO", argument=True, group="input"
+        (), "Audio files, folders, or - for stdin.", metavar="AUDIO", argument=True, path=True, group="input"
     )
     manifest: str | None = option(
         None,
         "List of clips: TSV with a header line, JSONL, or Kaldi wav.scp; each may be compressed (.gz). Fields: id, "
         "audio, start, end, text, speaker, words.",
         metavar="FILE|-",
+        path=True,
         group="input",
     )
     files_from: str | None = option(
-        None, "File with the paths of the audio files, one on each line.", metavar="FILE|-", group="input"
+        None,
+        "File with the paths of the audio files, one on each line.",
+        metavar="FILE|-",
+        path=True,
+        group="input",
     )
     null: bool = option(
         False, "Paths in --files-from end with NUL instead of a line end.", "-0", "--null", group="input"

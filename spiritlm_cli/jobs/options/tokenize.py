@@ -52,7 +52,7 @@ class TokenizeOptions(ClipOptions, LineOutputOptions, ModelOptions):
     def check(self) -> None:
         """Raise OptionError for options that can't be combined, OSError for files that are not there."""
         self.check_clips()
-        self.check_resume()
+        self.check_output()
         if self.format != "text" and (self.header or self.stream):
             raise OptionError("is for token lines", "--header" if self.header else "--stream")
         if self.ray and self.stream:
