@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.errors import OptionError, SpiritLMError
+from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.jobs.decode import DecodeOptions, run
 from spiritlm_cli.jobs.run import Summary
 
@@ -60,17 +60,3 @@ def test_run_names_a_voice_that_is_not_there(small: dict[str, str], tmp_path: Pa
     with pytest.raises(SpiritLMError, match="nobody"):
         run(options)
     assert not (tmp_path / "x.wav").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "flag"),
-    [
-        ({"output": "x.wav", "resume": True}, "--resume"),
-        ({"output": "x.wav", "ray": "local"}, "--ray"),
-        ({"output": "x/", "bits": "float", "format": "flac"}, "--bits"),
-    ],
-)
-def test_check_refuses_what_cannot_be_combined(options: dict[str, object], flag: str) -> None:
-    with pytest.raises(OptionError) as raised:
-        DecodeOptions(**options).check()  # type: ignore[arg-type]
-    assert raised.value.option == flag

@@ -1,8 +1,5 @@
 from pathlib import Path
 
-import pytest
-
-from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.interleave import InterleaveOptions, run
 from spiritlm_cli.jobs.run import Summary
 
@@ -22,19 +19,3 @@ def test_run_from_python_gives_the_same_lines_for_the_same_seed(
     assert written[0] == written[1]
     names = [line.partition("\t")[0] for line in written[0].splitlines()]
     assert names == ["a#0", "a#1", "bad#0", "bad#1", "b#0", "b#1"]
-
-
-@pytest.mark.parametrize(
-    ("options", "flag"),
-    [
-        ({}, "AUDIO"),
-        ({"tokens": "x.txt", "shard": (0, 2)}, "--shard"),
-        ({"tokens": "x.txt", "resume": True}, "--resume"),
-        ({"audio": ("a.wav",), "mode": "asr", "explain": True}, "--explain"),
-        ({"audio": ("a.wav",), "resume": True}, "--resume"),
-    ],
-)
-def test_check_refuses_what_cannot_be_combined(options: dict[str, object], flag: str) -> None:
-    with pytest.raises(OptionError) as raised:
-        InterleaveOptions(**options).check()  # type: ignore[arg-type]
-    assert raised.value.option == flag

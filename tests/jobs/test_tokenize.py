@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.errors import AudioError, OptionError
+from spiritlm_cli.errors import AudioError
 from spiritlm_cli.jobs.run import Summary
 from spiritlm_cli.jobs.tokenize import TokenizeOptions, run
 
@@ -43,16 +43,3 @@ def test_jsonl_of_a_bad_row_names_no_audio_and_ids_can_be_dropped(
         assert list(good)[-3:] == ["hubert", "pitch", "style"]
         assert bad == ({"id": "bad"} if ids is None else {})
         assert ("id" in good) == (ids is None)
-
-
-def test_check_refuses_what_cannot_be_combined() -> None:
-    for options, flag in (
-        (TokenizeOptions(), "AUDIO"),
-        (TokenizeOptions(audio=("a.wav",), manifest="b.tsv"), "AUDIO"),
-        (TokenizeOptions(audio=("a.wav",), format="jsonl", header=True), "--header"),
-        (TokenizeOptions(audio=("a.wav",), ray="local", stream=True), "--ray"),
-        (TokenizeOptions(audio=("a.wav",), resume=True), "--resume"),
-    ):
-        with pytest.raises(OptionError) as raised:
-            options.check()
-        assert raised.value.option == flag

@@ -1,0 +1,36 @@
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from spiritlm_cli import __version__, console
+from spiritlm_cli.cli.general import Command
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    console.set_up()
+    app = typer.Typer(rich_markup_mode=None)
+
+    @app.command(cls=Command)
+    def example() -> None:
+        """Do it."""
+        print(console.is_quiet(), console.is_verbose())
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("option", "printed"), [((), "False False"), (("-q",), "True False"), (("--verbose",), "False True")]
+)
+def test_quiet_and_verbose_set_the_level(app: typer.Typer, option: tuple[str, ...], printed: str) -> None:
+    assert CliRunner().invoke(app, list(option)).stdout.strip() == printed
+
+
+def test_version_ends_the_command(app: typer.Typer) -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"spiritlm {__version__}\n")
+
+
+def test_help_lists_the_general_options_last(app: typer.Typer) -> None:
+    text = CliRunner().invoke(app, ["--help"]).stdout
+    assert text.index("--quiet") < text.index("--verbose") < text.index("--debug") < text.index("--version")
