@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     )
     from spiritlm_cli.interleaving.interleave import interleave
     from spiritlm_cli.interleaving.spans import SpanOptions
+    from spiritlm_cli.language.generator import GenerationRequest
     from spiritlm_cli.language.hypothesis import Generation
     from spiritlm_cli.language.model import LanguageModel
     from spiritlm_cli.language.sampling import Sampling
     from spiritlm_cli.language.scoring import Score
-    from spiritlm_cli.manifests.clip import Alignment, Waveform, Word
+    from spiritlm_cli.manifests.clip import Alignment, Clip, Waveform, Word
     from spiritlm_cli.speech.tokenizer import SpeechTokenizer
     from spiritlm_cli.tokens.reader import parse_line, parse_sequence
     from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan, TextSpan
@@ -42,7 +43,9 @@ __all__ = [
     "AlignmentError",
     "AudioError",
     "CheckpointError",
+    "Clip",
     "Generation",
+    "GenerationRequest",
     "LanguageModel",
     "Line",
     "ManifestError",
@@ -89,11 +92,12 @@ _MODULES = {
     ),
     "interleaving.interleave": ("interleave",),
     "interleaving.spans": ("SpanOptions",),
+    "language.generator": ("GenerationRequest",),
     "language.hypothesis": ("Generation",),
     "language.model": ("LanguageModel",),
     "language.sampling": ("Sampling",),
     "language.scoring": ("Score",),
-    "manifests.clip": ("Alignment", "Waveform", "Word"),
+    "manifests.clip": ("Alignment", "Clip", "Waveform", "Word"),
     "speech.tokenizer": ("SpeechTokenizer",),
     "tokens.reader": ("parse_line", "parse_sequence"),
     "tokens.sequence": ("Line", "Sequence", "SpeechSpan", "TextSpan"),
