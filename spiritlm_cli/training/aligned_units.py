@@ -1,4 +1,4 @@
-"""Units frame by frame with the words that they say: what parallel pairs are cut from."""
+"""Units of speech per frame with word boundaries, from which parallel pairs are cut."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ _PITCH_FRAMES, _STYLE_FRAMES = 2, 25
 
 
 def frame_streams(units: Units) -> IntArray:
-    """The units of each 40 ms frame: (3, frames) int64, phonetic, pitch and style; −1 for a missing stream."""
+    """Repeat the units of all streams at 25 Hz.
+
+    Returns (3, frames) int64: phonetic, pitch and style unit of each 40 ms frame; −1 for a missing stream.
+    """
     frames = len(units.hubert)
     streams = np.full((3, frames), -1, dtype=np.int64)
     streams[0] = units.hubert
@@ -27,10 +30,10 @@ def frame_streams(units: Units) -> IntArray:
 
 @dataclass(frozen=True, eq=False)
 class AlignedUnits:
-    """A stretch of speech.
+    """Units of a stretch of speech with its words.
 
-    frames: (3, frames) int64, see `frame_streams`. words: as written, without spaces. bounds: (words + 1,) int64, the
-    first frame of each word, from 0, and the number of frames.
+    frames: (3, frames) int64, as from `frame_streams`. words: each without spaces around it. bounds: (words + 1,)
+    int64, the first frame of each word, then the number of frames; starts with 0.
     """
 
     frames: IntArray
@@ -39,7 +42,10 @@ class AlignedUnits:
 
     @classmethod
     def of(cls, utterance: Utterance) -> "AlignedUnits":
-        """Raises AlignmentError where text and word times don't have the same words; ValueError without times."""
+        """Create from an utterance with word times.
+
+        Raises ValueError if there are no word times, AlignmentError if they don't have the words of the text.
+        """
         if utterance.alignment is None:
             raise ValueError(f"{utterance.id} has no word times")
         words = timed_words(utterance.text, utterance.alignment)
@@ -48,7 +54,7 @@ class AlignedUnits:
 
     @classmethod
     def join(cls, parts: Iterable["AlignedUnits"]) -> "AlignedUnits":
-        """Stretches one after another."""
+        """Concatenate stretches."""
         parts = list(parts)
         offsets = np.cumsum([0, *(part.frames.shape[1] for part in parts)])
         bounds = [part.bounds[:-1] + offset for part, offset in zip(parts, offsets, strict=False)]
@@ -64,24 +70,24 @@ class AlignedUnits:
 
     @property
     def text(self) -> str:
-        """The words with spaces between."""
+        """The words, separated by spaces."""
         return " ".join(self.words)
 
     def cut(self, first: int, stop: int) -> "AlignedUnits":
-        """Words `first` to before `stop`. Words may be too short for a frame."""
+        """Return words `first` to `stop` − 1. May have no frames, because a word may be shorter than a frame."""
         bounds = self.bounds[first : stop + 1]
         return AlignedUnits(
             self.frames[:, bounds[0] : bounds[-1]], self.words[first:stop], bounds - bounds[0]
         )
 
     def phonetic(self) -> "AlignedUnits":
-        """The same without pitch and style units."""
+        """Return a copy without pitch and style units."""
         frames = self.frames.copy()
         frames[1:] = -1
         return AlignedUnits(frames, self.words, self.bounds)
 
     def units(self) -> Units:
-        """The streams at their own rates, from the first frame on."""
+        """Return the units at the rate of each stream."""
         hubert, pitch, style = self.frames
         return Units(
             hubert,
@@ -90,7 +96,7 @@ class AlignedUnits:
         )
 
     def speech(self) -> tuple[SpeechSpan, IntArray]:
-        """The units in time order, runs merged, and of each the index of its word: (units,) int64."""
+        """Return the units in time order with runs merged, and the index of each unit's word, (units,) int64."""
         timed = timed_units(self.units())
         frames = np.floor(timed.seconds * 25 + 1e-6)
         return SpeechSpan(timed.units), np.searchsorted(self.bounds[1:-1], frames, side="right")

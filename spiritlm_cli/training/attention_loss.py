@@ -1,8 +1,8 @@
 """Supervision of attention by word alignment.
 
-A decoder learns late which tokens of the other modality it has to attend to. Where pairs are aligned by word this is
-known: when a token of a word is predicted, some heads are trained to attend to the tokens of that word in the other
-modality, as in supervised attention for translation (Liu et al. 2016, Garg et al. 2019).
+A decoder learns late in training which tokens of the other modality to attend to. In pairs with word alignment they are
+known: when a token of a word is predicted, some heads are trained to attend to the tokens of the same word in the other
+modality, as in supervised attention for machine translation (Liu et al. 2016, Garg et al. 2019).
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-# Heads of each supervised layer.
+# Number of supervised heads in each supervised layer.
 SUPERVISED_HEADS = 2
-# Keeps the logarithm finite where no attention falls on a word.
+# Keeps the logarithm finite where the attention to a word is 0.
 _FLOOR = 1e-4
 
 
@@ -23,11 +23,11 @@ def supervised_layers(layers: int) -> range:
 
 
 def target_mask(words: Tensor, is_text: Tensor) -> Tensor:
-    """Where attention should fall.
+    """Mask of the inputs that each position should attend to.
 
     words: (rows, length + 1) int64, index of the word of each token, −1 for none. is_text: (rows, length + 1) bool.
-    Returns (rows, length, length) bool: [row, i, j] is whether input j is of the word of target i + 1, and of the other
-    modality, and not after i.
+    Returns (rows, length, length) bool: [row, i, j] is True if input j belongs to the same word as target i + 1, is of
+    the other modality, and j ≤ i.
     """
     target, source = words[:, 1:, None], words[:, None, :-1]
     other = is_text[:, 1:, None] != is_text[:, None, :-1]
@@ -35,10 +35,10 @@ def target_mask(words: Tensor, is_text: Tensor) -> Tensor:
 
 
 def attention_loss(attentions: Sequence[Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean −log of the attention inside the mask, over targets that have any, and that attention itself.
+    """Mean of −log(attention inside the mask) over the positions that have a mask, and the mean of that attention.
 
-    attentions: of each supervised layer, (rows, heads, length, length). mask: see `target_mask`. Returns two scalars;
-    zeros where no target has a mask.
+    attentions: (rows, heads, length, length) for each supervised layer. mask: as from `target_mask`.
+    Returns two scalars; both 0 if the mask is empty.
     """
     known = mask.any(-1)
     if not bool(known.any()):

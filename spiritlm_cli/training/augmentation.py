@@ -1,6 +1,7 @@
-"""Augmentation of training waveforms: speaker, room, channel, codec and noise, each row on its own.
+"""Augmentation of training waveforms: speaker, room, channel, codec and noise, independently for each row.
 
-Every function takes and returns (batch, samples) float32 at 16 kHz, on any device, and draws from `rng`.
+Every public function takes and returns (batch, samples) float32 at 16 kHz, on any device. All random numbers are from
+`rng`.
 """
 
 from collections.abc import Callable
@@ -15,14 +16,14 @@ from torch.nn import functional as F
 Change = Callable[[Tensor, np.random.Generator], Tensor]
 
 RATE = 16000
-# STFT of the augmentations that work on magnitudes.
+# Window and hop of the STFT, in samples.
 _WINDOW, _HOP = 512, 128
-# Cepstral coefficients kept as the spectral envelope: below the pitch period of any voice.
+# Number of cepstral coefficients that form the spectral envelope: shorter than the pitch period up to 530 Hz.
 _LIFTER = 30
 
 
 def augment(waveform: Tensor, rng: np.random.Generator) -> Tensor:
-    """Change the channel, room, noise and level of each row. Returns a tensor of the same shape."""
+    """Apply an equalizer, a room response, noise at 3 to 30 dB SNR, and a gain to each row."""
     batch, samples = waveform.shape
     size = 2 * samples
     spectrum = torch.fft.rfft(waveform, size)
@@ -38,7 +39,7 @@ def augment(waveform: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def augment_hard(waveform: Tensor, rng: np.random.Generator) -> Tensor:
-    """`augment`, and for part of the rows other formants, a band limit, a lossy codec, clipping."""
+    """Apply `augment`, and to random rows a formant shift, a band limit, a lossy codec, or clipping."""
     batch = len(waveform)
     waveform = _apply(waveform, rng.random(batch) < 0.4, shift_formants, rng)
     waveform = augment(waveform, rng)
@@ -49,7 +50,7 @@ def augment_hard(waveform: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def shift_formants(waveform: Tensor, rng: np.random.Generator) -> Tensor:
-    """Stretch the spectral envelope by up to 18 %, keeping pitch and time: vocal tracts of other lengths."""
+    """Stretch the spectral envelope by up to 18 %, as by another vocal tract length; pitch and timing stay."""
     samples = waveform.shape[1]
     window = torch.hann_window(_WINDOW, device=waveform.device)
     spectrum = torch.stft(waveform, _WINDOW, _HOP, window=window, return_complex=True)
@@ -70,21 +71,21 @@ def shift_formants(waveform: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def limit_band(waveform: Tensor, rng: np.random.Generator) -> Tensor:
-    """Keep a band: a telephone's (300 to 3400 Hz) for a third of the rows, else from 0–150 to 2500–7000 Hz."""
+    """Band-pass each row: 300–3400 Hz (telephone) with probability 1/3, else from 0–150 Hz to 2500–7000 Hz."""
     batch, samples = waveform.shape
     spectrum = torch.fft.rfft(waveform)
     frequency = torch.fft.rfftfreq(samples, 1 / RATE, device=waveform.device)
     telephone = rng.random((batch, 1)) < 1 / 3
     low = _like(np.where(telephone, 300, rng.uniform(0, 150, (batch, 1))), waveform)
     high = _like(np.where(telephone, 3400, rng.uniform(2500, 7000, (batch, 1))), waveform)
-    # edges 100 Hz wide
+    # band edges about 100 Hz wide
     gain = torch.sigmoid((frequency - low) / 25) * torch.sigmoid((high - frequency) / 25)
     limited: Tensor = torch.fft.irfft(spectrum * gain, samples)
     return limited
 
 
 def drop_weak_bins(waveform: Tensor, rng: np.random.Generator) -> Tensor:
-    """Zero what is 20 to 40 dB under the strongest bin of its frame, as codecs of low rate do."""
+    """Zero STFT bins that are 20 to 40 dB below the strongest bin of their frame, as low-rate codecs do."""
     window = torch.hann_window(_WINDOW, device=waveform.device)
     spectrum = torch.stft(waveform, _WINDOW, _HOP, window=window, return_complex=True)
     magnitude = spectrum.abs()
@@ -114,7 +115,7 @@ def clip_peaks(waveform: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _apply(waveform: Tensor, rows: NDArray[np.bool_], change: Change, rng: np.random.Generator) -> Tensor:
-    """Change the chosen rows only. rows: (batch,) bool."""
+    """Apply `change` to some rows. rows: (batch,) bool."""
     if not rows.any():
         return waveform
     chosen = torch.from_numpy(np.flatnonzero(rows)).to(waveform.device)
@@ -122,18 +123,21 @@ def _apply(waveform: Tensor, rows: NDArray[np.bool_], change: Change, rng: np.ra
 
 
 def _like(values: NDArray[np.floating[Any]], waveform: Tensor) -> Tensor:
-    """Values drawn with numpy as a tensor beside the waveform."""
+    """Convert values to a float32 tensor on the device of the waveform."""
     return torch.from_numpy(values).to(waveform.device, torch.float32)
 
 
 def _equalizers(waveform: Tensor, bins: int, rng: np.random.Generator) -> Tensor:
-    """Smooth gain curves within ±8 dB: (batch, bins)."""
+    """Draw smooth gain curves within ±8 dB. Returns (batch, bins), linear gain."""
     knots = _like(rng.uniform(-8, 8, (len(waveform), 1, 8)), waveform)
     return 10 ** (F.interpolate(knots, bins, mode="linear", align_corners=True)[:, 0] / 20)
 
 
 def _room_responses(waveform: Tensor, rng: np.random.Generator) -> Tensor:
-    """Impulse responses: the direct sound, and for half of the rows decaying noise with a T60 of 0.1 to 0.6 s."""
+    """Draw impulse responses: direct sound, and for half of the rows decaying noise with a T60 of 0.1 to 0.6 s.
+
+    Returns (batch, 6400), 0.4 s.
+    """
     batch, length = len(waveform), 6400
     time = np.arange(length) / RATE
     decay = np.exp(-6.9 * time[None] / rng.uniform(0.1, 0.6, (batch, 1)))
@@ -145,7 +149,7 @@ def _room_responses(waveform: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _noise(waveform: Tensor, rng: np.random.Generator) -> Tensor:
-    """Noise of RMS 1: colored, or for a third of the rows babble made of the other rows."""
+    """Draw noise of RMS 1, (batch, samples): colored, or for a third of the rows babble, the sum of other rows."""
     batch, samples = waveform.shape
     white = torch.from_numpy(rng.standard_normal((batch, samples), dtype=np.float32)).to(waveform.device)
     spectrum = torch.fft.rfft(white)

@@ -22,24 +22,24 @@ from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.units import Kind, Units
 
-HOP = 640  # samples of a phonetic unit at 16 kHz
+HOP = 640  # samples at 16 kHz per phonetic unit
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A clip and its audio. samples: (samples,) int16 at 16 kHz, half the size of float32."""
+    """A clip and its audio. samples: (samples,) int16 at 16 kHz, which takes half the memory of float32."""
 
     clip: Clip
     samples: NDArray[np.int16]
 
     @property
     def frames(self) -> int:
-        """Number of phonetic units it has."""
+        """Number of whole 40 ms frames, one for each phonetic unit."""
         return len(self.samples) // HOP
 
     @property
     def waveform(self) -> Waveform:
-        """The samples as float32."""
+        """The samples as float32 within ±1."""
         return Waveform(self.samples.astype(np.float32) / np.float32(32767), 16000)
 
 
@@ -58,9 +58,9 @@ def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
 
 
 def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
-    """Read phonetic units by clip id, each (frames,) int64, from token lines that keep repeats.
+    """Read the phonetic units of token lines that keep repeats. Returns (frames,) int64 by clip id.
 
-    Raises ManifestError if a line has no id, or if the file is cut off.
+    Raises ManifestError if a line has no id or the file is cut off, TokenError for an invalid line.
     """
     labels = {}
     with path.open("rb") as stream:
@@ -84,7 +84,10 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
 
 
 def read_units(path: Path) -> dict[str, Units]:
-    """Read units by clip id from the JSONL of `tokenize --format jsonl --keep-repeats`. Raises ManifestError."""
+    """Read the output of `tokenize --format jsonl --keep-repeats`. Returns units by clip id.
+
+    Raises ManifestError for an invalid line.
+    """
     units = {}
     with path.open(encoding="utf-8") as lines:
         for line_number, line in enumerate(lines, 1):
@@ -101,7 +104,7 @@ def read_units(path: Path) -> dict[str, Units]:
 
 
 def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int = 40, runs: int = 2) -> Any:
-    """Train faiss's k-means on points (n, dim); of `runs` runs, the best is kept.
+    """Train faiss's k-means and return it. points: (n, dim). runs: number of runs, of which the best is kept.
 
     Raises SpiritLMError if there are fewer points than clusters.
     """
@@ -119,20 +122,20 @@ def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int 
 
 
 def real_weights(manifest: Path | None, weight: float) -> dict[str, float]:
-    """Return `weight` for the id of each clip of a manifest."""
+    """Return the sampling weights of the clips of `manifest`: `weight` by clip id. Empty without a manifest."""
     return {clip.id: weight for clip in read_manifest(manifest)} if manifest else {}
 
 
 class CropSampler:
-    """Draws the recordings of a batch: neighbors in length, some more often than others.
+    """Samples recordings of similar length for a batch.
 
-    Recordings longer than a crop count as of one length, so that short and long corpora mix in a batch.
+    All recordings longer than a crop count as equally long, so that a batch mixes corpora of short and of long clips.
     """
 
     def __init__(
         self, recordings: Iterable[Recording], seconds: float, weights: Mapping[str, float] | None = None
     ) -> None:
-        """seconds: longest crop; weights: how often a clip is drawn beside its neighbors, by id (default 1)."""
+        """seconds: longest crop. weights: relative sampling weights by clip id; 1 for a clip without one."""
         longest = int(seconds * 16000)
         self.recordings = sorted(
             recordings, key=lambda r: (min(len(r.samples), longest), zlib.crc32(r.clip.id.encode()))
@@ -141,7 +144,7 @@ class CropSampler:
         self._weights = np.array([known.get(r.clip.id, 1.0) for r in self.recordings])
 
     def draw(self, size: int, rng: np.random.Generator) -> list[Recording]:
-        """`size` different recordings from 8 × `size` neighbors, or all where there are fewer."""
+        """Draw `size` different recordings of a window of 8 × `size` neighbors in length; all if there are fewer."""
         window = 8 * size
         first = int(rng.integers(0, max(1, len(self.recordings) - window + 1)))
         weights = self._weights[first : first + window]
@@ -152,7 +155,7 @@ class CropSampler:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Crops of one length. waveform: (batch, samples) float32; labels: (batch, frames) int64, −100 where unknown."""
+    """Crops of equal length. waveform: (batch, samples) float32. labels: (batch, frames) int64, −100 where unknown."""
 
     waveform: Tensor
     labels: Tensor
@@ -166,10 +169,10 @@ def draw_batch(
     rng: np.random.Generator,
     stretch: float = 0.0,
 ) -> Batch:
-    """Draw crops of one length, each starting at the start of a unit.
+    """Draw crops of equal length that start at frame boundaries.
 
-    labels: by clip id, (frames,). seconds: longest crop. stretch: resample each crop by a factor within 1 ± stretch,
-    which changes speed, pitch and formants; the labels are resampled alike.
+    labels: (frames,) by clip id. size: clips in the batch. seconds: longest crop. stretch: resample each crop by a
+    random factor within exp(± stretch), which changes speed, pitch and formants; its labels are resampled accordingly.
     """
     chosen = sampler.draw(size, rng)
     factors = np.exp(rng.uniform(-stretch, stretch, len(chosen))) if stretch else np.ones(len(chosen))

@@ -1,4 +1,7 @@
-"""The vocoder's discriminators, narrow: of periods (Kong et al. 2020) and of resolutions (Jang et al. 2021)."""
+"""Discriminators of the vocoder's training, with fewer channels than in the papers.
+
+Multi-period discriminator: HiFi-GAN (Kong et al. 2020). Multi-resolution discriminator: UnivNet (Jang et al. 2021).
+"""
 
 from itertools import pairwise
 
@@ -12,11 +15,12 @@ from spiritlm_cli.training.losses import magnitude
 PERIODS = (2, 3, 5, 7, 11)
 RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))
 
-Scores = tuple[Tensor, list[Tensor]]  # of a discriminator: its output, and the features of its layers
+# A discriminator's output, and the features of each of its layers.
+Scores = tuple[Tensor, list[Tensor]]
 
 
 class PeriodDiscriminator(nn.Module):
-    """Takes every `period`th sample side by side."""
+    """2D convolutions over the waveform reshaped to (samples / period, period)."""
 
     def __init__(self, period: int, channels: tuple[int, ...] = (1, 16, 48, 96, 128)) -> None:
         super().__init__()
@@ -26,7 +30,7 @@ class PeriodDiscriminator(nn.Module):
         self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0)))
 
     def forward(self, waveform: Tensor) -> Scores:
-        """waveform: (batch, samples). Returns the output, and the features of each layer."""
+        """Score waveforms, (batch, samples). Returns the output, and the features of each layer."""
         pad = -waveform.shape[1] % self.period
         x = F.pad(waveform[:, None], (0, pad), mode="reflect")
         x = x.reshape(len(x), 1, -1, self.period)
@@ -34,7 +38,7 @@ class PeriodDiscriminator(nn.Module):
 
 
 class ResolutionDiscriminator(nn.Module):
-    """Takes the magnitude spectrum of one resolution."""
+    """2D convolutions over the STFT magnitudes of one resolution. size: window, hop: step, in samples."""
 
     def __init__(self, size: int, hop: int, channels: int = 12) -> None:
         super().__init__()
@@ -48,12 +52,12 @@ class ResolutionDiscriminator(nn.Module):
         self.last = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 
     def forward(self, waveform: Tensor) -> Scores:
-        """waveform: (batch, samples). Returns the output, and the features of each layer."""
+        """Score waveforms, (batch, samples). Returns the output, and the features of each layer."""
         return _scores(magnitude(waveform.float(), self.size, self.hop)[:, None], self.convs, self.last)
 
 
 class Discriminators(nn.Module):
-    """All of them."""
+    """One discriminator for each of `PERIODS` and of `RESOLUTIONS`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,26 +66,36 @@ class Discriminators(nn.Module):
         )
 
     def forward(self, waveform: Tensor) -> list[Scores]:
+        """Score waveforms, (batch, samples), by each discriminator."""
         return [member(waveform) for member in self.members]
 
 
-def discriminator_loss(discriminators: Discriminators, real: Tensor, made: Tensor) -> Tensor:
-    """Least squares: real is 1, made is 0."""
-    pairs = zip(discriminators(real), discriminators(made), strict=True)
-    return torch.stack([(1 - r).square().mean() + m.square().mean() for (r, _), (m, _) in pairs]).sum()
+def discriminator_loss(discriminators: Discriminators, real: Tensor, generated: Tensor) -> Tensor:
+    """Least-squares loss (Mao et al. 2017) with targets 1 for `real`, 0 for `generated`, summed over discriminators.
+
+    real, generated: (batch, samples). Returns a scalar.
+    """
+    pairs = zip(discriminators(real), discriminators(generated), strict=True)
+    return torch.stack([(1 - r).square().mean() + g.square().mean() for (r, _), (g, _) in pairs]).sum()
 
 
-def adversarial_loss(discriminators: Discriminators, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-    """The generator's least-squares loss, and the mean distance of features of `made` and `real` (feature matching)."""
+def adversarial_loss(
+    discriminators: Discriminators, real: Tensor, generated: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Loss of the generator against the discriminators.
+
+    real, generated: (batch, samples). Returns two scalars, summed over discriminators: the least-squares loss with
+    target 1, and the L1 distance of the layers' features (feature matching, Kumar et al. 2019).
+    """
     with torch.no_grad():
         expected = discriminators(real)
-    scores = discriminators(made)
+    scores = discriminators(generated)
     adversarial = torch.stack([(1 - output).square().mean() for output, _ in scores]).sum()
     features = torch.stack(
         [
-            F.l1_loss(m, r)
-            for (_, ms), (_, rs) in zip(scores, expected, strict=True)
-            for m, r in zip(ms, rs, strict=True)
+            F.l1_loss(g, r)
+            for (_, generated_features), (_, real_features) in zip(scores, expected, strict=True)
+            for g, r in zip(generated_features, real_features, strict=True)
         ]
     ).sum()
     return adversarial.float(), features.float()

@@ -1,4 +1,4 @@
-"""The training loop of all parts: steps, learning rate, progress, saved states and resume."""
+"""Training loop that all parts share: steps, learning rate, progress, saved states and resume."""
 
 import math
 import time
@@ -20,7 +20,7 @@ from spiritlm_cli.training.run_file import record_run
 
 
 class Stateful(Protocol):
-    """A model or an optimizer."""
+    """An object with a state dictionary, such as a model or an optimizer."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state_dict: Any) -> Any: ...
@@ -36,12 +36,12 @@ def run(
 ) -> None:
     """Call `step(0)` to `step(steps - 1)`, and `save()` every `options.save_every` steps and at the end.
 
-    parts: everything that training changes. Its state is saved in `OUTPUT/training/NAME.pt`, from which
-    `options.resume` continues. step: does one step and returns losses by name. Its random numbers must depend on the
-    step's number and the seed alone, so that a resumed run gives the same weights as an uninterrupted one.
-    save: writes the weights.
-    Raises CheckpointError if there is no state to resume or it is of another run, and SpiritLMError if a loss is not
-    finite.
+    name: of the trained part. parts: everything that training changes, by name; their states are saved in
+    `OUTPUT/training/NAME.pt`, from which `options.resume` continues. step: does one step and returns losses by name.
+    Its random numbers must depend only on the step number and the seed, so that a resumed run gives the same weights
+    as an uninterrupted one. save: writes the weights.
+    Raises CheckpointError if there is no state to resume or if it belongs to another run, and SpiritLMError if a loss
+    is not finite.
     """
     state = options.output / "training" / f"{name}.pt"
     first = _load_state(state, parts) if options.resume else 0
@@ -66,7 +66,7 @@ def run(
 
 
 class _Progress:
-    """Progress and mean losses: a bar on a terminal, otherwise a line on stderr every ten seconds."""
+    """Progress and moving averages of the losses: a bar on a terminal, otherwise a line on stderr every ten seconds."""
 
     def __init__(self, name: str, first: int, steps: int) -> None:
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[losses]}")
@@ -85,7 +85,7 @@ class _Progress:
         self.bar.stop()
 
     def show(self, done: int, losses: str) -> None:
-        """done: number of steps done, including those of the run that was resumed."""
+        """Update the display. done: number of steps done, including those before a resume."""
         self.bar.update(self.task, completed=done, losses=losses)
         now = time.monotonic()
         if self.bar.disable and (now - self.shown > 10 or done == self.steps):
@@ -96,7 +96,10 @@ class _Progress:
 
 
 def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float:
-    """Learning rate: linear warm-up over `warm` steps, then a half cosine down to a fiftieth of `highest`."""
+    """Learning rate of a step: linear warm-up over `warm` steps, then cosine decay from `highest` to `highest` / 50.
+
+    step: from 0. steps: length of the training.
+    """
     if step < warm:
         return highest * (step + 1) / warm
     share = (step - warm) / max(1, steps - warm)
@@ -110,7 +113,7 @@ def update(
     learning_rate: float,
     clip: float = 1.0,
 ) -> None:
-    """Do one optimizer step on `loss`, with gradients clipped to norm `clip`."""
+    """Do one optimizer step on `loss`, with the norm of the model's gradient clipped to `clip`."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     optimizer.zero_grad(set_to_none=True)
@@ -127,7 +130,10 @@ def _save_state(path: Path, parts: Mapping[str, Stateful], done: int) -> None:
 
 
 def _load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
-    """Load the saved state; return its number of steps. Raises CheckpointError if there is none, or of another run."""
+    """Load the saved state into `parts` and return its number of steps.
+
+    Raises CheckpointError if there is none, or if it does not fit `parts`.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path}: missing; there is nothing to resume: leave out --resume")
     state = read_pickle(path)
@@ -137,7 +143,7 @@ def _load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
         try:
             value.load_state_dict(state["parts"][name])
         except (RuntimeError, ValueError, KeyError) as error:
-            # the data decides sizes too: of the vocabulary, of the labels
+            # sizes also depend on the data: the vocabulary, the number of labels
             raise CheckpointError(
                 f"{path}: doesn't fit the {name} that these data and options make; start a new run, without --resume"
             ) from error
