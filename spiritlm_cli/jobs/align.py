@@ -90,9 +90,12 @@ def _run_to_file(options: AlignOptions) -> Summary:
     """One clip to one file, or to stdout."""
     inputs = Inputs.of(options)
     count = 0
-    with Failures(options.on_error, options.errors) as failures:
-        clips = attach_text(inputs.clips(), options.text)
-        for clip, outcome in computed(AlignCompute(options), clips, options.ray):
+    clips = attach_text(inputs.clips(), options.text)
+    with (
+        Failures(options.on_error, options.errors) as failures,
+        closing(computed(AlignCompute(options), clips, options.ray)) as outcomes,
+    ):
+        for clip, outcome in outcomes:
             try:
                 result = outcome.result()
             except SpiritLMError as error:

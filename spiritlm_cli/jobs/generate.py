@@ -21,7 +21,7 @@ from spiritlm_cli.jobs.run import Outcomes, Run, Summary, settle
 from spiritlm_cli.language.few_shot import FewShot
 from spiritlm_cli.language.generator import GenerationRequest, TokenGenerator
 from spiritlm_cli.language.grammar import RequestedModality
-from spiritlm_cli.language.hypothesis import Generation
+from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
@@ -188,8 +188,11 @@ def _write_stream(output: Run, lines: Iterable[InputLine], loaded: LoadedGenerat
         failed, written = False, 0
         try:
             for sample, id in enumerate(_ids(line, loaded.options)):  # noqa: A001
-                _stream_one(output, loaded, line, sample, id)
+                hypothesis = loaded.lm.start(loaded.request(line, f"{line.name}#{sample}"))
+                if not sample and hypothesis.truncated:
+                    log.warning("%s", one_line(_cut_warning(line, hypothesis.truncated)))
                 written += 1
+                _stream_line(output, loaded, line, hypothesis, id)
         except SpiritLMError as error:
             output.failures.add(line, error)
             failed = True
@@ -199,13 +202,18 @@ def _write_stream(output: Run, lines: Iterable[InputLine], loaded: LoadedGenerat
         output.progress.done(failed=failed)
 
 
-def _stream_one(output: Run, loaded: LoadedGeneration, line: InputLine, sample: int, id: str | None) -> None:  # noqa: A002
-    options = loaded.options
-    hypothesis = loaded.lm.start(loaded.request(line, f"{line.name}#{sample}"))
-    if not sample and hypothesis.truncated:
-        log.warning("%s", one_line(_cut_warning(line, hypothesis.truncated)))
+def _stream_line(
+    output: Run,
+    loaded: LoadedGeneration,
+    line: InputLine,
+    hypothesis: Hypothesis,
+    id: str | None,  # noqa: A002
+) -> None:
     output.writer.begin(id)
     spans = loaded.cleaned(loaded.lm.stream(hypothesis))
-    for text in format_pieces(spans, line.sequence if options.echo else None):
-        output.writer.write_part(text)
-    output.writer.write_text("")
+    try:
+        for text in format_pieces(spans, line.sequence if loaded.options.echo else None):
+            output.writer.write_part(text)
+    finally:
+        # A line that was begun is ended, whatever happens.
+        output.writer.write_text("")

@@ -84,12 +84,21 @@ class LineWriter:
                 raise ResumeError(
                     f"{self._part}: is shorter than its journal says; remove both to begin again"
                 )
-            self._on_lock()
-            self._stream.truncate(self._kept)
+            self._begin()
         except BaseException:
             self._stream.close()
             raise
         return self
+
+    def _begin(self) -> None:
+        """Call `on_lock`, and drop what is written after the bytes to keep."""
+        try:
+            self._on_lock()
+            self._stream.truncate(self._kept)
+        except BaseException:
+            if not self._stream.tell():
+                self._part.unlink()
+            raise
 
     def _lock(self) -> None:
         """Raise ResumeError if another run writes FILE.part, or has renamed it since it was opened."""

@@ -26,7 +26,7 @@ def empty(clip: Clip) -> list[OutputLine]:
 
 
 def options(tmp_path: Path, **changes: object) -> TokenizeOptions:
-    return TokenizeOptions(audio=(".",), output=tmp_path / "out", **changes)  # type: ignore[arg-type]
+    return TokenizeOptions(**{"audio": (".",), "output": tmp_path / "out", **changes})  # type: ignore[arg-type]
 
 
 def stopped_run(tmp_path: Path, bad: str, *, header: bool = True) -> None:
@@ -141,6 +141,16 @@ def test_a_run_whose_errors_file_cannot_be_opened_leaves_nothing(tmp_path: Path)
     with (
         pytest.raises(FileNotFoundError),
         Run(settle("tokenize", options(tmp_path, errors=tmp_path / "gone" / "bad"))),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_journal_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    # FILE.part can have this name, its journal can't.
+    with (
+        pytest.raises(OSError, match="name too long"),
+        Run(settle("tokenize", options(tmp_path, output=tmp_path / ("n" * 248)))),
     ):
         pass
     assert list(tmp_path.iterdir()) == []
