@@ -2,6 +2,14 @@
 
 from spiritlm_cli.jobs.options.align import AlignOptions
 from spiritlm_cli.jobs.options.decode import DecodeOptions
+from spiritlm_cli.jobs.options.evaluate import (
+    AsrOptions,
+    BlimpOptions,
+    PairsOptions,
+    ResynthesisOptions,
+    TtsOptions,
+    WuggyOptions,
+)
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.interleave import InterleaveOptions
 from spiritlm_cli.jobs.options.shared import ClipOptions
@@ -9,9 +17,15 @@ from spiritlm_cli.jobs.options.tokenize import TokenizeOptions
 
 __all__ = [
     "AlignOptions",
+    "AsrOptions",
+    "BlimpOptions",
     "ClipOptions",
     "DecodeOptions",
     "GenerateOptions",
     "InterleaveOptions",
+    "PairsOptions",
+    "ResynthesisOptions",
     "TokenizeOptions",
+    "TtsOptions",
+    "WuggyOptions",
 ]
