@@ -77,11 +77,11 @@ def _run_to_folder(options: AlignOptions) -> Summary:
                     result = outcome.result()
                     warn(result.warnings)
                     _write_atomically(folder.claim(clip.id, AlignmentError), result)
-                    progress.heard(result.seconds)
+                    progress.add_seconds(result.seconds)
                 except SpiritLMError as error:
                     failures.add(clip, error)
                     failed = True
-                progress.done(failed=failed)
+                progress.advance(failed=failed)
                 count += 1
     return Summary(count, failures.count)
 

@@ -83,7 +83,7 @@ def run(options: DecodeOptions) -> Summary:
         outcomes = stack.enter_context(closing(computed(DecodeCompute(options), lines, options.ray)))
         for line, outcome in outcomes:
             failed = not _write(line, outcome, sink, failures, progress)
-            progress.done(failed=failed)
+            progress.advance(failed=failed)
             _write_text(line, options, texts)
             count += 1
     return Summary(count, failures.count)
@@ -96,7 +96,7 @@ def _write(
     if _is_written(line):
         return True
     try:
-        sink.write(progress.counted(outcome), line.name, streaming=isinstance(line, StreamingInput))
+        sink.write(progress.measured(outcome), line.name, streaming=isinstance(line, StreamingInput))
     except SpiritLMError as error:
         failures.add(line, error)
         return False

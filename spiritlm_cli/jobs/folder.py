@@ -42,7 +42,7 @@ class OutputFolder:
         folder.mkdir(parents=True, exist_ok=True)
         path = journal_of(folder)
         if options.resume and path.is_file():
-            options = Journal.load(path).continued(command, options)
+            options = Journal.load(path).restore(command, options)
         return cls(folder, suffix, new_journal(path, command, options, inputs=False), options.resume), options
 
     def __enter__(self) -> "OutputFolder":

@@ -198,8 +198,8 @@ def _write_stream(output: Run, lines: Iterable[InputLine], loaded: LoadedGenerat
             failed = True
             for empty in _empty(line, loaded.options)[written:]:
                 output.writer.write(empty)
-        output.done(line, loaded.options.num_samples)
-        output.progress.done(failed=failed)
+        output.finish_input(line, loaded.options.num_samples)
+        output.progress.advance(failed=failed)
 
 
 def _stream_line(

@@ -106,7 +106,7 @@ class Journal:
                 f"{path}: not a journal that can be continued ({error}); remove it to begin again"
             ) from None
 
-    def continued(self, command: str, options: Options) -> Options:
+    def restore(self, command: str, options: Options) -> Options:
         """The options with the run's settings, and its checkpoint, in place of defaults.
 
         Raises ResumeError where the options contradict the run's, CheckpointError for a checkpoint that is not there.
@@ -163,8 +163,8 @@ class Journal:
         if time.monotonic() - self._saved > _INTERVAL:
             self.save()
 
-    def started(self, size: int) -> None:
-        """Record how many bytes stand before the first input: those of a header."""
+    def begin(self, size: int) -> None:
+        """Record the size of what is written before the first input: a header, in bytes."""
         self.done = replace(self.done, size=size)
         self.save()
 

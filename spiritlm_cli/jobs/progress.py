@@ -1,32 +1,30 @@
-"""What a person sees of a long run: a bar on a terminal, and a line when it is over."""
+"""The progress of a job on stderr: a bar on a terminal, and a line at the end."""
 
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from spiritlm_cli.console import ProgressBar, notify, shows_progress
-
-if TYPE_CHECKING:
-    from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.manifests.clip import Waveform
 
 
 class Progress:
-    """Counts items and the seconds of sound in them; stderr shows them, unless --quiet.
+    """Counts items and seconds of audio, and shows them on stderr, unless `--quiet` was given.
 
-    The bar is for terminals alone; the line at the end comes where there was more than one item.
+    A bar is shown on a terminal only, a line at the end only if there was more than one item.
     """
 
-    def __init__(self, what: str, total: int | None = None, done: int = 0) -> None:
-        """what: the items, in the plural; total: how many there will be; done: how many an earlier run did."""
-        self._what, self._before = what, done
+    def __init__(self, what: str, total: int | None = None, completed: int = 0) -> None:
+        """what: the items, in the plural; total: their number, if it is known; completed: how many an interrupted run
+        has processed."""
+        self._what, self._before = what, completed
         self._items = self._failed = 0
         self._seconds = 0.0
-        self._bar = ProgressBar(what, total, done)
+        self._bar = ProgressBar(what, total, completed)
 
     @staticmethod
     def shown() -> bool:
-        """Whether there will be a bar; so whether it is worth counting what there is beforehand."""
+        """Whether there is a bar, so that it is worth counting the items first."""
         return shows_progress()
 
     def __enter__(self) -> "Progress":
@@ -41,19 +39,19 @@ class Progress:
         if kind is None and self._items > 1:
             notify(f"spiritlm: {self._summary()}")
 
-    def heard(self, seconds: float) -> None:
-        """So much sound more has gone through."""
+    def add_seconds(self, seconds: float) -> None:
+        """Count seconds of audio as processed."""
         self._seconds += seconds
         self._show()
 
-    def counted(self, blocks: "Iterable[Waveform]") -> "Iterator[Waveform]":
-        """The blocks of a sound, each heard when it is taken."""
+    def measured(self, blocks: Iterable[Waveform]) -> Iterator[Waveform]:
+        """Yield blocks of audio, and count the seconds of each."""
         for block in blocks:
-            self.heard(block.seconds)
+            self.add_seconds(block.seconds)
             yield block
 
-    def done(self, failed: bool = False) -> None:
-        """One item more is finished."""
+    def advance(self, failed: bool = False) -> None:
+        """Count one item as processed."""
         self._items += 1
         self._failed += failed
         self._show(1)

@@ -70,7 +70,7 @@ def settle(command: str, options: Options) -> Settled[Options]:
         journal = Journal.load(journal_of(path))
     if part.exists():
         if journal:
-            return Settled(command, journal.continued(command, options), journal)
+            return Settled(command, journal.restore(command, options), journal)
         if part.stat().st_size:
             raise ResumeError(f"{part}: has no journal beside it; remove it to begin again")
         return Settled(command, options)
@@ -156,7 +156,7 @@ class Run:
         if not self.resumed:
             self.writer.write_text(header)
             if self._journal:
-                self._journal.started(self.writer.size)
+                self._journal.begin(self.writer.size)
 
     def write(self, item: Input, lines: Iterable[OutputLine]) -> None:
         """Write the lines of an input, which is done with it. Raises TokenError for an id that a line can't hold."""
@@ -164,9 +164,9 @@ class Run:
         for line in lines:
             self.writer.write(line)
             count += 1
-        self.done(item, count)
+        self.finish_input(item, count)
 
-    def done(self, item: Input, lines: int) -> None:
+    def finish_input(self, item: Input, lines: int) -> None:
         """Record an input as done. lines: how many it has in the output."""
         self.inputs += 1
         if self._journal:
@@ -185,12 +185,12 @@ class Run:
                     if result.report:
                         print(result.report, end="", file=sys.stderr, flush=True)
                     self.write(item, result.lines)
-                    self.progress.heard(result.seconds)
+                    self.progress.add_seconds(result.seconds)
                 except SpiritLMError as error:
                     self.failures.add(item, error)
                     self.write(item, empty(item))
                     failed = True
-                self.progress.done(failed=failed)
+                self.progress.advance(failed=failed)
 
 
 def warn(warnings: Iterable[str]) -> None:

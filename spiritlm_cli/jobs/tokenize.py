@@ -121,8 +121,8 @@ def _write_stream(output: Run, clips: Iterator[Clip | BadClip], options: Tokeniz
     with closing(_encoded(_load(options), clips, options)) as encoded:
         for clip, outcome in encoded:
             failed = not _write_windows(output, clip, outcome, options.keep_repeats)
-            output.done(clip, 1)
-            output.progress.done(failed=failed)
+            output.finish_input(clip, 1)
+            output.progress.advance(failed=failed)
 
 
 def _write_windows(output: Run, clip: Clip | BadClip, outcome: Outcome[Units], keep_repeats: bool) -> bool:
@@ -135,7 +135,7 @@ def _write_windows(output: Run, clip: Clip | BadClip, outcome: Outcome[Units], k
                 output.writer.begin(clip.id)
                 output.writer.write_part("[SPEECH]")
                 begun = True
-            output.progress.heard(len(units.hubert) / _RATE)
+            output.progress.add_seconds(len(units.hubert) / _RATE)
             output.writer.write_part("".join(map(str, merger.add(units))))
     except SpiritLMError as raised:
         error = raised

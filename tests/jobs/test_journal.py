@@ -27,9 +27,9 @@ def test_part_and_journal_lie_beside_the_output(tmp_path: Path) -> None:
     assert journal_of(tmp_path) == tmp_path / ".part.json"
 
 
-def test_continued_takes_settings_that_are_left_at_their_defaults(journal: Journal) -> None:
+def test_restore_takes_settings_that_are_left_at_their_defaults(journal: Journal) -> None:
     given = GenerateOptions(files=("prompts.txt",), batch_size=3)
-    continued = Journal.load(journal.path).continued("generate", given)
+    continued = Journal.load(journal.path).restore("generate", given)
     assert continued == replace(OPTIONS, batch_size=3, model="nano")
 
 
@@ -42,19 +42,19 @@ def test_continued_takes_settings_that_are_left_at_their_defaults(journal: Journ
         ("tokenize", OPTIONS, r"begun by spiritlm generate"),
     ],
 )
-def test_continued_refuses_what_contradicts_the_run(
+def test_restore_refuses_what_contradicts_the_run(
     journal: Journal, command: str, options: GenerateOptions, message: str
 ) -> None:
     with pytest.raises(ResumeError, match=message):
-        Journal.load(journal.path).continued(command, options)
+        Journal.load(journal.path).restore(command, options)
 
 
-def test_continued_takes_the_same_file_by_another_path(
+def test_restore_takes_the_same_file_by_another_path(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = replace(OPTIONS, files=(str(Path("prompts.txt").absolute()),))
     monkeypatch.chdir("/")
-    assert Journal.load(journal.path).continued("generate", given).files == given.files
+    assert Journal.load(journal.path).restore("generate", given).files == given.files
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_continued_takes_the_same_file_by_another_path(
         ({"invented": 1}, "invented: the run has settings"),
     ],
 )
-def test_continued_refuses_settings_that_no_run_has(
+def test_restore_refuses_settings_that_no_run_has(
     journal: Journal, changes: dict[str, object], message: str
 ) -> None:
     content = json.loads(journal.path.read_text())
     content["settings"] |= changes
     journal.path.write_text(json.dumps(content))
     with pytest.raises(ResumeError, match=message):
-        Journal.load(journal.path).continued("generate", GenerateOptions(files=("prompts.txt",)))
+        Journal.load(journal.path).restore("generate", GenerateOptions(files=("prompts.txt",)))
 
 
 @pytest.mark.parametrize(
