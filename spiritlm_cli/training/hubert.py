@@ -35,7 +35,7 @@ _ANY_BACKEND = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPB
 
 
 class Pretraining(nn.Module):
-    """HuBERT with the parts that only training needs: the mask embedding, and the classifier of labels."""
+    """HuBERT with the mask embedding and the classifier of labels, which only training needs."""
 
     def __init__(self, config: HubertConfig, units: int) -> None:
         super().__init__()
@@ -45,9 +45,9 @@ class Pretraining(nn.Module):
 
     @classmethod
     def load(cls, path: Path, units: int) -> "Pretraining":
-        """Load a file that this training wrote, with its classifier if that has `units` classes.
+        """Load weights written by `train`. The classifier is loaded if it has `units` classes, otherwise it is new.
 
-        Raises CheckpointError.
+        Raises CheckpointError for an invalid file.
         """
         file = read_tensors(path)
         hubert = Hubert.load(path)
@@ -62,7 +62,11 @@ class Pretraining(nn.Module):
         return model
 
     def forward(self, waveform: Tensor, masked: Tensor, dropout: float) -> Tensor:
-        """(batch, samples) and (batch, ≥ frames) bool to logits (batch, frames, units)."""
+        """Predict the labels of frames.
+
+        waveform: (batch, samples) at 16 kHz. masked: (batch, ≥ frames) bool, frames to mask. dropout: rate in the
+        transformer. Returns logits (batch, frames, units).
+        """
         x = torch.stack(self.hubert.encoder.embed(waveform.unbind()))
         x = torch.where(masked[:, : x.shape[1], None], self.mask.to(x.dtype), x)
         x = torch.stack(self.hubert.encoder.contextualize(x.unbind(), dropout))
@@ -70,9 +74,12 @@ class Pretraining(nn.Module):
         return logits
 
 
-def spans(shape: tuple[int, int], share: float, draw: np.random.Generator, length: int = 5) -> Tensor:
-    """Draw a mask, (batch, frames) bool, of which about `share` is true, in spans of `length` frames."""
-    starts = draw.random(shape) < share / length
+def spans(shape: tuple[int, int], share: float, rng: np.random.Generator, length: int = 5) -> Tensor:
+    """Draw a mask of random, possibly overlapping spans of `length` frames that covers about `share` of the frames.
+
+    shape: (batch, frames). Returns bool.
+    """
+    starts = rng.random(shape) < share / length
     mask = starts.copy()
     for shift in range(1, length):
         mask[:, shift:] |= starts[:, :-shift]
@@ -80,7 +87,10 @@ def spans(shape: tuple[int, int], share: float, draw: np.random.Generator, lengt
 
 
 def train(options: HubertOptions) -> None:
-    """Train and write `speech_tokenizer/hubert_25hz/mhubert_base_25hz.safetensors` under `options.output`."""
+    """Train and write `speech_tokenizer/hubert_25hz/mhubert_base_25hz.safetensors` under `options.output`.
+
+    Raises SpiritLMError if there are no labels, CheckpointError for a run that can't be resumed.
+    """
     path = options.output / "speech_tokenizer" / "hubert_25hz" / "mhubert_base_25hz.safetensors"
     check_run(options, "hubert", path)
     recordings = load_recordings(options.manifest)
@@ -115,12 +125,12 @@ def train(options: HubertOptions) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
     def step(number: int) -> dict[str, float]:
-        draw = np.random.default_rng([options.seed, number])
-        torch.manual_seed(int(draw.integers(1 << 31)))
-        batch = draw_batch(sampler, labels, options.batch, options.seconds, draw, stretch=0.15)
-        masked = spans((len(batch.waveform), batch.labels.shape[1]), options.mask, draw)
-        changed = change(batch.waveform.to(device), draw)
-        # oneDNN has no fused attention backward; the plain one is twice as fast at 100 frames
+        rng = np.random.default_rng([options.seed, number])
+        torch.manual_seed(int(rng.integers(1 << 31)))
+        batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch=0.15)
+        masked = spans((len(batch.waveform), batch.labels.shape[1]), options.mask, rng)
+        changed = change(batch.waveform.to(device), rng)
+        # on a CPU, fused attention has a slow backward pass: plain attention is twice as fast at 100 frames
         with (
             torch.autocast(device.type, torch.bfloat16, enabled=options.bf16),
             sdpa_kernel(SDPBackend.MATH if device.type == "cpu" else _ANY_BACKEND),
@@ -130,8 +140,8 @@ def train(options: HubertOptions) -> None:
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), label_smoothing=0.05)
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
         known = (targets >= 0) & ~masked[:, : logits.shape[1]].to(device)
-        right = (logits.argmax(-1) == targets)[known].float().mean()
-        return {"loss": loss.item(), "right": right.item()}
+        accuracy = (logits.argmax(-1) == targets)[known].float().mean()
+        return {"loss": loss.item(), "accuracy": accuracy.item()}
 
     def save() -> None:
         tensors, content = release_content(model.hubert)
@@ -146,6 +156,7 @@ def train(options: HubertOptions) -> None:
 
 
 def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], path: Path) -> None:
+    """Make labels from the features of `options.teacher`, and write them to `path` and the phones beside it."""
     from spiritlm_cli.training.pseudo_labels import WhisperEncoder, make_labels
 
     if options.teacher is None:
@@ -163,7 +174,7 @@ def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], pa
 
 
 def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
-    """Write labels as token lines that keep repeats, one per clip, atomically."""
+    """Write labels as token lines with repeats, one line for each clip, atomically. labels: (frames,) by clip id."""
     lines = (
         f"{clip}\t[SPEECH]{''.join(f'[Hu{unit}]' for unit in units)}\n" for clip, units in labels.items()
     )

@@ -23,36 +23,39 @@ from spiritlm_cli.training.rows import REPLACED, Rows, RowStream, draw_rows
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.vocabulary import text_spans, train_vocabulary
 
-# Weight of text that says what speech before it says: it is a small part of the tokens. The units of that speech have
-# no weight, because predicting them needs no text.
+# Weight of the loss of transcript tokens, which are a small part of all tokens. The units of the transcribed speech
+# have weight 0, because predicting them does not use the text.
 TRANSCRIPT_WEIGHT = 4.0
 
 
 def train(options: LanguageModelOptions) -> None:
-    """Train and write the Hugging Face folder `spiritlm_model/spirit-lm-expressive-7b` under `options.output`."""
+    """Train and write the Hugging Face folder `spiritlm_model/spirit-lm-expressive-7b` under `options.output`.
+
+    Raises ManifestError if there is nothing to train on, CheckpointError for a run that can't be resumed.
+    """
     folder = options.output / "spiritlm_model" / "spirit-lm-expressive-7b"
     check_run(options, "lm", folder / "model.safetensors")
     folder.mkdir(parents=True, exist_ok=True)
-    drawn, texts = sources(options)
+    mixture, texts = sources(options)
     vocabulary = _write_vocabulary(options, texts, folder / "tokenizer.model")
     torch.manual_seed(options.seed)
     device = find_device(options.device)
     network = new_language_model(options, vocabulary, device)
     optimizer = _new_optimizer(network)
-    losses_of = LossFunction(network, drawn, vocabulary, options)
+    loss_function = LossFunction(network, mixture, vocabulary, options)
 
     def draw(number: int) -> Rows:
         rng = random.Random(f"{options.seed} {number}")
-        return draw_rows(drawn, vocabulary, options.batch, options.context + 1, rng, replaced=REPLACED)
+        return draw_rows(mixture, vocabulary, options.batch, options.context + 1, rng, replaced=REPLACED)
 
     rows_of = RowStream(draw, options.workers)
 
     def step(number: int) -> dict[str, float]:
         rows = rows_of(number).to(device)
-        loss, shown = losses_of(rows, options.attention * (1 - number / options.steps))
+        loss, report = loss_function(rows, options.attention * (1 - number / options.steps))
         rate = warm_cosine(number, options.steps, options.learning_rate, min(200, options.steps // 5))
         update(optimizer, network, loss, rate)
-        return shown
+        return report
 
     def save() -> None:
         _write_network(network, folder)
@@ -61,12 +64,12 @@ def train(options: LanguageModelOptions) -> None:
 
 
 class LossFunction:
-    """The loss of a batch, and what of it is shown."""
+    """Computes the weighted loss of a batch, and the mean losses of its kinds of tokens."""
 
     def __init__(
         self,
         network: LlamaForCausalLM,
-        drawn: list[Source],
+        mixture: list[Source],
         vocabulary: Vocabulary,
         options: LanguageModelOptions,
     ) -> None:
@@ -74,8 +77,8 @@ class LossFunction:
         self._network = network
         self._layers = supervised_layers(options.layers)
         self._bf16 = options.bf16
-        self._transcript = torch.tensor([source.transcript for source in drawn], device=device)
-        self._spoken = torch.tensor([source.spoken for source in drawn], device=device)
+        self._transcript = torch.tensor([source.transcript for source in mixture], device=device)
+        self._spoken = torch.tensor([source.spoken for source in mixture], device=device)
         is_unit = torch.zeros(network.config.vocab_size, dtype=torch.bool)
         is_unit[[*vocabulary.unit_ids.values(), *vocabulary.marker_ids.values()]] = True
         self._is_unit = is_unit.to(device)
@@ -83,13 +86,20 @@ class LossFunction:
         self._call = torch.compile(forward) if options.compile else forward
 
     def _forward(self, inputs: Tensor, attend: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """(rows, length) ids to logits (rows, length, vocabulary), and the supervised layers' attention."""
+        """Compute logits, (rows, length, vocabulary), and with `attend` the attention of the supervised layers.
+
+        inputs: (rows, length) ids.
+        """
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bf16):
             out = self._network(input_ids=inputs, output_attentions=attend)
         return out.logits.float(), tuple(out.attentions[i] for i in self._layers) if attend else ()
 
     def __call__(self, rows: Rows, attention: float) -> tuple[Tensor, dict[str, float]]:
-        """attention: weight of the loss on attention. Returns the loss, and the means by name."""
+        """Compute the loss of a batch. attention: weight of the loss on attention.
+
+        Returns a scalar to minimize, and the values to report by name: mean losses of text, units, transcripts and
+        spoken units, and the mean supervised attention (`attended`).
+        """
         logits, attentions = self._call(rows.inputs[:, :-1], attention > 0)
         targets, source = rows.tokens[:, 1:].flatten(), rows.sources[:, 1:].flatten()
         losses = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none")
@@ -98,18 +108,18 @@ class LossFunction:
         weights = torch.where(transcript, torch.where(units, 0.0, TRANSCRIPT_WEIGHT), 1.0)
         loss = (losses * weights).sum() / weights.sum().clamp(min=1)
         parts = {"text": ~units, "units": units, "transcript": ~units & transcript, "spoken": units & spoken}
-        shown = {"loss": loss.item()}
-        shown |= {name: losses[part].mean().item() for name, part in parts.items() if bool(part.any())}
+        report = {"loss": loss.item()}
+        report |= {name: losses[part].mean().item() for name, part in parts.items() if bool(part.any())}
         if attentions:
             mask = target_mask(rows.words, ~self._is_unit[rows.tokens])
             extra, inside = attention_loss(attentions, mask)
             loss = loss + attention * extra
-            shown["attended"] = inside.item()
-        return loss, shown
+            report["attended"] = inside.item()
+        return loss, report
 
 
 def _write_vocabulary(options: LanguageModelOptions, texts: list[str], path: Path) -> Vocabulary:
-    """The vocabulary in `path`: that of `options.start`, of the run to resume, or a new one."""
+    """Write the vocabulary of `options.start` or a new one to `path`, unless a resumed run has written it; load it."""
     if options.start:
         write_bytes(path, (options.start.parent / "tokenizer.model").read_bytes())
     elif not (options.resume and path.is_file()):
@@ -120,6 +130,10 @@ def _write_vocabulary(options: LanguageModelOptions, texts: list[str], path: Pat
 def new_language_model(
     options: LanguageModelOptions, vocabulary: Vocabulary, device: torch.device
 ) -> LlamaForCausalLM:
+    """Create the network, with the weights of `options.start` or random ones, in training mode on `device`.
+
+    The vocabulary is padded to a multiple of 64 ids. Raises CheckpointError if the weights don't fit.
+    """
     network = new_network(
         vocab_size=-(-vocabulary.size // 64) * 64, hidden_size=options.dim, intermediate_size=options.ffn,
         num_hidden_layers=options.layers, num_attention_heads=options.heads, num_key_value_heads=options.heads,
@@ -129,13 +143,14 @@ def new_language_model(
     if options.start:
         load_into(network, read_tensors(options.start))
     if device.type == "cpu" or options.attention:
-        # on a CPU plain attention is faster than the fused one at these lengths; and only it returns its weights
+        # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
         network.set_attn_implementation("eager")
     network.to(device).train()
     return network
 
 
 def _new_optimizer(network: LlamaForCausalLM) -> torch.optim.Optimizer:
+    """AdamW with weight decay for matrices only."""
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     groups: list[dict[str, Any]] = [
@@ -147,7 +162,7 @@ def _new_optimizer(network: LlamaForCausalLM) -> torch.optim.Optimizer:
 
 def _write_network(network: LlamaForCausalLM, folder: Path) -> None:
     write_tensors(folder / "model.safetensors", {k: v.bfloat16() for k, v in network.state_dict().items()})
-    # what differs from transformers' defaults is enough, and its version says nothing of the weights
+    # only values that differ from the defaults of transformers; its version does not matter for the weights
     content = network.config.to_diff_dict() | {
         "architectures": ["LlamaForCausalLM"],
         "torch_dtype": "bfloat16",

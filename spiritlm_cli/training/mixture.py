@@ -1,4 +1,4 @@
-"""The sources that the language model's training sequences are drawn from, and their shares."""
+"""Mixture of sources that training sequences of the language model are drawn from."""
 
 import random
 from collections.abc import Callable
@@ -32,9 +32,10 @@ from spiritlm_cli.training.pairs import (
 from spiritlm_cli.training.phones import load_phones
 from spiritlm_cli.training.unit_selection import PhoneClip, UnitSelector
 
-# How often a sequence is drawn from each kind. The paper has a third each of text, of speech, and of both; here these
-# are about a third of the tokens together, and the others are parallel pairs, as in its "+ASR+TTS" ablation: a small
-# model doesn't learn from little speech that the two correspond, unless they stand side by side.
+# Probability of each kind of sequence. Spirit LM (Nguyen et al. 2024) trains on a third each of text, speech and
+# interleaved sequences. Here these are about a third of the tokens together; the others are parallel pairs, as in its
+# "+ASR+TTS" ablation. With few hours of speech, a small model does not learn from interleaving alone that speech and
+# text correspond.
 SHARES = {
     "text": 0.15,
     "speech": 0.03,
@@ -50,8 +51,8 @@ Draw = Callable[[random.Random], LabeledSequence]
 class Source:
     """A source of training sequences.
 
-    share: how often a sequence is drawn from it, relative to the other sources. transcript: in its sequences text is
-    the transcript of the speech before it. spoken: in its sequences speech reads the text before it.
+    share: relative probability that a sequence is drawn from it. draw: returns a new sequence. transcript: each text of
+    its sequences is the transcript of the speech before it. spoken: each speech is a reading of the text before it.
     """
 
     share: float
@@ -61,18 +62,19 @@ class Source:
 
 
 def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
-    """Read the clips of a manifest that have units and text, with their speakers. Words without times are aligned.
+    """Read the clips of a manifest that have text, and units in the JSONL `units`. Returns speakers and utterances.
 
-    A clip whose text doesn't fit its audio is left out, and reported on stderr.
+    Clips without word times are aligned. A clip that can't be aligned is left out and reported on stderr.
+    Raises ManifestError for an invalid file.
     """
-    known = read_units(units)
+    units_of = read_units(units)
     utterances = []
     with WordTimes(aligner=POCKETSPHINX, workers=available_cpus()) as times:
-        clips = [clip for clip in read_manifest(manifest) if clip.text and clip.id in known]
-        clips = [clip for clip in clips if len(known[clip.id].hubert)]
-        for clip, answer in [(clip, times.submit(clip)) for clip in clips]:
+        clips = [clip for clip in read_manifest(manifest) if clip.text and clip.id in units_of]
+        clips = [clip for clip in clips if len(units_of[clip.id].hubert)]
+        for clip, future in [(clip, times.submit(clip)) for clip in clips]:
             try:
-                utterance = make_utterance(clip.id, known[clip.id], answer.result())
+                utterance = make_utterance(clip.id, units_of[clip.id], future.result())
             except AlignmentError as error:
                 notify(f"{clip.id}: left out: {error}")
             else:
@@ -81,8 +83,11 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
 
 
 def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
-    """Make the sources of a training run. Returns them, and all texts. Raises ManifestError if there are none."""
-    drawn: list[Source] = []
+    """Create the sources of a training run. Returns them, and all of their texts, from which a vocabulary is learned.
+
+    Raises ManifestError if the options name no data, or data without content.
+    """
+    mixture: list[Source] = []
     documents = _read_documents(options.text) if options.text else []
     texts = list(documents)
     if options.manifest and options.units:
@@ -90,18 +95,18 @@ def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
         if not utterances:
             raise ManifestError(f"{options.manifest}: no clip has text, and units in {options.units}")
         texts = [u.text for _, u in utterances] + texts
-        drawn += _speech_sources(options, utterances, documents)
+        mixture += _speech_sources(options, utterances, documents)
     if documents:
-        drawn.append(Source(SHARES["text"], lambda rng: _text(rng.choice(documents))))
+        mixture.append(Source(SHARES["text"], lambda rng: _text(rng.choice(documents))))
     if options.lines:
         lines = _read_sequences(options.lines)
         if not lines:
             raise ManifestError(f"{options.lines}: there are no tokens")
         texts += [sequence.text for sequence in lines]
-        drawn.append(Source(1.0, lambda rng: LabeledSequence(rng.choice(lines))))
-    if not drawn:
+        mixture.append(Source(1.0, lambda rng: LabeledSequence(rng.choice(lines))))
+    if not mixture:
         raise ManifestError("nothing to train on: give --text, --lines, or --manifest with --units")
-    return drawn, texts
+    return mixture, texts
 
 
 def _read_documents(path: Path) -> list[str]:
@@ -118,14 +123,14 @@ def _text(document: str) -> LabeledSequence:
 def _speech_sources(
     options: LanguageModelOptions, utterances: list[tuple[str, Utterance]], documents: list[str]
 ) -> list[Source]:
-    spoken = [utterance for _, utterance in utterances]
+    clips = [utterance for _, utterance in utterances]
 
     def interleaved(rng: random.Random) -> LabeledSequence:
-        return LabeledSequence(next(sample_sequences(spoken, SpanOptions(), rng)))
+        return LabeledSequence(next(sample_sequences(clips, SpanOptions(), rng)))
 
-    drawn = [
+    mixture = [
         Source(SHARES["interleaved"], interleaved),
-        Source(SHARES["speech"], _run_on(utterances)),
+        Source(SHARES["speech"], _continuous_speech(utterances)),
     ]
     weighted: list[tuple[float, DrawPairs]] = [(1.0, ClipPairs(utterances, options.words))]
     if options.phones:
@@ -137,7 +142,7 @@ def _speech_sources(
             ("to speech", text_first),
             ("examples", TranscriptionExamples()),
         ):
-            drawn.append(
+            mixture.append(
                 Source(
                     share * SHARES[name],
                     _pair_source(draw, form, options.phonetic),
@@ -145,20 +150,21 @@ def _speech_sources(
                     spoken=name == "to speech",
                 )
             )
-    return drawn
+    return mixture
 
 
 def selected_pairs(
     options: LanguageModelOptions, utterances: list[tuple[str, Utterance]], documents: list[str]
 ) -> DrawPairs:
-    """Make a function that draws pairs for `documents` by unit selection, in the voices of the clips with phones.
+    """Return a function that makes parallel pairs for random parts of `documents` by unit selection.
 
-    Raises ManifestError if there is no text, or no clip with phones.
+    Each call uses the voice of one random speaker. Raises ManifestError if there are no documents, or no clip has
+    phones.
     """
     assert options.phones
     assert options.manifest
-    known = load_phones(options.phones, options.manifest)
-    clips = [PhoneClip(speaker, u.units, known[u.id]) for speaker, u in utterances if u.id in known]
+    phones = load_phones(options.phones, options.manifest)
+    clips = [PhoneClip(speaker, u.units, phones[u.id]) for speaker, u in utterances if u.id in phones]
     if not clips or not documents:
         raise ManifestError(f"{options.phones}: unit selection needs --text, and clips of the manifest")
     selector = UnitSelector(clips)
@@ -171,25 +177,25 @@ def selected_pairs(
 
 
 def _pair_source(draw: DrawPairs, form: Form, phonetic: float) -> Draw:
-    def drawn(rng: random.Random) -> LabeledSequence:
+    def draw_sequence(rng: random.Random) -> LabeledSequence:
         pairs = draw(rng)
         return form([pair.phonetic() for pair in pairs] if rng.random() < phonetic else pairs)
 
-    return drawn
+    return draw_sequence
 
 
-def _run_on(utterances: list[tuple[str, Utterance]]) -> Draw:
-    """Make a function that draws speech without text: several utterances of one speaker.
+def _continuous_speech(utterances: list[tuple[str, Utterance]]) -> Draw:
+    """Return a function that draws speech without text: 4 to 8 utterances of one speaker.
 
-    Together they are longer than a training sequence, so that the model learns to continue after a sentence.
+    Several utterances, so that the model learns to continue after the end of one.
     """
-    spoken: dict[str, list[SpeechSpan]] = {}
+    spans: dict[str, list[SpeechSpan]] = {}
     for speaker, utterance in utterances:
-        spoken.setdefault(speaker, []).append(merge_streams(utterance.units))
+        spans.setdefault(speaker, []).append(merge_streams(utterance.units))
     speakers = [speaker for speaker, _ in utterances]
 
     def draw(rng: random.Random) -> LabeledSequence:
-        return LabeledSequence(Sequence.of(rng.choices(spoken[rng.choice(speakers)], k=rng.randint(4, 8))))
+        return LabeledSequence(Sequence.of(rng.choices(spans[rng.choice(speakers)], k=rng.randint(4, 8))))
 
     return draw
 

@@ -1,4 +1,4 @@
-"""Parallel pairs: speech and the text it says side by side, one or several in a sequence."""
+"""Parallel pairs of speech and its transcript, one or several in a training sequence."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -13,9 +13,9 @@ from spiritlm_cli.tokens.sequence import Line, Sequence, Span, TextSpan
 from spiritlm_cli.tokens.units import IntArray
 from spiritlm_cli.training.aligned_units import AlignedUnits
 
-# Pairs of the longest sequence: ten examples and a question.
+# Largest number of pairs in a sequence: ten examples and a query.
 PAIRS = 11
-# Words of a splice's longest phrase.
+# Largest number of words in a phrase of a splice.
 PHRASE = 4
 
 DrawPairs = Callable[[random.Random], list[AlignedUnits]]
@@ -23,10 +23,10 @@ DrawPairs = Callable[[random.Random], list[AlignedUnits]]
 
 @dataclass(frozen=True, eq=False)
 class LabeledSequence:
-    """A sequence, and the word that each part of it belongs to.
+    """A sequence whose units and characters are labeled with their words.
 
-    words: for each span an index for each unit or character, counted through the sequence, −1 for none; speech and text
-    of the same word have the same index. Empty where no words are known.
+    words: for each span, (units,) or (characters,) int64: the index of the word in the sequence, −1 for none. Speech
+    and text of the same word have the same index. Empty if the words are unknown.
     """
 
     sequence: Sequence
@@ -34,23 +34,23 @@ class LabeledSequence:
 
 
 def speech_first(pairs: Iterable[AlignedUnits]) -> LabeledSequence:
-    """Each pair as its speech, then its text."""
+    """Build a sequence of pairs, each as speech followed by text."""
     return _labeled(pairs, lambda pair, text: (pair, text))
 
 
 def text_first(pairs: Iterable[AlignedUnits]) -> LabeledSequence:
-    """Each pair as its text, then its speech."""
+    """Build a sequence of pairs, each as text followed by speech."""
     return _labeled(pairs, lambda pair, text: (text, pair))
 
 
 class TranscriptionExamples:
-    """Makes sequences of pairs in the form of the task asr: speech, then its transcript between two marks."""
+    """Builds sequences of pairs in the format of the task asr: speech, then its transcript between two markers."""
 
     def __init__(self) -> None:
         self._task = Task.load("asr")
 
     def __call__(self, pairs: Iterable[AlignedUnits]) -> LabeledSequence:
-        """One example a pair."""
+        """Build a sequence with one example for each pair."""
 
         def example(pair: AlignedUnits, text: TextSpan) -> tuple[AlignedUnits, TextSpan]:
             line = Line(Sequence.of([pair.speech()[0], text]))
@@ -85,7 +85,10 @@ def _labeled(
 
 
 def _character_words(text: str, pair: AlignedUnits) -> IntArray:
-    """The word of each character of `text`, which contains the pair's text; a space belongs to the word after it."""
+    """Index of the word of each character: (characters,) int64; −1 for characters outside the pair's text.
+
+    text: contains the pair's text. A space belongs to the word after it.
+    """
     lengths = [len(word) + (index > 0) for index, word in enumerate(pair.words)]
     labels = np.full(len(text), -1, dtype=np.int64)
     first = text.index(pair.text)
@@ -94,18 +97,18 @@ def _character_words(text: str, pair: AlignedUnits) -> IntArray:
 
 
 class ClipPairs:
-    """Draws pairs from recorded clips, those of one sequence from one speaker.
+    """Draws pairs from recorded clips; all pairs of a sequence are from one speaker.
 
-    They are successive stretches of one clip, or stretches of any clips, or whole clips, or splices of phrases from
-    several clips. What a splice says can't be predicted from its words, so the units have to be used.
+    The pairs of a sequence are consecutive stretches of one clip, random stretches, whole clips, or splices of phrases
+    of several clips. The next word of a splice can't be predicted from the words before it, only from the units.
     """
 
-    def __init__(self, utterances: Iterable[tuple[str, Utterance]], most: int) -> None:
-        """utterances: with their speakers; most: words of the longest pair.
+    def __init__(self, utterances: Iterable[tuple[str, Utterance]], max_words: int) -> None:
+        """utterances: speakers and utterances. max_words: largest number of words in a pair.
 
-        Raises AlignmentError and ValueError as `AlignedUnits.of` does.
+        Raises AlignmentError or ValueError as `AlignedUnits.of`.
         """
-        self._most = most
+        self._max_words = max_words
         self._clips: list[tuple[str, AlignedUnits]] = []
         self._of_speaker: dict[str, list[AlignedUnits]] = {}
         for speaker, utterance in utterances:
@@ -114,17 +117,18 @@ class ClipPairs:
             self._of_speaker.setdefault(speaker, []).append(clip)
 
     def __call__(self, rng: random.Random) -> list[AlignedUnits]:
-        # as many sequences of single words as of two or three, or of four to seven: short pairs are learned first
-        longest = int((self._most + 1) ** rng.random())
+        """Draw the pairs of one sequence."""
+        # log-uniform: limits of 1, of 2 or 3, and of 4 to 7 words are equally likely; short pairs are learned first
+        longest = int((self._max_words + 1) ** rng.random())
         speaker, clip = rng.choice(self._clips)
         clips = self._of_speaker[speaker]
         whole = [clip for clip in clips if len(clip) <= longest]
-        ways = [self._successive(clip, longest, rng), self._apart(clips, longest, rng)]
+        sources = [self._successive(clip, longest, rng), self._random_stretches(clips, longest, rng)]
         if longest > 1:
-            ways += [self._spliced(clips, longest, rng)] * 2
+            sources += [self._spliced(clips, longest, rng)] * 2
         if whole:
-            ways.append(self._whole(whole, rng))
-        return take_pairs(rng.choice(ways), rng)
+            sources.append(self._whole(whole, rng))
+        return take_pairs(rng.choice(sources), rng)
 
     def _successive(self, clip: AlignedUnits, longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
         first = rng.randrange(len(clip))
@@ -133,7 +137,9 @@ class ClipPairs:
             yield clip.cut(first, stop)
             first = stop
 
-    def _apart(self, clips: list[AlignedUnits], longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
+    def _random_stretches(
+        self, clips: list[AlignedUnits], longest: int, rng: random.Random
+    ) -> Iterator[AlignedUnits]:
         while True:
             yield _stretch(rng.choice(clips), longest, rng)
 
@@ -143,22 +149,22 @@ class ClipPairs:
 
     def _spliced(self, clips: list[AlignedUnits], longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
         while True:
-            left = rng.randint(2, longest)
+            remaining = rng.randint(2, longest)
             parts = []
-            while left > 0:
-                parts.append(_stretch(rng.choice(clips), min(left, PHRASE), rng))
-                left -= len(parts[-1])
+            while remaining > 0:
+                parts.append(_stretch(rng.choice(clips), min(remaining, PHRASE), rng))
+                remaining -= len(parts[-1])
             yield AlignedUnits.join(parts)
 
 
 def take_pairs(drawn: Iterator[AlignedUnits], rng: random.Random) -> list[AlignedUnits]:
-    """One pair for half of the sequences, else 2 to `PAIRS`, without those that have no units."""
+    """Take one pair, or (with probability 1/2) 2 to `PAIRS` pairs. Pairs without units are skipped."""
     count = rng.choice((1, rng.randint(2, PAIRS)))
     return list(islice((pair for pair in drawn if pair.frames.shape[1]), count))
 
 
 def _stretch(clip: AlignedUnits, longest: int, rng: random.Random) -> AlignedUnits:
-    """Up to `longest` successive words of a clip, anywhere in it."""
+    """Cut 1 to `longest` consecutive words out of a clip, at a random position."""
     words = min(rng.randint(1, longest), len(clip))
     first = rng.randint(0, len(clip) - words)
     return clip.cut(first, first + words)

@@ -1,4 +1,4 @@
-"""Aligned phones of the training clips, as a file: `{"id": …, "phones": [[phone, start, end], …]}` a line."""
+"""Aligned phones of the training clips in JSONL: `{"id": …, "phones": [[phone, start, end], …]}`, in seconds."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,10 @@ Phones = tuple[Phone, ...]
 
 
 def load_phones(path: Path, manifest: Path) -> dict[str, Phones]:
-    """Phones by clip id from `path`; where it doesn't exist, they are aligned first, and written there."""
+    """Read phones by clip id from `path`. If the file does not exist, align the clips of `manifest` and write it first.
+
+    Raises ManifestError for an invalid file.
+    """
     if not path.is_file():
         notify(f"{path}: aligning the phones of {manifest}")
         clips = ((clip, read_clip(clip)) for clip in read_manifest(manifest) if clip.text)
@@ -25,7 +28,10 @@ def load_phones(path: Path, manifest: Path) -> dict[str, Phones]:
 
 
 def align_phones(clips: Iterable[tuple[Clip, Waveform]]) -> dict[str, Phones]:
-    """Phones by clip id, silences included. A clip without text, or whose text doesn't fit, is left out and named."""
+    """Align clips with pocketsphinx. Returns phones, silences included, by clip id.
+
+    Clips without text are left out. Clips that can't be aligned are left out and reported on stderr.
+    """
     aligner = PocketsphinxAligner()
     aligned = {}
     for clip, waveform in clips:
@@ -38,7 +44,7 @@ def align_phones(clips: Iterable[tuple[Clip, Waveform]]) -> dict[str, Phones]:
 
 
 def write_phones(path: Path, phones: dict[str, Phones]) -> None:
-    """Write a file of phones atomically."""
+    """Write phones by clip id as JSONL, atomically."""
     rows = (
         {"id": clip, "phones": [[phone.phone, phone.start, phone.end] for phone in aligned]}
         for clip, aligned in phones.items()
@@ -47,7 +53,7 @@ def write_phones(path: Path, phones: dict[str, Phones]) -> None:
 
 
 def read_phones(path: Path) -> dict[str, Phones]:
-    """Phones by clip id. Raises ManifestError, with the line's number, where the file is not one of phones."""
+    """Read phones by clip id. Raises ManifestError, with the line number, for an invalid line."""
     phones = {}
     with path.open(encoding="utf-8") as lines:
         for line_number, line in enumerate(lines, 1):

@@ -1,4 +1,4 @@
-"""Train the pitch VQ-VAE: F0 to 64 codes at 12.5 Hz, and back."""
+"""Train the pitch VQ-VAE, which encodes F0 at 200 Hz as codes at 12.5 Hz (Polyak et al. 2021)."""
 
 from pathlib import Path
 
@@ -21,20 +21,24 @@ from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import PitchOptions
 from spiritlm_cli.training.run_file import check_run
 
+# Weight of the commitment loss (van den Oord et al. 2017).
 COMMITMENT = 0.02
 
 
 def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str, F0Track]:
-    """Track the F0 of every recording, by clip id, and keep it in `cache` (.npz)."""
+    """Track the F0 of all recordings by FCPE. Returns tracks by clip id.
+
+    cache: .npz file. Tracks in it are used if they have the length of the recording; new ones are added to it.
+    """
     tracks = {}
     if cache.is_file():
-        with np.load(cache) as kept:
+        with np.load(cache) as stored:
             tracks = {
-                name.removesuffix("/f0"): F0Track(kept[name], kept[name.removesuffix("f0") + "v"])
-                for name in kept.files
+                name.removesuffix("/f0"): F0Track(stored[name], stored[name.removesuffix("f0") + "v"])
+                for name in stored.files
                 if name.endswith("/f0")
             }
-    # a clip that was changed since is of another length, as a rule
+    # an audio file that has changed usually has another length
     missing = [
         r
         for r in recordings
@@ -42,10 +46,10 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
     ]
     if missing:
         tracker = load_tracker("fcpe", find_device(device))
-        for done, recording in enumerate(missing, 1):
+        for count, recording in enumerate(missing, 1):
             tracks[recording.clip.id] = tracker(recording.waveform.samples)
-            if done % 200 == 0 or done == len(missing):
-                notify(f"F0 of {done}/{len(missing)} clips")
+            if count % 200 == 0 or count == len(missing):
+                notify(f"F0 of {count}/{len(missing)} clips")
         cache.parent.mkdir(parents=True, exist_ok=True)
         f0 = {f"{clip}/f0": track.f0 for clip, track in tracks.items()}
         voiced = {f"{clip}/v": track.voiced for clip, track in tracks.items()}
@@ -55,9 +59,9 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
 
 
 class MovingCodebook:
-    """Updates codes by exponential moving averages of their latents (van den Oord et al. 2017, appendix A).
+    """Updates codes to exponential moving averages of the latents assigned to them.
 
-    An unused code is replaced by a latent of the batch.
+    Source: van den Oord et al. 2017, appendix A. An unused code is replaced by a random latent of the batch.
     """
 
     def __init__(self, model: PitchVqVae) -> None:
@@ -66,15 +70,15 @@ class MovingCodebook:
         self.count = torch.ones(len(self.codes), device=self.codes.device)
         self.total = self.codes.clone()
 
-    def follow(self, latents: Tensor, ids: Tensor, draw: np.random.Generator) -> None:
-        """latents: (n, dim); ids: (n,), the code of each."""
+    def follow(self, latents: Tensor, ids: Tensor, rng: np.random.Generator) -> None:
+        """Update the codes. latents: (n, dim). ids: (n,) int64, the code of each latent."""
         hot = torch.nn.functional.one_hot(ids, len(self.codes)).to(latents.dtype)
         self.count.mul_(self.decay).add_(hot.sum(0), alpha=1 - self.decay)
         self.total.mul_(self.decay).add_(hot.T @ latents, alpha=1 - self.decay)
         self.codes.copy_(self.total / self.count[:, None].clamp(min=1e-3))
         unused = self.count < 0.1
         if bool(unused.any()):
-            chosen = torch.from_numpy(draw.integers(0, len(latents), int(unused.sum()))).to(latents.device)
+            chosen = torch.from_numpy(rng.integers(0, len(latents), int(unused.sum()))).to(latents.device)
             self.codes[unused] = latents[chosen]
             self.total[unused] = latents[chosen]
             self.count[unused] = 1.0
@@ -118,28 +122,28 @@ def train(options: PitchOptions) -> None:
     model = PitchVqVae(config).to(device)
     codebook = MovingCodebook(model)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
-    # gives F0 in Hz and voicing similar weight in the loss
+    # gives the errors of F0 (Hz) and of voicing (0 to 1) similar weight in the loss
     scale = torch.tensor([1 / 30.0, 1.0], device=device)[None, :, None]
 
     def step(number: int) -> dict[str, float]:
-        draw = np.random.default_rng([options.seed, number])
-        chosen = [clips[i] for i in draw.integers(0, len(clips), options.batch)]
-        starts = [int(draw.integers(0, c.shape[1] - length + 1)) for c in chosen]
+        rng = np.random.default_rng([options.seed, number])
+        chosen = [clips[i] for i in rng.integers(0, len(clips), options.batch)]
+        starts = [int(rng.integers(0, c.shape[1] - length + 1)) for c in chosen]
         x = torch.stack([c[:, s : s + length] for c, s in zip(chosen, starts, strict=True)]).to(device)
         latents = model.encoder(x)
         flat = latents.transpose(1, 2).flatten(0, 1)
         ids = model.vq.nearest(latents)
         with torch.no_grad():
             if number == 0:
-                codebook.count.zero_()  # replaces every code by a latent
-            codebook.follow(flat, ids.flatten(), draw)
+                codebook.count.zero_()  # all codes count as unused, so each is replaced by a latent
+            codebook.follow(flat, ids.flatten(), rng)
         codes = model.vq(ids)
-        through = latents + (codes - latents).detach()
-        rebuilt = model.decoder(through)
-        error = ((rebuilt - x) * scale).square().mean()
+        straight_through = latents + (codes - latents).detach()
+        reconstruction = model.decoder(straight_through)
+        error = ((reconstruction - x) * scale).square().mean()
         loss = error + COMMITMENT * (latents - codes.detach()).square().mean()
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
-        hz = (rebuilt - x)[:, 0][x[:, 1] > 0.5].square().mean().sqrt()
+        hz = (reconstruction - x)[:, 0][x[:, 1] > 0.5].square().mean().sqrt()
         used = float(len(torch.unique(ids)))
         return {"loss": loss.item(), "f0_error_hz": hz.item(), "codes_in_batch": used}
 

@@ -1,8 +1,8 @@
 """Pseudo-labels for HuBERT: clusters of a Whisper encoder's features.
 
-HuBERT starts from k-means on MFCCs (Hsu et al. 2021). The features of a recognizer's encoder are a better start. Where
-texts are known, linear discriminant analysis on aligned phones rotates and scales them, so that distance reflects
-the phone and not the speaker or the position in the clip.
+HuBERT starts from k-means on MFCCs (Hsu et al. 2021). The features of a speech recognizer's encoder agree better with
+phones. For clips with text, linear discriminant analysis on aligned phones transforms the features first, so that
+distances depend on the phone more than on the speaker or the position in the clip.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,15 @@ Features = NDArray[np.float32]
 
 
 class WhisperEncoder:
-    """Features of a Whisper model in CTranslate2's form."""
+    """Computes features with the encoder of a Whisper model in CTranslate2 format, on a CPU."""
 
     def __init__(self, folder: Path) -> None:
+        """Load the model. Raises SpiritLMError if faster-whisper is not installed or `folder` has no model."""
         with needs_extra("faster-whisper", extra="train", purpose="a Whisper teacher"):
             import ctranslate2
             from faster_whisper.feature_extractor import FeatureExtractor
         if not (folder / "model.bin").is_file():
-            raise SpiritLMError(f"{folder}: not a Whisper folder in CTranslate2's form (no model.bin)")
+            raise SpiritLMError(f"{folder}: not a Whisper model in CTranslate2 format (no model.bin)")
         self._storage = ctranslate2.StorageView
         self._model = ctranslate2.models.Whisper(
             str(folder), device="cpu", compute_type="float32", intra_threads=1
@@ -37,7 +38,10 @@ class WhisperEncoder:
         self._mel = FeatureExtractor()
 
     def __call__(self, samples: NDArray[np.float32]) -> Features:
-        """(samples,) at 16 kHz, up to 30 s a piece, to (samples // 640, dim): two 50 Hz frames a unit, averaged."""
+        """Compute features at 25 Hz, the means of two 50 Hz frames of the encoder.
+
+        samples: (samples,) at 16 kHz, encoded in pieces of 30 s. Returns (samples // 640, dim).
+        """
         pieces = []
         for start in range(0, len(samples), 30 * 16000):
             piece = samples[start : start + 30 * 16000]
@@ -51,7 +55,7 @@ class WhisperEncoder:
 
 
 def phone_labels(phones: Sequence[Phone], frames: int) -> list[str]:
-    """For each 40 ms frame the phone at its centre and which third of it: "AH1"; "" outside all phones."""
+    """Label each 40 ms frame with the phone at its center and the third of that phone ("AH1"); "" for no phone."""
     labels = [""] * frames
     for phone in phones:
         first, last = int(np.ceil(phone.start * 25 - 0.5)), int(np.ceil(phone.end * 25 - 0.5))
@@ -72,11 +76,12 @@ def make_labels(
 ) -> dict[str, NDArray[np.int64]]:
     """Assign a cluster to each 40 ms frame of each clip.
 
-    features: by clip id, each (frames, dim). phones: of the clips that are aligned; without any, features are
-    clustered as they are, else in the `dims` dimensions of a linear discriminant analysis of the phones.
-    anchors: units by clip id, (frames,); where given, the clusters are those units, each around the mean of its
-    frames, so that the labels mean what the units mean. Otherwise `units` clusters come from k-means.
-    Returns (frames,) int64 by clip id, and logs phone purity and mutual information.
+    features: (frames, dim) by clip id. phones: of the aligned clips, by clip id. With phones, the features are first
+    projected to `dims` dimensions by linear discriminant analysis of the phones.
+    anchors: units, (frames,) by clip id. With anchors, each cluster is one of these units, with the mean feature of its
+    frames as centroid, so that labels correspond to these units. Without, `units` clusters are trained by k-means.
+    Returns (frames,) int64 by clip id. Logs phone purity and phone-normalized mutual information if there are phones.
+    Raises SpiritLMError if there are fewer frames than clusters, or if scikit-learn is needed and not installed.
     """
     names = {clip: phone_labels(phones[clip], len(f)) for clip, f in features.items() if clip in phones}
     if names:
@@ -99,6 +104,7 @@ def make_labels(
 def _discriminate(
     features: Mapping[str, Features], names: Mapping[str, Sequence[str]], dims: int
 ) -> dict[str, Features]:
+    """Project features by linear discriminant analysis. names: label of each frame of the aligned clips."""
     with needs_extra("scikit-learn", extra="train", purpose="pseudo-labels"):
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     x = np.concatenate([features[clip] for clip in names])
@@ -108,7 +114,7 @@ def _discriminate(
 
 
 def _centroid_index(features: Mapping[str, Features], anchors: Mapping[str, NDArray[np.int64]]) -> Any:
-    """A faiss index whose row i is the mean of the frames of unit i; of an unused unit, far from everything."""
+    """Return a faiss index whose row i is the mean feature of unit i, or a point far from all features for none."""
     import faiss
 
     count = 1 + max(int(units.max()) for units in anchors.values() if len(units))
@@ -126,7 +132,10 @@ def _centroid_index(features: Mapping[str, Features], anchors: Mapping[str, NDAr
 
 
 def phone_agreement(units: NDArray[np.int64], phones: NDArray[np.str_]) -> tuple[float, float]:
-    """Phone purity and PNMI of units (Hsu et al. 2021, section IV-F). Both (frames,)."""
+    """Phone purity and phone-normalized mutual information of units (Hsu et al. 2021, section IV-F).
+
+    units: (frames,) int64. phones: (frames,), names. Returns both measures, each from 0 to 1.
+    """
     _, p = np.unique(phones, return_inverse=True)
     joint = np.zeros((units.max() + 1, p.max() + 1))
     np.add.at(joint, (units, p), 1)

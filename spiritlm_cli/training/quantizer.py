@@ -26,13 +26,16 @@ from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.options import QuantizerOptions
 from spiritlm_cli.training.run_file import check_run
 
-# Share of the steps, at first, that are trained by cross-entropy per frame instead of CTC. CTC alone may emit a unit at
-# any frame, so units would drift away from their time.
+# Share of the steps, at the start, that use cross-entropy per frame instead of CTC. CTC alone does not determine the
+# frame of a unit, so units would move away from their time.
 FRAMEWISE = 0.4
 
 
 def train(options: QuantizerOptions) -> None:
-    """Write `L{layer}_quantizer_{units}.safetensors` beside the HuBERT in `options.output`."""
+    """Train a quantizer and write `L{layer}_quantizer_{units}.safetensors` beside the HuBERT in `options.output`.
+
+    Raises CheckpointError if there is no HuBERT, SpiritLMError for an unknown `kind`, and what the trainings raise.
+    """
     checkpoint = Checkpoint(options.output, options.output.name)
     hubert = Hubert.load(checkpoint.hubert, options.layer)
     path = checkpoint.hubert.parent / f"L{options.layer}_quantizer_{options.units}.safetensors"
@@ -47,7 +50,10 @@ def train(options: QuantizerOptions) -> None:
 
 
 def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
-    """Cluster the features of all frames and write the centroids."""
+    """Cluster the features of all frames by k-means and write the centroids to `path`.
+
+    Raises SpiritLMError if there are fewer frames than clusters.
+    """
     device = find_device(options.device)
     hubert.to(device)
     with torch.inference_mode():
@@ -59,7 +65,10 @@ def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
 
 
 def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
-    """Train linear layers to predict labels from augmented audio by CTC (Gat et al. 2023); HuBERT is frozen."""
+    """Train linear layers by CTC to predict labels from features of augmented audio, and write them to `path`.
+
+    HuBERT is frozen. Source: Gat et al. 2023. Raises SpiritLMError if labels are missing or exceed `options.units`.
+    """
     if options.labels is None:
         raise SpiritLMError("a linear quantizer needs --labels")
     labels = read_labels(options.labels)
@@ -85,22 +94,22 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
     framewise = int(FRAMEWISE * options.steps)
 
     def step(number: int) -> dict[str, float]:
-        draw = np.random.default_rng([options.seed, number])
-        batch = draw_batch(sampler, labels, options.batch, options.seconds, draw, stretch=0.1)
+        rng = np.random.default_rng([options.seed, number])
+        batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch=0.1)
         waveform = batch.waveform.to(device)
-        waveform = change(waveform, draw) if number % 3 else waveform
+        waveform = change(waveform, rng) if number % 3 else waveform
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
             features = torch.stack(hubert(waveform.unbind())).float()
         logits = model.logits(features)
         targets = batch.labels[:, : logits.shape[1]].to(device)
         per_frame = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        right = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
-        losses = {"frames": per_frame.item(), "right": right.item()}
+        accuracy = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
+        losses = {"frames": per_frame.item(), "accuracy": accuracy.item()}
         loss = per_frame
         if number >= framewise:
             ctc = _ctc_loss(logits, targets, options.units)
             losses["ctc"] = ctc.item()
-            # part of the loss per frame keeps the units at their time
+            # keeps units at their time
             loss = ctc + 0.3 * per_frame
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate, warm=50))
         return losses
@@ -114,7 +123,10 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
 
 
 def _ctc_loss(logits: torch.Tensor, targets: torch.Tensor, blank: int) -> torch.Tensor:
-    """logits: (batch, frames, units + 1). targets: (batch, frames); runs are merged, −100 is left out."""
+    """CTC loss against targets with runs merged.
+
+    logits: (batch, frames, units + 1). targets: (batch, frames) int64, −100 where unknown. Returns a scalar.
+    """
     merged = []
     for row in targets:
         known = row[row >= 0]

@@ -1,4 +1,4 @@
-"""The rows of tokens that a training step of the language model is given."""
+"""Batches of the language model's training: rows of tokens packed from sequences."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -15,8 +15,8 @@ from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.training.mixture import Source
 from spiritlm_cli.training.pairs import LabeledSequence
 
-# At most this share of the units that a row of the batch has are replaced by others, where they are inputs; targets
-# stay. A clip is then never seen twice alike.
+# Largest share of a row's phonetic units that are replaced at random in the inputs; targets stay. The inputs of a clip
+# then differ each time, to reduce overfitting.
 REPLACED = 0.2
 
 
@@ -24,8 +24,8 @@ REPLACED = 0.2
 class Rows:
     """Training sequences: each (rows, length) int64.
 
-    tokens: ids. inputs: the same as the network is given them, with some units replaced. sources: index of the source
-    of each token. words: index of the word of each token, counted through the row, −1 for none.
+    tokens: token ids, the targets. inputs: token ids with some units replaced. sources: index of each token's source.
+    words: index of each token's word in the row, −1 for none.
     """
 
     tokens: Tensor
@@ -34,43 +34,44 @@ class Rows:
     words: Tensor
 
     def to(self, device: torch.device) -> "Rows":
+        """Return a copy on `device`."""
         return Rows(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def draw_rows(
-    drawn: list[Source],
+    mixture: list[Source],
     vocabulary: Vocabulary,
     rows: int,
     length: int,
     rng: random.Random,
     replaced: float = 0.0,
 ) -> Rows:
-    """Sequences one after another, each with its start and end, the last one cut.
+    """Fill rows with sequences drawn from a mixture, each with `<s>` and `</s>`; the last of a row is cut off.
 
-    replaced: the highest share of a row's phonetic units that are replaced in its inputs; see `replace_units`.
+    replaced: largest share of a row's phonetic units to replace in the inputs; see `replace_units`.
     """
-    shares = [source.share for source in drawn]
+    shares = [source.share for source in mixture]
     filled = np.zeros((3, rows, length), dtype=np.int64)
     for row in range(rows):
         ids: list[int] = []
-        of: list[int] = []
+        origins: list[int] = []
         words: list[int] = []
-        first = 0
+        first_word = 0
         while len(ids) < length:
-            index = rng.choices(range(len(drawn)), shares)[0]
-            tokens, labels = encode_labeled(drawn[index].draw(rng), vocabulary)
+            index = rng.choices(range(len(mixture)), shares)[0]
+            tokens, labels = encode_labeled(mixture[index].draw(rng), vocabulary)
             ids += [*tokens, vocabulary.eos_id]
-            of += [index] * (len(tokens) + 1)
-            words += [*(label + first if label >= 0 else -1 for label in labels), -1]
-            first = max(first, 1 + max(words))
-        filled[:, row] = ids[:length], of[:length], words[:length]
+            origins += [index] * (len(tokens) + 1)
+            words += [*(label + first_word if label >= 0 else -1 for label in labels), -1]
+            first_word = max(first_word, 1 + max(words))
+        filled[:, row] = ids[:length], origins[:length], words[:length]
     tokens_of, sources_of, words_of = torch.from_numpy(filled)
     inputs = replace_units(tokens_of, vocabulary, rng, replaced) if replaced else tokens_of
     return Rows(tokens_of, inputs, sources_of, words_of)
 
 
 def encode_labeled(labeled: LabeledSequence, vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
-    """The tokens of a sequence (`Vocabulary.encode`), and of each the index of its word, −1 for none.
+    """Encode a sequence. Returns its token ids, and the index of each token's word, −1 for none.
 
     A text piece belongs to the word of its last character.
     """
@@ -78,26 +79,31 @@ def encode_labeled(labeled: LabeledSequence, vocabulary: Vocabulary) -> tuple[li
     words = [-1] * len(ids)
     if not labeled.words:
         return ids, words
-    place = 1  # behind <s>
+    position = 1  # after <s>
     for span, label in zip(labeled.sequence.spans, labeled.words, strict=True):
-        place += 1  # behind the marker
+        position += 1  # after the marker
         if isinstance(span, SpeechSpan):
-            words[place : place + len(label)] = label.tolist()
-            place += len(label)
+            words[position : position + len(label)] = label.tolist()
+            position += len(label)
             continue
         of_byte = np.repeat(label, [len(character.encode()) for character in span.text])
         stop = 0
         while stop < len(of_byte):
-            stop += len(vocabulary.text_bytes(ids[place]))
-            words[place] = int(of_byte[min(stop, len(of_byte)) - 1])
-            place += 1
+            stop += len(vocabulary.text_bytes(ids[position]))
+            words[position] = int(of_byte[min(stop, len(of_byte)) - 1])
+            position += 1
     return ids, words
 
 
-def replace_units(ids: Tensor, vocabulary: Vocabulary, rng: random.Random, most: float = REPLACED) -> Tensor:
-    """(rows, length) int64 with some phonetic units replaced by others: a share up to `most`, drawn for each row."""
+def replace_units(
+    ids: Tensor, vocabulary: Vocabulary, rng: random.Random, max_share: float = REPLACED
+) -> Tensor:
+    """Replace phonetic units by random ones: in each row a random share of up to `max_share`.
+
+    ids: (rows, length) int64. Returns a tensor of the same shape.
+    """
     draw = np.random.default_rng(rng.getrandbits(64))
-    replaced = draw.random(ids.shape) < draw.uniform(0, most, (len(ids), 1))
+    replaced = draw.random(ids.shape) < draw.uniform(0, max_share, (len(ids), 1))
     phonetic = [token for unit, token in vocabulary.unit_ids.items() if unit.kind is Kind.HUBERT]
     others = torch.from_numpy(draw.choice(phonetic, ids.shape)).to(ids.device)
     is_phonetic = torch.isin(ids, torch.tensor(phonetic, device=ids.device))
@@ -105,21 +111,21 @@ def replace_units(ids: Tensor, vocabulary: Vocabulary, rng: random.Random, most:
 
 
 class RowStream:
-    """Draws the rows of one step after another, in this process or ahead of time in others.
+    """Supplies the rows of consecutive steps, drawn in this process or in advance in worker processes.
 
-    What is drawn for a step depends on its number alone, not on `workers` or on the step that it begins with.
+    The rows of a step depend only on its number, not on `workers` or on the first step.
     """
 
     def __init__(self, draw: Callable[[int], Rows], workers: int = 0) -> None:
-        """draw: gives the rows of a step; workers: processes, forked at the first step, or 0 for none."""
+        """draw: returns the rows of a step. workers: number of processes, forked at the first step; 0 for none."""
         self._draw, self._workers = draw, workers
-        self._ahead: Iterator[Rows] | None = None
+        self._batches: Iterator[Rows] | None = None
 
     def __call__(self, number: int) -> Rows:
-        """The rows of step `number`; steps must be asked for in order where there are workers."""
+        """Return the rows of step `number`. With workers, calls must be for consecutive steps."""
         if not self._workers:
             return self._draw(number)
-        if self._ahead is None:
+        if self._batches is None:
             steps = _Steps(self._draw, number)
             loader = DataLoader(
                 steps,
@@ -128,12 +134,12 @@ class RowStream:
                 prefetch_factor=4,
                 multiprocessing_context="fork",
             )
-            self._ahead = iter(loader)
-        return next(self._ahead)
+            self._batches = iter(loader)
+        return next(self._batches)
 
 
 class _Steps(Dataset[Rows]):
-    """The rows of all steps from one on, for a DataLoader."""
+    """Rows of all steps from `first` on, as a dataset for a DataLoader."""
 
     def __init__(self, draw: Callable[[int], Rows], first: int) -> None:
         self._draw, self._first = draw, first

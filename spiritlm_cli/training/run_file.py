@@ -1,4 +1,4 @@
-"""The file that says how a training run was started: `OUTPUT/training/PART.json`."""
+"""Record of a training run's options and input files, `OUTPUT/training/PART.json`; a resume must agree with it."""
 
 import hashlib
 import json
@@ -10,36 +10,36 @@ from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.training.options import LoopOptions
 
-# Of an input file that did not exist when the run began, because the run writes it.
+# Recorded for an input file that did not exist at the start, because the run writes it.
 MISSING = "missing"
-# Options that a resumed run may change: they don't change what its steps compute, or are meant to be changed.
-FREE = frozenset(
+# Options that may differ when a run is resumed.
+MAY_DIFFER = frozenset(
     {"output", "resume", "overwrite", "save_every", "device", "steps", "learning_rate", "compile", "workers"}
 )
 
 
-def check_run(options: LoopOptions, part: str, product: Path) -> None:
-    """Check that a run may write, or go on with, what is in its output folder.
+def check_run(options: LoopOptions, part: str, weights: Path) -> None:
+    """Check that a run may write to its output folder.
 
-    part: its name, as in `OUTPUT/training/PART.pt`. product: the weights that the run writes.
-    Raises CheckpointError where a new run would replace files and `overwrite` is not set, and where a resumed run has
-    other options or other input files than it was started with.
+    part: name of the trained part, as in `OUTPUT/training/PART.pt`. weights: path of the weights that the run writes.
+    Raises CheckpointError if a new run would replace files without `overwrite`, or if a resumed run has other options
+    or input files than at its start.
     """
     path = _path(options, part)
     if options.resume:
         if path.is_file():
             _compare(path, _arguments(options))
         return
-    for existing in (path.with_suffix(".pt"), product):
+    for existing in (path.with_suffix(".pt"), weights):
         if existing.exists() and not options.overwrite:
             raise CheckpointError(
                 f"{existing}: there is already a {part} in {options.output}; "
-                "give --resume to go on, --overwrite to replace it, or another folder"
+                "give --resume to continue, --overwrite to replace it, or another folder"
             )
 
 
 def record_run(options: LoopOptions, part: str) -> None:
-    """Write the run file of a run that begins, and remove the state of the one that it replaces."""
+    """Write the record of a new run, and remove the saved state of the run that it replaces."""
     path = _path(options, part)
     path.with_suffix(".pt").unlink(missing_ok=True)
     write_text(path, json.dumps(_arguments(options), indent=2, sort_keys=True) + "\n")
@@ -50,10 +50,10 @@ def _path(options: LoopOptions, part: str) -> Path:
 
 
 def _arguments(options: LoopOptions) -> dict[str, Any]:
-    """Values of the options that shape a run; of a file its SHA-256, so that it may be moved."""
+    """Return the values of the options that may not differ; for a file its SHA-256, so that it may be moved."""
     values = {}
     for field in fields(options):
-        if field.name not in FREE:
+        if field.name not in MAY_DIFFER:
             value = getattr(options, field.name)
             values[field.name] = _digest(value) if isinstance(value, Path) else value
     return values
@@ -76,12 +76,14 @@ def _compare(path: Path, arguments: dict[str, Any]) -> None:
             name for name in arguments if before.get(name, MISSING) not in (MISSING, arguments[name])
         ]
     except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{path}: not a run file ({error}); begin anew, with --overwrite") from error
+        raise CheckpointError(
+            f"{path}: not a run file ({error}); start a new run with --overwrite"
+        ) from error
     for name in differing:
         option = f"--{name.replace('_', '-')}"
         then, now = before[name], arguments[name]
         files = any(isinstance(value, str) and value.startswith("sha256:") for value in (then, now))
         difference = f"another {option}" if files else f"{option} {then}, not {now}"
         raise CheckpointError(
-            f"{path}: started with {difference}; give the same to resume, or begin anew, with --overwrite"
+            f"{path}: started with {difference}; give the same to resume, or start a new run with --overwrite"
         )

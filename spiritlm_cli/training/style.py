@@ -1,4 +1,4 @@
-"""Train the style encoder: clusters of the prosody of each second, predicted from the waveform."""
+"""Train the style encoder, which predicts the cluster of each second's prosody from the waveform."""
 
 import json
 
@@ -25,24 +25,25 @@ from spiritlm_cli.training.options import StyleOptions
 from spiritlm_cli.training.pitch import track_all
 from spiritlm_cli.training.run_file import check_run
 
-# 25 Hz frames a second, so that style labels are drawn as phonetic units are
+# Frames per second of the labels, so that batches are drawn as for phonetic units.
 FRAMES = 25
 
 
 def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
     """Compute nine prosodic features of each second of a clip: (seconds, 9) float32.
 
-    F0 of voiced frames, in semitones relative to the clip's mean: mean, standard deviation, slope. Share of voiced
-    frames. Level, in dB relative to the clip's mean: mean, standard deviation, range. Spectral tilt: dB above 2 kHz
-    minus dB below. Mean absolute change of level per frame, in dB.
+    0 to 2: mean, standard deviation and slope of the F0 of voiced frames, in semitones relative to the clip's mean.
+    3: share of voiced frames. 4 to 6: mean, standard deviation and range of the level, in dB relative to the clip's
+    mean. 7: spectral tilt, the level above 2 kHz minus the level below, in dB. 8: mean absolute change of the level
+    between 20 ms frames, in dB.
     """
     samples = recording.samples.astype(np.float32) / 32767
     hop = 320
     frames = samples[: len(samples) // hop * hop].reshape(-1, hop)
     level = 10 * np.log10(np.square(frames).mean(1) + 1e-7)
     spectrum = np.square(np.abs(np.fft.rfft(frames * np.hanning(hop), axis=1)))
-    edge = 2000 * hop // 16000
-    tilt = 10 * np.log10((spectrum[:, edge:].mean(1) + 1e-7) / (spectrum[:, 1:edge].mean(1) + 1e-7))
+    split = 2000 * hop // 16000
+    tilt = 10 * np.log10((spectrum[:, split:].mean(1) + 1e-7) / (spectrum[:, 1:split].mean(1) + 1e-7))
     voiced = track.voiced
     semitones = 12 * np.log2(np.maximum(track.f0, 1.0))
     semitones = semitones - (semitones[voiced].mean() if voiced.any() else 0)
@@ -54,7 +55,7 @@ def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
         pitch = semitones[second * 200 : (second + 1) * 200][voiced[second * 200 : (second + 1) * 200]]
         slope = np.polyfit(np.linspace(-1, 1, len(pitch)), pitch, 1)[0] if len(pitch) > 20 else 0.0
         part = np.maximum(level[here], -45)
-        heard = loud[here]
+        is_loud = loud[here]
         rows.append([
             pitch.mean() if len(pitch) else 0.0,
             pitch.std() if len(pitch) else 0.0,
@@ -63,7 +64,7 @@ def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
             part.mean(),
             part.std(),
             np.ptp(part),
-            tilt[here][heard].mean() if heard.any() else -20.0,
+            tilt[here][is_loud].mean() if is_loud.any() else -20.0,
             np.abs(np.diff(part)).mean() if len(part) > 1 else 0.0,
         ])  # fmt: skip
     return np.array(rows, dtype=np.float32)
@@ -72,11 +73,14 @@ def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
 def style_labels(
     recordings: list[Recording], tracks: dict[str, F0Track], styles: int, seed: int
 ) -> dict[str, NDArray[np.int64]]:
-    """Cluster the prosody of all seconds. Returns (seconds,) int64 by clip id."""
+    """Cluster the standardized prosody of all seconds by k-means. Returns (seconds,) int64 by clip id.
+
+    Raises SpiritLMError if there are fewer seconds than styles.
+    """
     features = {r.clip.id: prosody(r, tracks[r.clip.id]) for r in recordings}
-    everything = np.concatenate(list(features.values()))
-    mean, spread = everything.mean(0), everything.std(0) + 1e-5
-    kmeans = cluster((everything - mean) / spread, styles, seed, iterations=50, runs=3)
+    all_features = np.concatenate(list(features.values()))
+    mean, spread = all_features.mean(0), all_features.std(0) + 1e-5
+    kmeans = cluster((all_features - mean) / spread, styles, seed, iterations=50, runs=3)
     return {
         clip: kmeans.index.search(np.ascontiguousarray((f - mean) / spread), 1)[1][:, 0].astype(np.int64)
         for clip, f in features.items()
@@ -108,18 +112,18 @@ def train(options: StyleOptions) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
     def step(number: int) -> dict[str, float]:
-        draw = np.random.default_rng([options.seed, number])
-        batch = draw_batch(sampler, labels, options.batch, options.seconds, draw)
-        # level over time is part of style, so only a quarter of the batches is augmented
+        rng = np.random.default_rng([options.seed, number])
+        batch = draw_batch(sampler, labels, options.batch, options.seconds, rng)
+        # the level is a feature of style, so only every fourth batch is augmented
         waveform = batch.waveform.to(device)
-        waveform = waveform if number % 4 else augment(waveform, draw)
+        waveform = waveform if number % 4 else augment(waveform, rng)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
             logits = torch.stack(model.logits(waveform.unbind())).float()
-        targets = _majority(batch.labels, logits.shape[1]).to(device)
+        targets = _middle_labels(batch.labels, logits.shape[1]).to(device)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
-        right = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
-        return {"loss": loss.item(), "right": right.item()}
+        accuracy = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
+        return {"loss": loss.item(), "accuracy": accuracy.item()}
 
     def save() -> None:
         tensors = {name: tensor.half() for name, tensor in release_state_dict(model).items()}
@@ -129,8 +133,11 @@ def train(options: StyleOptions) -> None:
     run(options, "style", options.steps, {"model": model, "optimizer": optimizer}, step, save)
 
 
-def _majority(labels: torch.Tensor, seconds: int) -> torch.Tensor:
-    """(batch, frames) at 25 Hz to (batch, seconds): the label at the middle of each second, −100 past the end."""
+def _middle_labels(labels: torch.Tensor, seconds: int) -> torch.Tensor:
+    """Label of the middle frame of each second, −100 past the end.
+
+    labels: (batch, frames) at 25 Hz. Returns (batch, seconds).
+    """
     middles = torch.arange(seconds) * FRAMES + FRAMES // 2
-    found = labels[:, middles.clamp(max=labels.shape[1] - 1)]
-    return torch.where(middles[None] < labels.shape[1], found, -100)
+    middle_labels = labels[:, middles.clamp(max=labels.shape[1] - 1)]
+    return torch.where(middles[None] < labels.shape[1], middle_labels, -100)

@@ -1,8 +1,8 @@
-"""Speech units for any text, by selecting stretches of an aligned corpus.
+"""Speech units for any text by unit selection from an aligned corpus.
 
-Unit selection as in concatenative synthesis (Hunt and Black 1996), in the space of units: a text becomes phones, the
-longest runs of phones that the corpus has are drawn from it, and their units are copied. No waveform is made. It gives
-parallel pairs of units and text without end from a few hours of speech.
+As in concatenative synthesis (Hunt and Black 1996), but with discrete units instead of audio: the text is converted to
+phones, the longest phone sequences that occur in the corpus are selected, and their units are concatenated. A few hours
+of speech give an unlimited number of parallel pairs of units and text.
 """
 
 import random
@@ -18,11 +18,11 @@ from spiritlm_cli.tokens.units import IntArray, Units
 from spiritlm_cli.training.aligned_units import AlignedUnits, frame_streams
 
 SILENCE = "SIL"
-# Phones of the longest stretch that is searched for.
+# Largest number of phones in a selected stretch.
 LONGEST = 7
-# Stretches that are compared by their neighbors, of those that match.
+# Largest number of matching stretches whose neighbors are compared.
 CANDIDATES = 24
-# How likely a pause is after a word that ends so.
+# Probability of a pause after a word that ends with the character.
 _PAUSES = {".": 1.0, "!": 1.0, "?": 1.0, ";": 0.9, ":": 0.9, "—": 0.8, ",": 0.75, "-": 0.5}
 _CLOSING = "\"'”’)]"
 _SENTENCE_ENDS = {".", "!", "?"}
@@ -30,7 +30,7 @@ _SENTENCE_ENDS = {".", "!", "?"}
 
 @dataclass(frozen=True, eq=False)
 class PhoneClip:
-    """One clip of the corpus: its speaker, units and aligned phones, silences included."""
+    """A clip of the corpus: its speaker, units and aligned phones, silences included."""
 
     speaker: str
     units: Units
@@ -38,10 +38,14 @@ class PhoneClip:
 
 
 class PhoneIndex:
-    """All stretches of 1 to `LONGEST` phones of one speaker, found by their phones."""
+    """Index of all stretches of 1 to `LONGEST` phones of one speaker, searched by their phones.
+
+    phones: (n,) int64, codes of the phones of all clips. starts, stops: (n,) int64, first frame of each phone and the
+    frame after its last. frames: (3, frames) int64, as from `frame_streams`, of all clips.
+    """
 
     def __init__(self, clips: Iterable[PhoneClip], codes: Mapping[str, int]) -> None:
-        """codes: a number from 1 for each phone; 0 stands between clips."""
+        """codes: the code of each phone, from 1. Code 0 separates clips."""
         phones, starts, stops, frames = [0], [0], [0], []
         offset = 0
         for clip in clips:
@@ -54,7 +58,7 @@ class PhoneIndex:
             stops += [*(offset + bound for bound in bounds[1:]), offset + bounds[-1]]
             frames.append(streams)
             offset += count
-        # zeros at the end let stretches run past it
+        # zeros at the end, so that slices after the last phone stay within the array
         self.phones = np.array([*phones, *[0] * LONGEST], dtype=np.int64)
         self.starts = np.array([*starts, *[offset] * LONGEST], dtype=np.int64)
         self.stops = np.array([*stops, *[offset] * LONGEST], dtype=np.int64)
@@ -70,7 +74,7 @@ class PhoneIndex:
             self._sorted.append((hashes[order], order))
 
     def matches(self, phones: Sequence[int]) -> NDArray[np.intp]:
-        """Index of the first phone of each stretch of these phones; empty where there is none."""
+        """Return the index of the first phone of each stretch that equals `phones`, 1 to `LONGEST` codes."""
         code = 0
         for phone in phones:
             code = code * self._base + phone
@@ -79,10 +83,10 @@ class PhoneIndex:
 
 
 class UnitSelector:
-    """Draws units for texts in the voices of a corpus."""
+    """Selects units for texts, in the voices of a corpus."""
 
     def __init__(self, clips: Iterable[PhoneClip], pronouncer: Pronouncer | None = None) -> None:
-        """clips: with units of the same streams. Raises ValueError where there are none."""
+        """clips: all with the same streams of units. Raises ValueError if no clip has phones."""
         by_speaker: dict[str, list[PhoneClip]] = {}
         for clip in clips:
             if clip.phones:
@@ -96,13 +100,14 @@ class UnitSelector:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """The voices, sorted by name."""
+        """Names of the speakers, sorted."""
         return tuple(sorted(self._indices))
 
     def select(self, text: str, speaker: str, rng: random.Random) -> AlignedUnits:
-        """Units that say `text`, with the words they belong to.
+        """Select units for `text` in the voice of `speaker`. Returns them with their words.
 
-        Raises AlignmentError where a word has no pronunciation, or nothing of the text can be said.
+        Phones that the speaker's clips don't have are left out, so the result may have no frames.
+        Raises AlignmentError if a word has no pronunciation, KeyError for an unknown speaker.
         """
         words = text.split()
         phones, of_word = self._phones(words, rng)
@@ -125,16 +130,16 @@ class UnitSelector:
     def pairs(
         self, texts: Sequence[str], words: int, speaker: str, rng: random.Random
     ) -> Iterator[AlignedUnits]:
-        """Yield without end pairs of 1 to `words` successive words of texts drawn at random, in one voice.
+        """Yield pairs of 1 to `words` consecutive words of random texts in one voice, without end.
 
-        Stretches that can't be pronounced, or have no units, are passed over.
+        Stretches of text that can't be pronounced or have no units are skipped.
         """
         while True:
             document = rng.choice(texts).split()
             length = min(rng.randint(1, words), len(document))
             if not length:
                 continue
-            # a third begin where the text does, or a sentence of it
+            # a third start at the start of a sentence
             ends = [
                 i + 1 for i, word in enumerate(document[:-1]) if word.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS
             ]
@@ -148,24 +153,28 @@ class UnitSelector:
                 yield drawn
 
     def _phones(self, words: Sequence[str], rng: random.Random) -> tuple[list[int], NDArray[np.intp]]:
-        """The codes of all phones of the words, pauses included, and the word that each belongs to."""
+        """Convert words to phones with random pauses. Returns the code of each phone, and the index of its word."""
         codes: list[int] = []
         of_word: list[int] = []
         silence = self._codes.get(SILENCE)
         if silence and rng.random() < 0.5:
             codes.append(silence)
             of_word.append(0)
-        for place, word in enumerate(words):
-            said = [self._codes[phone] for phone in self._pronouncer(word) if phone in self._codes]
+        for index, word in enumerate(words):
+            word_phones = [self._codes[phone] for phone in self._pronouncer(word) if phone in self._codes]
             end = word.rstrip(_CLOSING)[-1:]
             if silence and rng.random() < _PAUSES.get(end, 0.0):
-                said.append(silence)
-            codes += said
-            of_word += [place] * len(said)
+                word_phones.append(silence)
+            codes += word_phones
+            of_word += [index] * len(word_phones)
         return codes, np.array(of_word, dtype=np.intp)
 
     def _draw(self, index: PhoneIndex, phones: Sequence[int], at: int, rng: random.Random) -> tuple[int, int]:
-        """First phone in the corpus, and number of phones, of a stretch for the phones from `at`; (0, 0): none."""
+        """Select the longest stretch of the corpus that equals the phones from `at` on.
+
+        Stretches with the same neighbors as in the text are preferred. Returns the index of its first phone in the
+        corpus and its number of phones; (0, 0) if the phone at `at` does not occur.
+        """
         for length in range(min(LONGEST, len(phones) - at), 0, -1):
             matches = index.matches(phones[at : at + length])
             if len(matches):

@@ -1,4 +1,4 @@
-"""The language model's vocabulary: text pieces learned from a corpus, then markers and units."""
+"""Train the language model's vocabulary: text pieces learned from a corpus, followed by markers and units."""
 
 import io
 import random
@@ -11,14 +11,14 @@ USER_DEFINED = 4  # sentencepiece's piece type for a symbol that is always one t
 def train_vocabulary(
     texts: Iterable[str], size: int, hubert: int = 501, pitch: int = 64, style: int = 100
 ) -> bytes:
-    """Learn `size` text pieces and add the markers and units; returns the bytes of a `tokenizer.model`.
+    """Train `size` text pieces and append markers and units. Returns the bytes of a `tokenizer.model`.
 
-    The pieces are made as LLaMA's are, and in their order: `<unk>`, `<s>`, `</s>`, the 256 bytes, then BPE
-    pieces; so any text can be written, and stays verbatim. Then come `[Text]`, `[Speech]`, and `hubert`,
-    `pitch` and `style` units of each kind (0 leaves a kind out). A small corpus may give fewer text pieces.
+    The ids are in LLaMA's order: `<unk>`, `<s>`, `</s>`, 256 byte pieces, BPE pieces. Text is encoded without loss and
+    without normalization. Then follow `[Text]`, `[Speech]`, and the units; `hubert`, `pitch` and `style` are the
+    numbers of units of each kind, 0 for none. A small corpus may yield fewer than `size` text pieces.
 
-    texts: best given as the spans in which they will stand, because a word at the start of a span has no
-    space before it and needs a piece of its own.
+    texts: should be cut as spans of training sequences are (`text_spans`), because a word at the start of a span has no
+    space before it and needs its own piece.
     """
     import sentencepiece
 
@@ -50,10 +50,10 @@ def train_vocabulary(
 
 
 def _user_defined(name: str) -> bytes:
-    """One more entry of `ModelProto.pieces`, as protobuf bytes.
+    """Encode an entry of `ModelProto.pieces` as protobuf bytes.
 
-    Protobuf joins repeated fields when messages are concatenated, so entries can be appended to a finished
-    model. sentencepiece's own option would put the symbols before the text pieces.
+    Concatenating protobuf messages concatenates their repeated fields, so entries can be appended to a trained model.
+    sentencepiece's option `user_defined_symbols` would insert them before the text pieces.
     """
     text = name.encode()
     piece = (
@@ -69,14 +69,14 @@ def _user_defined(name: str) -> bytes:
 
 
 def text_spans(texts: list[str], seed: int) -> list[str]:
-    """Texts cut where spans may be cut, so that the vocabulary also has words as they stand at a span's start."""
+    """Cut texts into spans of 5 to 30 words, so that the vocabulary has pieces for words at the start of a span."""
     rng = random.Random(seed)
     spans = []
     for text in texts:
         words = text.split(" ")
-        at = 0
-        while at < len(words):
-            step = rng.randint(5, 30)
-            spans.append(" ".join(words[at : at + step]) + (" " if at + step < len(words) else ""))
-            at += step
+        start = 0
+        while start < len(words):
+            stop = start + rng.randint(5, 30)
+            spans.append(" ".join(words[start:stop]) + (" " if stop < len(words) else ""))
+            start = stop
     return spans

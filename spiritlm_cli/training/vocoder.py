@@ -1,4 +1,4 @@
-"""Train the vocoder: by spectral losses first, then by discriminators too; its duration predictor jointly."""
+"""Train the vocoder with spectral losses, later also with discriminators; its duration predictor is trained jointly."""
 
 import json
 from dataclasses import asdict
@@ -28,19 +28,22 @@ from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
 from spiritlm_cli.vocoder.hifigan import HifiGan
 
-# Share of crops whose units are as a sequence without repeats gives them, which is how most sequences are decoded.
+# Share of crops whose units are as in decoding a sequence without repeats, the more frequent use.
 RUNS_SHARE = 0.7
-MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0  # Kong et al. 2020
+# Weights of the mel and the feature matching loss (Kong et al. 2020).
+MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0
 
 
 class Example:
     """A recording and the units that it is synthesized from.
 
-    frames: units per frame as in decoding with durations kept. runs: as in decoding a sequence without repeats, where
-    pitch and style change only where the phonetic unit does. Both (3, frames) int64: phonetic, pitch, style.
+    units: (n,) int64, phonetic units with runs merged; durations: (n,) int64, their frames. frames: units of each 40 ms
+    frame as in decoding with durations kept. runs: as in decoding a sequence without repeats, where pitch and style
+    change only at a new phonetic unit. Both (3, frames) int64: phonetic, pitch, style. length: frames that have audio.
     """
 
     def __init__(self, recording: Recording, units: Units, speaker: int) -> None:
+        """units: with repeats. speaker: its id. Raises ManifestError if there are no pitch or style units."""
         self.samples = recording.samples
         self.speaker = speaker
         merged = frame_units(merge_streams(units).units)
@@ -59,7 +62,7 @@ def _stack(units: FrameUnits) -> NDArray[np.int64]:
 
 
 def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
-    """Return the content of `config.json` of a new vocoder."""
+    """Return the content of `config.json` for a new vocoder with `speakers` speakers."""
     embedding = options.embedding
     return dict(
         resblock="2", resblock_kernel_sizes=[3, 5, 7], resblock_dilation_sizes=[[1, 2], [2, 6], [3, 12]],
@@ -72,7 +75,10 @@ def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
 
 
 def train(options: VocoderOptions) -> None:
-    """Train and write `hifigan_spiritlm_expressive_w2v2/` under `options.output`."""
+    """Train and write `speech_tokenizer/hifigan_spiritlm_expressive_w2v2/` under `options.output`.
+
+    Raises ManifestError for clips or units that can't be used, CheckpointError for a run that can't be resumed.
+    """
     folder = options.output / "speech_tokenizer" / "hifigan_spiritlm_expressive_w2v2"
     check_run(options, "vocoder", folder / "generator.safetensors")
     examples, speakers = read_examples(options)
@@ -96,9 +102,9 @@ def train(options: VocoderOptions) -> None:
 
 
 def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
-    """The clips of the speakers that have units and are longer than a crop, and the speakers' names in order.
+    """Read the clips of `options.speakers` that have units and are longer than a crop.
 
-    Raises ManifestError where there are none.
+    Returns the examples, and the names of the speakers by id. Raises ManifestError if there are none.
     """
     units = read_units(options.units)
     recordings = [r for r in load_recordings(options.manifest, shortest=1.0) if r.clip.id in units]
@@ -121,7 +127,7 @@ def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
 
 
 def _check_units(examples: list[Example], config: HifiGanConfig, source: Path) -> None:
-    """Raise ManifestError for a unit that the vocoder has no embedding for."""
+    """Raise ManifestError if the vocoder has no embedding for a unit."""
     highest = np.max([e.frames.max(1) for e in examples], axis=0)
     for kind, last, count in zip(
         Kind, highest, (config.num_embeddings, config.num_f0_tokens, config.num_style_tokens), strict=True
@@ -131,7 +137,7 @@ def _check_units(examples: list[Example], config: HifiGanConfig, source: Path) -
 
 
 class VocoderTrainer:
-    """Generator and discriminators with their optimizers."""
+    """Computes training steps of the generator and the discriminators, with an optimizer for each."""
 
     def __init__(
         self, options: VocoderOptions, generator: HifiGan, examples: list[Example], device: torch.device
@@ -147,7 +153,7 @@ class VocoderTrainer:
 
     @property
     def parts(self) -> dict[str, Stateful]:
-        """All that changes while training, by name."""
+        """The models and optimizers that training changes, by name."""
         return {
             "generator": self._generator,
             "discriminators": self._discriminators,
@@ -156,42 +162,48 @@ class VocoderTrainer:
         }
 
     def step(self, number: int) -> dict[str, float]:
-        """One step of the generator, and of the discriminators once they have joined. Returns the losses by name."""
+        """Do one step of the generator and, from `options.adversarial_from` on, of the discriminators.
+
+        Returns losses by name.
+        """
         options, device = self._options, self._device
-        draw = np.random.default_rng([options.seed, number])
-        torch.manual_seed(int(draw.integers(1 << 31)))
-        chosen = [self._examples[i] for i in draw.choice(len(self._examples), options.batch, p=self._weights)]
-        ids, real = _crops(chosen, options.frames, draw)
+        rng = np.random.default_rng([options.seed, number])
+        torch.manual_seed(int(rng.integers(1 << 31)))
+        chosen = [self._examples[i] for i in rng.choice(len(self._examples), options.batch, p=self._weights)]
+        ids, real = _crops(chosen, options.frames, rng)
         ids, real = ids.to(device), real.to(device)
         speaker = torch.tensor([e.speaker for e in chosen], device=device)
         rate = warm_cosine(number, options.steps, options.learning_rate)
         self._generator.train()
         with self._autocast():
-            made = self._generator(ids[:, 0], speaker, ids[:, 1], ids[:, 2]).float()
-        mel, stft = self._spectral(made, real)
+            generated = self._generator(ids[:, 0], speaker, ids[:, 1], ids[:, 2]).float()
+        mel, stft = self._spectral(generated, real)
         duration = _duration_loss(self._generator, chosen, device)
         losses = {"mel": mel.item(), "stft": stft.item(), "duration": duration.item()}
         loss = MEL_WEIGHT * mel + 10 * stft + duration
         if number >= options.adversarial_from:
-            adversarial, more = self._adversarial(made, real, rate)
+            adversarial, adversarial_losses = self._adversarial(generated, real, rate)
             loss = loss + adversarial
-            losses |= more
+            losses |= adversarial_losses
         update(self._optimizer, self._generator, loss, rate, clip=100.0)
         return losses
 
-    def _adversarial(self, made: Tensor, real: Tensor, rate: float) -> tuple[Tensor, dict[str, float]]:
-        """Update the discriminators; then the generator's loss against them, and what is shown of it."""
+    def _adversarial(self, generated: Tensor, real: Tensor, rate: float) -> tuple[Tensor, dict[str, float]]:
+        """Update the discriminators, then compute the generator's loss against them.
+
+        Returns that loss, and the losses to report by name.
+        """
         with self._autocast():
-            discriminator = discriminator_loss(self._discriminators, real, made.detach())
+            discriminator = discriminator_loss(self._discriminators, real, generated.detach())
         update(self._discriminator_optimizer, self._discriminators, discriminator, min(rate, 2e-4))
         with self._autocast():
-            adversarial, features = adversarial_loss(self._discriminators, real, made)
-        shown = {
+            adversarial, features = adversarial_loss(self._discriminators, real, generated)
+        losses = {
             "adversarial": adversarial.item(),
             "features": features.item(),
             "discriminator": discriminator.item(),
         }
-        return adversarial + FEATURE_WEIGHT * features, shown
+        return adversarial + FEATURE_WEIGHT * features, losses
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._options.bf16)
@@ -203,30 +215,29 @@ def _training_name(name: str) -> str:
     return name.replace("weight_g", g).replace("weight_v", v)
 
 
-def _crops(chosen: list[Example], frames: int, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """(batch, 3, frames) ids and (batch, frames * HOP) sound.
+def _crops(chosen: list[Example], frames: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Draw a crop of each example. Returns unit ids (batch, 3, frames) and audio (batch, frames * HOP).
 
-    `RUNS_SHARE` of the crops have units as they are after runs were merged: pitch and style change with a phonetic unit
-    only. The others have them frame by frame, as when durations are kept.
+    A crop has the units of `Example.runs` with probability `RUNS_SHARE`, else of `Example.frames`.
     """
     ids = np.zeros((len(chosen), 3, frames), dtype=np.int64)
-    sound = np.zeros((len(chosen), frames * HOP), dtype=np.float32)
+    audio = np.zeros((len(chosen), frames * HOP), dtype=np.float32)
     for i, example in enumerate(chosen):
-        start = int(draw.integers(0, example.length - frames + 1))
-        source = example.runs if draw.random() < RUNS_SHARE else example.frames
+        start = int(rng.integers(0, example.length - frames + 1))
+        source = example.runs if rng.random() < RUNS_SHARE else example.frames
         ids[i] = source[:, start : start + frames]
-        sound[i] = example.samples[start * HOP : (start + frames) * HOP].astype(np.float32) / 32767
-    return torch.from_numpy(ids), torch.from_numpy(sound)
+        audio[i] = example.samples[start * HOP : (start + frames) * HOP].astype(np.float32) / 32767
+    return torch.from_numpy(ids), torch.from_numpy(audio)
 
 
 def _duration_loss(generator: HifiGan, chosen: list[Example], device: torch.device) -> Tensor:
-    """Mean squared error of ln(1 + frames), over all units of the clips."""
+    """Mean squared error of the predicted ln(1 + frames) over all units of the clips, a scalar."""
     longest = max(len(e.units) for e in chosen)
     units = np.zeros((len(chosen), longest), dtype=np.int64)
     frames = np.zeros((len(chosen), longest), dtype=np.float32)
     for i, example in enumerate(chosen):
         units[i, : len(example.units)] = example.units
         frames[i, : len(example.units)] = example.durations
-    wanted = torch.from_numpy(frames).to(device)
+    target = torch.from_numpy(frames).to(device)
     predicted = generator.log_durations(torch.from_numpy(units).to(device))
-    return F.mse_loss(predicted[wanted > 0], torch.log1p(wanted[wanted > 0]))
+    return F.mse_loss(predicted[target > 0], torch.log1p(target[target > 0]))
