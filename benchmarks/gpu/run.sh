@@ -3,9 +3,9 @@
 #
 #   benchmarks/gpu/run.sh LM_PACK HUBERT_PACK OUT [WHEELS]
 #
-# LM_PACK, HUBERT_PACK: files of pack.py, the first with units and text, the second with labels and sound. OUT: folder for the log and weights; WHEELS: folder of wheels of what the machine lacks, of which
-# soundfile, soxr, cffi and pycparser are enough. Each part has its own limit, so that a slow one takes nothing from the
-# next.
+# LM_PACK, HUBERT_PACK: files of pack.py, the first with units and text, the second with labels and sound. OUT: folder for
+# the log and the weights. WHEELS: folder of wheels of what the machine lacks, of which soundfile, soxr, cffi and pycparser
+# are enough. Each part has its own limit, so that a slow one takes nothing from the next.
 set -uo pipefail
 lm_pack=$1 hubert_pack=$2 out=$3 wheels=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
