@@ -62,7 +62,7 @@ class AttemptCounter:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """The encoded results of an item, and the error after them. fatal: the error is not the item's and ends the run."""
 
     results: list[bytes]
@@ -94,7 +94,7 @@ class Worker(Generic[Item, Result]):
     def __call__(self, table: "pa.Table") -> "pa.Table":
         """Compute a task.
 
-        table: columns index and item. Adds the columns results, error and fatal, see `_Row`, and attempt: in the first
+        table: columns index and item. Adds the columns results, error and fatal, see `Row`, and attempt: in the first
         row, how often this task was begun; else 1.
         """
         import pyarrow as pa
@@ -102,7 +102,7 @@ class Worker(Generic[Item, Result]):
 
         items = [self._setup.item_codec.decode(message) for message in table["item"].to_pylist()]
         attempt = ray.get(self._attempts.begin.remote(table["index"][0].as_py()))
-        rows = list(self._rows(items, attempt))
+        rows = list(self.compute(items, attempt))
         if len(rows) != len(items):
             raise RuntimeError(f"the computation has {len(rows)} outcomes for {len(items)} inputs")
         columns = {
@@ -115,7 +115,8 @@ class Worker(Generic[Item, Result]):
             table = table.append_column(name, column)
         return table
 
-    def _rows(self, items: list[Item], attempt: int) -> Iterator[_Row]:
+    def compute(self, items: list[Item], attempt: int) -> Iterator[Row]:
+        """Compute the items of a task. attempt: how often it was begun, this time included."""
         done = 0
         error = self._load_error
         if attempt > MAX_ATTEMPTS:
@@ -132,13 +133,13 @@ class Worker(Generic[Item, Result]):
             except SpiritLMError as raised:
                 error = raised
         if error is not None:
-            yield from [_Row([], ERRORS.encode(error), fatal=True)] * (len(items) - done)
+            yield from [Row([], ERRORS.encode(error), fatal=True)] * (len(items) - done)
 
-    def _row(self, outcome: Outcome[Result]) -> _Row:
+    def _row(self, outcome: Outcome[Result]) -> Row:
         results: list[bytes] = []
         try:
             for result in outcome:
                 results.append(self._setup.result_codec.encode(result))
         except SpiritLMError as error:
-            return _Row(results, ERRORS.encode(error))
-        return _Row(results)
+            return Row(results, ERRORS.encode(error))
+        return Row(results)
