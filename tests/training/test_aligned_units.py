@@ -1,5 +1,3 @@
-"""Stretches of units with their words."""
-
 import numpy as np
 import pytest
 
@@ -19,11 +17,11 @@ LONG = Utterance(
 )
 
 
-def said(span: SpeechSpan) -> list[int]:
+def phonetic_ids(span: SpeechSpan) -> list[int]:
     return [unit.id for unit in span.units if unit.kind is Kind.HUBERT]
 
 
-def test_frame_streams_holds_pitch_and_style() -> None:
+def test_frame_streams_repeats_pitch_and_style() -> None:
     units = Units(np.arange(30), np.arange(15), np.arange(2))
     assert frame_streams(units)[:, [0, 1, 2, 24, 25, 29]].tolist() == [
         [0, 1, 2, 24, 25, 29],
@@ -33,18 +31,18 @@ def test_frame_streams_holds_pitch_and_style() -> None:
     assert frame_streams(Units(np.arange(3)))[1:].tolist() == [[-1] * 3] * 2
 
 
-def test_a_cut_is_words_and_their_units() -> None:
+def test_cut_returns_words_and_their_units() -> None:
     pair = AlignedUnits.of(LONG).cut(2, 4)
     span, words = pair.speech()
     assert pair.text == "a2 a3"
-    assert said(span) == [102, 103]
+    assert phonetic_ids(span) == [102, 103]
     assert [unit.kind for unit in span.units[:2]] == [Kind.STYLE, Kind.PITCH]
     assert words.tolist() == [0, 0, 0, 1]
     assert speech_first([pair]).sequence.spans == (span, TextSpan("a2 a3"))
     assert text_first([pair]).sequence.spans == (TextSpan("a2 a3"), span)
 
 
-def test_without_word_times_nothing_is_cut() -> None:
+def test_of_needs_word_times() -> None:
     with pytest.raises(ValueError, match="a has no word times"):
         AlignedUnits.of(Utterance("a", LONG.units, LONG.text))
 

@@ -1,5 +1,3 @@
-"""The loss on attention, on matrices small enough to see."""
-
 import math
 
 import pytest
@@ -7,32 +5,32 @@ import torch
 
 from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
 
-# a word of two units, another of one, then their text, a token each
+# a word of two units and a word of one unit, then the text of both, one token each
 WORDS = torch.tensor([[-1, 0, 0, 1, -1, 0, 1]])
 IS_TEXT = torch.tensor([[False, False, False, False, False, True, True]])
 
 
-def test_target_mask_is_the_other_modality_of_the_next_word() -> None:
+def test_target_mask_selects_the_word_in_the_other_modality() -> None:
     mask = target_mask(WORDS, IS_TEXT)[0]
     assert mask.shape == (6, 6)
     # the token at 4 predicts word 0 of the text, whose units are at 1 and 2; that at 5 word 1, at 3
     assert mask.nonzero().tolist() == [[4, 1], [4, 2], [5, 3]]
 
 
-def test_target_mask_works_from_text_to_speech_and_never_looks_ahead() -> None:
+def test_target_mask_is_causal_and_works_from_text_to_speech() -> None:
     mask = target_mask(
         torch.tensor([[0, 1, -1, 0, 0, 1]]), torch.tensor([[True, True, False, False, False, False]])
     )[0]
     assert mask.nonzero().tolist() == [[2, 0], [3, 0], [4, 1]]
 
 
-def test_attention_loss_is_the_log_of_what_falls_inside() -> None:
+def test_attention_loss_is_minus_log_of_the_attention_inside() -> None:
     mask = target_mask(WORDS, IS_TEXT)
     even = torch.full((1, 4, 6, 6), 1 / 6)
     loss, inside = attention_loss([even], mask)
     assert inside.item() == pytest.approx((2 / 6 + 1 / 6) / 2)
     assert loss.item() == pytest.approx(-(math.log(2 / 6) + math.log(1 / 6)) / 2, abs=1e-3)
-    # heads that are not supervised don't count
+    # unsupervised heads have no effect
     even[:, 2:] = 0
     assert attention_loss([even], mask)[0].item() == pytest.approx(loss.item())
     nothing, _ = attention_loss([even], torch.zeros_like(mask))

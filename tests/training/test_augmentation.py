@@ -1,5 +1,3 @@
-"""Augmentation keeps shape and time, and changes what it says it changes."""
-
 from collections.abc import Callable
 
 import numpy as np
@@ -23,7 +21,7 @@ Change = Callable[[Tensor, np.random.Generator], Tensor]
 
 @pytest.fixture(scope="module")
 def waveform() -> Tensor:
-    """Four rows of one second: harmonics of 150 Hz to 7.5 kHz, falling, and a little noise."""
+    """Four rows of one second: harmonics of 150 Hz up to 7.4 kHz with amplitudes 1 / k, and weak noise."""
     time = torch.arange(RATE) / RATE
     tones = torch.stack([torch.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 50)]).sum(0)
     return 0.1 * (tones + 0.01 * torch.randn(4, RATE, generator=torch.Generator().manual_seed(0)))
@@ -39,7 +37,7 @@ def band_power(waveform: Tensor, low: float, high: float) -> Tensor:
 @pytest.mark.parametrize(
     "change", [augment, augment_hard, shift_formants, limit_band, drop_weak_bins, compand, clip_peaks]
 )
-def test_shape_is_kept_and_seeds_repeat(change: Change, waveform: Tensor) -> None:
+def test_augmentation_keeps_the_shape_and_is_reproducible(change: Change, waveform: Tensor) -> None:
     changed = change(waveform, np.random.default_rng(1))
     assert changed.shape == waveform.shape
     assert changed.isfinite().all()
@@ -63,7 +61,7 @@ def test_drop_weak_bins_removes_a_tone_60_db_down() -> None:
     time = torch.arange(RATE) / RATE
     tones = torch.sin(2 * np.pi * 500 * time) + 1e-3 * torch.sin(2 * np.pi * 6000 * time)
     dropped = drop_weak_bins(tones[None], np.random.default_rng(0))
-    # away from the edges, where a frame has half a window of sound
+    # not at the edges, where half of a window is padding
     middle, window = slice(RATE // 4, 3 * RATE // 4), torch.hann_window(RATE // 2)
     before, after = (band_power(x[:, middle] * window, 5900, 6100) for x in (tones[None], dropped))
     assert (after < before - 20).all()

@@ -1,5 +1,3 @@
-"""Labels, units, and crops drawn from recordings."""
-
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,7 @@ from spiritlm_cli.training.data import HOP, CropSampler, Recording, draw_batch, 
 
 
 def recording(name: str, frames: int) -> Recording:
-    """Frame i of the audio has the value i."""
+    """A recording in which all samples of frame i are i."""
     return Recording(Clip(name, "-"), np.arange(frames, dtype=np.int16).repeat(HOP))
 
 
@@ -43,7 +41,7 @@ def test_read_units_names_the_line(tmp_path: Path) -> None:
         read_units(path)
 
 
-def test_crop_sampler_mixes_all_longer_than_a_crop() -> None:
+def test_crop_sampler_mixes_recordings_longer_than_a_crop() -> None:
     longer = [recording(f"long{i}", 50 + i) for i in range(40)]
     shorter = [recording(f"short{i}", 10) for i in range(40)]
     sampler = CropSampler([*longer, *shorter], seconds=1.0, weights={f"long{i}": 20.0 for i in range(4)})

@@ -1,5 +1,3 @@
-"""The sources of the language model's training sequences."""
-
 import json
 import random
 from pathlib import Path
@@ -46,16 +44,16 @@ def options(corpus: Path, **more: object) -> LanguageModelOptions:
 
 
 def test_sources_have_the_shares_of_the_mixture(corpus: Path) -> None:
-    drawn, texts = sources(options(corpus, selected=0.75))
-    assert sum(source.share for source in drawn) == pytest.approx(sum(SHARES.values()))
-    assert sum(s.share for s in drawn if s.spoken) == pytest.approx(SHARES["to speech"])
-    assert sum(s.share for s in drawn if s.transcript) == pytest.approx(
+    mixture, texts = sources(options(corpus, selected=0.75))
+    assert sum(source.share for source in mixture) == pytest.approx(sum(SHARES.values()))
+    assert sum(s.share for s in mixture if s.spoken) == pytest.approx(SHARES["to speech"])
+    assert sum(s.share for s in mixture if s.transcript) == pytest.approx(
         SHARES["to text"] + SHARES["examples"]
     )
     assert texts == ["the cat", "the cat", "cat the cat"]
 
 
-def test_every_source_draws_with_a_seed(corpus: Path) -> None:
+def test_sources_are_reproducible_from_the_seed(corpus: Path) -> None:
     for source in sources(options(corpus))[0]:
         first, again = (source.draw(random.Random(3)) for _ in range(2))
         assert first.sequence == again.sequence
@@ -73,7 +71,7 @@ def test_phonetic_pairs_have_no_pitch_and_style(corpus: Path) -> None:
             assert {unit.kind for unit in units} == {Kind.HUBERT}
 
 
-def test_unit_selection_needs_clips_with_phones(corpus: Path) -> None:
+def test_sources_need_clips_with_phones_for_unit_selection(corpus: Path) -> None:
     (corpus / "phones.jsonl").write_text('{"id": "b", "phones": []}\n')
     with pytest.raises(ManifestError, match="unit selection needs"):
         sources(options(corpus))

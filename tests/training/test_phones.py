@@ -1,5 +1,3 @@
-"""Files of aligned phones."""
-
 from pathlib import Path
 
 import pytest
@@ -15,17 +13,17 @@ def test_write_phones_is_read_back(tmp_path: Path) -> None:
     assert read_phones(tmp_path / "new" / "phones.jsonl") == phones
 
 
-def test_load_phones_aligns_where_there_is_no_file(recording_file: Path, tmp_path: Path) -> None:
+def test_load_phones_aligns_if_the_file_is_missing(recording_file: Path, tmp_path: Path) -> None:
     manifest, path = tmp_path / "clips.tsv", tmp_path / "phones.jsonl"
     text = "this is not what was said in the recording at all and it goes on and on about another thing"
     manifest.write_text(f"id\taudio\ttext\nfirst\t{recording_file}\t\nsecond\t{recording_file}\t{text}\n")
-    # one has no text, and that of the other doesn't fit
+    # the first has no text, the text of the second can't be aligned
     assert load_phones(path, manifest) == {}
     write_phones(path, {"first": ()})
     assert load_phones(path, manifest) == {"first": ()}
 
 
-def test_read_phones_names_a_line_that_is_none(tmp_path: Path) -> None:
+def test_read_phones_names_an_invalid_line(tmp_path: Path) -> None:
     path = tmp_path / "phones.jsonl"
     path.write_text('{"id": "a", "phones": []}\n{"id": "b"}\n')
     with pytest.raises(ManifestError, match=r"phones\.jsonl:2: not a line of phones"):

@@ -1,5 +1,3 @@
-"""What a step of the language model's training is given."""
-
 import random
 
 import pytest
@@ -24,25 +22,25 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(train_vocabulary(texts, size=320, hubert=10, pitch=10, style=0))
 
 
-def test_rows_are_whole_sequences_of_known_sources(vocabulary: Vocabulary) -> None:
-    found = [
+def test_draw_rows_packs_whole_sequences(vocabulary: Vocabulary) -> None:
+    mixture = [
         Source(0.5, lambda _: LabeledSequence(SPOKEN), transcript=True),
         Source(0.5, lambda _: LabeledSequence(WRITTEN)),
     ]
-    drawn = draw_rows(found, vocabulary, rows=6, length=200, rng=random.Random(1))
-    ids, of = drawn.tokens, drawn.sources
+    drawn = draw_rows(mixture, vocabulary, rows=6, length=200, rng=random.Random(1))
+    ids, origins = drawn.tokens, drawn.sources
     assert (drawn.words == -1).all()
-    assert ids.shape == of.shape == (6, 200)
-    assert set(of.flatten().tolist()) == {0, 1}
+    assert ids.shape == origins.shape == (6, 200)
+    assert set(origins.flatten().tolist()) == {0, 1}
     whole = [[*vocabulary.encode(sequence), vocabulary.eos_id] for sequence in (SPOKEN, WRITTEN)]
-    for tokens, sources in zip(ids.tolist(), of.tolist(), strict=True):
-        place = 0
-        while place < 200:
-            expected = whole[sources[place]]
-            stop = min(place + len(expected), 200)
-            assert tokens[place:stop] == expected[: stop - place]
-            assert sources[place:stop] == [sources[place]] * (stop - place)
-            place = stop
+    for tokens, sources in zip(ids.tolist(), origins.tolist(), strict=True):
+        position = 0
+        while position < 200:
+            expected = whole[sources[position]]
+            stop = min(position + len(expected), 200)
+            assert tokens[position:stop] == expected[: stop - position]
+            assert sources[position:stop] == [sources[position]] * (stop - position)
+            position = stop
 
 
 def test_replace_units_changes_phonetic_units_only(vocabulary: Vocabulary) -> None:
@@ -52,13 +50,13 @@ def test_replace_units_changes_phonetic_units_only(vocabulary: Vocabulary) -> No
     differs = changed != ids
     assert {int(token) for token in ids[differs]} <= phonetic
     assert {int(token) for token in changed[differs]} <= phonetic
-    # half of the highest share on average, and a tenth of the others is the unit that it was
+    # the mean share is half of the largest, and a tenth of the random units equal the replaced ones
     share = differs.sum().item() / (400 * 15)
     assert share == pytest.approx(REPLACED / 2 * 0.9, abs=0.02)
     assert torch.equal(changed, replace_units(ids, vocabulary, random.Random(1)))
 
 
-def test_draw_rows_replaces_units_in_inputs_alone(vocabulary: Vocabulary) -> None:
+def test_draw_rows_replaces_units_in_inputs_only(vocabulary: Vocabulary) -> None:
     sources = [Source(1.0, lambda _: LabeledSequence(SPOKEN))]
     plain, changed = (
         draw_rows(sources, vocabulary, rows=4, length=100, rng=random.Random(1), replaced=share)
@@ -79,8 +77,8 @@ def test_row_stream_gives_the_same_rows_with_workers(vocabulary: Vocabulary, fir
     def draw(number: int) -> Rows:
         return draw_rows(sources, vocabulary, rows=2, length=50, rng=random.Random(number), replaced=0.2)
 
-    alone, ahead = RowStream(draw), RowStream(draw, workers=2)
+    here, in_workers = RowStream(draw), RowStream(draw, workers=2)
     for number in range(first, first + 5):
-        one, other = alone(number), ahead(number)
+        one, other = here(number), in_workers(number)
         assert torch.equal(one.inputs, other.inputs)
         assert torch.equal(one.sources, other.sources)

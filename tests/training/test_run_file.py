@@ -1,5 +1,3 @@
-"""What a training run leaves, so that another one neither replaces nor resumes it."""
-
 import json
 from pathlib import Path
 
@@ -17,7 +15,7 @@ def manifest(tmp_path: Path) -> Path:
     return path
 
 
-def test_record_run_names_arguments_and_contents(manifest: Path, tmp_path: Path) -> None:
+def test_record_run_writes_options_and_checksums(manifest: Path, tmp_path: Path) -> None:
     options = PitchOptions(manifest=manifest, output=tmp_path / "new", codes=3)
     record_run(options, "pitch")
     content = json.loads((tmp_path / "new/training/pitch.json").read_text())
@@ -27,18 +25,18 @@ def test_record_run_names_arguments_and_contents(manifest: Path, tmp_path: Path)
     assert str(tmp_path) not in json.dumps(content)
 
 
-def test_check_run_takes_a_moved_manifest_and_refuses_a_changed_one(manifest: Path, tmp_path: Path) -> None:
-    product = tmp_path / "new" / "weights"
+def test_check_run_accepts_a_moved_manifest_and_refuses_a_changed_one(manifest: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "new" / "weights"
     record_run(PitchOptions(manifest=manifest, output=tmp_path / "new"), "pitch")
     moved = manifest.rename(tmp_path / "moved.tsv")
     resumed = PitchOptions(manifest=moved, output=tmp_path / "new", resume=True, steps=9, learning_rate=1e-9)
-    check_run(resumed, "pitch", product)
+    check_run(resumed, "pitch", weights)
     moved.write_text("audio\nb.wav\n")
     with pytest.raises(CheckpointError, match=r"pitch\.json: started with another --manifest; give the same"):
-        check_run(resumed, "pitch", product)
+        check_run(resumed, "pitch", weights)
 
 
-def test_check_run_refuses_a_torn_run_file(manifest: Path, tmp_path: Path) -> None:
+def test_check_run_refuses_a_truncated_run_file(manifest: Path, tmp_path: Path) -> None:
     options = PitchOptions(manifest=manifest, output=tmp_path, resume=True)
     (tmp_path / "training").mkdir()
     (tmp_path / "training/pitch.json").write_text('{"codes": 3')

@@ -1,4 +1,4 @@
-"""Units for texts, selected from a corpus whose frames say where they come from."""
+"""Unit selection from a corpus in which each frame has a unit of its own."""
 
 import itertools
 import random
@@ -32,7 +32,7 @@ def selector() -> UnitSelector:
     return UnitSelector(CLIPS)
 
 
-def test_index_finds_every_stretch_and_none_across_clips() -> None:
+def test_phone_index_matches_every_stretch_within_a_clip() -> None:
     codes = {name: code for code, name in enumerate(sorted({*THE_CAT_SAT, *A_MAT}), start=1)}
     index = PhoneIndex(CLIPS[:2], codes)
     for phones in (THE_CAT_SAT, A_MAT):
@@ -46,24 +46,24 @@ def test_index_finds_every_stretch_and_none_across_clips() -> None:
     assert not len(index.matches([codes["T"], codes["SIL"], codes["AH"]]))
 
 
-def test_a_text_of_the_corpus_is_one_stretch(selector: UnitSelector) -> None:
+def test_select_copies_a_text_of_the_corpus_in_one_stretch(selector: UnitSelector) -> None:
     for seed in range(20):
         drawn = selector.select("cat sat", "x", random.Random(seed))
-        # a silence may stand in front
+        # a silence may precede the words
         assert drawn.frames[0].tolist()[-12:] == list(range(106, 118))
         assert drawn.text == "cat sat"
         assert np.diff(drawn.bounds)[-1] == 6
         assert drawn.frames[1:, 0].tolist() == [3, 4]
 
 
-def test_words_get_the_frames_of_their_phones(selector: UnitSelector) -> None:
+def test_select_assigns_frames_to_words(selector: UnitSelector) -> None:
     drawn = selector.select("the mat.", "x", random.Random(1))
     the, mat = (drawn.cut(i, i + 1).frames[0].tolist() for i in (0, 1))
     assert the[-4:] == [102, 103, 104, 105]
     assert mat in ([202, 203, 204, 205, 206, 207, 208, 209], [202, 203, 204, 205, 206, 207, 118, 119])
 
 
-def test_pairs_are_of_the_texts_and_drawn_alike_by_seed(selector: UnitSelector) -> None:
+def test_pairs_are_reproducible_from_the_seed(selector: UnitSelector) -> None:
     def drawn(seed: int) -> list[str]:
         pairs = selector.pairs(["the cat sat. the mat", "§ cat"], 3, "x", random.Random(seed))
         return [f"{pair.text} {pair.frames.tolist()}" for pair in itertools.islice(pairs, 50)]
@@ -71,7 +71,7 @@ def test_pairs_are_of_the_texts_and_drawn_alike_by_seed(selector: UnitSelector) 
     assert drawn(1) == drawn(1) != drawn(2)
 
 
-def test_what_cannot_be_said_is_an_error(selector: UnitSelector) -> None:
+def test_select_raises_for_a_word_without_pronunciation(selector: UnitSelector) -> None:
     with pytest.raises(AlignmentError, match="no English pronunciation"):
         selector.select("кот", "x", random.Random(0))
     with pytest.raises(ValueError, match="no clip has phones"):

@@ -1,5 +1,3 @@
-"""Tests training/vocabulary.py (under another name, for language/ has a module of that name too)."""
-
 import sentencepiece
 
 from spiritlm_cli.language.vocabulary import Vocabulary
@@ -10,7 +8,7 @@ from spiritlm_cli.training.vocabulary import train_vocabulary
 STORIES = ["The old man walked to the sea.", "the sea was old, and the man walked 15 miles"] * 100
 
 
-def test_ids_are_in_llamas_order_with_units_last() -> None:
+def test_train_vocabulary_has_llamas_order_with_units_last() -> None:
     processor = sentencepiece.SentencePieceProcessor(model_proto=train_vocabulary(STORIES, size=320))
     names = processor.id_to_piece(list(range(processor.vocab_size())))
     assert names[:4] == ["<unk>", "<s>", "</s>", "<0x00>"]
@@ -22,7 +20,7 @@ def test_ids_are_in_llamas_order_with_units_last() -> None:
     assert len(names) == text + 2 + 501 + 64 + 100
 
 
-def test_words_have_pieces_and_units_are_counted() -> None:
+def test_train_vocabulary_learns_words_and_splits_digits() -> None:
     vocabulary = Vocabulary(train_vocabulary(STORIES, size=320, hubert=10, pitch=4, style=0))
     assert vocabulary.unit_counts == {Kind.HUBERT: 10, Kind.PITCH: 4, Kind.STYLE: 0}
     assert len(vocabulary.encode_text("the old man walked")) == 4
@@ -31,5 +29,5 @@ def test_words_have_pieces_and_units_are_counted() -> None:
     assert vocabulary.decode(vocabulary.encode(sequence)) == sequence
 
 
-def test_the_same_texts_give_the_same_bytes() -> None:
+def test_train_vocabulary_is_reproducible() -> None:
     assert train_vocabulary(STORIES, size=300) == train_vocabulary(iter(STORIES), size=300)
