@@ -9,6 +9,7 @@ held-out clips of the pack before and after. The weights are in OUTPUT, in the l
 """
 
 import argparse
+import functools
 import json
 import lzma
 import random
@@ -174,6 +175,8 @@ def main() -> None:
         else:
             options = hubert_options(folder, arguments)
             measure, train = hubert_accuracy, hubert.train
+            # it is read for each of the trainings
+            hubert.load_recordings = functools.cache(load_recordings)
             weights = Path("speech_tokenizer", "hubert_25hz", "mhubert_base_25hz.safetensors")
         before = measure(folder, options.start, options) if options.start else {}
         final, step = timed_training(train, options, arguments.trial, arguments.seconds, begun)

@@ -4,6 +4,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,17 +45,22 @@ class Recording:
 
 
 def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
-    """Read the clips of a manifest that last at least `shortest` seconds. Raises ManifestError if there are none."""
-    recordings = []
-    for clip in read_manifest(manifest):
-        waveform = read_clip(clip)
-        if waveform.seconds >= shortest:
-            recordings.append(Recording(clip, np.round(waveform.samples * 32767).astype(np.int16)))
+    """Read the clips of a manifest that last at least `shortest` seconds, several at once.
+
+    Raises ManifestError if there are none, and AudioError for a clip that can't be read.
+    """
+    with ThreadPoolExecutor() as pool:
+        recordings = list(pool.map(_load_recording, read_manifest(manifest)))
+    recordings = [recording for recording in recordings if len(recording.samples) >= shortest * 16000]
     if not recordings:
         raise ManifestError(f"{manifest}: no clip of {shortest} s or more")
     hours = sum(len(r.samples) for r in recordings) / 16000 / 3600
     notify(f"{manifest}: {len(recordings)} clips, {hours:.2f} hours")
     return recordings
+
+
+def _load_recording(clip: Clip) -> Recording:
+    return Recording(clip, np.round(read_clip(clip).samples * 32767).astype(np.int16))
 
 
 def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
