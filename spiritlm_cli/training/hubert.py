@@ -106,20 +106,8 @@ def train(options: HubertOptions) -> None:
     units = 1 + max(int(units.max()) for units in labels.values() if len(units))
 
     torch.manual_seed(options.seed)
-    conv = f"[({options.conv}, 10, 5)] + [({options.conv}, 3, 2)] * 4 + [({options.conv}, 2, 2)] * 3"
-    config = HubertConfig(
-        encoder_layers=options.layers,
-        encoder_embed_dim=options.dim,
-        encoder_ffn_embed_dim=4 * options.dim,
-        encoder_attention_heads=options.heads,
-        conv_feature_layers=conv,
-        conv_pos=32,
-        conv_pos_groups=16,
-    )
     device = find_device(options.device)
-    model = (Pretraining.load(options.start, units) if options.start else Pretraining(config, units)).to(
-        device
-    )
+    model = _new_model(options, units).to(device)
     sampler = CropSampler(recordings, options.seconds, real_weights(options.real, options.real_weight))
     change = augment_hard if options.hard else augment
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
@@ -153,6 +141,23 @@ def train(options: HubertOptions) -> None:
         write_tensors(path, {k: v.half() for k, v in tensors.items()}, content)
 
     run(options, "hubert", options.steps, {"model": model, "optimizer": optimizer}, step, save)
+
+
+def _new_model(options: HubertOptions, units: int) -> Pretraining:
+    """Create the model, with the weights of `options.start` or random ones. units: number of labels."""
+    if options.start:
+        return Pretraining.load(options.start, units)
+    conv = f"[({options.conv}, 10, 5)] + [({options.conv}, 3, 2)] * 4 + [({options.conv}, 2, 2)] * 3"
+    config = HubertConfig(
+        encoder_layers=options.layers,
+        encoder_embed_dim=options.dim,
+        encoder_ffn_embed_dim=4 * options.dim,
+        encoder_attention_heads=options.heads,
+        conv_feature_layers=conv,
+        conv_pos=32,
+        conv_pos_groups=16,
+    )
+    return Pretraining(config, units)
 
 
 def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], path: Path) -> None:

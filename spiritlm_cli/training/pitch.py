@@ -1,6 +1,7 @@
 """Train the pitch VQ-VAE, which encodes F0 at 200 Hz as codes at 12.5 Hz (Polyak et al. 2021)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,8 +92,26 @@ class MovingCodebook:
         self.total.copy_(state_dict["total"])
 
 
+def pitch_config(options: PitchOptions) -> dict[str, Any]:
+    """Return the content of `config.yaml` for a new VQ-VAE."""
+    conv = dict(
+        input_emb_width=2, output_emb_width=128, levels=1, downs_t=[4], strides_t=[2], width=32, depth=4,
+        m_conv=1.0, dilation_growth_rate=3,
+    )  # fmt: skip
+    return {
+        "features": "norm_f0_interp,vuv" if options.normalize else "f0_interp,vuv",
+        "speaker_norm": False,
+        "encoder_params": conv,
+        "decoder_params": dict(conv),
+        "vq_params": {"l_bins": options.codes, "emb_width": 128, "mu": 0.99, "levels": 1},
+    }
+
+
 def train(options: PitchOptions) -> None:
-    """Train and write `speech_tokenizer/vqvae_f0_quantizer/{model.safetensors,config.yaml}` under `options.output`."""
+    """Train and write `speech_tokenizer/vqvae_f0_quantizer/{model.safetensors,config.yaml}` under `options.output`.
+
+    Raises SpiritLMError if no clip can be used, CheckpointError for a run that can't be resumed.
+    """
     folder = options.output / "speech_tokenizer" / "vqvae_f0_quantizer"
     check_run(options, "pitch", folder / "model.safetensors")
     recordings = load_recordings(options.manifest)
@@ -105,17 +124,7 @@ def train(options: PitchOptions) -> None:
     ]
     if not clips:
         raise SpiritLMError(f"{options.manifest}: no clip of {options.seconds} s or more has voiced frames")
-    conv = dict(
-        input_emb_width=2, output_emb_width=128, levels=1, downs_t=[4], strides_t=[2], width=32, depth=4,
-        m_conv=1.0, dilation_growth_rate=3,
-    )  # fmt: skip
-    content = {
-        "features": "norm_f0_interp,vuv" if options.normalize else "f0_interp,vuv",
-        "speaker_norm": False,
-        "encoder_params": conv,
-        "decoder_params": dict(conv),
-        "vq_params": {"l_bins": options.codes, "emb_width": 128, "mu": 0.99, "levels": 1},
-    }
+    content = pitch_config(options)
     config = from_mapping(PitchConfig, content, folder / "config.yaml")
     torch.manual_seed(options.seed)
     device = find_device(options.device)
