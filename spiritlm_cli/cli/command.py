@@ -117,8 +117,8 @@ def _parsed(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
         elif spec.parse:
             try:
                 value = spec.parse(value)
-            except OptionError as error:
-                raise OptionError(str(error), error.option or flag_of(field)) from None
+            except ValueError as error:  # such as an OptionError, or a number of too many digits
+                raise OptionError(str(error), flag_of(field)) from None
         elif isinstance(value, list):
             value = tuple(value)
         parsed[field.name] = value

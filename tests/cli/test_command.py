@@ -56,6 +56,7 @@ def test_values_are_parsed_into_the_fields() -> None:
     ("arguments", "message"),
     [
         (("--words", "5:2"), "Invalid value for --words: a range is written 10:30"),
+        (("--words", f"1:{'9' * 5000}"), "Invalid value for --words: Exceeds the limit"),
         (("--top-p", "2"), "--top-p"),
         (("bad",), "Invalid value for FILE: is not good"),
     ],
