@@ -1,4 +1,4 @@
-"""The `spiritlm` command: its subcommands, and what becomes of their errors."""
+"""The `spiritlm` command: runs a subcommand and turns its errors into messages and exit statuses."""
 
 import os
 import sys
@@ -8,28 +8,18 @@ from typing import Any
 import typer
 
 from spiritlm_cli import console
-from spiritlm_cli.cli import general
-from spiritlm_cli.cli.commands.align import align
-from spiritlm_cli.cli.commands.bench import bench
-from spiritlm_cli.cli.commands.decode import decode
-from spiritlm_cli.cli.commands.evaluate import evaluate
-from spiritlm_cli.cli.commands.generate import generate
-from spiritlm_cli.cli.commands.interleave import interleave
-from spiritlm_cli.cli.commands.models import models
-from spiritlm_cli.cli.commands.tokenize import tokenize
-from spiritlm_cli.cli.commands.train import train
+from spiritlm_cli.cli.lazy import LazyGroup
 from spiritlm_cli.errors import SpiritLMError
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
 
-# Turns for which a thread of GNU's OpenMP waits for the others before it sleeps. By default they are ten times as many,
-# in which it holds the core that the others wait for, where other programs are at work: a command beside one that takes
-# all it can get took ten times as long.
+# Iterations for which a thread of GNU's OpenMP waits actively before it sleeps. With the default, ten times as many, a
+# command took ten times as long beside another program that used all cores.
 SPINS = "30000"
 
 
-class _Root(general.Group):
+class _Root(LazyGroup):
     """The one place where an exception becomes a message and an exit status."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -82,13 +72,6 @@ def spiritlm() -> None:
 
     Lines of tokens go through stdin and stdout; everything for people goes to stderr.
     """
-
-
-for _command in (tokenize, align, interleave, generate, decode, bench):
-    app.command(cls=general.Command)(_command)
-app.add_typer(evaluate)
-app.add_typer(train)
-app.add_typer(models)
 
 
 def main() -> None:
