@@ -3,8 +3,6 @@ import json
 import pytest
 
 from spiritlm_cli.checkpoints import find_checkpoint
-from spiritlm_cli.cli.commands.models import parse_bytes
-from spiritlm_cli.errors import OptionError
 
 
 def test_a_converted_checkpoint_takes_the_tokens_of_the_old(
@@ -50,17 +48,8 @@ def test_a_folder_with_something_else_is_left_alone(spiritlm, release_tree, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["converted.json"]
 
 
-@pytest.mark.parametrize(
-    ("text", "count"), [("4GB", 4 * 10**9), ("1.5 mb", 1_500_000), ("7", 7), ("2k", 2000)]
-)
-def test_sizes(text, count):
-    assert parse_bytes(text) == count
-
-
 @pytest.mark.parametrize("text", ["", "GB", "-1GB", "0", "4GiB", "4 4"])
 def test_what_is_no_size(spiritlm, release_tree, tmp_path, text):
-    with pytest.raises(OptionError):
-        parse_bytes(text)
     result = spiritlm("models", "convert", release_tree, "-o", tmp_path / "out", f"--shard-size={text}")
     assert result.exit_code == 2
     assert not (tmp_path / "out").exists()
