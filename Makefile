@@ -24,8 +24,9 @@ demo: $(VENV)/.installed
 	@echo "demo/resynthesis.wav  the same, through tokens and back"
 	@echo "demo/out.wav  what the model says next"
 
+# One thread: the networks of the tests are so small that threads wait for each other longer than they compute.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
