@@ -75,7 +75,10 @@ def is_zip(path: Path) -> bool:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any] | None = None) -> None:
-    """Write a safetensors file atomically. config: values for its metadata, each written as JSON."""
+    """Write a safetensors file atomically, with the same bytes for the same content.
+
+    config: values for its metadata, each written as JSON.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {key: json.dumps(value) for key, value in (config or {}).items()}
     with atomic_path(path) as temporary:
@@ -84,8 +87,24 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str
             temporary,
             metadata | {"format": "pt"},
         )
+        _sort_metadata(temporary)
         # safetensors creates files that only their owner can read.
         temporary.chmod(0o666 & ~_umask())
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a safetensors file, which the library writes in random order: equal content, equal bytes.
+
+    The header is a length of 8 bytes, little-endian, and as many bytes of JSON, which may end in spaces.
+    """
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        content = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(content) <= size:  # the tensors begin after `size` bytes
+            file.seek(8)
+            file.write(content.ljust(size))
 
 
 def build_on_meta(factory: Callable[[], Network], path: Path) -> Network:

@@ -92,3 +92,17 @@ def test_load_into_keeps_the_module_s_dtype() -> None:
 def test_load_into_names_tensors_that_do_not_match(tensors: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(CheckpointError, match=f"weights: {message}"):
         load_into(nn.Linear(3, 2), TensorFile(Path("weights"), tensors))
+
+
+def test_write_tensors_gives_the_same_bytes_for_the_same_content(tmp_path: Path) -> None:
+    config = {name: {"value é": [1, 2.5, None, '"quoted" \\ \n']} for name in "zyxabc"}
+    tensors = {"b.weight": torch.arange(6.0).reshape(2, 3), "a": torch.ones(1, dtype=torch.int8)}
+    written = set()
+    for n in range(8):
+        path = tmp_path / f"{n}.safetensors"
+        write_tensors(path, tensors, config if n % 2 else dict(reversed(config.items())))
+        written.add(path.read_bytes())
+        content = read_tensors(path)
+        assert content.config == config
+        assert all(torch.equal(content.tensors[name], tensor) for name, tensor in tensors.items())
+    assert len(written) == 1
