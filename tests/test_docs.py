@@ -53,7 +53,7 @@ def test_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == render()
 
 
-@pytest.mark.parametrize("page", set(PAGES) - {ROOT / "CHANGELOG.md"}, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted(set(PAGES) - {ROOT / "CHANGELOG.md"}), ids=lambda page: page.name)
 def test_options_in_the_text_exist(page: Path) -> None:
     named = set(OPTION.findall(page.read_text(encoding="utf-8")))
     assert named <= set().union(*COMMANDS.values()) | FOREIGN
