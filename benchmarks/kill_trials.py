@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +68,19 @@ def run(*arguments: str, cwd: Path | None = None) -> None:
     subprocess.run([*SPIRITLM, *arguments], cwd=cwd, check=True, stderr=subprocess.DEVNULL)
 
 
+def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for a process to end, for so many seconds at the most."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+
+
 def interrupt(trial: Trial, cwd: Path, chance: random.Random) -> bool:
     """Start a command and kill it at a random moment after it began to write. Returns whether it was still running."""
     process = subprocess.Popen([*SPIRITLM, *trial.arguments], cwd=cwd, stderr=subprocess.DEVNULL)
     begun = cwd / (trial.journal or trial.output)
     while process.poll() is None and not begun.exists():
-        time.sleep(0.02)
-    time.sleep(chance.uniform(0, trial.seconds))
+        wait(process, 0.02)
+    wait(process, chance.uniform(0, trial.seconds))
     running = process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
