@@ -1,6 +1,7 @@
-"""Files: atomic writes, reads with typed errors, and standard input."""
+"""Files: atomic writes, reads with typed errors, and the standard streams."""
 
 import errno
+import fcntl
 import io
 import os
 import secrets
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 
@@ -78,6 +79,40 @@ def standard_input() -> BinaryIO:
         return open(sys.stdin.fileno(), "rb", closefd=False)
     except io.UnsupportedOperation:  # a test replaced sys.stdin
         return sys.stdin.buffer
+
+
+def reserve_stdout() -> None:
+    """Keep the standard output for `sys.stdout`: point descriptor 1 to stderr, and `sys.stdout` to a copy of it.
+
+    What C code and child processes print then goes to stderr, never among the data. It stays so until the process ends,
+    because C code may buffer what it prints until then. Call it once, before anything is printed. Does nothing if
+    `sys.stdout` is replaced.
+    """
+    if sys.stdout is not sys.__stdout__:
+        return
+    stdout: Any = sys.stdout
+    # Not descriptor 2, which is free if stderr is closed.
+    copy = None if stdout is None else fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # stderr is closed
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != 1:
+            os.dup2(nowhere, 1)
+            os.close(nowhere)
+    if copy is None:  # stdout is closed
+        return
+    stdout.flush()
+    raw = io.FileIO(copy, "w")
+    binary = raw if isinstance(stdout.buffer, io.RawIOBase) else io.BufferedWriter(raw)
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(  # type: ignore[misc]
+        binary, stdout.encoding, stdout.errors, "\n", stdout.line_buffering, stdout.write_through
+    )
+
+
+def is_stdout(path: Path | str) -> bool:
+    """Whether a path names the standard output. It has to be written by `sys.stdout`, see `reserve_stdout`."""
+    return str(path) in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 def _sync(path: Path) -> None:

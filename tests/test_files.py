@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import AudioError, ManifestError
-from spiritlm_cli.files import atomic_path, open_atomic, read_bytes, standard_input, write_bytes, write_text
+from spiritlm_cli.files import (
+    atomic_path,
+    is_stdout,
+    open_atomic,
+    read_bytes,
+    reserve_stdout,
+    standard_input,
+    write_bytes,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -133,3 +142,51 @@ started.wait()
 def test_standard_input_of_a_replaced_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"abc")))
     assert standard_input().read() == b"abc"
+
+
+NOISE = """
+import ctypes, os
+from spiritlm_cli.files import reserve_stdout
+reserve_stdout()
+print("data é")
+ctypes.CDLL(None).puts(b"C")  # written when the process ends
+os.system("echo child")
+"""
+
+
+def run_noise(redirection: str, code: str = NOISE) -> subprocess.CompletedProcess[bytes]:
+    command = ["sh", "-c", f'"$0" -c "$1" {redirection}', sys.executable, code]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    return subprocess.run(command, capture_output=True, env=environment, check=False)
+
+
+def test_reserve_stdout_keeps_what_other_code_prints_out_of_the_data() -> None:
+    done = run_noise("")
+    assert (done.returncode, done.stdout) == (0, "data é\n".encode("latin-1"))
+    assert sorted(done.stderr.splitlines()) == [b"C", b"child"]
+
+
+@pytest.mark.parametrize(
+    ("redirection", "stdout"), [("2>&-", b"data \xe9\n"), (">&-", b""), (">&- 2>&-", b"")]
+)
+def test_reserve_stdout_with_closed_streams(redirection: str, stdout: bytes) -> None:
+    done = run_noise(redirection)
+    assert (done.returncode, done.stdout) == (0, stdout)
+
+
+def test_reserve_stdout_leaves_a_file_open_that_took_the_descriptor_of_a_closed_one(tmp_path: Path) -> None:
+    code = NOISE + f"open({str(tmp_path / 'x')!r}, 'w').write('content')\nos.system('echo child')"
+    run_noise(">&-", code)
+    assert (tmp_path / "x").read_text() == "content"
+
+
+def test_reserve_stdout_leaves_a_replaced_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", replaced)
+    reserve_stdout()
+    assert sys.stdout is replaced
+
+
+def test_is_stdout() -> None:
+    assert all(map(is_stdout, ("-", Path("-"), "/dev/stdout", Path("/dev/fd/1"))))
+    assert not any(map(is_stdout, ("", "stdout", "/dev/stderr", "/dev/fd/11")))

@@ -10,6 +10,7 @@ import typer
 from spiritlm_cli import console
 from spiritlm_cli.cli.lazy import LazyGroup
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.files import reserve_stdout
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
@@ -31,7 +32,7 @@ class _Root(LazyGroup):
             return super().invoke(context)
         except BrokenPipeError:
             # Whoever read us has what it wanted. Python's own last flush must not complain either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(CLOSED_PIPE) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
@@ -76,6 +77,7 @@ def spiritlm() -> None:
 
 def main() -> None:
     """The console script."""
+    reserve_stdout()
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read when torch is loaded
     try:

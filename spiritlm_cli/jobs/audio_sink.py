@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Protocol
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.audio.writing import AudioWriter, check_output_path
 from spiritlm_cli.errors import AudioError
+from spiritlm_cli.files import is_stdout
 from spiritlm_cli.jobs.folder import OutputFolder
 from spiritlm_cli.manifests.clip import Waveform
 
@@ -107,7 +108,7 @@ class FileSink:
 
     def __init__(self, path: str, concat: bool, audio_format: AudioFormat = AudioFormat()) -> None:
         """Raises AudioError for a name that no audio can be written to."""
-        if path != "-":
+        if not is_stdout(path):
             if not Path(path).suffix and not Path(path).exists():
                 raise AudioError(f"{path}: an audio file needs a suffix, such as .wav; a folder is {path}/")
             check_output_path(path, audio_format.subtype)
@@ -139,7 +140,7 @@ class FileSink:
         if self._file and not self._concat:
             raise AudioError("a second sequence for one file; use --concat, or -o FOLDER/ for a file an id")
         if self._file is None:
-            target: Path | BinaryIO = sys.stdout.buffer if self._path == "-" else Path(self._path)
+            target: Path | BinaryIO = sys.stdout.buffer if is_stdout(self._path) else Path(self._path)
             # Audio of one block is announced with its length, which some players need.
             known = second is None and not streaming and not self._concat
             frames = len(first.samples) if known else None

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.console import is_verbose
 from spiritlm_cli.errors import ResumeError
+from spiritlm_cli.files import is_stdout
 from spiritlm_cli.jobs.journal import part_of
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.writer import check_id, format_header
@@ -60,7 +61,7 @@ class LineWriter:
         kept: bytes of FILE.part that a resumed run keeps; lines: how many lines they are, without header; on_lock:
         called when FILE.part is locked, before its content changes.
         """
-        self._path = None if path is None or str(path) == "-" else path
+        self._path = None if path is None or is_stdout(path) else path
         self._ids = ids
         self._kept = kept
         self._lines = lines

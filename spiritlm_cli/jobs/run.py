@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.console import log, notify, one_line
 from spiritlm_cli.errors import ResumeError, SpiritLMError
+from spiritlm_cli.files import is_stdout
 from spiritlm_cli.jobs.failures import Failures, Input, name_of
 from spiritlm_cli.jobs.journal import Done, JobOptions, Journal, journal_of, new_journal, part_of
 from spiritlm_cli.jobs.output import LineWriter, OutputLine, Result
@@ -100,7 +101,7 @@ class Run:
         options: LineOptions = settled.options
         self._journal = settled.journal
         output = None if options.output is None else Path(options.output)
-        if self._journal is None and output is not None and str(output) != "-" and _is_regular(output):
+        if self._journal is None and output is not None and not is_stdout(output) and _is_regular(output):
             self._journal = new_journal(journal_of(output.resolve()), settled.command, options)
         done = self._journal.done if self._journal else Done()
         self.resumed = done.inputs > 0 or done.size > 0

@@ -78,9 +78,10 @@ def test_links_and_devices_are_written_through(tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink()
 
 
-def test_a_dash_is_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", ["-", "/dev/stdout"])
+def test_a_dash_and_dev_stdout_are_stdout(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     out = io.BytesIO()
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=out))
-    with LineWriter(Path("-")) as writer:
+    with LineWriter(Path(path)) as writer:
         writer.write(OutputLine("x"))
     assert out.getvalue() == b"x\n"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spiritlm_cli.console import log
 from spiritlm_cli.errors import AudioError, OptionError
+from spiritlm_cli.files import is_stdout
 from spiritlm_cli.options import option
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class LineOutputOptions(FailureOptions):
     def check_output(self) -> None:
         """Raise OptionError if --resume has no file to continue, or --errors names the output."""
         path = self.output
-        if self.resume and (path is None or str(path) == "-" or (path.exists() and not path.is_file())):
+        if self.resume and (path is None or is_stdout(path) or (path.exists() and not path.is_file())):
             raise OptionError("needs an output file: name it with -o", "--resume")
         self.check_errors(path)
 
