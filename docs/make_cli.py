@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from spiritlm_cli.cli.general import general_options
+from spiritlm_cli.cli.help import parameter_row, split_default
 from spiritlm_cli.cli.main import app
 
 PAGE = Path(__file__).parent / "cli.md"
@@ -18,10 +20,6 @@ HEAD = """# Command-line reference
 
 All commands and their options, with their defaults. The pages of the [single commands](index.md) explain them.
 """
-
-# The last part of an option's help, such as `[default: 16; x>=1]`.
-_EXTRAS = re.compile(r" +\[(default: [^\[\]]*|required|[^\[\]]*x[<>]=[^\[\]]*)\]$")
-_RANGE = re.compile(r"(?:(\S+?)<=)?x(?:([<>])=(\S+))?")
 
 
 def render() -> str:
@@ -34,8 +32,15 @@ def render() -> str:
 
 
 def _general(root: Any, context: Any) -> str:
-    table = _table([record for parameter in root.params if (record := parameter.get_help_record(context))])
-    return f"## Options of every command\n\n{table}| `-h, --help` | Show the help of a command. |  |\n"
+    every = _table([row for one in general_options() if (row := parameter_row(one, context))])
+    names = {one.name for one in general_options()}
+    own = _table(
+        [row for one in root.params if one.name not in names and (row := parameter_row(one, context))]
+    )
+    return (
+        f"## Options of every command\n\n{every}| `-h, --help` | Show the help of a command. |  |\n\n"
+        f"## Shell completion\n\nOf `spiritlm` itself; [how to set it up](index.md#shell-completion).\n\n{own}"
+    )
 
 
 def _sections(command: Any, name: str, level: int) -> Iterator[str]:
@@ -47,7 +52,7 @@ def _sections(command: Any, name: str, level: int) -> Iterator[str]:
         general = {parameter.name for parameter in typer.main.get_command(app).params}
         own = [parameter for parameter in command.params if parameter.name not in general]
         usage = " ".join([f"spiritlm {name}", *command.collect_usage_pieces(context)])
-        records = [record for parameter in own if (record := parameter.get_help_record(context))]
+        records = [record for parameter in own if (record := parameter_row(parameter, context))]
         yield f"Usage: `{usage}`\n\n{_table(records)}"
     for subcommand in subcommands.values():
         yield from _sections(subcommand, f"{name} {subcommand.name}", level + 1)
@@ -71,46 +76,9 @@ def _table(records: list[tuple[str, str]]) -> str:
     """Return a table of arguments and options, each given by its spelling and its help."""
     rows = ["| option | | default |\n|---|---|---|\n"]
     for spelling, text in records:
-        description, default = _split(text)
-        rows.append(f"| {_spelling(spelling)} | {_escape(description)} | {_escape(default)} |\n")
+        description, default = split_default(text)
+        rows.append(f"| {_escape(f'`{spelling}`')} | {_escape(description)} | {_escape(default)} |\n")
     return "".join(rows)
-
-
-def _spelling(spelling: str) -> str:
-    """Return `--format <text|jsonl>` as code; the angle brackets are left out."""
-    if not spelling.startswith("-"):  # an argument: its name and type
-        spelling = spelling.split(" ")[0]
-    return _escape(f"`{re.sub('[<>]', '', spelling)}`")
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Return an option's description, with the range of its value, and its default."""
-    default, limits = "", ""
-    while match := _EXTRAS.search(text):
-        text = text[: match.start()]
-        for part in match[1].split("; "):
-            if part == "required":
-                default = "required"
-            elif part.startswith("default: "):
-                default = part.removeprefix("default: ")
-            elif _RANGE.fullmatch(part):
-                limits = _limits(part)
-            else:  # a default with a semicolon in it
-                default += f"; {part}"
-    return f"{text} {limits}".strip(), default
-
-
-def _limits(part: str) -> str:
-    """Return `1<=x<=8` as `From 1 to 8.`, and `x>=1e-06` as `Above 0.`"""
-    minimum, sign, bound = _RANGE.fullmatch(part).groups()  # type: ignore[union-attr]
-    if minimum:
-        start = (
-            "Above 0, at most" if float(minimum) < 1e-3 and float(minimum) else f"From {float(minimum):g} to"
-        )
-        return f"{start} {float(bound):g}."
-    if sign == ">" and float(bound) < 1e-3:
-        return "Above 0." if float(bound) else ""
-    return f"At {'least' if sign == '>' else 'most'} {float(bound):g}."
 
 
 def _escape(text: str) -> str:

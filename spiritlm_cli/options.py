@@ -4,6 +4,7 @@ A dataclass of options is what a job takes from Python; `cli/command.py` makes t
 """
 
 import dataclasses
+import math
 import os
 import reprlib
 from collections.abc import Callable, Mapping
@@ -14,9 +15,27 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from spiritlm_cli.errors import OptionError
 
-# The order in which a command lists its options.
-Group = Literal["input", "task", "output", "model", "execution"]
-GROUPS: tuple[Group, ...] = ("input", "task", "output", "model", "execution")
+Group = Literal[
+    "input", "task", "continuation", "sampling", "few-shot", "scoring", "spans", "units", "speech", "network",
+    "training", "output", "model", "execution",
+]  # fmt: skip
+# The headings under which a command's help lists its options, in order.
+GROUPS: dict[Group, str] = {
+    "input": "Input",
+    "task": "Task",
+    "continuation": "Continuation",
+    "sampling": "Sampling",
+    "few-shot": "Few-shot tasks",
+    "scoring": "Scoring",
+    "spans": "Spans",
+    "units": "Units",
+    "speech": "Speech",
+    "network": "Network",
+    "training": "Training",
+    "output": "Output",
+    "model": "Model",
+    "execution": "Machine",
+}
 
 _KEY = "spiritlm.option"
 
@@ -25,10 +44,11 @@ _KEY = "spiritlm.option"
 class OptionSpec:
     """How a field is written on a command line.
 
-    flags: such as `("-o", "--output")`; none: made from the field's name. minimum, maximum: of a number, inclusive.
-    parse: makes the field's value from the text of the option, and raises OptionError; default_text: the default as
-    the help shows it. path: the value is a path, or paths ("-": standard input). execution: the option changes how a
-    job runs and not what it writes, so that a resumed run may have another value.
+    flags: such as `("-o", "--output")`; none: made from the field's name. minimum, maximum: of a number, inclusive,
+    unless `above` excludes the minimum; remedy: what to do instead of giving a number outside of them. parse: makes the
+    field's value from the text of the option, and raises OptionError; default_text: the default as the help shows it.
+    path: the value is a path, or paths ("-": standard input). execution: the option changes how a job runs and not what
+    it writes, so that a resumed run may have another value. group: the heading under which the help lists the option.
     """
 
     help: str
@@ -36,6 +56,8 @@ class OptionSpec:
     metavar: str | None = None
     minimum: float | None = None
     maximum: float | None = None
+    above: bool = False
+    remedy: str | None = None
     parse: Callable[[str], Any] | None = None
     default_text: str | None = None
     argument: bool = False
@@ -146,12 +168,36 @@ def _from_json(value: Any, hint: Any) -> Any:
     raise ValueError(value)
 
 
+def check_limits(options: Any) -> None:
+    """Raise OptionError for a number that is not finite, or outside of its option's limits."""
+    for field in dataclasses.fields(options):
+        spec = spec_of(field)
+        try:
+            _check_limits(getattr(options, field.name), spec)
+        except ValueError as error:
+            remedy = f"; {spec.remedy}" if spec.remedy else ""
+            must = limits_of(spec) or "a finite number"
+            raise OptionError(f"must be {must}, not {error}{remedy}", flag_of(field)) from None
+
+
+def limits_of(spec: OptionSpec) -> str:
+    """The limits of a number in words, such as `from 1 to 8`; empty if there are none."""
+    low, high = spec.minimum, spec.maximum
+    if low is None:
+        return "" if high is None else f"at most {high:g}"
+    if high is None:
+        return f"above {low:g}" if spec.above else f"at least {low:g}"
+    return f"above {low:g}, at most {high:g}" if spec.above else f"from {low:g} to {high:g}"
+
+
 def _check_limits(value: Any, spec: OptionSpec) -> None:
     """Raise ValueError for a number that the command line would refuse."""
-    if isinstance(value, int | float):
-        low, high = spec.minimum, spec.maximum
-        if not ((low is None or value >= low) and (high is None or value <= high)):
-            raise ValueError(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    low, high = spec.minimum, spec.maximum
+    in_limits = low is None or (value > low if spec.above else value >= low)
+    if not (math.isfinite(value) and in_limits and (high is None or value <= high)):
+        raise ValueError(f"{value:g}" if isinstance(value, float) else value)
 
 
 def _spelled(value: Any) -> str:

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.options import flag_of, option, settings, spec_of, with_settings
+from spiritlm_cli.options import (
+    OptionSpec,
+    check_limits,
+    flag_of,
+    limits_of,
+    option,
+    settings,
+    spec_of,
+    with_settings,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,3 +56,41 @@ def test_an_option_without_a_default_is_required() -> None:
 
     with pytest.raises(TypeError, match="output"):
         Required()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    rate: float = option(1.0, "Rate.", minimum=0, above=True, remedy="give --no-rate instead")
+    share: float | None = option(None, "Share.", minimum=0, maximum=1)
+    scale: float = option(1.0, "Scale.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rate": 0.0}, "must be above 0, not 0; give --no-rate instead"),
+        ({"share": 2}, "must be from 0 to 1, not 2"),
+        ({"share": float("nan")}, "must be from 0 to 1, not nan"),
+        ({"scale": float("inf")}, "must be a finite number, not inf"),
+    ],
+)
+def test_check_limits_names_the_limits_and_the_remedy(changes: dict[str, float], message: str) -> None:
+    check_limits(Numbers())
+    with pytest.raises(OptionError) as raised:
+        check_limits(Numbers(**changes))
+    assert str(raised.value) == message
+    assert raised.value.option == "--" + next(iter(changes))
+
+
+def test_limits_of_says_what_a_number_may_be() -> None:
+    limits = [
+        (None, None, False),
+        (1, None, False),
+        (0, None, True),
+        (None, 5, False),
+        (0, 1, True),
+        (1, 8, False),
+    ]
+    assert [limits_of(OptionSpec("", minimum=a, maximum=b, above=c)) for a, b, c in limits] == [
+        "", "at least 1", "above 0", "at most 5", "above 0, at most 1", "from 1 to 8",
+    ]  # fmt: skip

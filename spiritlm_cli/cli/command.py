@@ -9,13 +9,14 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 import typer
 
+from spiritlm_cli.console import one_line
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.options import GROUPS, OptionSpec, flag_of, spec_of
+from spiritlm_cli.options import GROUPS, OptionSpec, check_limits, flag_of, limits_of, spec_of
 
 Options = TypeVar("Options")
 
 # How the help shows the value of an option whose metavar is not given.
-_METAVARS = {int: "N", float: "X", str: "TEXT", Path: "FILE"}
+_METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "FILE"}
 
 
 def command(kind: type[Options]) -> Callable[[Callable[[Options], Any]], Callable[..., None]]:
@@ -30,11 +31,12 @@ def command(kind: type[Options]) -> Callable[[Callable[[Options], Any]], Callabl
         def run(**values: Any) -> None:
             try:
                 options = kind(**_parsed(kind, values))
+                check_limits(options)
                 if hasattr(options, "check"):
                     options.check()
                 summary = function(options)
             except OptionError as error:
-                raise typer.BadParameter(str(error), param_hint=error.option) from error
+                raise typer.BadParameter(one_line(str(error)), param_hint=error.option) from error
             if getattr(summary, "failed", 0):
                 raise typer.Exit(1)
 
@@ -49,9 +51,14 @@ def command(kind: type[Options]) -> Callable[[Callable[[Options], Any]], Callabl
 
 
 def _fields(kind: Any) -> "list[dataclasses.Field[Any]]":
-    """The fields in the order of their groups; arguments first."""
-    fields = dataclasses.fields(kind)
-    return sorted(fields, key=lambda field: (not spec_of(field).argument, GROUPS.index(spec_of(field).group)))
+    """The fields in the order of their groups; arguments first, and `-o` first of its group."""
+    order = list(GROUPS)
+
+    def key(field: "dataclasses.Field[Any]") -> tuple[bool, int, bool]:
+        spec = spec_of(field)
+        return not spec.argument, order.index(spec.group), "-o" not in spec.flags
+
+    return sorted(dataclasses.fields(kind), key=key)
 
 
 def _parameters(kind: Any) -> list[inspect.Parameter]:
@@ -79,11 +86,15 @@ def _is_tuple(hint: Any) -> bool:
 
 
 def _help(spec: OptionSpec) -> str:
-    return spec.help if spec.default_text is None else f"{spec.help}  [default: {spec.default_text}]"
+    # That a number is not negative goes without saying.
+    limits = "" if spec.minimum == 0 and spec.maximum is None and not spec.above else limits_of(spec)
+    text = f"{spec.help} {limits[0].upper()}{limits[1:]}." if limits else spec.help
+    return text if spec.default_text is None else f"{text}  [default: {spec.default_text}]"
 
 
 def _argument(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any:
-    return typer.Argument(metavar=spec.metavar or field.name.upper(), help=_help(spec))
+    metavar = spec.metavar or field.name.upper()
+    return typer.Argument(metavar=metavar, help=_help(spec), rich_help_panel=GROUPS[spec.group])
 
 
 def _option(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any:
@@ -91,15 +102,24 @@ def _option(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any
     if not spec.flags and field.default is True:
         flags = (f"{flags[0]}/--no-{flags[0][2:]}",)
     kinds = _kinds(hint)
-    numbers = bool({int, float} & kinds)
     return typer.Option(
         *flags,
         metavar=spec.metavar or next((name for kind, name in _METAVARS.items() if kind in kinds), None),
         help=_help(spec),
         show_default=spec.default_text is None,
-        min=spec.minimum if numbers else None,
-        max=spec.maximum if numbers else None,
+        rich_help_panel=GROUPS[spec.group],
+        autocompletion=_completion(spec.metavar) if spec.metavar else None,
     )
+
+
+def _completion(metavar: str) -> Callable[[str], list[str]] | None:
+    """What a shell completes a value from: the words of a metavar such as `auto|cpu|cuda[:N]|FILE`."""
+    words = [word for word in metavar.split("|") if word.islower() and word.isalpha()]
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete if words else None
 
 
 def _kinds(hint: Any) -> set[Any]:

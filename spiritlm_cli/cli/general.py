@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from spiritlm_cli import __version__, console
+from spiritlm_cli.cli import help as layout
 
 
 def _quiet(value: bool) -> None:
@@ -64,21 +65,72 @@ def _general(
     """Options of every command; typer makes their parser objects from this signature."""
 
 
-def _general_options() -> list[Any]:
+def general_options() -> list[Any]:
+    """The parser objects of the options that every command has."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command()(_general)
     return typer.main.get_command(app).params
+
+
+def first_sentence(text: str | None) -> str:
+    """The first paragraph of a help text, as one line."""
+    return " ".join((text or "").strip().partition("\n\n")[0].split())
+
+
+# fish takes each line for a candidate, and typer wraps a description at 80 columns.
+_DESCRIPTION = 60
+
+
+def described(items: list[Any]) -> list[Any]:
+    """Shell completions, each with a description of one short line."""
+    for item in items:
+        text = (item.help or "").partition(". ")[0].partition("  [")[0]
+        item.help = text if len(text) <= _DESCRIPTION else f"{text[: _DESCRIPTION - 1].rstrip()}…"
+    return items
 
 
 class Command(TyperCommand):
     """A command that has the general options too, after its own."""
 
     def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, params=[*(params or []), *_general_options()], **kwargs)
+        super().__init__(*args, params=[*(params or []), *general_options()], **kwargs)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line."""
+        return layout.usage_pieces(self)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what a shell can complete the last word to."""
+        return described(super().shell_complete(ctx, incomplete))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options in their groups."""
+        layout.write_options(self, ctx, formatter)
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the summary; it is never cut."""
+        return first_sentence(self.help)
 
 
 class Group(TyperGroup):
     """A group of commands; it takes the general options too."""
 
     def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, params=[*(params or []), *_general_options()], **kwargs)
+        super().__init__(*args, params=[*(params or []), *general_options()], **kwargs)
+
+    def summaries(self) -> dict[str, str]:
+        """The first sentence of each subcommand's help, by name."""
+        return {name: first_sentence(command.help) for name, command in self.commands.items()}
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what a shell can complete the last word to."""
+        return described(super().shell_complete(ctx, incomplete))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the subcommands first, then the options."""
+        layout.write_table(formatter, "Commands", self.summaries().items())
+        layout.write_options(self, ctx, formatter)
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the summary; it is never cut."""
+        return first_sentence(self.help)

@@ -69,7 +69,10 @@ class LazyGroup(general.Group):
         super().__init__(*args, **kwargs)
         self.commands = LazyCommands()
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the list of subcommands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(SUMMARIES.items()))
+    def summaries(self) -> dict[str, str]:
+        """The summaries, without importing the subcommands."""
+        return SUMMARIES
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, without importing the subcommands."""
+        return list(self.commands)

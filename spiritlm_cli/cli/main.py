@@ -1,6 +1,7 @@
 """The `spiritlm` command: runs a subcommand and turns its errors into messages and exit statuses."""
 
 import os
+import shutil
 import sys
 import traceback
 from typing import Any
@@ -25,6 +26,8 @@ class _Root(LazyGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         console.set_up()
+        # The parser's own minimum is 50 columns.
+        kwargs.setdefault("terminal_width", max(20, min(80, shutil.get_terminal_size().columns) - 2))
         return super().main(*args, **kwargs)
 
     def invoke(self, context: Any) -> Any:
@@ -53,7 +56,6 @@ def _message(error: BaseException) -> str:
 
 app = typer.Typer(
     cls=_Root,
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -14,9 +14,13 @@ from spiritlm_cli.options import option
 class BenchOptions(ModelOptions):
     """Options of `spiritlm bench`."""
 
-    seconds: float = option(60, "Seconds of audio to process.", minimum=1)
+    seconds: float = option(60, "Seconds of audio to process.", metavar="SECONDS", minimum=1)
     audio: Path | None = option(
-        None, "Speech, repeated if it is shorter.", metavar="FILE", default_text="a bundled recording"
+        None,
+        "Speech, repeated if it is shorter.",
+        metavar="FILE",
+        default_text="a bundled recording",
+        group="input",
     )
     json: bool = option(False, "Print one JSON object in place of the table.", group="output")
     batch_seconds: float | None = batch_seconds_option()

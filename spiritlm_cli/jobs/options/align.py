@@ -19,7 +19,7 @@ SUFFIXES: dict[str, Format] = {
 
 def aligner_option(choices: str, text: str) -> Any:
     """Declare `--aligner`."""
-    return option("pocketsphinx", text, metavar=choices)
+    return option("pocketsphinx", text, metavar=choices, group="model")
 
 
 @dataclass(frozen=True, kw_only=True)

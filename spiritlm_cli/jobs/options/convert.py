@@ -24,13 +24,20 @@ class ConvertOptions:
     """Options of `spiritlm models convert`."""
 
     model: str = option(
-        ..., "Checkpoint folder, or a language model's Hugging Face folder.", metavar="DIR", argument=True
+        ...,
+        "Checkpoint folder, or a language model's Hugging Face folder.",
+        metavar="FOLDER",
+        argument=True,
+        group="input",
     )
-    output: Path = option(..., "Folder to make; new, or empty.", "-o", "--output", metavar="FOLDER")
+    output: Path = option(
+        ..., "Folder to make; new, or empty.", "-o", "--output", metavar="FOLDER", group="output"
+    )
     shard_size: int = option(
         4 * 10**9,
         "Maximum size of a file of the language model, and of what is in memory at once.",
         metavar="SIZE",
         parse=parse_bytes,
         default_text="4GB",
+        group="output",
     )

@@ -61,20 +61,28 @@ class DecodeOptions(FailureOptions, ModelOptions):
         group="output",
         execution=True,
     )
-    speaker: str | None = option(None, "Speaker, by name or number.", default_text="the model's")
+    speaker: str | None = option(
+        None, "Speaker, by name or number.", default_text="the model's", group="speech", metavar="NAME|N|help"
+    )
     style: str | None = option(
-        None, "Style, by name or number, instead of the style units of the line.", default_text="the line's"
+        None,
+        "Style, by name or number, instead of the style units of the line.",
+        default_text="the line's",
+        group="speech",
+        metavar="NAME|N|help",
     )
     durations: Literal["auto", "predict", "keep"] = option(
         "auto",
         "Durations of the units. predict: by the duration predictor; keep: 40 ms each, for lines of `tokenize "
         "--keep-repeats`; auto: keep if the line has repeated units, else predict.",
+        group="speech",
     )
     start: Literal["start", "continuation"] = option(
         "start",
         "Which part to decode. start: all of the line; continuation: what follows the prompt, in lines of `generate "
         "--echo`.",
         "--from",
+        group="speech",
     )
     text_out: Path | None = option(
         None,

@@ -75,7 +75,9 @@ class ResynthesisOptions(ClipBenchmarkOptions):
     speaker: str | None = option(
         None,
         "Voice, by name or index; same: the voice with the name of the clip's speaker, if there is one.",
+        metavar="NAME|N|same",
         default_text="the model's",
+        group="speech",
     )
 
 
@@ -83,7 +85,7 @@ class ResynthesisOptions(ClipBenchmarkOptions):
 class AsrOptions(ClipBenchmarkOptions):
     """Options of `spiritlm evaluate asr`."""
 
-    max_new_tokens: int = option(50, "Maximum number of generated tokens.", minimum=1)
+    max_new_tokens: int = option(50, "Maximum number of generated tokens.", minimum=1, group="continuation")
     dtype: Dtype | None = language_model_dtype_option()
 
 
@@ -92,9 +94,11 @@ class TtsOptions(ClipBenchmarkOptions):
     """Options of `spiritlm evaluate tts`."""
 
     asr: str = asr_option()
-    speaker: str | None = option(None, "Voice, by name or index.", default_text="the model's")
-    max_new_tokens: int = option(300, "Maximum number of generated tokens.", minimum=1)
-    seed: int = option(0, "Random seed.", metavar="N", minimum=0)
+    speaker: str | None = option(
+        None, "Voice, by name or index.", metavar="NAME|N", default_text="the model's", group="speech"
+    )
+    max_new_tokens: int = option(300, "Maximum number of generated tokens.", minimum=1, group="continuation")
+    seed: int = option(0, "Random seed.", metavar="N", minimum=0, group="sampling")
     dtype: Dtype | None = language_model_dtype_option()
 
 
@@ -120,7 +124,7 @@ class PairsOptions(EvaluateOptions):
 class ZeroSpeechOptions(PairsOptions):
     """Options of the benchmarks of ZeroSpeech 2021."""
 
-    text: bool = option(False, "Score the words or sentences as text, not as speech.")
+    text: bool = option(False, "Score the words or sentences as text, not as speech.", group="scoring")
     submission: Path | None = option(
         None,
         "Also write ZeroSpeech's submission files to this folder: the mean log-likelihood of each WAV file.",

@@ -30,57 +30,91 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         path=True,
         group="input",
     )
-    prompt: str | None = option(None, "One prompt, as a token line.", group="input")
+    prompt: str | None = option(None, "One prompt, as a token line.", group="input", metavar="LINE")
     to: Literal["same", "any", "speech", "text"] | None = option(
-        None, "Modality of the continuation. same: the modality that the prompt ends in.", default_text="same"
+        None,
+        "Modality of the continuation. same: the modality that the prompt ends in.",
+        default_text="same",
+        group="continuation",
     )
     max_new_tokens: int | None = option(
         None,
         "Maximum number of new tokens.",
         minimum=1,
         default_text="200, or the task's; no limit for speech with --max-seconds",
+        group="continuation",
     )
     max_seconds: float | None = option(
-        None, "Maximum duration of the generated speech, by the vocoder's duration predictor.", minimum=0.04
+        None,
+        "Maximum duration of the generated speech, by the vocoder's duration predictor.",
+        minimum=0.04,
+        group="continuation",
+        metavar="SECONDS",
     )
     min_seconds: float | None = option(
         None,
         "Minimum duration of the generated speech; ignored for text.",
         minimum=0.04,
+        group="continuation",
+        metavar="SECONDS",
     )
     stop: tuple[str, ...] = option(
-        (), "Stop where this text would begin. May be given several times.", "--stop", metavar="TEXT"
+        (),
+        "Stop where this text would begin. May be given several times.",
+        "--stop",
+        metavar="TEXT",
+        group="continuation",
     )
-    sentence: bool = option(False, "Stop after one sentence of text.")
+    sentence: bool = option(False, "Stop after one sentence of text.", group="continuation")
     temperature: float = option(
-        0.9, "Softmax temperature. Below 1, probable tokens are drawn more often.", minimum=1e-6
+        0.9,
+        "Softmax temperature. Below 1, probable tokens are drawn more often.",
+        minimum=0,
+        group="sampling",
+        above=True,
+        remedy="to take the most probable token each time, give --greedy",
     )
     top_p: float = option(
         0.95,
         "Sample from the most probable tokens that together reach this probability.",
-        minimum=1e-6,
+        minimum=0,
         maximum=1.0,
+        group="sampling",
+        above=True,
+        remedy="to take the most probable token each time, give --greedy",
     )
     top_k: int = option(
-        0, "Sample from this many of the most probable tokens. 0: from all tokens.", minimum=0
+        0,
+        "Sample from this many of the most probable tokens. 0: from all tokens.",
+        minimum=0,
+        group="sampling",
     )
     min_p: float = option(
         0.0,
         "Sample from tokens with at least this fraction of the highest probability.",
         minimum=0.0,
         maximum=1.0,
+        group="sampling",
     )
     repetition_penalty: float = option(
-        1.0, "Above 1, tokens that are in the sequence already are drawn less often.", minimum=1e-6
+        1.0,
+        "Above 1, tokens that are in the sequence already are drawn less often.",
+        minimum=0,
+        group="sampling",
+        above=True,
     )
     greedy: bool | None = option(
         None,
         "Always take the most probable token, or sample.",
         "--greedy/--sample",
         default_text="sample, or the task's",
+        group="sampling",
     )
     num_samples: int = option(
-        1, "Number of continuations of each prompt. Their ids are id#0, id#1, …", minimum=1
+        1,
+        "Number of continuations of each prompt. Their ids are id#0, id#1, …",
+        minimum=1,
+        group="continuation",
     )
     echo: bool = option(False, "Write the prompt before its continuation.", group="output")
     stream: bool = option(
@@ -92,32 +126,36 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
     overflow: Literal["refuse", "cut"] = option(
         "refuse",
         "What to do with a prompt longer than the model's context. refuse: it is an error; cut: remove its beginning.",
+        group="continuation",
     )
     task: str | None = option(
         None,
         "Task to solve by examples in the prompt. FILE: a prompt template of your own.",
         metavar="asr|tts|intent|continue|FILE",
+        group="few-shot",
     )
     examples: str | None = option(
-        None, "Solved examples of the task, as token lines.", metavar="FILE", path=True, group="input"
+        None, "Solved examples of the task, as token lines.", metavar="FILE", path=True, group="few-shot"
     )
     shots: int | None = option(
-        None, "Number of examples in each prompt.", minimum=0, default_text="the task's"
+        None, "Number of examples in each prompt.", minimum=0, default_text="the task's", group="few-shot"
     )
     shuffle: bool = option(
-        False, "Draw the examples at random for each prompt, instead of taking the first ones."
+        False,
+        "Draw the examples at random for each prompt, instead of taking the first ones.",
+        group="few-shot",
     )
     score: bool = option(
         False,
         "Write the log-likelihood of each line instead of a continuation, as `log-likelihood<TAB>tokens<TAB>mean`.",
-        group="output",
+        group="scoring",
     )
     given: str | None = option(
         None,
         "With --score: the context of each line, as a token line. The context itself is not scored.",
         metavar="FILE",
         path=True,
-        group="input",
+        group="scoring",
     )
     batch_size: int = option(
         16,

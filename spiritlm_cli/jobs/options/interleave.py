@@ -50,6 +50,7 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         "interleave",
         "Form of the lines. interleave: alternating spans of speech and text; speech, text: one modality; asr: speech, "
         "then its text; tts: text, then its speech.",
+        group="spans",
     )
     text_words: tuple[int, int] = option(
         (10, 30),
@@ -57,6 +58,7 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         metavar="MIN:MAX",
         parse=parse_range,
         default_text="10:30",
+        group="spans",
     )
     speech_words: tuple[int, int] = option(
         (5, 15),
@@ -64,13 +66,17 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         metavar="MIN:MAX",
         parse=parse_range,
         default_text="5:15",
+        group="spans",
     )
     copies: int = option(
         1,
         "Number of lines for each clip, with other random spans in each. Their ids are id#0, id#1, …",
         minimum=1,
+        group="spans",
     )
-    keep_repeats: bool = option(False, "Keep runs of equal units, which are otherwise merged into one unit.")
+    keep_repeats: bool = option(
+        False, "Keep runs of equal units, which are otherwise merged into one unit.", group="units"
+    )
     seed: int | None = seed_option()
     explain: bool = option(
         False,

@@ -65,7 +65,7 @@ class ModelOptions:
     model: str | None = option(
         None,
         "Checkpoint: nano (part of the package), a folder, or a Hugging Face repository.",
-        metavar="nano|DIR|HF-REPO",
+        metavar="nano|FOLDER|HF-REPO",
         default_text="$SPIRITLM_CHECKPOINTS_DIR if it is set, else nano",
         group="model",
         execution=True,  # a journal records the checkpoint that it names
@@ -186,7 +186,9 @@ def ray_option() -> Any:
 
 def seed_option() -> Any:
     """Declare `--seed`."""
-    return option(None, "Random seed.", metavar="N", minimum=0, default_text="random; -v shows it")
+    return option(
+        None, "Random seed.", metavar="N", minimum=0, default_text="random; -v shows it", group="sampling"
+    )
 
 
 def speech_dtype_option() -> Any:

@@ -26,17 +26,22 @@ from spiritlm_cli.options import option
 class TokenizeOptions(ClipOptions, LineOutputOptions, ModelOptions):
     """Options of `spiritlm tokenize`."""
 
-    keep_repeats: bool = option(False, "Keep runs of equal units, which are otherwise merged into one unit.")
-    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.")
+    keep_repeats: bool = option(
+        False, "Keep runs of equal units, which are otherwise merged into one unit.", group="units"
+    )
+    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
     channel: Literal["mix"] | int = option(
         "mix",
         "Channel to read. mix: the average of all channels; N: one channel. The first one is 0.",
         metavar="mix|N",
         parse=parse_channel,
         default_text="mix",
+        group="input",
     )
     format: Literal["text", "jsonl"] = option(
-        "text", "text: token lines; jsonl: a JSON object for each clip, with each unit stream."
+        "text",
+        "text: token lines; jsonl: a JSON object for each clip, with each unit stream.",
+        group="output",
     )
     stream: bool = option(
         False, "Write the units of a long file every 100 s instead of at its end.", **EXECUTION
