@@ -7,7 +7,25 @@ import shlex
 from pathlib import PurePath
 from typing import Protocol
 
-# Common formats that libsndfile does not read: offset, magic bytes, name.
+from spiritlm_cli.audio.chunks import SeekableStream, SoundData, is_unknown_size
+
+# Formats that are read, by their magic bytes at offsets. libsndfile knows more, whose length it can't check.
+_SUPPORTED = (
+    {0: b"RIFF", 8: b"WAVE"},
+    {0: b"RIFX", 8: b"WAVE"},
+    {0: b"RF64", 8: b"WAVE"},
+    {0: b"riff\x2e\x91\xcf\x11"},
+    {0: b"FORM", 8: b"AIFF"},
+    {0: b"FORM", 8: b"AIFC"},
+    {0: b".snd"},
+    {0: b"dns."},
+    {0: b"caff"},
+    {0: b"NIST_1A"},
+    {0: b"fLaC"},
+    {0: b"OggS"},
+    {0: b"ID3"},
+)
+# Common formats that are not read: offset, magic bytes, name.
 _UNSUPPORTED = (
     (4, b"ftyp", "MP4, M4A or MOV"),
     (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
@@ -21,6 +39,9 @@ _UNSUPPORTED = (
     (0, b"#!AMR", "AMR"),
     (0, b"MAC ", "Monkey's Audio"),
     (0, b"wvpk", "WavPack"),
+    (0, b"Creative Voice File", "VOC"),
+    (8, b"8SVX", "8SVX"),
+    (0, b"\x64\xa3", "IRCAM"),
 )
 _OGG_CODECS = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC")
 _ARCHIVES = (
@@ -35,18 +56,8 @@ _MANIFEST_SUFFIXES = (".tsv", ".jsonl", ".scp")
 
 # libsndfile logs this if the length in a chunk's header exceeds what is left of the file.
 _CHUNK_LOG = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)")
-# Writers to streams use lengths from here up for "unknown": 2^31 - 1, 2^32 - 1 and a few just below.
-_UNKNOWN_SIZE = 0x7F000000
 # Some programs include the size of the header in the length.
 _HEADER_SIZE = 64
-
-
-class SeekableStream(Protocol):
-    """A binary stream that can seek."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int: ...
-
-    def read(self, size: int, /) -> bytes | None: ...
 
 
 class OpenAudio(Protocol):
@@ -60,6 +71,14 @@ class OpenAudio(Protocol):
 
     @property
     def extra_info(self) -> str: ...
+
+
+def is_supported(head: bytes) -> bool:
+    """Whether a file begins as one of a format that is read. head: its first 12 bytes or more."""
+    if any(all(head.startswith(magic, at) for at, magic in magics.items()) for magics in _SUPPORTED):
+        return True
+    # MPEG audio of any layer; in AAC, which begins in the same way, the bits of the layer are 0.
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and bool(head[1] & 6)
 
 
 def explain_unreadable(head: bytes, name: str, recognized: bool) -> str:
@@ -95,7 +114,25 @@ def explain_unreadable(head: bytes, name: str, recognized: bool) -> str:
 
 def ffmpeg_command(name: str) -> str:
     """Return the command that converts almost any audio or video file to WAV."""
-    return f"ffmpeg -i {shlex.quote(name)} -ac 1 -ar 16000 {shlex.quote(PurePath(name).stem + '.wav')}"
+    path = PurePath(name)
+    output = path.stem + ("-converted.wav" if path.suffix.lower() == ".wav" else ".wav")
+    return f"ffmpeg -i {shlex.quote(name)} -ac 1 -ar 16000 {shlex.quote(output)}"
+
+
+def describe_sizes(sound_data: SoundData, name: str) -> str | None:
+    """Return what is wrong with the stated size of sound data and what to do about it, or None."""
+    stated, actual, surplus = sound_data.stated, sound_data.actual, sound_data.surplus
+    if stated is None:
+        return None
+    if stated > actual + _HEADER_SIZE:
+        return f"cut off: {actual} of {stated} bytes are there"
+    if not surplus:
+        return None
+    problem = f"its header says {stated} bytes of sound, but {surplus} more follow that are no chunks"
+    if not sound_data.is_wav:
+        return problem
+    command = ffmpeg_command(name).replace("ffmpeg ", "ffmpeg -ignore_length 1 ", 1)
+    return f"{problem}; to read all of it, try: {command}"
 
 
 def find_truncation(audio: OpenAudio, stream: SeekableStream) -> str | None:
@@ -106,7 +143,7 @@ def find_truncation(audio: OpenAudio, stream: SeekableStream) -> str | None:
     """
     if match := _CHUNK_LOG.search(audio.extra_info):
         stated, actual = int(match[1]), int(match[2])
-        if stated < _UNKNOWN_SIZE and stated > actual + _HEADER_SIZE:
+        if not is_unknown_size(stated) and stated > actual + _HEADER_SIZE:
             return f"{actual} of {stated} bytes are there"
     position = stream.seek(0, io.SEEK_CUR)
     try:

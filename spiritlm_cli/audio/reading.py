@@ -1,20 +1,17 @@
 """Read audio files as waveforms: whole, an interval, or window by window; any sampling rate, any number of channels."""
 
-import io
 import math
-import shutil
+import shlex
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
-from tempfile import TemporaryFile
+from contextlib import closing
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
-from spiritlm_cli.audio.probing import explain_unreadable, ffmpeg_command, find_truncation
+from spiritlm_cli.audio.decoders import BLOCK, naming_errors, open_decoder
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.errors import AudioError
-from spiritlm_cli.files import standard_input
 from spiritlm_cli.manifests.clip import Clip, FloatArray, Waveform
 
 if TYPE_CHECKING:
@@ -22,10 +19,9 @@ if TYPE_CHECKING:
 
 Channel = Literal["mix"] | int
 
-# Samples, of all channels, decoded at a time. Memory is never allocated by the length that a header states.
-_BLOCK = 1 << 17
-# Bytes of a stream kept in memory; a longer stream is copied to a temporary file.
-_MAX_IN_MEMORY = 1 << 26
+# The largest sample value, where full scale is 1. Mastering exceeds full scale by a few dB; 24 dB are allowed. Larger
+# values are those of integers, stored as floats.
+MAX_LEVEL = 16.0
 # Seconds that `end` may exceed the length of the file: ends in manifests are often rounded up.
 _END_TOLERANCE = 0.1
 # Samples that may be missing from an MP3: many files end inside a frame.
@@ -44,10 +40,11 @@ def read_audio(
 
     rate: sampling rate of the result, in Hz. channel: "mix" averages all channels; an integer selects one, from 0.
     start, end: interval to read, in seconds. An end up to 0.1 s after the end of the file is taken as its end.
-    Returns float32 samples, full scale ±1; files of floats may exceed it. A stream is first read to its end, into
-    memory, or into a temporary file beyond 64 MB.
-    Raises AudioError, which names the file, if it is missing, not audio, empty, cut off, or contains NaN or infinity,
-    and for a channel or an interval that it does not have.
+    Returns float32 samples, full scale ±1; files of floats may exceed it, up to ±16. A stream is first read to its end,
+    into memory, or into a temporary file beyond 64 MB.
+    Raises AudioError, which names the file, if it is missing, not audio, empty or cut off, if its header states less
+    sound than there is, or if it contains NaN, infinity or values over 16; and for a channel or an interval that it
+    does not have.
     """
     return Waveform(np.concatenate(list(_blocks(source, rate, channel, start, end))), rate)
 
@@ -94,19 +91,13 @@ def _blocks(
 ) -> Generator[FloatArray, None, None]:
     """Yield the samples of `read_audio` in blocks of any length, at least one block."""
     name = _name(source)
-    with ExitStack() as stack:
-        stream = _open(source, name, stack)
-        audio = stack.enter_context(_decoder(stream, name))
-        _check(audio, stream, name)
-        first, last = _frame_range(name, audio.frames, audio.samplerate, start, end)
+    with open_decoder(source, name) as decoder:
+        audio = decoder.audio
+        first, last = _frame_range(name, decoder.frames, audio.samplerate, start, end)
         resampler = Resampler(audio.samplerate, rate)
         index = first
         for block in _decode(audio, name, channel, first, last):
-            finite = np.isfinite(block)
-            if not finite.all():
-                index += int(np.argmin(finite))
-                where = f"sample {index} ({index / audio.samplerate:.3f} s)"
-                raise AudioError(f"{name}: not a number or infinite at {where}")
+            _check_samples(block, name, index, audio.samplerate)
             yield resampler.feed(block)
             index += len(block)
         yield resampler.feed(np.empty(0, np.float32), last=True)
@@ -120,74 +111,27 @@ def _name(source: Path | str | BinaryIO) -> str:
     return str(getattr(source, "name", "the stream"))
 
 
-def _open(source: Path | str | BinaryIO, name: str, stack: ExitStack) -> io.FileIO | io.BytesIO:
-    """Open a source as a seekable stream; `stack` closes it."""
-    if not isinstance(source, (str, Path)):
-        return _copy_to_seekable(source, name, stack)
-    if source == "-":
-        return _copy_to_seekable(standard_input(), name, stack)
-    try:
-        # unbuffered, because the decoder moves the position of the same descriptor
-        file = stack.enter_context(io.FileIO(source))
-    except FileNotFoundError:
-        raise AudioError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise AudioError(f"{name}: a folder, not a sound file") from None
-    except OSError as error:
-        raise AudioError(f"{name}: can't be read ({error.strerror or error})") from None
-    return file if file.seekable() else _copy_to_seekable(file, name, stack)
+def _check_samples(block: FloatArray, name: str, index: int, rate: int) -> None:
+    """Raise AudioError for samples that are no number, infinite, or far outside of full scale.
+
+    index: of the first sample in the file. rate: of the file, in Hz.
+    """
+    # Comparisons with NaN are false.
+    usable = np.abs(block) <= MAX_LEVEL
+    if usable.all():
+        return
+    place = int(np.argmin(usable))
+    value, index = block[place], index + place
+    where = f"sample {index} ({index / rate:.3f} s)"
+    if not np.isfinite(value):
+        raise AudioError(f"{name}: not a number or infinite at {where}")
+    raise AudioError(f"{name}: a value of {value:g} at {where}, where full scale is 1; {_rescaling(name)}")
 
 
-def _copy_to_seekable(stream: BinaryIO, name: str, stack: ExitStack) -> io.FileIO | io.BytesIO:
-    """Copy a stream to memory, or to a temporary file if it is long, because decoders seek."""
-    buffer = io.BytesIO()
-    try:
-        while buffer.tell() <= _MAX_IN_MEMORY:
-            content = stream.read(1 << 16)
-            if not content:
-                buffer.seek(0)
-                return buffer
-            buffer.write(content)
-        file = stack.enter_context(TemporaryFile())  # noqa: SIM115
-        file.write(buffer.getbuffer())
-        shutil.copyfileobj(stream, file)
-        file.flush()
-    except OSError as error:
-        raise AudioError(f"{name}: can't be read ({error.strerror or error})") from None
-    copy = io.FileIO(file.fileno(), closefd=False)
-    copy.seek(0)
-    return copy
-
-
-def _decoder(stream: io.FileIO | io.BytesIO, name: str) -> "SoundFile":
-    """Open the decoder of a stream. Raises AudioError if it is not audio, or in a format that can't be decoded."""
-    import soundfile
-
-    try:
-        audio = soundfile.SoundFile(
-            stream.fileno() if isinstance(stream, io.FileIO) else stream, closefd=False
-        )
-    except soundfile.LibsndfileError as error:
-        stream.seek(0)
-        # 1 is libsndfile's SF_ERR_UNRECOGNISED_FORMAT
-        reason = explain_unreadable(stream.read(512), name, recognized=error.code != 1)
-        raise AudioError(f"{name}: {reason}") from None
-    # soundfile seeks to the current position after each read, and an MP3 decoder loses its bit reservoir by that
-    audio.seekable = lambda: False
-    return audio
-
-
-def _check(audio: "SoundFile", stream: io.FileIO | io.BytesIO, name: str) -> None:
-    """Raise AudioError for a file that is cut off or empty, or whose header can't be right."""
-    missing = find_truncation(audio, stream)
-    if missing:
-        raise AudioError(f"{name}: cut off: {missing}")
-    if audio.frames >= 1 << 62:
-        raise AudioError(f"{name}: its header doesn't say how long it is; try: {ffmpeg_command(name)}")
-    if not audio.frames:
-        raise AudioError(f"{name}: no samples in it")
-    if not 1000 <= audio.samplerate <= 1_000_000:
-        raise AudioError(f"{name}: a sampling rate of {audio.samplerate} Hz can't be right")
+def _rescaling(name: str) -> str:
+    """Return the advice for a file with the values of 16-bit integers as floats."""
+    output = shlex.quote(PurePath(name).stem + "-scaled.wav")
+    return f"if these are 16-bit values, try: ffmpeg -i {shlex.quote(name)} -af volume=1/32768 {output}"
 
 
 def _frame_range(
@@ -218,12 +162,10 @@ def _decode(audio: "SoundFile", name: str, channel: Channel, first: int, last: i
     Blocks are (samples,) float32 at the rate of the file. Raises AudioError for a channel that the file does not have,
     and for data that ends early or can't be decoded.
     """
-    import soundfile
-
     if channel != "mix" and not 0 <= channel < audio.channels:
         raise AudioError(f"{name}: no channel {channel}; it has {audio.channels}, counted from 0")
-    block_frames = max(1, _BLOCK // audio.channels)
-    try:
+    block_frames = max(1, BLOCK // audio.channels)
+    with naming_errors(name):
         # libsndfile's seeking in Ogg is off by many samples, so the frames before `first` are decoded and dropped
         position = 0
         if first and audio.format != "OGG":
@@ -239,8 +181,5 @@ def _decode(audio: "SoundFile", name: str, channel: Channel, first: int, last: i
                 yield (
                     selected.mean(axis=1) if channel == "mix" else np.ascontiguousarray(selected[:, channel])
                 )
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip().removeprefix("Error : ").rstrip(".") or "the decoder stopped"
-        raise AudioError(f"{name}: cut off or damaged ({reason})") from None
     if last - position > (_MP3_TOLERANCE if audio.format == "MP3" else 0):
         raise AudioError(f"{name}: cut off: {position} of {last} samples are there")

@@ -1,0 +1,172 @@
+"""Find sound of Ogg, FLAC and MP3 files that the decoder would leave out, and sound that is missing.
+
+libsndfile decodes the first of several Ogg streams in one file, and as many samples as the header of a FLAC or MP3 file
+states.
+"""
+
+import io
+import struct
+from dataclasses import dataclass
+
+from spiritlm_cli.audio.chunks import SeekableStream
+
+# Bytes at the end of a FLAC file in which its last frame is searched, unless the header states a longer frame.
+_FLAC_TAIL = 1 << 17
+# Share by which the size of an MP3 file may differ from the stated one; tags at its end are not part of it.
+_MP3_TOLERANCE = 0.01
+# Bytes after the stated end in which the next frame is searched.
+_MP3_SEARCH = 4096
+
+
+def count_ogg_streams(stream: SeekableStream) -> int:
+    """Count the groups of streams that follow each other in an Ogg file (RFC 3533, section 4: "chaining").
+
+    Stops at what is not a page. The position of the stream changes.
+    """
+    count, offset, in_headers = 0, 0, False
+    while len(page := _read(stream, offset, 27)) == 27 and page[:4] == b"OggS":
+        begins = bool(page[5] & 2)
+        count += begins and not in_headers
+        in_headers = begins
+        segments = _read(stream, offset + 27, page[26])
+        offset += 27 + len(segments) + sum(segments)
+    return count
+
+
+def check_mp3_size(stream: SeekableStream) -> str | None:
+    """Return what is wrong with an MP3 file whose first frame states another size than it has, or None.
+
+    Only the headers called Xing, Info and VBRI state a size. The position of the stream changes. Source: the
+    description of these headers in "MPEG Audio Frame Header", K. Windszus, 2007.
+    """
+    start = _skip_id3(stream, 0)
+    frame = _read(stream, start, 192)
+    if len(frame) < 192 or not _same_format(frame, frame):
+        return None
+    stated = 0
+    for name in (b"Xing", b"Info"):
+        place = frame.find(name, 4, 64)
+        if place >= 0 and frame[place + 7] & 2:
+            offset = place + 8 + 4 * (frame[place + 7] & 1)
+            (stated,) = struct.unpack(">I", frame[offset : offset + 4])
+    if frame[36:40] == b"VBRI":
+        (stated,) = struct.unpack(">I", frame[46:50])
+    actual = stream.seek(0, io.SEEK_END) - start
+    tolerance = max(_MP3_TOLERANCE * stated, len(frame))
+    if actual < stated - tolerance:
+        return f"cut off: {actual} of {stated} bytes are there"
+    if stated and actual > stated + tolerance and _has_frame(stream, start + stated, frame):
+        return f"its header says {stated} bytes of sound, but {actual - stated} more follow"
+    return None
+
+
+def _skip_id3(stream: SeekableStream, start: int) -> int:
+    """Return the offset after all ID3v2 tags at an offset."""
+    while (tag := _read(stream, start, 10))[:3] == b"ID3" and len(tag) == 10:
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
+        start += 10 + size + 10 * bool(tag[5] & 0x10)
+    return start
+
+
+def _has_frame(stream: SeekableStream, start: int, frame: bytes) -> bool:
+    """Whether a frame of the format of `frame` is near an offset, not in a tag that begins there."""
+    content = _read(stream, _skip_id3(stream, start), _MP3_SEARCH)
+    if content.startswith((b"TAG", b"APETAGEX", b"LYRICS")):
+        return False
+    return any(_same_format(content[i : i + 4], frame) for i in range(len(content) - 3))
+
+
+def _same_format(header: bytes, other: bytes) -> bool:
+    """Whether two headers of MPEG frames have the same version, layer and sampling rate."""
+    return (
+        header[0] == 0xFF
+        and header[1] & 0xE0 == 0xE0
+        and header[1] & 0xFE == other[1] & 0xFE
+        and header[2] & 0x0C == other[2] & 0x0C
+        and header[2] >> 4 not in (0, 15)
+    )
+
+
+@dataclass(frozen=True)
+class _FlacInfo:
+    """Fields of STREAMINFO (RFC 9639, section 8.2). block: samples of a frame, if it is the same for all."""
+
+    block: int
+    largest_frame: int
+    rate: int
+    samples: int
+
+
+def find_flac_samples(stream: SeekableStream) -> tuple[int, int] | None:
+    """Return the number of samples that a FLAC file states (0: unknown), and that of its frames by the last of them.
+
+    Returns None if the file is no FLAC, or does not end with a frame. The position of the stream changes.
+    """
+    head = _read(stream, 0, 42)
+    if head[:4] != b"fLaC" or len(head) < 42 or head[4] & 0x7F:
+        return None
+    fields = int.from_bytes(head[18:26], "big")
+    info = _FlacInfo(
+        int.from_bytes(head[8:10], "big"),
+        int.from_bytes(head[15:18], "big"),
+        fields >> 44,
+        fields & ((1 << 36) - 1),
+    )
+    size = stream.seek(0, io.SEEK_END)
+    tail = _read(stream, max(0, size - max(_FLAC_TAIL, info.largest_frame)), 1 << 24)
+    position = len(tail)
+    while (position := tail.rfind(b"\xff", 0, position)) >= 0:
+        end = _flac_frame_end(tail[position : position + 16], info)
+        # The footer makes the CRC of a whole frame 0; it is slow to compute, and not needed to confirm what is stated.
+        if end is not None and (end == info.samples or not _crc(tail[position:], 0x8005, 16)):
+            return info.samples, end
+    return None
+
+
+def _flac_frame_end(header: bytes, info: _FlacInfo) -> int | None:
+    """Return the number of samples up to the end of a frame, from its header (RFC 9639, section 9.1).
+
+    header: from the beginning of the frame, may be longer. Returns None if it is no header of a frame.
+    """
+    if len(header) < 6 or header[1] & 0xFE != 0xF8 or header[3] & 1:
+        return None
+    size_code, rate_code = header[2] >> 4, header[2] & 15
+    ones = 8 - (header[4] ^ 0xFF).bit_length()
+    if size_code == 0 or rate_code == 15 or ones in (1, 8):
+        return None
+    number = header[4] & (0x7F >> ones)
+    offset = 4 + max(1, ones)
+    for byte in header[5:offset]:
+        number = number << 6 | byte & 0x3F
+    extra = {6: 1, 7: 2}.get(size_code, 0)
+    length = int.from_bytes(header[offset : offset + extra], "big") + 1
+    offset += extra + {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
+    if len(header) <= offset or _crc(header[: offset + 1], 0x07, 8):
+        return None
+    if size_code == 1:
+        length = 192
+    elif size_code < 6:
+        length = 144 << size_code
+    elif size_code >= 8:
+        length = 1 << size_code
+    return (number if header[1] & 1 else number * info.block) + length
+
+
+def _crc(content: bytes, polynomial: int, bits: int) -> int:
+    """Return the CRC of some bytes, most significant bit first, from 0."""
+    top, mask = 1 << (bits - 1), (1 << bits) - 1
+    table = []
+    for byte in range(256):
+        crc = byte << (bits - 8)
+        for _ in range(8):
+            crc = (crc << 1 ^ (polynomial if crc & top else 0)) & mask
+        table.append(crc)
+    crc = 0
+    for byte in content:
+        crc = (crc << 8 & mask) ^ table[crc >> (bits - 8) ^ byte]
+    return crc
+
+
+def _read(stream: SeekableStream, offset: int, size: int) -> bytes:
+    stream.seek(max(0, offset))
+    return stream.read(size) or b""
