@@ -45,3 +45,16 @@ class OptionError(SpiritLMError, ValueError):
 
     def __reduce__(self) -> tuple[type["OptionError"], tuple[str, str | None]]:
         return OptionError, (str(self), self.option)
+
+
+def drop_frames(error: BaseException) -> None:
+    """Remove the tracebacks of an error and of its causes, which keep the variables of all calls in memory.
+
+    An item that holds its error, which holds the frame that raised it, which holds the item, is not freed before
+    Python searches for such cycles, and that is rare in a program with many objects.
+    """
+    errors: list[BaseException | None] = [error]
+    while errors:
+        if (one := errors.pop()) and one.__traceback__:
+            one.__traceback__ = None
+            errors += [one.__cause__, one.__context__]

@@ -1,51 +1,156 @@
-"""Files: atomic writes, reads with typed errors, and the standard streams."""
+"""Files: atomic writes, and reads with typed errors."""
 
 import errno
 import fcntl
 import io
 import os
+import re
 import secrets
-import sys
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from spiritlm_cli.errors import ManifestError, SpiritLMError
+from spiritlm_cli.signals import on_signal
 
-# Some writers choose the format by the suffix, so a temporary file keeps it, unless it is no ordinary suffix.
+# A temporary file. It has the suffix of the file that it becomes, because some writers choose the format by it.
+_TEMPORARY = re.compile(r"\.tmp-spiritlm-[0-9a-f]{8}(\..*)?")
 _MAX_SUFFIX = 16
+
+# Errors of one file, by its name or its size: others can be written to the same folder.
+_OF_ONE_FILE = (
+    errno.ENAMETOOLONG,
+    errno.EILSEQ,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.EFBIG,
+)
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give the path of a temporary file that replaces `path` when the block ends without an error.
+    """Give the path of an empty temporary file that replaces `path` when the block ends without an error.
 
     The temporary file is in the folder of `path` and has its suffix. Its name is short and independent of the name of
-    `path`, so a name of the maximum length can be written too. Its content is on the disk before it is renamed. If the
-    block raises, the temporary file is removed and `path` is unchanged. If `path` is a symbolic link, its target is
-    replaced. Folders that are missing are not created.
-    Raises IsADirectoryError if `path` is a folder, and OSError if the file can't be written.
+    `path`, so a name of the maximum length can be written too. It has the permissions of the file that it replaces. It
+    is on the disk, with its content, when the block ends. If the block raises, or a signal ends the process, the
+    temporary file is removed and `path` is unchanged. If `path` is a symbolic link, its target is replaced. Folders
+    that are missing are not created.
+    Raises IsADirectoryError if `path` is a folder, and OSError, with the name of `path`, if it can't be written or is
+    not an ordinary file.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    path = path.resolve()
-    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _MAX_SUFFIX else ""
-    temporary = path.with_name(f".tmp-{secrets.token_hex(4)}{suffix}")
-    try:
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    target = resolve_file(path)
+    with naming(path):
+        temporary, descriptor = _create_temporary(target)
+        try:
+            with on_signal(lambda: temporary.unlink(missing_ok=True)):
+                try:
+                    yield temporary
+                    os.fsync(descriptor)
+                    temporary.replace(target)
+                except BaseException:
+                    temporary.unlink(missing_ok=True)
+                    raise
+            sync_folder(target.parent)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
 def open_atomic(path: Path) -> Iterator[io.FileIO]:
     """Open a new, unbuffered file that replaces `path` when the block ends without an error; see `atomic_path`."""
-    with atomic_path(path) as temporary, temporary.open("xb", buffering=0) as file:
+    with atomic_path(path) as temporary, temporary.open("r+b", buffering=0) as file:
         yield file
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files in a folder whose processes ended without removing them."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):
+                    descriptor = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+                    try:
+                        # A process that writes it holds the lock.
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        Path(entry.path).unlink()
+                    finally:
+                        os.close(descriptor)
+
+
+def resolve_file(path: Path) -> Path:
+    """The path of a file without symbolic links, which exists as an ordinary file or does not exist.
+
+    Raises IsADirectoryError for a folder, and OSError for a device, a named pipe and links that lead in a circle.
+    """
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not an ordinary file, so it can't be replaced", str(path))
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Give the OSErrors of a block the name of the file that is written; a full disk, for instance, has none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or _TEMPORARY.fullmatch(Path(os.fsdecode(error.filename)).name):
+            error.filename = str(path)
+        raise
+
+
+def concerns_one_file(error: OSError) -> bool:
+    """Whether other files can be written to the folder: False for a full disk, for instance."""
+    return error.errno in _OF_ONE_FILE
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of the files in a folder are on the disk, where the system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _create_temporary(target: Path) -> tuple[Path, int]:
+    """Create and lock the temporary file of `target`. Returns its path, and the descriptor that holds the lock."""
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+    suffix = target.suffix if len(os.fsencode(target.suffix)) <= _MAX_SUFFIX else ""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    while True:
+        temporary = target.with_name(f".tmp-spiritlm-{secrets.token_hex(4)}{suffix}")
+        descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)
+        try:
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+            # `remove_leftovers` of another process may have taken it for one before it was locked.
+            if lock_file(descriptor) and os.fstat(descriptor).st_nlink:
+                return temporary, descriptor
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def lock_file(descriptor: int) -> bool:
+    """Lock an open file until it is closed. Returns False if another process holds its lock.
+
+    Returns True where there are no locks, as on some network file systems.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.ENOLCK, errno.EOPNOTSUPP)
+    return True
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -68,57 +173,3 @@ def read_bytes(path: Path | str, error_type: type[SpiritLMError] = ManifestError
         raise error_type(f"{path}: no such file") from None
     except OSError as error:
         raise error_type(f"{path}: can't be read ({error.strerror or error})") from None
-
-
-def standard_input() -> BinaryIO:
-    """Return standard input as a binary stream.
-
-    `sys.stdin.buffer` is not used: the interpreter closes it at exit, and aborts if a thread is reading it then.
-    """
-    try:
-        return open(sys.stdin.fileno(), "rb", closefd=False)
-    except io.UnsupportedOperation:  # a test replaced sys.stdin
-        return sys.stdin.buffer
-
-
-def reserve_stdout() -> None:
-    """Keep the standard output for `sys.stdout`: point descriptor 1 to stderr, and `sys.stdout` to a copy of it.
-
-    What C code and child processes print then goes to stderr, never among the data. It stays so until the process ends,
-    because C code may buffer what it prints until then. Call it once, before anything is printed. Does nothing if
-    `sys.stdout` is replaced.
-    """
-    if sys.stdout is not sys.__stdout__:
-        return
-    stdout: Any = sys.stdout
-    # Not descriptor 2, which is free if stderr is closed.
-    copy = None if stdout is None else fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3)
-    try:
-        os.dup2(2, 1)
-    except OSError:  # stderr is closed
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        if nowhere != 1:
-            os.dup2(nowhere, 1)
-            os.close(nowhere)
-    if copy is None:  # stdout is closed
-        return
-    stdout.flush()
-    raw = io.FileIO(copy, "w")
-    binary = raw if isinstance(stdout.buffer, io.RawIOBase) else io.BufferedWriter(raw)
-    sys.stdout = sys.__stdout__ = io.TextIOWrapper(  # type: ignore[misc]
-        binary, stdout.encoding, stdout.errors, "\n", stdout.line_buffering, stdout.write_through
-    )
-
-
-def is_stdout(path: Path | str) -> bool:
-    """Whether a path names the standard output. It has to be written by `sys.stdout`, see `reserve_stdout`."""
-    return str(path) in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
-
-
-def _sync(path: Path) -> None:
-    """Wait until the content of a file is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -124,7 +124,7 @@ def run(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [program, *arguments]
-    code = "from spiritlm_cli.cli.main import main; main()" if program == "spiritlm" else arguments[1]
+    code = "from spiritlm_cli.__main__ import main; main()" if program == "spiritlm" else arguments[1]
     status = 0
     try:
         exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})

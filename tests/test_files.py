@@ -1,8 +1,9 @@
-import io
+import errno
 import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,9 @@ import pytest
 from spiritlm_cli.errors import AudioError, ManifestError
 from spiritlm_cli.files import (
     atomic_path,
-    is_stdout,
     open_atomic,
     read_bytes,
-    reserve_stdout,
-    standard_input,
+    remove_leftovers,
     write_bytes,
     write_text,
 )
@@ -49,13 +48,6 @@ def test_atomic_path_keeps_the_old_file_if_the_block_raises(tmp_path: Path, erro
         fail()
     assert (tmp_path / "x").read_bytes() == b"old"
     assert names(tmp_path) == ["x"]
-
-
-def test_atomic_path_without_a_file_raises_and_keeps_the_old_one(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"old")
-    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "x"):
-        pass
-    assert (tmp_path / "x").read_bytes() == b"old"
 
 
 @pytest.mark.parametrize("suffix", ["", ".wav", ".tar.gz", "." + "y" * 200])
@@ -103,6 +95,74 @@ def test_files_are_created_with_the_permissions_of_the_umask(tmp_path: Path) -> 
     assert atomic == plain
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "x").touch()
+    (tmp_path / "x").chmod(mode)
+    with atomic_path(tmp_path / "x") as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == mode
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == mode
+
+
+def test_atomic_path_syncs_the_file_and_then_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), (tmp_path / "x").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_bytes(tmp_path / "x", b"new")
+    assert synced == [(False, False), (True, True)]
+
+
+def test_leftovers_of_ended_processes_are_removed(tmp_path: Path) -> None:
+    code = "import os\nfrom spiritlm_cli.files import *\nwith atomic_path(Path('killed.wav')): os._exit(1)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    (leftover,) = names(tmp_path)
+    (tmp_path / ".tmp-other").touch()
+    (tmp_path / (leftover[:-5] + "x")).symlink_to(".tmp-other")
+    with atomic_path(tmp_path / "x") as temporary:
+        remove_leftovers(tmp_path)
+        assert temporary.exists()
+    assert names(tmp_path) == sorted([leftover[:-5] + "x", ".tmp-other", "x"])
+    remove_leftovers(tmp_path / "gone")
+
+
+def test_an_error_without_a_name_gets_that_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"No space left on device: '.*/x'"), atomic_path(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(FileNotFoundError, match=r"directory: '.*/gone/x'"), atomic_path(tmp_path / "gone/x"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+        (os.mkfifo, "not an ordinary file"),
+        (lambda path: path.symlink_to("/dev/null"), "not an ordinary file"),
+    ],
+)
+def test_atomic_path_refuses_what_is_no_file(
+    tmp_path: Path, make: Callable[[Path], None], message: str
+) -> None:
+    make(tmp_path / "x")
+    with pytest.raises(OSError, match=rf"{message}.*/x'"):
+        write_bytes(tmp_path / "x", b"new")
+    assert names(tmp_path) == ["x"]
+
+
+def test_a_signal_removes_the_temporary_file(tmp_path: Path) -> None:
+    code = (
+        "import os\nfrom spiritlm_cli.files import *\nfrom spiritlm_cli.signals import end_on_signals\n"
+        "end_on_signals()\nwith atomic_path(Path('x')): os.kill(os.getpid(), 15)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 143
+    assert names(tmp_path) == []
+
+
 def test_write_text_creates_folders_and_keeps_line_ends(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "b" / "x.txt", "é\r\n\n")
     assert (tmp_path / "a" / "b" / "x.txt").read_bytes() == "é\r\n\n".encode()
@@ -115,78 +175,3 @@ def test_read_bytes_raises_the_given_error(tmp_path: Path) -> None:
         read_bytes(tmp_path / "none")
     with pytest.raises(AudioError, match=r"can't be read \(Is a directory\)$"):
         read_bytes(tmp_path, AudioError)
-
-
-def test_standard_input_in_a_thread_does_not_abort_the_interpreter() -> None:
-    code = """
-import threading
-from spiritlm_cli.files import standard_input
-started = threading.Event()
-def read():
-    stream = standard_input()
-    print(stream.readline().decode(), end="", flush=True)
-    started.set()
-    stream.readline()
-threading.Thread(target=read, daemon=True).start()
-started.wait()
-"""
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "wb", buffering=0) as stdin, os.fdopen(reader, "rb") as pipe:
-        stdin.write(b"one\n")
-        done = subprocess.run(
-            [sys.executable, "-c", code], stdin=pipe, capture_output=True, text=True, check=False
-        )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "one\n", "")
-
-
-def test_standard_input_of_a_replaced_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"abc")))
-    assert standard_input().read() == b"abc"
-
-
-NOISE = """
-import ctypes, os
-from spiritlm_cli.files import reserve_stdout
-reserve_stdout()
-print("data é")
-ctypes.CDLL(None).puts(b"C")  # written when the process ends
-os.system("echo child")
-"""
-
-
-def run_noise(redirection: str, code: str = NOISE) -> subprocess.CompletedProcess[bytes]:
-    command = ["sh", "-c", f'"$0" -c "$1" {redirection}', sys.executable, code]
-    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
-    return subprocess.run(command, capture_output=True, env=environment, check=False)
-
-
-def test_reserve_stdout_keeps_what_other_code_prints_out_of_the_data() -> None:
-    done = run_noise("")
-    assert (done.returncode, done.stdout) == (0, "data é\n".encode("latin-1"))
-    assert sorted(done.stderr.splitlines()) == [b"C", b"child"]
-
-
-@pytest.mark.parametrize(
-    ("redirection", "stdout"), [("2>&-", b"data \xe9\n"), (">&-", b""), (">&- 2>&-", b"")]
-)
-def test_reserve_stdout_with_closed_streams(redirection: str, stdout: bytes) -> None:
-    done = run_noise(redirection)
-    assert (done.returncode, done.stdout) == (0, stdout)
-
-
-def test_reserve_stdout_leaves_a_file_open_that_took_the_descriptor_of_a_closed_one(tmp_path: Path) -> None:
-    code = NOISE + f"open({str(tmp_path / 'x')!r}, 'w').write('content')\nos.system('echo child')"
-    run_noise(">&-", code)
-    assert (tmp_path / "x").read_text() == "content"
-
-
-def test_reserve_stdout_leaves_a_replaced_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
-    replaced = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", replaced)
-    reserve_stdout()
-    assert sys.stdout is replaced
-
-
-def test_is_stdout() -> None:
-    assert all(map(is_stdout, ("-", Path("-"), "/dev/stdout", Path("/dev/fd/1"))))
-    assert not any(map(is_stdout, ("", "stdout", "/dev/stderr", "/dev/fd/11")))

@@ -1,7 +1,6 @@
 """Write waveforms to audio files and streams, whole or block by block."""
 
 import io
-import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 
 from spiritlm_cli.audio.encoders import Encoding, WriteSamples, encode_to_file, encode_wav_to_pipe, write_all
 from spiritlm_cli.errors import AudioError
-from spiritlm_cli.files import open_atomic
+from spiritlm_cli.files import concerns_one_file, open_atomic
 from spiritlm_cli.manifests.clip import FloatArray, Waveform
+from spiritlm_cli.streams import is_written_through, open_through
 
 # Suffix: (format, subtype), in libsndfile's names. None is the default subtype of the format.
 _FORMATS = {".wav": ("WAV", None), ".flac": ("FLAC", None), ".ogg": ("OGG", None), ".opus": ("OGG", "OPUS")}
@@ -108,10 +108,10 @@ class AudioWriter:
         """Open the target on `stack`, which closes it. Return the function that writes samples."""
         target = self._target
         if isinstance(target, Path):
-            if not _is_device(target):
+            if not is_written_through(target):
                 file = stack.enter_context(open_atomic(target))
                 return stack.enter_context(encode_to_file(file, self._encoding, self._name))
-            target = stack.enter_context(io.FileIO(target, "w"))
+            target = stack.enter_context(open_through(target))
         if self._encoding.can_be_piped:
             return stack.enter_context(encode_wav_to_pipe(target, self._encoding, self._frames))
         file = stack.enter_context(_copied_to(target))
@@ -119,13 +119,16 @@ class AudioWriter:
 
     @contextmanager
     def _name_errors(self) -> Iterator[None]:
-        """Turn the OSErrors of a file into AudioErrors that name it."""
+        """Give the OSErrors of a file its name; those of this file alone become AudioErrors."""
         try:
             yield
         except OSError as error:
             if not isinstance(self._target, Path):
                 raise
-            raise AudioError(f"{self._name}: can't be written ({error.strerror or error})") from None
+            if concerns_one_file(error):
+                raise AudioError(f"{self._name}: can't be written ({error.strerror or error})") from None
+            error.filename = self._name
+            raise
 
 
 def write_audio(
@@ -151,7 +154,7 @@ def check_output_path(path: Path | str, subtype: str | None = None) -> None:
     Raises AudioError if the suffix is unknown, the format does not have the subtype, or the folder is missing.
     """
     path = Path(path)
-    if _is_device(path):
+    if is_written_through(path):
         return
     if path.suffix.lower() not in _FORMATS:
         raise AudioError(f"{path}: its suffix should say the format: {', '.join(_FORMATS)}")
@@ -170,15 +173,6 @@ def _check_subtype(name: str, format: str, subtype: str) -> None:  # noqa: A002
         else:
             known = f"{format} has {', '.join(soundfile.available_subtypes(format))}"
         raise AudioError(f"{name}: {format} with {subtype} can't be written; {known}")
-
-
-def _is_device(path: Path) -> bool:
-    """Whether it is a device or a named pipe, such as /dev/stdout: it is written to, not replaced."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:  # missing, or a name that is too long; opening it reports the latter
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 @contextmanager

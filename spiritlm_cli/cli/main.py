@@ -11,7 +11,9 @@ import typer
 from spiritlm_cli import console
 from spiritlm_cli.cli.lazy import LazyGroup
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.files import reserve_stdout
+from spiritlm_cli.files import naming
+from spiritlm_cli.signals import end_on_signals
+from spiritlm_cli.streams import open_standard_streams, reserve_stdout, set_encodings
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
@@ -32,10 +34,12 @@ class _Root(LazyGroup):
 
     def invoke(self, context: Any) -> Any:
         try:
-            return super().invoke(context)
+            result = super().invoke(context)
+            with naming("stdout"):
+                sys.stdout.flush()
+            return result
         except BrokenPipeError:
-            # Whoever read us has what it wanted. Python's own last flush must not complain either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()  # whoever read it has what it wanted
             raise typer.Exit(CLOSED_PIPE) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
@@ -43,14 +47,24 @@ class _Root(LazyGroup):
             if context.meta.get("spiritlm.debug"):
                 traceback.print_exc()
             typer.echo(f"spiritlm: {_message(error)}", err=True)
+            _drop_stdout()
             raise typer.Exit(1) from None
+
+
+def _drop_stdout() -> None:
+    """Drop what is buffered and can't be written, so that Python's own last flush does not complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _message(error: BaseException) -> str:
     """What went wrong, as a line that can't steer a terminal."""
     message = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
-        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = error.filename if isinstance(error.filename, str) else None
+        message = f"{name}: {error.strerror}" if name else error.strerror
     return console.one_line(message)
 
 
@@ -79,7 +93,10 @@ def spiritlm() -> None:
 
 def main() -> None:
     """The console script."""
+    end_on_signals()
+    open_standard_streams()
     reserve_stdout()
+    set_encodings()
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read when torch is loaded
     try:

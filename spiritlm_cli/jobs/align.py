@@ -13,7 +13,7 @@ from spiritlm_cli.alignment.formats.textgrid import format_textgrid
 from spiritlm_cli.alignment.formats.whisper import format_whisper, format_whisperx
 from spiritlm_cli.alignment.pool import POCKETSPHINX, Aligned, AlignerPool, available_cpus
 from spiritlm_cli.errors import AlignmentError, SpiritLMError
-from spiritlm_cli.files import atomic_path
+from spiritlm_cli.files import concerns_one_file, open_atomic
 from spiritlm_cli.jobs.codecs import CLIPS, RESULTS
 from spiritlm_cli.jobs.compute import Compute, Function
 from spiritlm_cli.jobs.executor import computed
@@ -108,11 +108,17 @@ def _run_to_file(options: AlignOptions) -> Summary:
 
 
 def _write_atomically(path: Path, result: Result) -> None:
-    """Write one file of a folder. Raises AlignmentError if it can't be written, such as for a name that is too long."""
+    """Write one file of a folder.
+
+    Raises AlignmentError for an id that can't be a file name, OSError for a disk that is full or can't be written.
+    """
     try:
-        with atomic_path(path) as temporary:
-            _write_file(temporary, result)
+        with open_atomic(path) as file:
+            for line in result.lines:
+                file.write(f"{line.value}\n".encode())
     except OSError as error:
+        if not concerns_one_file(error):
+            raise
         raise AlignmentError(f"{path}: can't be written ({error.strerror or error})") from None
 
 

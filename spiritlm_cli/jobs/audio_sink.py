@@ -12,9 +12,9 @@ from typing import Any, BinaryIO, Protocol
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.audio.writing import AudioWriter, check_output_path
 from spiritlm_cli.errors import AudioError
-from spiritlm_cli.files import is_stdout
 from spiritlm_cli.jobs.folder import OutputFolder
 from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.streams import is_stdout
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.console import notify, one_line
 from spiritlm_cli.distributed.messages import Codec, to_json
-from spiritlm_cli.errors import SpiritLMError, TokenError
+from spiritlm_cli.errors import SpiritLMError, TokenError, drop_frames
 from spiritlm_cli.jobs.audio_sink import AudioFormat, AudioSink, FileSink, FolderSink
 from spiritlm_cli.jobs.codecs import WAVEFORMS, line_fields, line_from_fields
 from spiritlm_cli.jobs.compute import Compute, Function
@@ -112,7 +112,8 @@ def _write_text(line: InputLine, options: DecodeOptions, texts: LineWriter | Non
     try:
         sequence = line.line.split()[1] if options.start == "continuation" else line.sequence
         text = " ".join(sequence.text.split())
-    except TokenError:
+    except TokenError as error:
+        drop_frames(error)
         text = ""
     if texts:
         texts.write(OutputLine(text, line.id))

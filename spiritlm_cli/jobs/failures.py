@@ -5,9 +5,11 @@ from types import TracebackType
 from typing import BinaryIO, Protocol
 
 from spiritlm_cli.console import log, one_line
-from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.errors import SpiritLMError, drop_frames
+from spiritlm_cli.files import naming
 from spiritlm_cli.jobs.lines import InputLine
 from spiritlm_cli.manifests.clip import BadClip, Clip
+from spiritlm_cli.streams import is_written_through, open_through
 
 
 class Identified(Protocol):
@@ -51,10 +53,12 @@ class Failures:
 
     def __enter__(self) -> "Failures":
         if self._path:
-            self._file = self._path.open("r+b" if self._kept and self._path.is_file() else "wb")
-            if self._path.is_file():
+            if is_written_through(self._path):
+                self._file = open_through(self._path)
+            else:
+                self._file = self._path.open("r+b" if self._kept and self._path.is_file() else "wb")
                 self._file.truncate(min(self._kept, self._path.stat().st_size))
-            self.size = self._file.seek(0, 2) if self._file.seekable() else 0
+                self.size = self._file.seek(0, 2)
         return self
 
     def __exit__(
@@ -69,14 +73,16 @@ class Failures:
         if not self._skip:
             raise type(error)(reason) from error
         self.report(name_of(item), reason)
+        drop_frames(error)
 
     def report(self, name: str, reason: str) -> None:
         """Report a failure by the name of its input."""
         self.count += 1
         reason = one_line(reason)
         log.error("%s", reason if reason.startswith(f"{name}:") else f"{one_line(name)}: {reason}")
-        if self._file:
+        if self._file and self._path:
             row = f"{name}\t{reason}\n".encode("utf-8", "surrogateescape")
-            self._file.write(row)
-            self._file.flush()
+            with naming(self._path):
+                self._file.write(row)
+                self._file.flush()
             self.size += len(row)

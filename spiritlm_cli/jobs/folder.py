@@ -1,12 +1,18 @@
 """A folder as output: a file for each input, under its final name only when complete."""
 
+import fcntl
+import os
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
 
-from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.jobs.journal import JobOptions, Journal, journal_of, new_journal
+from spiritlm_cli.console import is_quiet
+from spiritlm_cli.errors import ResumeError, SpiritLMError
+from spiritlm_cli.files import lock_file, remove_leftovers
+from spiritlm_cli.jobs.journal import JobOptions, Journal, journal_of, new_journal, running
 from spiritlm_cli.manifests.filenames import filename_for
+from spiritlm_cli.signals import on_signal
 
 
 class FolderOptions(JobOptions, Protocol):
@@ -46,15 +52,38 @@ class OutputFolder:
         return cls(folder, suffix, new_journal(path, command, options, inputs=False), options.resume), options
 
     def __enter__(self) -> "OutputFolder":
-        if self._journal:
-            self._journal.save()
+        with ExitStack() as stack:
+            stack.enter_context(on_signal(self._kept))
+            self._lock(stack)
+            remove_leftovers(self._folder)
+            if self._journal:
+                self._journal.save()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._journal and kind is None:
-            self._journal.remove()
+        with self._stack:
+            if self._journal and kind is None:
+                self._journal.remove()
+
+    def _lock(self, stack: ExitStack) -> None:
+        """Raise ResumeError if another command, or a run with other settings, writes to the folder."""
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        if not lock_file(descriptor) and self._journal and not self._journal.is_continued():
+            raise ResumeError(
+                f"{self._folder}: {running(self._journal.path)} is writing to it with other options"
+            )
+        with suppress(OSError):  # other runs with these settings may write to it too
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+    def _kept(self) -> str | None:
+        """What is kept when a signal ends the process, in words."""
+        if is_quiet() or not self._names:
+            return None
+        return f"stopped: the files in {self._folder} are complete; the same command with --resume makes the others"
 
     def path(self, id: str) -> Path:  # noqa: A002
         """Where the file of an id is."""

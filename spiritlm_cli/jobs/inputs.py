@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from spiritlm_cli.files import standard_input
 from spiritlm_cli.jobs.options.shared import ClipOptions
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.discovery import find_clips, read_paths
 from spiritlm_cli.manifests.manifest import count_clips, scan_manifest
+from spiritlm_cli.streams import standard_input
 
 
 @dataclass(frozen=True)

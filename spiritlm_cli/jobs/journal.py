@@ -4,9 +4,11 @@
 finished: inputs, lines, bytes, failures. A resumed run continues from there, and drops what was written after it.
 """
 
+import errno
 import hashlib
 import json
-import secrets
+import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from spiritlm_cli import __version__
 from spiritlm_cli.errors import OptionError, ResumeError
+from spiritlm_cli.files import write_text
 from spiritlm_cli.jobs.options.shared import ModelOptions
 from spiritlm_cli.options import settings, with_settings
 
@@ -22,6 +25,8 @@ Item = TypeVar("Item")
 
 # Seconds between two entries, so that a million short lines don't write a million journals.
 _INTERVAL = 0.2
+# The share of the time that saving it may take, on a slow disk.
+_SHARE = 0.02
 
 
 class JobOptions(Protocol):
@@ -89,6 +94,7 @@ class Journal:
         self._command, self._settings, self._checkpoint = command, recorded, checkpoint
         self._digest = hashlib.sha256()
         self._saved = 0.0
+        self._interval = _INTERVAL
 
     @classmethod
     def load(cls, path: Path) -> "Journal":
@@ -105,6 +111,14 @@ class Journal:
             raise ResumeError(
                 f"{path}: not a journal that can be continued ({error}); remove it to begin again"
             ) from None
+
+    def is_continued(self) -> bool:
+        """Whether the journal on the disk, if there is one, is of a run with these settings."""
+        if not self.path.is_file():
+            return True
+        other = Journal.load(self.path)
+        mine = (self._command, self._checkpoint, self._settings)
+        return mine == (other._command, other._checkpoint, other._settings)
 
     def restore(self, command: str, options: Options) -> Options:
         """The options with the run's settings, and its checkpoint, in place of defaults.
@@ -160,33 +174,39 @@ class Journal:
         self.done = Done(
             self.done.inputs + 1, self._digest.hexdigest(), self.done.lines + lines, size, failed, errors_size
         )
-        if time.monotonic() - self._saved > _INTERVAL:
-            self.save()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to save it again."""
+        return time.monotonic() - self._saved > self._interval
 
     def begin(self, size: int) -> None:
         """Record the size of what is written before the first input: a header, in bytes."""
         self.done = replace(self.done, size=size)
         self.save()
 
-    def save(self) -> None:
-        """Replace the journal atomically."""
+    def save(self, sync: Callable[[], None] = lambda: None) -> None:
+        """Replace the journal atomically. sync: waits until what the journal says is written is on the disk.
+
+        Raises OSError if it can't be written, and for a link in its place.
+        """
         content = {
             "version": 1,
             "spiritlm": __version__,
             "command": self._command,
+            "host": socket.gethostname(),
+            "process": os.getpid(),
             "checkpoint": self._checkpoint,
             "settings": self._settings,
             "done": asdict(self.done),
         }
-        # A name of its own: several runs may write to one folder.
-        temporary = self.path.with_name(f".tmp-{secrets.token_hex(4)}.json")
-        try:
-            temporary.write_text(json.dumps(content, ensure_ascii=True, indent=1) + "\n", encoding="utf-8")
-            temporary.replace(self.path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        if self.path.is_symlink():
+            raise OSError(errno.ELOOP, "is a link, not a file; remove it", str(self.path))
+        began = time.monotonic()
+        sync()
+        write_text(self.path, json.dumps(content, ensure_ascii=True, indent=1) + "\n")
         self._saved = time.monotonic()
+        self._interval = max(_INTERVAL, (self._saved - began) / _SHARE)
 
     def remove(self) -> None:
         """The output is complete."""
@@ -196,6 +216,15 @@ class Journal:
 def new_journal(path: Path, command: str, options: JobOptions, *, inputs: bool = True) -> Journal:
     """The journal of a run that begins. inputs: whether a run that continues it must have the same inputs."""
     return Journal(path, command, settings(options, inputs=inputs), checkpoint_of(options))
+
+
+def running(path: Path) -> str:
+    """The run that writes the output of a journal, in words."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return f"another run (process {int(content['process'])} on {content['host']})"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return "another run"
 
 
 def checkpoint_of(options: JobOptions) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.errors import SpiritLMError, TokenError
-from spiritlm_cli.files import standard_input
+from spiritlm_cli.streams import standard_input
 from spiritlm_cli.tokens.reader import BadLine, parse_line, read_lines
 from spiritlm_cli.tokens.sequence import Header, Line, Sequence
 

@@ -1,8 +1,8 @@
 """Output lines: to stdout, or to a file that gets its name when it is complete."""
 
 import errno
-import fcntl
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -14,8 +14,9 @@ from typing import BinaryIO
 from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.console import is_verbose
 from spiritlm_cli.errors import ResumeError
-from spiritlm_cli.files import is_stdout
-from spiritlm_cli.jobs.journal import part_of
+from spiritlm_cli.files import lock_file, naming, remove_leftovers, resolve_file, sync_folder
+from spiritlm_cli.jobs.journal import journal_of, part_of, running
+from spiritlm_cli.streams import is_stdout, is_written_through, open_through
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.writer import check_id, format_header
 
@@ -73,14 +74,16 @@ class LineWriter:
         if self._path is None:
             return self
         self._part = self._path
-        if self._path.exists() and not self._path.is_file():
-            self._stream = self._path.open("wb")
+        if is_written_through(self._path):
+            self._stream = open_through(self._path)
             return self
-        self._path = self._path.resolve()  # a link stays a link
-        self._part = part_of(self._path)
-        self._stream = self._part.open("ab")
+        target = resolve_file(self._path)  # a link stays a link
+        self._path, self._part = target, part_of(target)
+        remove_leftovers(target.parent)
+        self._stream = _open_part(self._part, target)
         try:
-            self._lock()
+            if not self._is_ours():
+                raise ResumeError(f"{self._part}: {running(journal_of(target))} is writing it")
             if self._stream.tell() < self._kept:
                 raise ResumeError(
                     f"{self._part}: is shorter than its journal says; remove both to begin again"
@@ -101,34 +104,39 @@ class LineWriter:
                 self._part.unlink()
             raise
 
-    def _lock(self) -> None:
-        """Raise ResumeError if another run writes FILE.part, or has renamed it since it was opened."""
-        try:
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            # Some network file systems have no locks.
-            is_ours = error.errno in (errno.ENOLCK, errno.EOPNOTSUPP)
-        else:
-            opened = os.fstat(self._stream.fileno())
-            is_ours = self._part.exists() and os.path.samestat(opened, self._part.stat())
-        if not is_ours:
-            raise ResumeError(f"{self._part}: another run is writing it")
+    def _is_ours(self) -> bool:
+        """Whether no other run writes FILE.part, or has renamed it since it was opened."""
+        descriptor = self._stream.fileno()
+        return (
+            lock_file(descriptor)
+            and self._part.exists()
+            and os.path.samestat(os.fstat(descriptor), self._part.stat())
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._path is None:
             return
-        if self._part == self._path:
-            self._stream.close()
-        elif kind is None:
+        with self._stream, naming(self._path):
+            if self._part == self._path:
+                return
+            if kind is None:
+                self.sync()
+                self._part.replace(self._path)
+                sync_folder(self._path.parent)
+            else:
+                self.discard_empty()
+
+    def sync(self) -> None:
+        """Wait until what is written is on the disk, where it is an ordinary file."""
+        if self._path and self._part != self._path:
             os.fsync(self._stream.fileno())
-            self._part.replace(self._path)
-            self._stream.close()
-        else:
-            if not self.size:
-                self._part.unlink(missing_ok=True)
-            self._stream.close()
+
+    def discard_empty(self) -> None:
+        """Remove FILE.part if there is nothing in it."""
+        if self._path and self._part != self._path and not self.size:
+            self._part.unlink(missing_ok=True)
 
     def write(self, line: OutputLine) -> None:
         """Write a line at once. Raises TokenError for an id that a line can't hold."""
@@ -155,13 +163,37 @@ class LineWriter:
     def write_part(self, text: str) -> None:
         """Write the beginning of a line, or more of it, at once."""
         content = text.encode()
-        self._stream.write(content)
-        self._stream.flush()
+        with naming(self._path or "stdout"):
+            self._stream.write(content)
+            self._stream.flush()
         self.size += len(content)
 
     def write_text(self, text: str) -> None:
         """Write text and a line end, at once."""
         self.write_part(text + "\n")
+
+
+def _open_part(part: Path, target: Path) -> BinaryIO:
+    """Open FILE.part to append to it. A new one has the permissions of FILE, if that exists.
+
+    Raises OSError for what is no ordinary file: a link planted there would send the output elsewhere.
+    """
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    begun = part.exists()
+    try:
+        descriptor = os.open(part, flags, 0o666 if mode is None else 0o600)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise OSError(error.errno, "not an ordinary file; remove it", str(part)) from None
+        raise
+    stream = os.fdopen(descriptor, "ab")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "not an ordinary file; remove it", str(part))
+    if mode is not None and not begun:
+        os.fchmod(descriptor, mode)
+    return stream
 
 
 def header_of(checkpoint: Checkpoint) -> str:

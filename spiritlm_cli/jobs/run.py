@@ -3,19 +3,20 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.console import log, notify, one_line
+from spiritlm_cli.console import is_quiet, log, notify, one_line
 from spiritlm_cli.errors import ResumeError, SpiritLMError
-from spiritlm_cli.files import is_stdout
 from spiritlm_cli.jobs.failures import Failures, Input, name_of
 from spiritlm_cli.jobs.journal import Done, JobOptions, Journal, journal_of, new_journal, part_of
 from spiritlm_cli.jobs.output import LineWriter, OutputLine, Result
 from spiritlm_cli.jobs.progress import Progress
+from spiritlm_cli.signals import on_signal
+from spiritlm_cli.streams import is_stdout
 
 Item = TypeVar("Item", bound=Input)
 Options = TypeVar("Options", bound="LineOptions")
@@ -99,6 +100,7 @@ class Run:
     ) -> None:
         """ids: as `LineWriter` has it; what: the inputs, in the plural; total: counts them, for a progress bar."""
         options: LineOptions = settled.options
+        self._options, self._what = settled.options, what
         self._journal = settled.journal
         output = None if options.output is None else Path(options.output)
         if self._journal is None and output is not None and not is_stdout(output) and _is_regular(output):
@@ -116,7 +118,7 @@ class Run:
         with ExitStack() as stack:
             stack.push(self._end)  # last
             # The writer first: it locks the output, so that nothing is touched of what another run writes.
-            for part in (self.writer, self.failures, self.progress):
+            for part in (on_signal(self._keep), self.writer, self.failures, self.progress):
                 stack.enter_context(part)
             self._stack = stack.pop_all()
         return self
@@ -126,7 +128,7 @@ class Run:
     ) -> None:
         try:
             if self._journal and self.writer.size:
-                self._journal.save()
+                self._journal.save(self.writer.sync)
         finally:
             self._stack.__exit__(kind, error, trace)
 
@@ -142,6 +144,22 @@ class Run:
         """Remove the journal, unless there is an unfinished output."""
         if self._journal and self._begun and (kind is None or not self.writer.size):
             self._journal.remove()
+
+    def _keep(self) -> str | None:
+        """What `__exit__` does after an error, when a signal ends the process. Returns what is kept, in words."""
+        if not self._begun:
+            return None
+        self.writer.discard_empty()
+        if not self._journal:
+            return None
+        if not self.writer.size:
+            self._journal.remove()
+            return None
+        self._journal.save()
+        replace(self._options, resume=True).check()  # not all formats can be continued
+        if is_quiet() or not self.inputs:
+            return None
+        return f"stopped: {self.inputs} {self._what} are done; the same command with --resume does the others"
 
     @property
     def summary(self) -> Summary:
@@ -172,6 +190,8 @@ class Run:
         self.inputs += 1
         if self._journal:
             self._journal.add(name_of(item), lines, self.writer.size, self.failures.count, self.failures.size)
+            if self._journal.is_due:
+                self._journal.save(self.writer.sync)
 
     def write_all(self, outcomes: Outcomes[Item], empty: Callable[[Item], Iterable[OutputLine]]) -> None:
         """Write the result of each input, in order. empty: the lines of one that can't be used."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.files import standard_input
 from spiritlm_cli.jobs.lines import InputLine, check_header, read_input
+from spiritlm_cli.streams import standard_input
 from spiritlm_cli.tokens.reader import BadLine
 from spiritlm_cli.tokens.sequence import Header, Line
 from spiritlm_cli.tokens.streaming import StreamingLine, read_chunks, stream_lines

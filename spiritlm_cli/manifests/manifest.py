@@ -12,10 +12,10 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.files import standard_input
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.kaldi import SegmentParser, find_segments, parse_wav_scp_line
 from spiritlm_cli.manifests.row import NOT_IN_ID, Fields, clip_from_fields, parse_json_fields
+from spiritlm_cli.streams import standard_input
 
 # Lines with their line numbers.
 Lines = Iterable[tuple[int, str]]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spiritlm_cli.console import log
 from spiritlm_cli.errors import AudioError, OptionError
-from spiritlm_cli.files import is_stdout
 from spiritlm_cli.options import option
+from spiritlm_cli.streams import is_stdout
 
 if TYPE_CHECKING:
     from spiritlm_cli.checkpoints.layout import Checkpoint
