@@ -13,7 +13,6 @@ from spiritlm_cli.audio.decoders import BLOCK, naming_errors, open_decoder
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.manifests.clip import Clip, FloatArray, Waveform
-from spiritlm_cli.streams import standard_input
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
