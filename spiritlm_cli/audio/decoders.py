@@ -21,7 +21,7 @@ from spiritlm_cli.audio.probing import (
     is_supported,
 )
 from spiritlm_cli.errors import AudioError
-from spiritlm_cli.files import standard_input
+from spiritlm_cli.streams import standard_input
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
