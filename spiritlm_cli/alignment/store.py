@@ -12,9 +12,9 @@ from spiritlm_cli.alignment.formats.jsonl import id_of_row, read_row
 from spiritlm_cli.alignment.formats.textgrid import read_textgrid
 from spiritlm_cli.alignment.formats.whisper import read_whisper
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.files import read_bytes
 from spiritlm_cli.manifests.clip import Alignment, Transcript
 from spiritlm_cli.manifests.filenames import filename_for
+from spiritlm_cli.text_files import numbered_lines, valid_lines
 
 __all__ = ["AlignmentFiles", "Transcript"]
 
@@ -130,11 +130,7 @@ def _read_file(path: Path) -> Transcript:
 
 
 def _read_single_recording(path: Path) -> Alignment:
-    try:
-        lines = read_bytes(path).decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError:
-        raise ManifestError(f"{path}: not UTF-8 text") from None
-    recordings = list(read_ctm(enumerate(lines, 1), str(path)))
+    recordings = list(read_ctm(valid_lines(numbered_lines(path)), str(path)))
     if len(recordings) > 1:
         names = ", ".join(name for name, _ in recordings[:3])
         raise ManifestError(

@@ -7,6 +7,7 @@ from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Group, Pair
 from spiritlm_cli.manifests.row import parse_json_fields
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
+from spiritlm_cli.text_files import numbered_lines
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 
 _GROUPS = ("linguistics_term", "UID")
@@ -27,16 +28,11 @@ def read_blimp(path: Path | str) -> Iterator[Pair | BadPair]:
     pair is `UID/pairID`, or `file/line` if one of these is missing. Raises ManifestError if a file can't be read.
     """
     for file in blimp_files(path):
-        line_number = 0
-        try:
-            with file.open(encoding="utf-8-sig") as lines:
-                for line_number, line in enumerate(lines, 1):
-                    if line.strip():
-                        yield _pair(line, file, line_number)
-        except UnicodeDecodeError:
-            raise ManifestError(f"{file}: after line {line_number}: not UTF-8 text") from None
-        except OSError as error:
-            raise ManifestError(f"{file}: can't be read ({error.strerror or error})") from None
+        for line_number, line in numbered_lines(file):
+            if isinstance(line, ManifestError):
+                yield BadPair(f"{file.stem}/{line_number}", f"{file}: line {line_number}", line)
+            elif line.strip():
+                yield _pair(line, file, line_number)
 
 
 def _pair(line: str, file: Path, line_number: int) -> Pair | BadPair:

@@ -78,7 +78,7 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class BadPair:
-    """A pair that can't be used, and the reason. id: its id, or its line number if it has none."""
+    """A pair that can't be used, and the reason. id: its id, or `line N` if it has none."""
 
     id: str
     source: str

@@ -196,7 +196,7 @@ def _rows(part: Part, text: bool) -> Iterator[_Row | BadPair]:
     content = (_TEXT_COLUMN[part.benchmark],) if text else ("filename", "voice")
     for line_number, row in table_rows(part.gold, (*_COLUMNS[part.benchmark], *content)):
         source = f"{part.gold}: line {line_number}"
-        name = str(line_number)
+        name = f"line {line_number}"
         try:
             if isinstance(row, ManifestError):
                 raise row

@@ -1,14 +1,17 @@
 """Which clips a job takes: named, listed or in a manifest, all or a part of them."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.jobs.options.shared import ClipOptions
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.discovery import find_clips, read_paths
-from spiritlm_cli.manifests.manifest import count_clips, scan_manifest
+from spiritlm_cli.manifests.manifest import count_clips, is_read_once, scan_manifest
 from spiritlm_cli.streams import standard_input
 
 
@@ -49,7 +52,7 @@ class Inputs:
 
         Raises ManifestError and AudioError where `clips` would at once.
         """
-        if "-" in (self.manifest, self.files_from):
+        if any(path is not None and is_read_once(path) for path in (self.manifest, self.files_from)):
             return None
         whole = sum(1 for _ in self._named_clips()) if self.manifest is None else count_clips(self.manifest)
         return whole if self.shard is None else len(_part(range(whole), *self.shard))
@@ -60,7 +63,7 @@ class Inputs:
         clips = self._named_clips() if self.manifest is None else scan_manifest(self.manifest)
         if self.shard is None:
             return iter(clips)
-        if self.manifest is None or self.manifest == "-":
+        if self.manifest is None or is_read_once(self.manifest):
             known = list(clips)
             return iter([known[index] for index in _part(range(len(known)), *self.shard)])
         part = _part(range(count_clips(self.manifest)), *self.shard)
@@ -70,12 +73,15 @@ class Inputs:
         if self.files_from is None:
             return find_clips(self.named)
         if self.files_from == "-":
-            return find_clips(read_paths(standard_input(), self.null))
-        return self._listed(Path(self.files_from))
+            return self._listed("stdin", nullcontext(standard_input()))
+        return self._listed(self.files_from, Path(self.files_from).open("rb"))
 
-    def _listed(self, path: Path) -> Iterator[Clip]:
-        with path.open("rb") as stream:
-            yield from find_clips(read_paths(stream, self.null))
+    def _listed(self, name: str, opened: AbstractContextManager[BinaryIO]) -> Iterator[Clip]:
+        with opened as stream:
+            try:
+                yield from find_clips(read_paths(stream, self.null))
+            except ManifestError as error:
+                raise ManifestError(f"{name}: {error}") from None
 
 
 def _part(whole: range, part: int, parts: int) -> range:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spiritlm_cli.checkpoints.layout import Checkpoint
+from spiritlm_cli.console import log
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.streams import standard_input
+from spiritlm_cli.text_files import bounded_lines
 from spiritlm_cli.tokens.reader import BadLine, parse_line, read_lines
 from spiritlm_cli.tokens.sequence import Header, Line, Sequence
 
@@ -75,8 +77,9 @@ def read_input(
     check_files(paths)
     index = 0
     for path in paths:
+        before = index
         with nullcontext(standard_input()) if path == "-" else Path(path).open("rb") as stream:
-            for line_number, line in enumerate(read_lines(stream), 1):
+            for line_number, line in enumerate(read_lines(bounded_lines(stream)), 1):
                 if isinstance(line, Header):
                     check_header(line, checkpoint, "stdin" if path == "-" else path)
                     if on_header and not index:
@@ -86,6 +89,13 @@ def read_input(
                     index += 1
                     content = line.error if isinstance(line, BadLine) else line
                     yield InputLine(path, line_number, index, line.id, content)
+        if index == before:
+            warn_empty(path)
+
+
+def warn_empty(path: str) -> None:
+    """Warn that a file or stdin ("-") has no token lines: no lines are right for it, but rarely what is meant."""
+    log.warning("%s: no token lines", "stdin" if path == "-" else path)
 
 
 def read_prompt(text: str) -> Iterator[InputLine]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.jobs.lines import InputLine, check_header, read_input
+from spiritlm_cli.jobs.lines import InputLine, check_header, read_input, warn_empty
 from spiritlm_cli.streams import standard_input
 from spiritlm_cli.tokens.reader import BadLine
 from spiritlm_cli.tokens.sequence import Header, Line
@@ -35,12 +35,17 @@ def read_streaming(paths: Iterable[str], checkpoint: Checkpoint) -> Iterator[Inp
 
 
 def _standard_lines(checkpoint: Checkpoint) -> Iterator[InputLine]:
+    empty = True
     for line_number, line in enumerate(stream_lines(read_chunks(standard_input())), 1):
         if isinstance(line, Header):
             check_header(line, checkpoint, "stdin")
-        elif isinstance(line, StreamingLine):
+            continue
+        empty = False
+        if isinstance(line, StreamingLine):
             unfinished = TokenError("the line has not ended")
             yield StreamingInput("-", line_number, 0, line.id, unfinished, line)
         else:
             content = line.error if isinstance(line, BadLine) else line
             yield InputLine("-", line_number, 0, line.id, content)
+    if empty:
+        warn_empty("-")

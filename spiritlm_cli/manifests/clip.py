@@ -76,7 +76,7 @@ class Clip:
 class BadClip:
     """An invalid row of a manifest.
 
-    id: of the row, or its line number if it has no valid id. source: the manifest. error: what is wrong with the row.
+    id: of the row, or `line N` if it has no valid id. source: the manifest. error: what is wrong with the row.
     """
 
     id: str

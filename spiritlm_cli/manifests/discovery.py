@@ -9,6 +9,7 @@ from typing import BinaryIO
 from spiritlm_cli.errors import AudioError, ManifestError
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.manifests.row import AUDIO_SUFFIXES, default_id
+from spiritlm_cli.text_files import bounded_lines, is_too_long, too_long_message
 
 
 def find_clips(paths: Iterable[str]) -> Iterator[Clip]:
@@ -36,11 +37,18 @@ def read_paths(stream: BinaryIO, nul: bool = False) -> Iterator[str]:
     """Yield the paths in a list, as soon as each is complete; empty ones are skipped.
 
     nul: paths end in NUL, as those of `find -print0`; otherwise each is a line. Paths need not be UTF-8.
-    Raises ManifestError for NUL in a line, and what reading `stream` raises.
+    Raises ManifestError for a list without paths, NUL in a line, a path of more than `MAX_LINE` bytes, and what reading
+    `stream` raises.
     """
+    path = None
     for raw in _split_at_nul(stream) if nul else _split_at_line_end(stream):
+        if is_too_long(raw):
+            raise ManifestError(f"a path in the list of paths is {too_long_message()}")
         if raw.strip():
-            yield os.fsdecode(raw)
+            path = os.fsdecode(raw)
+            yield path
+    if path is None:
+        raise ManifestError("the list of paths is empty")
 
 
 def _clips_at(path: str) -> Iterator[Clip]:
@@ -68,20 +76,25 @@ def _audio_files(folder: str) -> Iterator[Path]:
 
 
 def _split_at_line_end(stream: BinaryIO) -> Iterator[bytes]:
-    for line_number, line in enumerate(stream, 1):
+    for line_number, line in enumerate(bounded_lines(stream, cr=True), 1):
         if b"\0" in line:
             raise ManifestError(
                 f"line {line_number} of the list of paths contains NUL; if NUL ends each path, use -0"
             )
-        path = line.removesuffix(b"\n").removesuffix(b"\r")
+        path = line.rstrip(b"\r\n")
         yield path.removeprefix(codecs.BOM_UTF8) if line_number == 1 else path
 
 
 def _split_at_nul(stream: BinaryIO) -> Iterator[bytes]:
     # `read` of a buffered pipe waits until it has all the bytes it was asked for; `read1` does not.
     read = getattr(stream, "read1", stream.read)
-    rest = b""
+    rest = bytearray()
     while content := read(1 << 16):
-        *paths, rest = (rest + content).split(b"\0")
-        yield from paths
-    yield rest
+        *ends, start = content.split(b"\0")
+        for end in ends:
+            yield bytes(rest + end)
+            rest.clear()
+        rest += start
+        if is_too_long(rest):
+            break
+    yield bytes(rest)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Clip
-from spiritlm_cli.manifests.row import Fields, clip_from_fields
+from spiritlm_cli.manifests.lhotse import Fields
+from spiritlm_cli.manifests.row import clip_from_fields
+from spiritlm_cli.text_files import NumberedLine, valid_lines
 
 # An end of -1 means the end of the recording.
 _END_OF_RECORDING = re.compile(r"-1(\.0*)?")
@@ -38,15 +40,16 @@ def find_segments(manifest: Path) -> Path | None:
 class SegmentParser:
     """Parse the lines of a segments file, `utterance recording start end` with times in seconds, into clips."""
 
-    def __init__(self, recordings: Iterable[tuple[int, str]], name: str, folder: Path) -> None:
+    def __init__(self, recordings: Iterable[NumberedLine], name: str, folder: Path) -> None:
         """recordings: lines of the wav.scp with their line numbers. name: of the wav.scp, for errors. folder: its own.
 
         An invalid line of the wav.scp makes the segments of its recording invalid, and no others.
+        Raises ManifestError for a line of the wav.scp that is not text.
         """
         self._name = name
         self._folder = folder
         self._recordings: dict[str, Fields | ManifestError] = {}
-        for line_number, text in recordings:
+        for line_number, text in valid_lines(recordings):
             where = f"{name}: line {line_number}"
             recording = text.split(maxsplit=1)[0]
             try:

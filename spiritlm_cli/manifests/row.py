@@ -1,13 +1,13 @@
 """Make a clip from the fields of a manifest row."""
 
 import json
-import math
 import re
-from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Clip
+from spiritlm_cli.manifests.lhotse import Fields, cut_fields, is_cut
+from spiritlm_cli.manifests.times import read_interval
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT, AlignmentBuilder
 
 # fmt: off
@@ -18,9 +18,8 @@ AUDIO_SUFFIXES = frozenset((
 # fmt: on
 # Characters that an id can't contain, as token lines can't hold them.
 NOT_IN_ID = re.compile(r"[\0\t\n\r\ud800-\udfff]")
-
-# The fields of a row by their names.
-Fields = Mapping[str, object]
+# The names of the field with the path of the audio file: ours, and that of NeMo.
+AUDIO_FIELDS = ("audio", "audio_filepath")
 
 
 def clip_from_fields(folder: Path, fields: Fields, where: str) -> Clip:
@@ -29,18 +28,14 @@ def clip_from_fields(folder: Path, fields: Fields, where: str) -> Clip:
     folder: of the manifest; audio paths are relative to it. where: file and line, for errors.
     Raises ManifestError for a missing or invalid field.
     """
-    audio = _text(fields, "audio", where)
-    if not audio or "\0" in audio:
-        raise ManifestError(f"{where}: audio is not a path: {audio!a}")
-    clip_id = _text(fields, "id", where)
-    if clip_id is not None and (not clip_id or NOT_IN_ID.search(clip_id)):
-        raise ManifestError(f"{where}: id can't be empty or hold a tab, a line end or NUL: {clip_id!a}")
-    start, end = _seconds(fields, "start", where), _seconds(fields, "end", where)
+    if is_cut(fields):
+        fields = cut_fields(fields, where)
+    start, end = read_interval(fields, where)
     if end is not None and end <= (start or 0.0):
         raise ManifestError(f"{where}: end ({end:g}) is not after start ({start or 0.0:g})")
     return Clip(
-        id=default_id(PurePath(audio)) if clip_id is None else clip_id,
-        source=folder / audio,
+        id=_id(fields, start, where),
+        source=folder / _audio(fields, where),
         start=start,
         end=end,
         text=_encodable_text(fields, "text", where),
@@ -49,15 +44,67 @@ def clip_from_fields(folder: Path, fields: Fields, where: str) -> Clip:
     )
 
 
+def id_from_fields(fields: Fields, where: str) -> str:
+    """Return the id that `clip_from_fields` gives a clip. Raises ManifestError for an invalid id, path or time."""
+    if is_cut(fields):
+        fields = cut_fields(fields, where)
+    return _id(fields, read_interval(fields, where)[0], where)
+
+
 def parse_json_fields(text: str, where: str) -> Fields:
-    """Parse a line of JSONL. where: file and line, for errors. Raises ManifestError if it is not a JSON object."""
+    """Parse a line of JSONL. where: file and line, for errors.
+
+    Raises ManifestError if it is not a JSON object, or if an object has a name twice.
+    """
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{where}: not JSON ({error})") from None
     if not isinstance(fields, dict):
         raise ManifestError(f"{where}: not a JSON object")
     return fields
+
+
+def readable_id(fields: Fields) -> str | None:
+    """Return the id of a row that is invalid for another reason, or None if it has no valid one."""
+    clip_id = fields.get("id")
+    if isinstance(clip_id, int) and not isinstance(clip_id, bool):
+        clip_id = str(clip_id)
+    if clip_id is None:
+        names = [fields[name] for name in AUDIO_FIELDS if isinstance(fields.get(name), str)]
+        clip_id = default_id(PurePath(str(names[0]))) if len(names) == 1 else None
+    return clip_id if isinstance(clip_id, str) and clip_id and not NOT_IN_ID.search(clip_id) else None
+
+
+def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"the name {twice!a} occurs twice in an object")
+    return fields
+
+
+def _id(fields: Fields, start: float | None, where: str) -> str:
+    """Return the id of a row, by default its audio file, and the start in it, as several rows may have one file."""
+    path = PurePath(_audio(fields, where))
+    clip_id = _text(fields, "id", where)
+    if clip_id is None:
+        return f"{default_id(path)}@{start:.3f}".rstrip("0").rstrip(".") if start else default_id(path)
+    if not clip_id or NOT_IN_ID.search(clip_id):
+        raise ManifestError(f"{where}: id can't be empty or hold a tab, a line end or NUL: {clip_id!a}")
+    return clip_id
+
+
+def _audio(fields: Fields, where: str) -> str:
+    """Return the path of the audio file. Raises ManifestError."""
+    given = [name for name in AUDIO_FIELDS if fields.get(name) is not None]
+    if len(given) > 1:
+        raise ManifestError(f"{where}: has both {' and '.join(given)}")
+    audio = _text(fields, given[0] if given else "audio", where)
+    if not audio or "\0" in audio:
+        raise ManifestError(f"{where}: audio is not a path: {audio!a}")
+    return audio
 
 
 def _text(fields: Fields, name: str, where: str) -> str | None:
@@ -78,20 +125,6 @@ def _encodable_text(fields: Fields, name: str, where: str) -> str | None:
     return text
 
 
-def _seconds(fields: Fields, name: str, where: str) -> float | None:
-    """Return a field as a number of seconds, 0 or more, or None if it is missing."""
-    value = fields.get(name)
-    if value is None:
-        return None
-    try:
-        seconds = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ManifestError(f"{where}: {name} is not a number of seconds: {str(value)[:40]!a}")
-    return seconds
-
-
 def _alignment(value: object, where: str) -> Alignment | None:
     """Return the alignment of a `words` field, or None if it is missing."""
     if value is None:
@@ -106,7 +139,7 @@ def _alignment(value: object, where: str) -> Alignment | None:
         word = _encodable_text(item, "word", here)
         if word is None:
             raise ManifestError(f'{here} lacks "word"')
-        start, end = _seconds(item, "start", here), _seconds(item, "end", here)
+        start, end = read_interval(item, here)
         builder.add(word, start, end, here, _confidence(item, here))
     return builder.build()
 

@@ -1,12 +1,14 @@
 """Read transcripts from text files beside the audio: x.txt or x.lab beside x.wav."""
 
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
+from spiritlm_cli.text_files import read_whole
 
 # Suffixes of transcript files, in order of preference.
 TRANSCRIPT_SUFFIXES = (".txt", ".lab")
@@ -35,15 +37,13 @@ def _read_beside(audio: Path) -> str | None:
     """Return the content of the transcript file beside an audio file, or None. Raises ManifestError."""
     for suffix in TRANSCRIPT_SUFFIXES:
         path = audio.with_suffix(suffix)
-        try:
-            text = path.read_bytes().decode("utf-8-sig").strip()
-        except FileNotFoundError:
+        if not os.path.lexists(path):
             continue
+        try:
+            text = read_whole(path).decode("utf-8-sig").strip()
         except UnicodeDecodeError as error:
             line_number = error.object[: error.start].count(b"\n") + 1
             raise ManifestError(f"{path}: line {line_number}: not UTF-8 text") from None
-        except OSError as error:
-            raise ManifestError(f"{path}: can't be read ({error.strerror or error})") from None
         if NOT_IN_TEXT.search(text):
             raise ManifestError(f"{path}: holds NUL; it is not text")
         return text

@@ -7,11 +7,10 @@ from itertools import accumulate, pairwise
 
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Word
+from spiritlm_cli.manifests.times import ROUNDING
 
 # Characters that no text can contain, as token lines can't hold them.
 NOT_IN_TEXT = re.compile(r"[\0\ud800-\udfff]")
-# Seconds that a time may be wrong because it was rounded.
-_ROUNDING = 0.011
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class AlignmentBuilder:
 
     def _check_start(self, word: str, start: float, where: str) -> float:
         """Return the start, or 0 if it is below 0 by no more than a rounding error. Raises ManifestError."""
-        if not (math.isfinite(start) and start >= -_ROUNDING):
+        if not (math.isfinite(start) and start >= -ROUNDING):
             raise ManifestError(f"{where}: {word!r} begins at {start:g} s, which is not a valid time")
         return max(start, 0.0)
 
@@ -98,7 +97,7 @@ class AlignmentBuilder:
                 f"at {before.start:g} s); words must be in the order of time"
             )
         if before and word.start < before.end:
-            if before.end - word.start > _ROUNDING:
+            if before.end - word.start > ROUNDING:
                 self._note(where, "words overlapped; the first now ends where the second begins")
             self._words[-1] = replace(before, end=word.start)
         if self._untimed:
@@ -122,7 +121,7 @@ class AlignmentBuilder:
         self._notes[repair] = (first, count + 1)
 
 
-def trim_alignment(alignment: Alignment, seconds: float, slack: float = _ROUNDING) -> Alignment:
+def trim_alignment(alignment: Alignment, seconds: float, slack: float = ROUNDING) -> Alignment:
     """Return the alignment with words that exceed the end of the audio cut off there.
 
     seconds: duration of the audio. slack: uncertainty of the duration, in seconds; a word that exceeds it by no more is

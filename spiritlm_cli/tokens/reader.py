@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from spiritlm_cli.errors import TokenError
+from spiritlm_cli.text_files import is_too_long, too_long_message
 from spiritlm_cli.tokens.sequence import Header, Line, Modality, Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 
@@ -116,8 +117,8 @@ def parse_line(text: str, line: int = 1) -> Line:
 def read_lines(stream: Iterable[bytes]) -> Iterator[Header | Line | BadLine]:
     """Parse the lines of a binary stream as they arrive. A header, if there is one, is yielded first.
 
-    stream: a file opened in binary mode, or other lines that end at LF only. A line that is not well formed is yielded
-    as a BadLine.
+    stream: `bounded_lines` of a file opened in binary mode, or other lines that end at LF only. A line that is not well
+    formed or too long is yielded as a BadLine.
     Raises TokenError for an invalid header: the lines after it can't be trusted.
     """
     for line_number, raw in enumerate(stream, 1):
@@ -125,6 +126,10 @@ def read_lines(stream: Iterable[bytes]) -> Iterator[Header | Line | BadLine]:
             raw = raw.removeprefix(codecs.BOM_UTF8)
             if not raw:
                 continue
+        if is_too_long(raw):
+            error = TokenError(f"line {line_number}, column 1: {too_long_message()}")
+            yield BadLine(error, _salvage_id(raw))
+            continue
         try:
             text = raw.decode()
             if line_number == 1 and text.startswith("#spiritlm ") and "\t" not in text:

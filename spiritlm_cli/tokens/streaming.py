@@ -8,6 +8,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from spiritlm_cli.errors import TokenError
+from spiritlm_cli.text_files import extend_line
 from spiritlm_cli.tokens.reader import BadLine, parse_line, read_lines
 from spiritlm_cli.tokens.sequence import Header, Line, Sequence
 
@@ -154,9 +155,10 @@ class _LineBuffer:
         self.is_blocked = chunk == b""
         *ends, rest = (chunk or b"").split(b"\n")
         for end in ends:
-            self.complete.append(bytes(self._partial) + end + b"\n")
+            extend_line(self._partial, end + b"\n")
+            self.complete.append(bytes(self._partial))
             self._partial.clear()
-        self._partial += rest
+        extend_line(self._partial, rest)
         if chunk is None and self._partial:
             self.complete.append(bytes(self._partial))
             self._partial.clear()

@@ -1,7 +1,7 @@
 """Training data: audio in memory, labels and units by clip id, and batches of crops."""
 
-import json
 import os
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +19,13 @@ from spiritlm_cli.console import notify
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
+from spiritlm_cli.manifests.row import parse_json_fields
+from spiritlm_cli.text_files import bounded_lines, numbered_lines, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.units import Kind, Units
 
+_UNIT_ID = re.compile("[0-9]{1,18}")  # fits into int64
 HOP = 640  # samples at 16 kHz per phonetic unit
 
 
@@ -75,7 +78,7 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
         if stream.read() not in (b"", b"\n"):
             raise ManifestError(f"{path}: cut off: its last line has no end")
         stream.seek(0)
-        for line in read_lines(stream):
+        for line in read_lines(bounded_lines(stream)):
             if isinstance(line, Header):
                 continue
             if isinstance(line, BadLine):
@@ -95,18 +98,27 @@ def read_units(path: Path) -> dict[str, Units]:
     Raises ManifestError for an invalid line.
     """
     units = {}
-    with path.open(encoding="utf-8") as lines:
-        for line_number, line in enumerate(lines, 1):
-            try:
-                entry = json.loads(line)
-                hubert, pitch, style = (
-                    np.array(entry[key].split(), dtype=np.int64) if entry.get(key) is not None else None
-                    for key in ("hubert", "pitch", "style")
-                )
-                units[str(entry["id"])] = Units(np.asarray(hubert, dtype=np.int64), pitch, style)
-            except (ValueError, KeyError, AttributeError, TypeError) as error:
-                raise ManifestError(f"{path}:{line_number}: not a line of units ({error})") from error
+    for line_number, line in valid_lines(numbered_lines(path)):
+        entry = parse_json_fields(line, f"{path}: line {line_number}")
+        try:
+            hubert, pitch, style = (_unit_ids(entry.get(key)) for key in ("hubert", "pitch", "style"))
+            if hubert is None:
+                raise ValueError("no hubert")
+            units[str(entry["id"])] = Units(hubert, pitch, style)
+        except (ValueError, KeyError) as error:
+            raise ManifestError(f"{path}: line {line_number}: not a line of units ({error})") from error
     return units
+
+
+def _unit_ids(text: object) -> NDArray[np.int64] | None:
+    """Return unit ids from their text form, such as "28 11 3"; None for None. Raises ValueError."""
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise ValueError(f"{text!a} is not text")
+    if not all(_UNIT_ID.fullmatch(word) for word in text.split()):
+        raise ValueError(f"{text[:40]!a} is not a list of unit ids")
+    return np.array(text.split(), dtype=np.int64)
 
 
 def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int = 40, runs: int = 2) -> Any:

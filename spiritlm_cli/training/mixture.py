@@ -13,6 +13,7 @@ from spiritlm_cli.interleaving.interleave import Utterance, sample_sequences
 from spiritlm_cli.interleaving.spans import SpanOptions
 from spiritlm_cli.interleaving.utterances import make_utterance
 from spiritlm_cli.manifests.manifest import read_manifest
+from spiritlm_cli.text_files import bounded_lines, numbered_lines, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header, Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
@@ -110,7 +111,7 @@ def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
 
 
 def _read_documents(path: Path) -> list[str]:
-    documents = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    documents = [line for _, line in valid_lines(numbered_lines(path)) if line.strip()]
     if not documents:
         raise ManifestError(f"{path}: there is no text")
     return documents
@@ -203,7 +204,7 @@ def _continuous_speech(utterances: list[tuple[str, Utterance]]) -> Draw:
 def _read_sequences(path: Path) -> list[Sequence]:
     sequences = []
     with path.open("rb") as stream:
-        for line in read_lines(stream):
+        for line in read_lines(bounded_lines(stream)):
             if isinstance(line, BadLine):
                 raise line.error
             if not isinstance(line, Header) and line.sequence.spans:

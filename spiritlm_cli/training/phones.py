@@ -11,6 +11,8 @@ from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
+from spiritlm_cli.manifests.row import parse_json_fields
+from spiritlm_cli.text_files import numbered_lines, valid_lines
 
 Phones = tuple[Phone, ...]
 
@@ -55,13 +57,24 @@ def write_phones(path: Path, phones: dict[str, Phones]) -> None:
 def read_phones(path: Path) -> dict[str, Phones]:
     """Read phones by clip id. Raises ManifestError, with the line number, for an invalid line."""
     phones = {}
-    with path.open(encoding="utf-8") as lines:
-        for line_number, line in enumerate(lines, 1):
-            try:
-                entry = json.loads(line)
-                phones[str(entry["id"])] = tuple(
-                    Phone(str(phone), float(start), float(end)) for phone, start, end in entry["phones"]
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise ManifestError(f"{path}:{line_number}: not a line of phones ({error})") from error
+    for line_number, line in valid_lines(numbered_lines(path)):
+        entry = parse_json_fields(line, f"{path}: line {line_number}")
+        try:
+            phones[str(entry["id"])] = tuple(map(_phone, _items(entry["phones"])))
+        except (ValueError, KeyError) as error:
+            raise ManifestError(f"{path}: line {line_number}: not a line of phones ({error})") from error
     return phones
+
+
+def _phone(item: object) -> Phone:
+    """Return the phone of [phone, start, end]. Raises ValueError for invalid times."""
+    phone, start, end = _items(item)
+    if not isinstance(start, int | float) or not isinstance(end, int | float) or not 0 <= start <= end < 1e9:
+        raise ValueError(f"{item!a} is not [phone, start, end]")
+    return Phone(str(phone), float(start), float(end))
+
+
+def _items(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!a} is not a list")
+    return value

@@ -68,7 +68,7 @@ def test_find_in_a_folder_with_invalid_files(tmp_path: Path) -> None:
         "a": r"a\.TextGrid: line \d: the file ends where",
         "b": r"b\.json: not JSON",
         "c": r"c\.ctm: contains several recordings \(x, y\)",
-        "d": r"d\.ctm: not UTF-8 text",
+        "d": r"d\.ctm: line 1: not UTF-8 text",
         "e": r"e\.ctm: line 1: not 'recording",
     }.items():
         with pytest.raises(ManifestError, match=message):

@@ -1,3 +1,5 @@
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,8 @@ def test_read_pairs(tmp_path: Path) -> None:
     assert first.good[0].content == Sequence.of([TextSpan('The "cat')])
     assert isinstance(first.bad[0].content, Sequence)
     assert len(first.bad[0].content.speech[0].units) == 2
-    assert (second.id, second.groups) == ("3", ())
-    assert [entry.id for entry in bad] == ["p3", "p4", "6", "p1", "9"]
+    assert (second.id, second.groups) == ("line 3", ())
+    assert [entry.id for entry in bad] == ["p3", "p4", "line 6", "p1", "9"]
     wanted = [
         # the cell begins at column 12, the token at its third character
         f"{path}: line 4, column 14: '[Hu-1]' is not a unit",
@@ -52,7 +54,8 @@ def test_read_pairs(tmp_path: Path) -> None:
     [
         (b"", "empty"),
         (b"good\tworse\n", "line 1: no column is named bad, only: good, worse"),
-        (b"good\tbad\na\tb\n\xff\tb\n", "not UTF-8"),
+        (b"good\tbad\tgood\na\tb\tc\n", "line 1: two columns are named 'good'"),
+        (b"good\tbad\n", "has no pairs"),
     ],
 )
 def test_read_pairs_rejects_invalid_files(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -60,7 +63,7 @@ def test_read_pairs_rejects_invalid_files(tmp_path: Path, content: bytes, reason
     path.write_bytes(content)
     with pytest.raises(ManifestError, match=reason):
         list(read_pairs(path))
-    with pytest.raises(ManifestError, match=r"no\.tsv: can't be read"):
+    with pytest.raises(ManifestError, match=r"no\.tsv: no such file"):
         list(read_pairs(tmp_path / "no.tsv"))
 
 
@@ -72,5 +75,18 @@ def test_table_rows_of_quoted_csv(tmp_path: Path) -> None:
     assert not isinstance(row, SpiritLMError)
     assert row.cells == {"id": "1", "text": 'one, "two"'}
     path.write_text('id,text\n1,"one\n')
-    with pytest.raises(ManifestError, match="after line 1: not CSV"):
-        list(table_rows(path, ["id"]))
+    ((line_number, row),) = table_rows(path, ["id"])
+    assert (
+        str(row) == f"{path}: line 2: a quote is not closed; the row goes on to the end of the file, line 2"
+    )
+
+
+def test_read_pairs_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"good\tbad\na\tb\nc\t\xff\nd\n")))
+    first, second, third = read_pairs("-")
+    assert isinstance(first, Pair)
+    assert (first.id, first.source) == ("line 2", "stdin: line 2")
+    assert isinstance(second, BadPair)
+    assert (second.id, str(second.error)) == ("line 3", "stdin: line 3: not UTF-8 text")
+    assert isinstance(third, BadPair)
+    assert (third.id, str(third.error)) == ("line 4", "stdin: line 4: 1 columns, but line 1 names 2")

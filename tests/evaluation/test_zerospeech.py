@@ -125,7 +125,7 @@ def test_rows_that_cannot_be_used_come_first_and_are_named(root: Path) -> None:
         6: ("dev/gone", f"{root}/lexical/dev/gone.wav: no such file"),
         7: ("dev/w1x", "w1x was there before"),
         8: ("dev/n2x", "n2x: no correct row has id 2, voice z"),
-        9: ("dev/9", "2 columns, but line 1 names 8"),
+        9: ("dev/line 9", "2 columns, but line 1 names 8"),
         10: ("dev/w2x", "frequency is 'many', not a number"),
         11: ("dev/w2x", "correct is 'yes', not 1 or 0"),
         12: ("dev/../w2x", "filename is not that of a wav here"),

@@ -63,3 +63,20 @@ def test_a_malformed_line_keeps_its_error(read: Read) -> None:
 def test_copy_ids() -> None:
     assert copy_ids("a", 1) == ["a"]
     assert copy_ids("a", 2) == ["a#0", "a#1"]
+
+
+@pytest.mark.parametrize("text", [b"", b"#spiritlm 1 model=tiny tokenizer=HASH\n"])
+def test_an_input_without_lines_is_said(
+    read: Read, release_tree: Path, caplog: pytest.LogCaptureFixture, text: bytes
+) -> None:
+    fingerprint = Checkpoint(release_tree, "tiny").fingerprint()
+    assert read(text.replace(b"HASH", fingerprint.encode())) == []
+    assert caplog.text.count("in.txt: no token lines") == 1
+
+
+def test_a_line_that_is_too_long_costs_itself(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spiritlm_cli.text_files.MAX_LINE", 100)
+    first, long, last = read(b"a\t[Hu1]\nb\t" + b"[Hu1]" * 100_000 + b"\nc\t[Hu2]\n")
+    assert (first.id, long.id, last.id, last.sequence) == ("a", "b", "c", parse_sequence("[Hu2]"))
+    with pytest.raises(TokenError, match="line 2, column 1: longer than"):
+        _ = long.sequence

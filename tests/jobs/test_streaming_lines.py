@@ -36,3 +36,9 @@ def test_files_are_read_as_read_input_does(tmp_path: Path, release_tree: Path) -
     paths = [str(tmp_path / "x.txt")] * 2
     lines = list(read_streaming(paths, Checkpoint(release_tree, "tiny")))
     assert [(line.index, line.line_number) for line in lines] == [(1, 1), (2, 2), (3, 1), (4, 2)]
+
+
+def test_an_empty_stdin_is_said(pipe: int, release_tree: Path, caplog: pytest.LogCaptureFixture) -> None:
+    os.close(pipe)
+    assert list(read_streaming(["-"], Checkpoint(release_tree, "tiny"))) == []
+    assert "stdin: no token lines" in caplog.text

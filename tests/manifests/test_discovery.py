@@ -60,13 +60,29 @@ def test_read_paths() -> None:
     assert paths(b"a.wav\n\n sub/b c.wav \r\n \t\nlast") == ["a.wav", " sub/b c.wav ", "last"]
     assert paths(b"\xef\xbb\xbfa.wav\r\nb.wav\r\n") == ["a.wav", "b.wav"]
     assert paths(b"a.wav\0\0two\nlines\r\n\0last", nul=True) == ["a.wav", "two\nlines\r\n", "last"]
-    assert paths(b"") == paths(b"", nul=True) == paths(b"\n\n") == []
+    assert paths(b"a.wav\rb.wav\r") == ["a.wav", "b.wav"]
     assert os.fsencode(paths(b"\xff\xfe.wav\n")[0]) == b"\xff\xfe.wav"
     with pytest.raises(ManifestError, match="line 2 of the list of paths contains NUL"):
         paths(b"a.wav\nb.wav\0c.wav\0")
 
 
-@given(st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name and name.strip() != b"")))
+@pytest.mark.parametrize("nul", [False, True])
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\0 \0"])
+def test_read_paths_of_an_empty_list(content: bytes, nul: bool) -> None:
+    with pytest.raises(ManifestError, match=r"the list of paths is empty|contains NUL"):
+        paths(content, nul)
+
+
+@pytest.mark.parametrize("nul", [False, True])
+def test_read_paths_refuses_a_path_without_end(monkeypatch: pytest.MonkeyPatch, nul: bool) -> None:
+    monkeypatch.setattr("spiritlm_cli.text_files.MAX_LINE", 1000)
+    with pytest.raises(ManifestError, match="a path in the list of paths is longer than"):
+        paths(b"a.wav\n\0"[:: -1 if nul else 1].replace(b"\0", b"") + b"x" * 1001, nul)
+
+
+@given(
+    st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name and name.strip() != b""), min_size=1)
+)
 def test_read_paths_with_nul(names: list[bytes]) -> None:
     for content in (b"".join(name + b"\0" for name in names), b"\0".join(names)):
         assert [os.fsencode(name) for name in paths(content, nul=True)] == names

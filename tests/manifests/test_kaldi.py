@@ -48,8 +48,8 @@ def test_read_clip_of_segments(tmp_path: Path, recording_file: Path, samples: Fl
 
 
 BROKEN = [
-    ("a one 1\n", "1", "segments: line 1: not 'utterance recording start end'"),
-    ("a one 1 2 0\n", "1", "segments: line 1: not 'utterance recording start end'"),
+    ("a one 1\n", "a", "segments: line 1: not 'utterance recording start end'"),
+    ("a one 1 2 0\n", "a", "segments: line 1: not 'utterance recording start end'"),
     ("ok one 0 1\na three 0 1\n", "a", "segments: line 2: recording 'three' is not in "),
     ("a two 0 1\n", "a", "segments: line 1: recording 'two' can't be used ("),
     ("a two 0 1\n", "a", "wav.scp: line 2: a command, which is not run"),

@@ -195,3 +195,12 @@ def test_read_chunks_of_a_pipe() -> None:
 
 def test_read_chunks_of_an_in_memory_stream() -> None:
     assert list(read_chunks(io.BytesIO(b"abc"))) == [b"abc"]
+
+
+def test_a_line_that_is_too_long_costs_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spiritlm_cli.text_files.MAX_LINE", 20)
+    first, long, last = stream_lines([b"a\t[Hu1]\nb\t[Hu1]", *[b"[Hu2]" * 9] * 99, b"\nc\t[Hu3]\n"])
+    assert isinstance(first, Line)
+    assert isinstance(long, BadLine)
+    assert (long.id, str(long.error)[:36]) == ("b", "line 2, column 1: longer than 0 MiB,")
+    assert last == parse_line("c\t[Hu3]")

@@ -37,7 +37,19 @@ def test_read_labels_needs_ids(tmp_path: Path) -> None:
 def test_read_units_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "units.jsonl"
     path.write_text('{"id": "a", "hubert": "1 2", "pitch": "3", "style": null}\n{"id": "b", "hubert": 5}\n')
-    with pytest.raises(ManifestError, match=r"units\.jsonl:2: not a line of units"):
+    with pytest.raises(ManifestError, match=r"units\.jsonl: line 2: not a line of units"):
+        read_units(path)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [b'{"id": "a", "hubert": "1 x"}', b'{"id": "a", "hubert": "-1"}', b'{"id": "a", "hubert": "%s"}' % (b"9" * 19),
+     b'{"id": "a"}', b'{"hubert": "1"}', b"[" * 100_000, b"\xff", b'{"id": "a", "hubert": 1}'],
+)  # fmt: skip
+def test_read_units_refuses_invalid_rows(tmp_path: Path, row: bytes) -> None:
+    path = tmp_path / "units.jsonl"
+    path.write_bytes(row + b"\n")
+    with pytest.raises(ManifestError, match=r"units\.jsonl: line 1: not "):
         read_units(path)
 
 

@@ -26,5 +26,24 @@ def test_load_phones_aligns_if_the_file_is_missing(recording_file: Path, tmp_pat
 def test_read_phones_names_an_invalid_line(tmp_path: Path) -> None:
     path = tmp_path / "phones.jsonl"
     path.write_text('{"id": "a", "phones": []}\n{"id": "b"}\n')
-    with pytest.raises(ManifestError, match=r"phones\.jsonl:2: not a line of phones"):
+    with pytest.raises(ManifestError, match=r"phones\.jsonl: line 2: not a line of phones"):
+        read_phones(path)
+
+
+@pytest.mark.parametrize(
+    "phones",
+    [
+        "[1]",
+        '[["AH", 0.5]]',
+        '[["AH", "0", 1]]',
+        '[["AH", 0.5, 0.25]]',
+        '[["AH", NaN, 1]]',
+        '[["AH", 0, 1e999]]',
+        "5",
+    ],
+)
+def test_read_phones_refuses_invalid_phones(tmp_path: Path, phones: str) -> None:
+    path = tmp_path / "phones.jsonl"
+    path.write_text(f'{{"id": "a", "phones": {phones}}}\n')
+    with pytest.raises(ManifestError, match=r"phones\.jsonl: line 1: not a line of phones"):
         read_phones(path)

@@ -2,14 +2,18 @@
 
 import gzip
 import os
-import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.text_files import MAX_FILE, bounded_lines, is_too_long, read_errors, too_long_message
+
+# A gzipped file may be this many times as large when it is decompressed, and so many bytes more. Text that is not made
+# to fill a disk is compressed to a tenth or so.
+_MAX_INFLATION = 100
+_MIN_INFLATED = 1 << 28
 
 # Gives the clip id of a line, or None for a line without one, from its text and its location (for errors).
 IdOf = Callable[[str, str], str | None]
@@ -51,6 +55,10 @@ class LineIndex:
             return None
         if isinstance(block, ManifestError):
             raise block
+        if block.length > MAX_FILE:
+            raise ManifestError(
+                f"{self._path}: line {block.line}: more than {MAX_FILE >> 20} MiB of one clip"
+            )
         # pread leaves the position of the file as it is, so that threads don't interfere.
         content = os.pread(self._file.fileno(), block.length, block.offset)
         return list(self._decode_lines(content, block.line))
@@ -62,8 +70,10 @@ class LineIndex:
     def _scan(self, id_of: IdOf) -> None:
         offset = 0
         previous: str | None = None
-        for line_number, raw in enumerate(self._file, 1):
+        for line_number, raw in enumerate(bounded_lines(self._file, cr=True), 1):
             where = f"{self._path}: line {line_number}"
+            if is_too_long(raw):
+                raise ManifestError(f"{where}: {too_long_message()}")
             try:
                 # Invalid UTF-8 is an error of `find`.
                 clip_id = id_of(raw.decode(_encoding(line_number), "replace"), where)
@@ -87,7 +97,7 @@ class LineIndex:
                 self._blocks[clip_id] = duplicate_error(clip_id, where)
 
     def _decode_lines(self, content: bytes, first_line: int) -> Iterator[tuple[int, str]]:
-        for line_number, raw in enumerate(content.split(b"\n"), first_line):
+        for line_number, raw in enumerate(content.splitlines(), first_line):
             try:
                 yield line_number, raw.decode(_encoding(line_number))
             except UnicodeDecodeError:
@@ -103,19 +113,19 @@ def _encoding(line_number: int) -> str:
     return "utf-8-sig" if line_number == 1 else "utf-8"
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BinaryIO:
     """Open a file. A gzipped file is decompressed into a temporary one."""
-    try:
+    with read_errors(str(path)):
         if path.suffix.lower() != ".gz":
             return path.open("rb")
+        limit = _MIN_INFLATED + _MAX_INFLATION * path.stat().st_size
         with gzip.open(path) as compressed:
             decompressed = tempfile.TemporaryFile()  # noqa: SIM115
-            shutil.copyfileobj(compressed, decompressed)
+            while chunk := compressed.read(1 << 20):
+                if decompressed.tell() > limit:
+                    raise ManifestError(
+                        f"{path}: becomes {_MAX_INFLATION} times as large; decompress it first"
+                    )
+                decompressed.write(chunk)
             decompressed.seek(0)
-            return decompressed
-    except FileNotFoundError:
-        raise ManifestError(f"{path}: no such file") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise ManifestError(f"{path}: gzip data is cut off or damaged") from None
-    except OSError as error:
-        raise ManifestError(f"{path}: can't be read ({error.strerror or error})") from None
+            return cast(BinaryIO, decompressed)

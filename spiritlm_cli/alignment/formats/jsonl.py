@@ -8,15 +8,14 @@ from pathlib import Path
 from spiritlm_cli.alignment.formats.index import duplicate_error
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Clip, Transcript, Word
-from spiritlm_cli.manifests.row import clip_from_fields, parse_json_fields
+from spiritlm_cli.manifests.row import clip_from_fields, id_from_fields, parse_json_fields
 
 
 def id_of_row(text: str, where: str) -> str | None:
     """The id of a row's clip, or None for a blank line. Raises ManifestError if the row has no id."""
     if not text.strip():
         return None
-    fields = parse_json_fields(text, where)
-    return clip_from_fields(Path(), {name: fields.get(name) for name in ("id", "audio")}, where).id
+    return id_from_fields(parse_json_fields(text, where), where)
 
 
 def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:

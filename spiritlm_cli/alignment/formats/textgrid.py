@@ -14,9 +14,9 @@ from pathlib import Path
 
 from spiritlm_cli.alignment.formats.labels import is_silence, is_word
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.files import read_bytes
 from spiritlm_cli.manifests.clip import Alignment
 from spiritlm_cli.manifests.word_times import AlignmentBuilder
+from spiritlm_cli.text_files import read_whole
 
 _TOKEN = re.compile(
     r"""(?<!\S)(?:
@@ -111,7 +111,7 @@ def read_textgrid(path: Path | str) -> Alignment:
     Raises ManifestError, with file and line, for a damaged or binary file, for several speakers, for labels of unknown
     words, and for words that `AlignmentBuilder` refuses.
     """
-    tokens = _Tokens(_decode(read_bytes(path), str(path)), str(path))
+    tokens = _Tokens(_decode(read_whole(path), str(path)), str(path))
     words = AlignmentBuilder()
     for interval in _select_word_tier(list(_read_interval_tiers(tokens)), str(path)).intervals:
         if is_silence(interval.label, interval.where):

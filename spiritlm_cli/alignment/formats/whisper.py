@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.files import read_bytes
 from spiritlm_cli.manifests.clip import Alignment, Transcript
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT, AlignmentBuilder
+from spiritlm_cli.text_files import read_whole
 
 _Fields = Mapping[str, object]
 # The names of the confidence in Whisper, WhisperX and whisper-timestamped.
@@ -72,7 +72,7 @@ def format_whisperx(text: str | None, alignment: Alignment) -> str:
 
 def _read_object(path: Path | str) -> _Fields:
     try:
-        content = json.loads(read_bytes(path))
+        content = json.loads(read_whole(path))
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):

@@ -56,7 +56,7 @@ class ClipBenchmarkOptions(EvaluateOptions):
 
     manifest: Path = option(
         ...,
-        "Manifest: TSV with a header line, or JSONL. Fields: id, audio, text, and optionally speaker.",
+        "Manifest: TSV or CSV with a header line, or JSONL. Fields: id, audio, text, and optionally speaker.",
         metavar="FILE",
         group="input",
     )
@@ -109,7 +109,7 @@ class PairsOptions(EvaluateOptions):
     path: Path = option(
         ...,
         "Table with the columns good and bad (token lines or text), and optionally id, type and given.",
-        metavar="TSV",
+        metavar="TSV|-",
         argument=True,
         group="input",
     )
@@ -117,7 +117,8 @@ class PairsOptions(EvaluateOptions):
 
     def check(self) -> None:
         """Raise OSError if the input does not exist."""
-        self.path.stat()
+        if str(self.path) != "-":
+            self.path.stat()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -214,8 +214,8 @@ class ClipOptions:
     )
     manifest: str | None = option(
         None,
-        "List of clips: TSV with a header line, JSONL, or Kaldi wav.scp; each may be compressed (.gz). Fields: id, "
-        "audio, start, end, text, speaker, words.",
+        "List of clips: TSV or CSV with a header line, JSONL (also of NeMo and lhotse), or Kaldi wav.scp; each may be "
+        "compressed (.gz). Fields: id, audio, start, end, text, speaker, words.",
         metavar="FILE|-",
         path=True,
         group="input",

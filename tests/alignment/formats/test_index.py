@@ -24,8 +24,8 @@ def write(folder: Path, content: str, name: str = "x.txt") -> Path:
 @pytest.mark.parametrize("name", ["x.txt", "x.txt.gz"])
 def test_find(tmp_path: Path, name: str) -> None:
     index = LineIndex(write(tmp_path, "\ufeffa 1\n\nb 2\nb 3\nc", name), first_word)
-    assert index.find("b") == [(3, "b 2"), (4, "b 3"), (5, "")]
-    assert index.find("a") == [(1, "a 1"), (2, "")]
+    assert index.find("b") == [(3, "b 2"), (4, "b 3")]
+    assert index.find("a") == [(1, "a 1")]
     assert index.find("c") == [(5, "c")]
     assert index.find("d") is None
     index.close()
@@ -45,6 +45,32 @@ def test_find_names_a_line_that_could_have_any_id(tmp_path: Path) -> None:
         ManifestError, match=r"'b' is not in the file, and a line can't be read: .*line 2: invalid"
     ):
         index.find("b")
+
+
+def test_lines_end_at_cr_too(tmp_path: Path) -> None:
+    index = LineIndex(write(tmp_path, "a 1\ra 2\rb 3"), first_word)
+    assert index.find("a") == [(1, "a 1"), (2, "a 2")]
+    assert index.find("b") == [(3, "b 3")]
+
+
+def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spiritlm_cli.text_files.MAX_LINE", 100)
+    with pytest.raises(ManifestError, match="line 2: longer than"):
+        LineIndex(write(tmp_path, "a 1\na " + "x" * 100), first_word)
+    monkeypatch.setattr("spiritlm_cli.alignment.formats.index.MAX_FILE", 20)
+    index = LineIndex(write(tmp_path, "a 1\n" * 9 + "b 2\n"), first_word)
+    assert index.find("b") == [(10, "b 2")]
+    with pytest.raises(ManifestError, match="line 1: more than 0 MiB of one clip"):
+        index.find("a")
+
+
+def test_a_gzipped_file_that_would_fill_the_disk_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spiritlm_cli.alignment.formats.index._MIN_INFLATED", 0)
+    path = write(tmp_path, "a 1\n" * 1_000_000, "x.gz")
+    with pytest.raises(ManifestError, match=r"x\.gz: becomes 100 times as large; decompress it first"):
+        LineIndex(path, first_word)
 
 
 def test_open_errors(tmp_path: Path) -> None:
