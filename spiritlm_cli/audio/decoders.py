@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
 from spiritlm_cli.audio.chunks import PatchedFile, SoundData, find_sound_data
+from spiritlm_cli.audio.formats import RATES
 from spiritlm_cli.audio.framing import check_mp3_size, count_ogg_streams, find_flac_samples
 from spiritlm_cli.audio.probing import (
     describe_sizes,
@@ -176,7 +177,7 @@ def _check_header(audio: "SoundFile", stream: io.FileIO | io.BytesIO, name: str)
     missing = find_truncation(audio, stream)
     if missing:
         raise AudioError(f"{name}: cut off: {missing}")
-    if not 1000 <= audio.samplerate <= 1_000_000:
+    if audio.samplerate not in RATES:
         raise AudioError(f"{name}: a sampling rate of {audio.samplerate} Hz can't be right")
 
 

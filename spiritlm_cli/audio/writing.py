@@ -11,13 +11,12 @@ from typing import BinaryIO
 import numpy as np
 
 from spiritlm_cli.audio.encoders import Encoding, WriteSamples, encode_to_file, encode_wav_to_pipe, write_all
+from spiritlm_cli.audio.formats import FORMATS, FileFormat, find_format, format_of
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.files import concerns_one_file, open_atomic
 from spiritlm_cli.manifests.clip import FloatArray, Waveform
 from spiritlm_cli.streams import is_written_through, open_through
 
-# Suffix: (format, subtype), in libsndfile's names. None is the default subtype of the format.
-_FORMATS = {".wav": ("WAV", None), ".flac": ("FLAC", None), ".ogg": ("OGG", None), ".opus": ("OGG", "OPUS")}
 _FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
 
 
@@ -52,22 +51,20 @@ class AudioWriter:
         format: libsndfile's name (WAV, FLAC, OGG, …); by default from the suffix of the file (.wav, .flac, .ogg for
         Vorbis, .opus), and WAV for a stream. subtype: libsndfile's name, such as PCM_16 or FLOAT; by default the
         default subtype of the format, 16 bits for WAV and FLAC.
-        Raises AudioError for an unknown suffix or format, and for a subtype that the format does not have.
+        Raises AudioError for an unknown suffix or format, and for a rate or subtype that the format does not have.
         """
-        import soundfile
-
         self._target = Path(target) if isinstance(target, str) else target
         self._name = str(target) if isinstance(target, (str, Path)) else "the stream"
         if format is None and isinstance(self._target, Path):
             check_output_path(self._target, subtype)
-            format, default = _FORMATS.get(self._target.suffix.lower(), ("WAV", None))  # noqa: A001
-            subtype = subtype or default
-        format = (format or "WAV").upper()  # noqa: A001
-        if format not in soundfile.available_formats():
-            raise AudioError(f"{self._name}: no format is called {format}")
-        subtype = subtype or soundfile.default_subtype(format)
-        _check_subtype(self._name, format, subtype)
-        self._encoding = Encoding(format, subtype, rate)
+            known = format_of(self._target)
+            format, subtype = known.container, subtype or known.subtype  # noqa: A001
+        known = _find_format(self._name, (format or "WAV").upper(), subtype)
+        subtype = subtype or known.subtype
+        _check_subtype(self._name, known.container, subtype)
+        if problem := known.explain_rate(rate):
+            raise AudioError(f"{self._name}: {problem}")
+        self._encoding = Encoding(known.container, subtype, rate)
         self._frames = frames
         self._written = 0
 
@@ -151,17 +148,23 @@ def write_audio(
 def check_output_path(path: Path | str, subtype: str | None = None) -> None:
     """Check that audio can be written to a path.
 
-    Raises AudioError if the suffix is unknown, the format does not have the subtype, or the folder is missing.
+    Raises AudioError if the suffix names no format that can be written, the format does not have the subtype, or the
+    folder is missing.
     """
     path = Path(path)
-    if is_written_through(path):
-        return
-    if path.suffix.lower() not in _FORMATS:
-        raise AudioError(f"{path}: its suffix should say the format: {', '.join(_FORMATS)}")
-    if not path.parent.is_dir():
+    known = format_of(path)
+    if not is_written_through(path) and not path.parent.is_dir():
         raise AudioError(f"{path}: can't be written (there is no folder {path.parent})")
-    if subtype:
-        _check_subtype(str(path), _FORMATS[path.suffix.lower()][0], subtype)
+    _check_subtype(str(path), known.container, subtype or known.subtype)
+
+
+def _find_format(name: str, container: str, subtype: str | None) -> FileFormat:
+    """Return the format of libsndfile's names. Raises AudioError if it is not one of those that can be written."""
+    known = find_format(container, subtype)
+    if known is None:
+        containers = ", ".join(dict.fromkeys(known.container for known in FORMATS.values()))
+        raise AudioError(f"{name}: {container} can't be written; what can is {containers}")
+    return known
 
 
 def _check_subtype(name: str, format: str, subtype: str) -> None:  # noqa: A002

@@ -109,8 +109,6 @@ class FileSink:
     def __init__(self, path: str, concat: bool, audio_format: AudioFormat = AudioFormat()) -> None:
         """Raises AudioError for a name that no audio can be written to."""
         if not is_stdout(path):
-            if not Path(path).suffix and not Path(path).exists():
-                raise AudioError(f"{path}: an audio file needs a suffix, such as .wav; a folder is {path}/")
             check_output_path(path, audio_format.subtype)
         self._path, self._concat, self._format = path, concat, audio_format
         self._stack = ExitStack()

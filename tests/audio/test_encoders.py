@@ -115,3 +115,15 @@ def test_encode_to_file_equals_soundfile_write(tmp_path: Path, samples: FloatArr
         expected = io.BytesIO()
         soundfile.write(expected, samples, 16000, format=container, subtype=subtype)
         assert (tmp_path / "x").read_bytes() == expected.getvalue()
+
+
+def test_a_wav_file_has_up_to_4_gb(tmp_path: Path, samples: FloatArray) -> None:
+    path = tmp_path / "x.wav"
+    with path.open("wb", buffering=0) as file, encode_to_file(file, PCM, "x.wav") as write:
+        write(samples[:10])
+        file.seek((1 << 32) - (1 << 20))  # a file with a hole
+        with pytest.raises(
+            AudioError, match=r"x\.wav: longer than the 4 GB that a WAV file can hold; try \.flac"
+        ):
+            write(samples[:10])
+    path.unlink()

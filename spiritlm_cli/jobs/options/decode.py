@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from spiritlm_cli.errors import OptionError
+from spiritlm_cli.audio.formats import FORMATS, format_of
+from spiritlm_cli.errors import AudioError, OptionError
 from spiritlm_cli.jobs.options.shared import (
     Dtype,
     FailureOptions,
@@ -15,6 +16,7 @@ from spiritlm_cli.jobs.options.shared import (
     speech_dtype_option,
 )
 from spiritlm_cli.options import option
+from spiritlm_cli.streams import is_stdout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,7 @@ class DecodeOptions(FailureOptions, ModelOptions):
     )
     output: str = option(
         ...,
-        "Audio file (.wav, .flac, .ogg); a folder, for a file for each id; or -, for WAV on stdout.",
+        "Audio file (.wav, .flac, .ogg, .opus); a folder, for a file for each id; or -, for WAV on stdout.",
         "-o",
         "--output",
         metavar="FILE|FOLDER/|-",
@@ -40,7 +42,7 @@ class DecodeOptions(FailureOptions, ModelOptions):
         execution=True,
     )
     concat: bool = option(False, "Write all sequences into one file, one after another.", group="output")
-    format: Literal["wav", "flac", "ogg"] = option(
+    format: Literal["wav", "flac", "ogg", "opus"] = option(
         "wav", "Format of the files in an output folder.", group="output"
     )
     sample_rate: int | None = option(
@@ -108,10 +110,23 @@ class DecodeOptions(FailureOptions, ModelOptions):
             raise OptionError("continues a folder, -o FOLDER/", "--resume")
         if self.ray and not self.to_folder:
             raise OptionError("writes a folder, -o FOLDER/", "--ray")
-        if self.bits == "float" and self.to_folder and self.format != "wav":
-            raise OptionError(f"{self.format} has no floats; --format wav has", "--bits")
+        self._check_format()
         if not self.to_folder:
             self.check_errors(self.output)
         for path in self.files:
             if path != "-":
                 Path(path).stat()
+
+    def _check_format(self) -> None:
+        """Raise OptionError for a format that can't be written, or that has no such rate or no floats."""
+        if self.to_folder or is_stdout(self.output):
+            known = FORMATS[f".{self.format}" if self.to_folder else ".wav"]
+        else:
+            try:
+                known = format_of(self.output)
+            except AudioError as error:
+                raise OptionError(str(error), "--output") from None
+        if self.bits == "float" and not known.floats:
+            raise OptionError(f"{known.name} can't hold floats; WAV can", "--bits")
+        if self.sample_rate and (problem := known.explain_rate(self.sample_rate)):
+            raise OptionError(problem, "--sample-rate")

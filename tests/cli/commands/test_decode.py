@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from spiritlm_cli.audio.reading import read_audio
 
@@ -106,14 +107,42 @@ def test_what_cannot_be_decoded_is_said_in_a_line(spiritlm, model, tmp_path, std
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
-    [("out.mp3", "its suffix should say"), ("out", "out/"), ("no/out.wav", "there is no folder")],
+    ("arguments", "message"),
+    [
+        (
+            ["-o", "out.mp3"],
+            "Invalid value for --output: out.mp3: .mp3 can't be written; .wav, .flac, .ogg, .opus can",
+        ),
+        (["-o", "out"], "Invalid value for --output: out: an audio file needs a suffix"),
+        (
+            ["-o", "r.ogg", "--sample-rate", "200001"],
+            "Invalid value for --sample-rate: OGG (Vorbis) can't hold a sampling rate of 200001 Hz",
+        ),
+        (
+            ["-o", "sounds/", "--format", "opus", "--sample-rate", "44100"],
+            "Invalid value for --sample-rate: OGG (Opus) can't hold a sampling rate of 44100 Hz",
+        ),
+        (["-o", "x.flac", "--bits", "float"], "Invalid value for --bits: FLAC can't hold floats; WAV can"),
+    ],
 )
-def test_a_name_that_cannot_be_written_is_said_before_the_work(spiritlm, tmp_path, name, message):
-    result = spiritlm("decode", "--model", "/no/such/model", "-o", tmp_path / name, stdin=SPEECH)
+def test_a_format_that_cannot_be_written_is_a_usage_error(spiritlm, arguments, message):
+    result = spiritlm("decode", "--model", "/no/such/model", *arguments, stdin=SPEECH)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in " ".join(result.stderr.split())
+
+
+def test_a_missing_folder_is_said_before_the_work(spiritlm, tmp_path):
+    result = spiritlm("decode", "--model", "/no/such/model", "-o", tmp_path / "no/out.wav", stdin=SPEECH)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"spiritlm: {tmp_path / name}: ")
-    assert message in result.stderr
+    assert result.stderr.startswith(
+        f"spiritlm: {tmp_path / 'no/out.wav'}: can't be written (there is no folder"
+    )
+
+
+@pytest.mark.parametrize(("name", "subtype"), [("x.opus", "OPUS"), ("x.ogg", "VORBIS"), ("x.flac", "PCM_16")])
+def test_the_suffix_names_the_format(spiritlm, model, tmp_path, name, subtype):
+    assert spiritlm("decode", *model, "-o", tmp_path / name, stdin=SPEECH).exit_code == 0
+    assert soundfile.info(tmp_path / name).subtype == subtype
 
 
 def test_lines_without_ids_of_two_files_have_names_that_differ(spiritlm, model, tmp_path):
