@@ -88,8 +88,13 @@ class FcpeTracker(F0Tracker):
         return self.track_tensors([torch.tensor(window, device=self.device) for window in windows])
 
     def track_tensors(self, waveforms: Sequence[Tensor]) -> list[FloatArray]:
-        """As `voiced_f0`, for tensors that are on the device already."""
-        hertz = torch.cat(self.network(waveforms, self.threshold))
+        """As `voiced_f0`, for tensors that are on the device already.
+
+        A window that exceeds full scale is scaled down to it: the louder it is, the more FCPE differs. Others are
+        tracked as they are, as in the published tokenizer.
+        """
+        scaled = [waveform / waveform.abs().amax().clamp(min=1) for waveform in waveforms]
+        hertz = torch.cat(self.network(scaled, self.threshold))
         f0: FloatArray = torch.where(hertz < self.min_f0, 0, hertz).float().cpu().numpy()
         frames = [len(waveform) // self.hop + 1 for waveform in waveforms]
         return np.split(f0, np.cumsum(frames)[:-1])

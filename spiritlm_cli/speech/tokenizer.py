@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from spiritlm_cli.audio.reading import Channel, read_windows
 from spiritlm_cli.batching import BatchScheduler, Outcome
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
-from spiritlm_cli.errors import AudioError, CheckpointError
+from spiritlm_cli.console import log, one_line
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.manifests.clip import BadClip, Clip, FloatArray, Waveform
 from spiritlm_cli.nn.device import find_device, find_dtype, to_device
 from spiritlm_cli.nn.layers import compile_modules, prepack_weights
@@ -29,11 +30,12 @@ from spiritlm_cli.speech.quantizer import (
 )
 from spiritlm_cli.speech.style import StyleEncoder
 from spiritlm_cli.speech.windows import (
-    MIN_SAMPLES,
+    MIN_LEVEL,
     MIN_SECONDS,
     SAMPLE_RATE,
     WINDOW_SAMPLES,
     WINDOW_SECONDS,
+    check_samples,
     split_windows,
 )
 from spiritlm_cli.tokens.sequence import Sequence as TokenSequence
@@ -138,7 +140,8 @@ class SpeechTokenizer:
     def encode(self, waveform: Waveform) -> Units:
         """Encode a clip of at least 80 ms. Clips over 100 s are encoded in windows of 100 s.
 
-        waveform: at 16 kHz. Raises AudioError if it is too short, has another rate, or has NaN or infinite samples.
+        waveform: at 16 kHz. Raises AudioError if it is too short, has another rate, or has samples that are NaN,
+        infinite or over 16.
         """
         return self.encode_batch([waveform])[0]
 
@@ -181,10 +184,16 @@ class SpeechTokenizer:
     def _read_windows(self, clip: Clip | BadClip, channel: Channel) -> Iterator[FloatArray]:
         if isinstance(clip, BadClip):
             raise clip.error
+        peak = 0.0
         for window in read_windows(
             clip, rate=self.rate, channel=channel, window_seconds=WINDOW_SECONDS, min_seconds=MIN_SECONDS
         ):
-            yield self.check_waveform(window)
+            samples = self.check_waveform(window)
+            peak = max(peak, float(np.abs(samples).max()))
+            yield samples
+        if 0 < peak < MIN_LEVEL:
+            level = f"its largest sample is {peak:.2g}, where full scale is 1"
+            log.warning("%s: %s; the units of such quiet speech are not reliable", one_line(clip.id), level)
 
     def encode_windows_stream(
         self,
@@ -258,16 +267,7 @@ class SpeechTokenizer:
 
     def check_waveform(self, waveform: Waveform) -> FloatArray:
         """Return the samples of a waveform that can be encoded. Raises AudioError as `encode` does."""
-        if waveform.rate != self.rate:
-            raise AudioError(f"sound at {waveform.rate} Hz; the tokenizer takes {self.rate} Hz")
-        if len(waveform.samples) < MIN_SAMPLES:
-            raise AudioError(
-                f"too short: {int(1000 * waveform.seconds)} ms of sound; units need at least "
-                f"{1000 * MIN_SECONDS:.0f} ms"
-            )
-        if not np.isfinite(waveform.samples).all():
-            raise AudioError("not sound: there are samples that are infinite or not a number")
-        return waveform.samples
+        return check_samples(waveform, self.rate)
 
 
 def _load_prosody(

@@ -45,6 +45,16 @@ def test_unvoiced_frames_are_interpolated(tracker, clips) -> None:
     assert (track.f0[:first] == track.f0[first]).all()
 
 
+def test_f0_does_not_depend_on_the_level_over_full_scale(tracker, clips) -> None:
+    samples = clips["medium"].samples
+    full = samples / np.abs(samples).max()
+    expected = tracker(full)
+    for gain in (2, 8, 16):
+        track = tracker(full * np.float32(gain))
+        assert np.array_equal(track.f0, expected.f0)
+        assert np.array_equal(track.voiced, expected.voiced)
+
+
 @pytest.mark.parametrize("samples", [1280, 16000])
 def test_f0_of_silence_is_0(tracker, samples) -> None:
     track = tracker(np.zeros(samples, np.float32))

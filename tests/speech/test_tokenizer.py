@@ -4,13 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
+from spiritlm_cli.console import log
 from spiritlm_cli.errors import AudioError, CheckpointError
-from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.speech import f0, windows
 from spiritlm_cli.speech import tokenizer as module
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -194,6 +196,31 @@ def test_encode_refuses_nan(tokenizer) -> None:
         tokenizer.encode(Waveform(np.full(16000, np.nan, np.float32), 16000))
 
 
+def test_encode_refuses_integers_stored_as_floats(tokenizer, clips) -> None:
+    samples = clips["short"].samples
+    with pytest.raises(
+        AudioError, match=r"samples of [\d.]+, where full scale is 1; divide 16-bit values by 32768"
+    ):
+        tokenizer.encode(Waveform(samples * np.float32(32768), 16000))
+
+
+def test_encode_of_samples_over_full_scale_has_the_units_of_full_scale(tokenizer, clips) -> None:
+    samples = clips["medium"].samples
+    full = samples / np.abs(samples).max()
+    units, louder = (tokenizer.encode(Waveform(full * np.float32(gain), 16000)) for gain in (1, 8))
+    assert louder.pitch.tolist() == units.pitch.tolist()
+    assert len(set(units.pitch.tolist())) > 1
+
+
+def test_encode_stream_warns_of_quiet_clips(tokenizer, clips, tmp_path, caplog, monkeypatch) -> None:
+    monkeypatch.setattr(log, "propagate", True)
+    caplog.set_level("WARNING", log.name)
+    for name, gain in (("quiet", 0.005), ("normal", 1), ("silent", 0)):
+        soundfile.write(tmp_path / f"{name}.wav", clips["short"].samples * gain, 16000, subtype="FLOAT")
+    list(tokenizer.encode_stream([Clip(path.stem, path) for path in sorted(tmp_path.iterdir())]))
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["quiet"]
+
+
 def test_encode_in_windows_drops_a_remainder_under_80_ms(tokenizer, clips, monkeypatch) -> None:
     second = clips["whole"].samples[:16000]
     once = tokenizer.encode(Waveform(second, 16000))
@@ -213,6 +240,6 @@ def test_encode_takes_read_only_and_strided_arrays(tokenizer, clips, golden) -> 
 
 
 def test_encode_does_not_write_to_stdout(release_tree, clips, capfd) -> None:
-    loud = Waveform(clips["short"].samples * 100, 16000)
+    loud = Waveform(clips["short"].samples * 10, 16000)
     SpeechTokenizer.load(str(release_tree), device="cpu").encode(loud)
     assert capfd.readouterr().out == ""
