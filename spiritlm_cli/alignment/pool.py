@@ -16,7 +16,8 @@ from spiritlm_cli.alignment.aligner import Aligner
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.batching import BatchScheduler, Outcome
 from spiritlm_cli.errors import AlignmentError
-from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Word
+from spiritlm_cli.manifests.labels import Label, text_tokens
 
 POCKETSPHINX = "pocketsphinx"
 # Clips queued for each process, besides the one that it aligns.
@@ -46,7 +47,7 @@ def load_aligner(engine: str = POCKETSPHINX, device: str = "auto") -> Aligner:
 
 
 def align_clip(clip: Clip, aligner: Aligner) -> Aligned:
-    """Read a clip and align its text.
+    """Read a clip and align its text. Labels in the text, such as [laughter], become words without duration.
 
     Raises AudioError, and AlignmentError if the clip has no text or its text doesn't match the audio.
     """
@@ -56,8 +57,28 @@ def align_clip(clip: Clip, aligner: Aligner) -> Aligned:
         raise AlignmentError(
             f"{clip.id}: no text; give a manifest with a field text, or a file NAME.txt beside the audio"
         )
+    tokens = list(text_tokens(clip.text))
+    spoken = "".join(spaced for _, spaced, label in tokens if label is None)
+    if not spoken:
+        raise AlignmentError(f"{clip.id}: the text has no words but labels such as {tokens[0][0]}")
     waveform = read_clip(clip)
-    return Aligned(aligner.align(waveform, clip.text), waveform.seconds)
+    alignment = aligner.align(waveform, spoken)
+    if any(label for *_, label in tokens):
+        alignment = _with_labels(alignment, tokens)
+    return Aligned(alignment, waveform.seconds)
+
+
+def _with_labels(alignment: Alignment, tokens: list[tuple[str, str, Label | None]]) -> Alignment:
+    """Return an alignment with the labels of a text, each at the end of the word before it, or at the first word."""
+    aligned = iter(alignment.words)
+    words: list[Word] = []
+    for token, _, label in tokens:
+        if label is None:
+            words.append(next(aligned))
+        elif label is not Label.SILENCE:
+            time = words[-1].end if words else alignment.words[0].start
+            words.append(Word(token, time, time))
+    return Alignment(tuple(words), alignment.notes)
 
 
 class AlignerPool:

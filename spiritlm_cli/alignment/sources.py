@@ -19,14 +19,15 @@ class WordTimes:
         aligner: str | None = None,
         device: str = "auto",
         workers: int = 0,
+        keep_labels: bool = False,
     ) -> None:
         """Open the alignment files, or load the aligner.
 
         alignments: see `AlignmentFiles`; with them, no aligner is used. aligner: the engine, or None for no aligner;
-        device, workers: see `AlignerPool`. Raises ManifestError if the alignment files can't be opened, and
-        CheckpointError if the aligner can't be loaded.
+        device, workers: see `AlignerPool`. keep_labels: see `AlignmentFiles.open`.
+        Raises ManifestError if the alignment files can't be opened, CheckpointError if the aligner can't be loaded.
         """
-        self._files = None if alignments is None else AlignmentFiles.open(alignments)
+        self._files = None if alignments is None else AlignmentFiles.open(alignments, keep_labels)
         # Loaded here, since `submit` may be called by any thread.
         self._pool = AlignerPool(aligner, device, workers) if aligner and not self._files else None
 

@@ -40,22 +40,25 @@ class AlignmentFiles:
         self._index = index
 
     @classmethod
-    def open(cls, path: Path | str) -> "AlignmentFiles":
-        """Open a folder or file. Raises ManifestError if it does not exist or is of another kind."""
+    def open(cls, path: Path | str, keep_labels: bool = False) -> "AlignmentFiles":
+        """Open a folder or file. Raises ManifestError if it does not exist or is of another kind.
+
+        keep_labels: keep labels of noise and unknown words, as words.
+        """
         path = Path(path)
         if path.is_dir():
-            return cls(path, partial(_find_in_folder, path))
+            return cls(path, partial(_find_in_folder, path, keep_labels))
         if not path.is_file():
             raise ManifestError(f"{path}: no such file or folder")
         suffix = PurePath(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
         if suffix == ".ctm":
             index = LineIndex(path, lambda text, _: recording_of(text))
-            return cls(path, partial(_find_in_ctm, index, str(path)), index)
+            return cls(path, partial(_find_in_ctm, index, str(path), keep_labels), index)
         if suffix in (".jsonl", ".ndjson"):
             index = LineIndex(path, id_of_row)
-            return cls(path, partial(_find_in_manifest, index, str(path)), index)
+            return cls(path, partial(_find_in_manifest, index, str(path), keep_labels), index)
         if path.suffix.lower() in (".textgrid", ".json"):
-            return cls(path, _SingleClipFile(path).find)
+            return cls(path, _SingleClipFile(path, keep_labels).find)
         raise ManifestError(
             f"{path}: not the name of an alignment file (.ctm, .jsonl, .TextGrid, .json), and not a folder of them"
         )
@@ -84,8 +87,8 @@ class AlignmentFiles:
 class _SingleClipFile:
     """A file with the words of one clip. The first id that is looked up becomes its id."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, keep_labels: bool) -> None:
+        self._path, self._keep_labels = path, keep_labels
         self._clip_id: str | None = None
 
     def find(self, clip_id: str) -> Transcript:
@@ -95,10 +98,10 @@ class _SingleClipFile:
                 "for several clips give a folder with a file for each"
             )
         self._clip_id = clip_id
-        return _read_file(self._path)
+        return _read_file(self._path, self._keep_labels)
 
 
-def _find_in_folder(folder: Path, clip_id: str) -> Transcript | None:
+def _find_in_folder(folder: Path, keep_labels: bool, clip_id: str) -> Transcript | None:
     outside = clip_id.startswith("/") or ".." in clip_id.split("/")
     names = dict.fromkeys([filename_for(clip_id), *([] if outside else [clip_id])])
     for name in names:
@@ -106,31 +109,33 @@ def _find_in_folder(folder: Path, clip_id: str) -> Transcript | None:
             path = folder / f"{name}{suffix}"
             # Unlike Path.is_file, it returns False for a name that is too long.
             if os.path.isfile(path):  # noqa: PTH113
-                return _read_file(path)
+                return _read_file(path, keep_labels)
     if outside:
         raise ManifestError(f"{folder}: the id {clip_id!r} leads out of the folder; give the clip another id")
     return None
 
 
-def _find_in_ctm(index: LineIndex, name: str, clip_id: str) -> Transcript | None:
+def _find_in_ctm(index: LineIndex, name: str, keep_labels: bool, clip_id: str) -> Transcript | None:
     lines = index.find(clip_id)
-    return Transcript(None, next(read_ctm(lines, name))[1]) if lines else None
+    return Transcript(None, next(read_ctm(lines, name, keep_labels))[1]) if lines else None
 
 
-def _find_in_manifest(index: LineIndex, name: str, clip_id: str) -> Transcript | None:
+def _find_in_manifest(index: LineIndex, name: str, keep_labels: bool, clip_id: str) -> Transcript | None:
     lines = index.find(clip_id)
-    return read_row(lines, name) if lines else None
+    return read_row(lines, name, keep_labels) if lines else None
 
 
-def _read_file(path: Path) -> Transcript:
+def _read_file(path: Path, keep_labels: bool) -> Transcript:
     suffix = path.suffix.lower()
     if suffix == ".textgrid":
-        return Transcript(None, read_textgrid(path))
-    return read_whisper(path) if suffix == ".json" else Transcript(None, _read_single_recording(path))
+        return Transcript(None, read_textgrid(path, keep_labels))
+    if suffix == ".json":
+        return read_whisper(path, keep_labels)
+    return Transcript(None, _read_single_recording(path, keep_labels))
 
 
-def _read_single_recording(path: Path) -> Alignment:
-    recordings = list(read_ctm(valid_lines(numbered_lines(path)), str(path)))
+def _read_single_recording(path: Path, keep_labels: bool) -> Alignment:
+    recordings = list(read_ctm(valid_lines(numbered_lines(path)), str(path), keep_labels))
     if len(recordings) > 1:
         names = ", ".join(name for name, _ in recordings[:3])
         raise ManifestError(

@@ -15,6 +15,7 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Transcript, Waveform
+from spiritlm_cli.manifests.labels import without_labels
 from spiritlm_cli.manifests.word_times import trim_alignment
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import HUBERT_RATE, restore_streams
@@ -44,9 +45,11 @@ class ClipEncoder(Protocol):
 def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = None) -> Utterance:
     """Read and tokenize a clip, and align its text if it has no word times and there is an aligner.
 
-    The text of a clip with word times but no text is its words joined by spaces.
-    Raises AudioError, and AlignmentError if the text doesn't match the audio.
+    The text of a clip with word times but no text is its words joined by spaces. Labels of silence and noise are left
+    out (`without_labels`). Raises AudioError, ManifestError for a label of an unknown word, and AlignmentError if the
+    text doesn't match the audio.
     """
+    clip, _ = without_labels(clip)
     waveform = read_clip(clip)
     alignment = clip.alignment
     if alignment is None and clip.text and aligner:

@@ -25,6 +25,7 @@ from spiritlm_cli.jobs.output import LineWriter, OutputLine, Result
 from spiritlm_cli.jobs.progress import Progress
 from spiritlm_cli.jobs.run import Outcomes, Run, Summary, settle, warn
 from spiritlm_cli.manifests.clip import BadClip, Clip
+from spiritlm_cli.manifests.labels import drop_labels
 from spiritlm_cli.manifests.transcripts import attach_text
 
 __all__ = ["AlignOptions", "run"]
@@ -51,11 +52,16 @@ def _run_to_lines(options: AlignOptions) -> Summary:
     options = settled.options
     inputs = Inputs.of(options)
     with Run(settled, total=inputs.count) as output:
-        clips = output.remaining(attach_text(inputs.clips(), options.text))
+        clips = output.remaining(_clips(inputs, options))
         output.write_all(
             computed(AlignCompute(options), clips, options.ray), lambda clip: _empty(clip, options)
         )
     return output.summary
+
+
+def _clips(inputs: Inputs, options: AlignOptions) -> Iterator[Clip | BadClip]:
+    """The clips with their texts, from which labels of silence and noise are removed."""
+    return drop_labels(attach_text(inputs.clips(), options.text), options.keep_labels)
 
 
 def _run_to_folder(options: AlignOptions) -> Summary:
@@ -68,7 +74,7 @@ def _run_to_folder(options: AlignOptions) -> Summary:
         folder,
         Progress("clips", inputs.count() if Progress.shown() else None) as progress,
     ):
-        clips = attach_text(inputs.clips(), options.text)
+        clips = _clips(inputs, options)
         waiting = (clip for clip in clips if isinstance(clip, BadClip) or not folder.has(clip.id))
         with closing(computed(AlignCompute(options), waiting, options.ray)) as outcomes:
             for clip, outcome in outcomes:
@@ -90,7 +96,7 @@ def _run_to_file(options: AlignOptions) -> Summary:
     """One clip to one file, or to stdout."""
     inputs = Inputs.of(options)
     count = 0
-    clips = attach_text(inputs.clips(), options.text)
+    clips = _clips(inputs, options)
     with (
         Failures(options.on_error, options.errors) as failures,
         closing(computed(AlignCompute(options), clips, options.ray)) as outcomes,

@@ -23,6 +23,7 @@ from spiritlm_cli.jobs.options.evaluate import (
 from spiritlm_cli.jobs.output import LineWriter
 from spiritlm_cli.jobs.run import Summary
 from spiritlm_cli.manifests.clip import BadClip, Clip
+from spiritlm_cli.manifests.labels import drop_labels
 from spiritlm_cli.manifests.manifest import scan_manifest
 
 __all__ = ["AsrOptions", "Evaluation", "ResynthesisOptions", "TtsOptions", "run"]
@@ -65,7 +66,7 @@ def run(options: ResynthesisOptions | AsrOptions | TtsOptions) -> Evaluation:
     error of the first clip that can't be used.
     """
     options.check()
-    clips = list(islice(scan_manifest(options.manifest), options.limit))
+    clips = list(islice(drop_labels(scan_manifest(options.manifest)), options.limit))
     if isinstance(options, ResynthesisOptions):
         return _measure(_resynthesis(options), clips, options)
     if isinstance(options, AsrOptions):

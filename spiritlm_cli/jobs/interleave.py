@@ -24,6 +24,7 @@ from spiritlm_cli.jobs.options.shared import drawn_seed
 from spiritlm_cli.jobs.output import OutputLine, Result, data_only, header_of
 from spiritlm_cli.jobs.run import Outcomes, Run, Summary, settle
 from spiritlm_cli.manifests.clip import BadClip, Clip
+from spiritlm_cli.manifests.labels import drop_labels
 from spiritlm_cli.manifests.transcripts import attach_text
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.writer import format_sequence
@@ -51,7 +52,7 @@ def run(options: InterleaveOptions) -> Summary:
     with Run(settled, ids=ids, total=total) as output, data_only():
         if options.header and (inputs is None or inputs.first):
             output.write_header(header_of(checkpoint))
-        clips = attach_text(inputs.clips()) if inputs else None
+        clips = drop_labels(attach_text(inputs.clips()), options.keep_labels) if inputs else None
         if options.tokens is None:
             outcomes = computed(InterleaveCompute(options), output.remaining(clips or ()), options.ray)
             output.write_all(outcomes, partial(_empty, options=options))
@@ -66,7 +67,8 @@ def _word_times(options: InterleaveOptions, cpus: int | None = None) -> WordTime
     # Half of the cores align, as the networks use all of them unless they are on a GPU.
     aligner = options.aligner if options.mode == "interleave" and options.aligner != "none" else None
     alignments = None if options.mode == "speech" else options.alignments
-    return WordTimes(alignments, aligner, options.device, max(1, (cpus or available_cpus()) // 2))
+    workers = max(1, (cpus or available_cpus()) // 2)
+    return WordTimes(alignments, aligner, options.device, workers, options.keep_labels)
 
 
 @dataclass(frozen=True)

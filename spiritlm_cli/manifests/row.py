@@ -131,7 +131,8 @@ def _alignment(value: object, where: str) -> Alignment | None:
         return None
     if not isinstance(value, list):
         raise ManifestError(f"{where}: words is not a list")
-    builder = AlignmentBuilder()
+    # Labels are left to `drop_labels`, since not every command reads the words.
+    builder = AlignmentBuilder(keep_labels=True, keep_silences=True)
     for number, item in enumerate(value, 1):
         here = f"{where}: word {number}"
         if not isinstance(item, dict):

@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Word
+from spiritlm_cli.manifests.labels import Label, classify, unknown_word_error
 from spiritlm_cli.manifests.times import ROUNDING
 
 # Characters that no text can contain, as token lines can't hold them.
@@ -25,12 +26,14 @@ class _UntimedWord:
 class AlignmentBuilder:
     """Build the alignment of one clip from words in time order.
 
-    A word without text is left out. Of two words that overlap, the first ends at the start of the second. Words without
-    times share the gap between their neighbors in proportion to their lengths in characters. The notes of the alignment
-    list these repairs.
+    A word without text is left out, and so are labels of silence and noise (`classify`). Of two words that overlap, the
+    first ends at the start of the second. Words without times share the gap between their neighbors in proportion to
+    their lengths in characters. The notes of the alignment list these repairs, except silences.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep_labels: bool = False, keep_silences: bool = False) -> None:
+        """keep_labels: take labels of noise and of unknown words as words; keep_silences: those of silence, too."""
+        self._keep_labels, self._keep_silences = keep_labels, keep_silences
         self._words: list[Word] = []
         self._untimed: list[_UntimedWord] = []
         self._notes: dict[str, tuple[str, int]] = {}
@@ -46,13 +49,21 @@ class AlignmentBuilder:
         """Add the next word.
 
         start, end: in seconds; both None if unknown. where: file and line, for errors and notes. confidence: 0 to 1.
-        Raises ManifestError for invalid times, times before those of the word before, and a missing start or end.
+        Raises ManifestError for invalid times, times before those of the word before, a missing start or end, and a
+        label of an unknown word.
         """
         word = word.strip()
         if NOT_IN_TEXT.search(word):
             raise ManifestError(f"{where}: a word holds NUL or half a surrogate pair")
+        label = classify(word)
         if not word:
             self._note(where, "a word without text was left out")
+        elif label is Label.SILENCE and not self._keep_silences:
+            return
+        elif label is Label.UNKNOWN and not self._keep_labels:
+            raise unknown_word_error(word, where)
+        elif label is Label.NOISE and not self._keep_labels:
+            self._note(where, "a label of noise was left out")
         elif start is None and end is None:
             self._untimed.append(_UntimedWord(word, where, confidence))
         elif start is None or end is None:

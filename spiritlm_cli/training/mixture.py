@@ -12,6 +12,7 @@ from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.interleaving.interleave import Utterance, sample_sequences
 from spiritlm_cli.interleaving.spans import SpanOptions
 from spiritlm_cli.interleaving.utterances import make_utterance
+from spiritlm_cli.manifests.labels import without_labels
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.text_files import bounded_lines, numbered_lines, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
@@ -71,7 +72,8 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
     units_of = read_units(units)
     utterances = []
     with WordTimes(aligner=POCKETSPHINX, workers=available_cpus()) as times:
-        clips = [clip for clip in read_manifest(manifest) if clip.text and clip.id in units_of]
+        labeled = (clip for clip in read_manifest(manifest) if clip.text and clip.id in units_of)
+        clips = [without_labels(clip)[0] for clip in labeled]
         clips = [clip for clip in clips if len(units_of[clip.id].hubert)]
         for clip, future in [(clip, times.submit(clip)) for clip in clips]:
             try:

@@ -10,6 +10,7 @@ from spiritlm_cli.console import notify
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
+from spiritlm_cli.manifests.labels import remove_labels
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.manifests.row import parse_json_fields
 from spiritlm_cli.text_files import numbered_lines, valid_lines
@@ -39,7 +40,7 @@ def align_phones(clips: Iterable[tuple[Clip, Waveform]]) -> dict[str, Phones]:
     for clip, waveform in clips:
         if clip.text:
             try:
-                aligned[clip.id] = aligner.align_phones(waveform, clip.text)[1]
+                aligned[clip.id] = aligner.align_phones(waveform, remove_labels(clip.text, clip.id)[0])[1]
             except SpiritLMError as error:
                 notify(f"{clip.id}: not aligned ({error})")
     return aligned

@@ -52,6 +52,23 @@ def test_align_stream_is_in_order_and_isolates_errors(
     assert len({str(by_id[f"more-{n}"]) for n in range(8)}) == 1
 
 
+def test_align_clip_does_not_pronounce_labels(recording_file: Path, aligner: PocketsphinxAligner) -> None:
+    plain = align_clip(Clip("a", recording_file, end=3.0, text=TEXT), aligner).alignment
+    text = f"[breath] {TEXT.replace('skin', 'skin <unk>, [background noise] sil')}"
+    labeled = align_clip(Clip("a", recording_file, end=3.0, text=text), aligner).alignment
+    labels = [word for word in labeled.words if word not in plain.words]
+    assert [word.word for word in labels] == ["[breath]", "<unk>,", "[background noise]"]
+    first, skin = plain.words[0], plain.words[5]
+    assert [(word.start, word.end) for word in labels] == [
+        (first.start,) * 2,
+        (skin.end,) * 2,
+        (skin.end,) * 2,
+    ]
+    assert tuple(word for word in labeled.words if word not in labels) == plain.words
+    with pytest.raises(AlignmentError, match=r"a: the text has no words but labels such as \[noise\]"):
+        align_clip(Clip("a", recording_file, text="[noise] sil"), aligner)
+
+
 def test_align_clip_errors(recording_file: Path, aligner: PocketsphinxAligner) -> None:
     with pytest.raises(AlignmentError, match="the text is empty"):
         align_clip(Clip("a", recording_file, text="  "), aligner)

@@ -65,7 +65,7 @@ def test_find_in_a_folder_with_invalid_files(tmp_path: Path) -> None:
     (tmp_path / "d.ctm").write_bytes(b"\xff")
     write(tmp_path / "e.ctm", "e 1 0.5")
     for clip_id, message in {
-        "a": r"a\.TextGrid: line \d: the file ends where",
+        "a": r"a\.TextGrid: line \d: the file says that it has 1 tiers, but 0 follow",
         "b": r"b\.json: not JSON",
         "c": r"c\.ctm: contains several recordings \(x, y\)",
         "d": r"d\.ctm: line 1: not UTF-8 text",
@@ -197,3 +197,39 @@ def test_find_in_any_order_from_threads(tmp_path: Path, name: str) -> None:
     ):
         for clip_id, transcript in zip(clip_ids, pool.map(files.find, clip_ids), strict=True):
             assert transcript == Transcript(None, alignments[clip_id])
+
+
+def labeled(folder: Path, name: str, labels: list[str]) -> AlignmentFiles:
+    """A file with the words a and b, and labels between them."""
+    words = tuple(Word(label, index, index + 1) for index, label in enumerate(["a", *labels, "b"]))
+    alignment = Alignment(words)
+    intervals = "".join(f'{word.start}\n{word.end}\n"{word.word}"\n' for word in words)
+    content = {
+        "a.ctm": "".join(f"a 1 {word.start} 1 {word.word}\n" for word in words),
+        "a.TextGrid": f'"ooTextFile"\n"TextGrid"\n0 9 <exists> 1 "IntervalTier" "words" 0 9 {len(words)}\n{intervals}',
+        "a.json": format_whisper(" ".join(word.word for word in words), alignment),
+        "a.jsonl": row("a", " ".join(word.word for word in words), alignment),
+    }[name]
+    return AlignmentFiles.open(write(folder / name, content), keep_labels="keep" in folder.name)
+
+
+@pytest.mark.parametrize("name", ["a.TextGrid", "a.ctm", "a.json", "a.jsonl"])
+def test_one_rule_for_labels_in_every_source(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = ["<eps>", "[noise]", "sil", "{NS}", "#", "<NOISE>", "[laughter]"]
+    found = labeled(tmp_path / "drop", name, labels).find("a")
+    assert found is not None
+    assert found.alignment is not None
+    assert found.alignment.words == (Word("a", 0, 1), Word("b", 8, 9))
+    assert found.text in (None, "a b")
+    assert "noise" in caplog.text + str(found.alignment.notes)
+    kept = labeled(tmp_path / "keep", name, [*labels, "<unk>"]).find("a")
+    assert kept is not None
+    assert kept.alignment is not None
+    spoken = ["a", "[noise]", "{NS}", "<NOISE>", "[laughter]", "<unk>", "b"]
+    assert [word.word for word in kept.alignment.words] == spoken
+    assert kept.text in (None, " ".join(spoken))
+    for unknown in ("<unk>", "spn", "[bracketed]"):
+        with pytest.raises(ManifestError, match="stands for an unknown word"):
+            labeled(tmp_path / "drop", name, [unknown]).find("a")

@@ -5,9 +5,9 @@ from decimal import Decimal
 from itertools import groupby
 
 from spiritlm_cli.alignment.formats.index import duplicate_error
-from spiritlm_cli.alignment.formats.labels import is_silence, is_word
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment
+from spiritlm_cli.manifests.labels import Label, classify
 from spiritlm_cli.manifests.word_times import AlignmentBuilder
 
 # Types of lines, in the seventh column, that are not words.
@@ -21,11 +21,13 @@ def recording_of(text: str) -> str | None:
     return None if not columns or text.startswith(";;") else columns[0]
 
 
-def read_ctm(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[str, Alignment]]:
+def read_ctm(
+    lines: Iterable[tuple[int, str]], name: str, keep_labels: bool = False
+) -> Iterator[tuple[str, Alignment]]:
     """Read the recordings of a CTM. lines: with their numbers; name: of the file, for errors. Yields (name, words).
 
-    A line may have a sixth column, the confidence (or NA), and NIST's type and speaker after it. Labels for silence and
-    lines whose type is not a word are skipped.
+    A line may have a sixth column, the confidence (or NA), and NIST's type and speaker after it. Lines whose type is
+    not a word are skipped. keep_labels: see `AlignmentBuilder`.
 
     Raises ManifestError, with file and line, for a malformed line, for a recording with several channels or whose lines
     are not adjacent, for alternatives (<ALT_BEGIN>), and for words that `AlignmentBuilder` refuses.
@@ -33,7 +35,7 @@ def read_ctm(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[str,
     seen: set[str] = set()
     rows = ((line_number, text) for line_number, text in lines if recording_of(text) is not None)
     for recording, block in groupby(rows, lambda row: str(recording_of(row[1]))):
-        words = AlignmentBuilder()
+        words = AlignmentBuilder(keep_labels)
         channel = None
         for line_number, text in block:
             where = f"{name}: line {line_number}"
@@ -65,7 +67,7 @@ def format_ctm(clip_id: str, alignment: Alignment) -> str:
             raise ManifestError(
                 f"{clip_id}: the word {word.word!r} can't be written as CTM, since it has spaces"
             )
-        if word.word in _ALTERNATIVES or not is_word(word.word):
+        if word.word in _ALTERNATIVES or classify(word.word) is Label.SILENCE:
             raise ManifestError(
                 f"{clip_id}: the word {word.word!r} can't be written as CTM, since it would not be read as a word"
             )
@@ -90,9 +92,8 @@ def _add_word(words: AlignmentBuilder, columns: list[str], where: str) -> None:
     confidence = float(_parse_number(rest[0], "confidence", where)) if rest and rest[0] != "NA" else None
     if confidence is not None and not 0 <= confidence <= 1:
         raise ManifestError(f"{where}: confidence is not a number from 0 to 1: {rest[0]!r}")
-    if not is_silence(word, where):
-        # Added as decimals: 0.1 and 0.2 end at 0.3.
-        words.add(word, float(begin), float(begin + length), where, confidence)
+    # Added as decimals: 0.1 and 0.2 end at 0.3.
+    words.add(word, float(begin), float(begin + length), where, confidence)
 
 
 def _parse_number(text: str, column: str, where: str) -> Decimal:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from spiritlm_cli.alignment.formats.index import duplicate_error
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.manifests.clip import Alignment, Clip, Transcript, Word
+from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Transcript, Word
+from spiritlm_cli.manifests.labels import drop_labels
 from spiritlm_cli.manifests.row import clip_from_fields, id_from_fields, parse_json_fields
 
 
@@ -18,8 +19,9 @@ def id_of_row(text: str, where: str) -> str | None:
     return id_from_fields(parse_json_fields(text, where), where)
 
 
-def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
+def read_row(lines: Iterable[tuple[int, str]], name: str, keep_labels: bool = False) -> Transcript | None:
     """The text and words of the one row in these lines, or None if it has no words. name: of the manifest, for errors.
+    keep_labels: keep labels of noise and unknown words.
 
     Raises ManifestError, with file and line, for a second row and for rows that `scan_manifest` refuses.
     """
@@ -29,7 +31,10 @@ def read_row(lines: Iterable[tuple[int, str]], name: str) -> Transcript | None:
     )
     if others:
         raise duplicate_error(clip.id, f"{name}: line {others[0][0]}")
-    return Transcript(clip.text, clip.alignment) if clip.alignment else None
+    (cleaned,) = drop_labels([clip], keep_labels)
+    if isinstance(cleaned, BadClip):
+        raise cleaned.error
+    return Transcript(cleaned.text, cleaned.alignment) if cleaned.alignment else None
 
 
 def format_row(clip: Clip, alignment: Alignment | None, folder: Path) -> str:

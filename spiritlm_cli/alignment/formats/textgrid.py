@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from spiritlm_cli.alignment.formats.labels import is_silence, is_word
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment
+from spiritlm_cli.manifests.labels import Label, classify
 from spiritlm_cli.manifests.word_times import AlignmentBuilder
 from spiritlm_cli.text_files import read_whole
 
@@ -59,10 +59,16 @@ class _Tokens:
 
     def __init__(self, text: str, name: str) -> None:
         self._matches = (match for match in _TOKEN.finditer(text) if match.lastgroup != "comment")
+        self._peeked: re.Match[str] | None = next(self._matches, None)
         self._line_ends = [match.end() for match in _LINE_END.finditer(text)]
         self._length = len(text)
         self._name = name
         self.where = f"{name}: line 1"
+
+    @property
+    def next_kind(self) -> str | None:
+        """The kind of the next token, None at the end of the file."""
+        return self._peeked.lastgroup if self._peeked else None
 
     def number(self) -> float:
         token = self._next("number", "a number")
@@ -84,7 +90,7 @@ class _Tokens:
         return self._next("flag", "<exists>")
 
     def _next(self, kind: str, expected: str) -> str:
-        match = next(self._matches, None)
+        match, self._peeked = self._peeked, next(self._matches, None)
         position = match.start() if match else self._length
         self.where = f"{self._name}: line {bisect_right(self._line_ends, position) + 1}"
         if match is None:
@@ -100,21 +106,21 @@ class _Tokens:
         return match[kind]
 
 
-def read_textgrid(path: Path | str) -> Alignment:
+def read_textgrid(path: Path | str, keep_labels: bool = False) -> Alignment:
     """Read the words of a TextGrid that was saved as text or short text, in UTF-8 or UTF-16.
 
-    They are in the tier "words", in the only tier "SPEAKER - words", or in the only interval tier. Labels for silence
-    are gaps. In a label with several tokens, the token with letters or digits (the first, if none has any) is the
-    word, and the others are words without duration. If several tokens have letters or digits, the label is one word
-    with spaces.
+    They are in the tier "words", in the only tier "SPEAKER - words", or in the only interval tier. In a label with
+    several tokens, the token with letters or digits (the first, if none has any) is the word, and the others are words
+    without duration. If several tokens have letters or digits, the label is one word with spaces.
+    keep_labels: see `AlignmentBuilder`.
 
-    Raises ManifestError, with file and line, for a damaged or binary file, for several speakers, for labels of unknown
-    words, and for words that `AlignmentBuilder` refuses.
+    Raises ManifestError, with file and line, for a damaged or binary file, for a number of tiers or intervals that is
+    not that in the file, for several speakers, and for words that `AlignmentBuilder` refuses.
     """
     tokens = _Tokens(_decode(read_whole(path), str(path)), str(path))
-    words = AlignmentBuilder()
+    words = AlignmentBuilder(keep_labels)
     for interval in _select_word_tier(list(_read_interval_tiers(tokens)), str(path)).intervals:
-        if is_silence(interval.label, interval.where):
+        if not interval.label.strip():
             continue
         before, word, after = _split_label(interval.label)
         for token in before:
@@ -165,16 +171,41 @@ def _read_interval_tiers(tokens: _Tokens) -> Iterator[_Tier]:
             f"{tokens.where}: starts at {start:g} s, but must start at 0 (in Praat: Shift times to...)"
         )
     tokens.number()
-    for _ in range(tokens.count() if tokens.flag() == "<exists>" else 0):
-        kind, name = tokens.string(), tokens.string()
-        tokens.number(), tokens.number()
+    declared = tokens.count() if tokens.flag() == "<exists>" else 0
+    where, found = tokens.where, 0
+    while tokens.next_kind == "string":
+        yield from _read_tier(tokens)
+        found += 1
+    _check_count(declared, found, "the file says that it has", "tiers", where)
+    if tokens.next_kind:
+        tokens.string()
+
+
+def _read_tier(tokens: _Tokens) -> Iterator[_Tier]:
+    """Yield a tier, if it is of intervals. Raises ManifestError if it has not as many of them as it says."""
+    kind, name = tokens.string(), tokens.string()
+    if kind not in ("IntervalTier", "TextTier"):
+        raise ManifestError(f"{tokens.where}: {kind[:40]!r} is not a known kind of tier")
+    tokens.number(), tokens.number()
+    declared, where = tokens.count(), tokens.where
+    intervals = []
+    while tokens.next_kind == "number":
         if kind == "IntervalTier":
-            yield _Tier(name, [_read_interval(tokens) for _ in range(tokens.count())])
-        elif kind == "TextTier":
-            for _ in range(tokens.count()):
-                tokens.number(), tokens.string()
+            intervals.append(_read_interval(tokens))
         else:
-            raise ManifestError(f"{tokens.where}: {kind[:40]!r} is not a known kind of tier")
+            point = tokens.number()
+            intervals.append(_Interval(point, point, tokens.string()))
+    what = "intervals" if kind == "IntervalTier" else "points"
+    _check_count(declared, len(intervals), f"the tier {name[:40]!r} says that it has", what, where)
+    if kind == "IntervalTier":
+        yield _Tier(name, intervals)
+
+
+def _check_count(declared: int, found: int, says: str, what: str, where: str) -> None:
+    """Raise ManifestError unless as many parts follow as the file says, since then some would be lost."""
+    if found != declared:
+        reason = "correct the number" if found > declared else "the file may be cut off"
+        raise ManifestError(f"{where}: {says} {declared} {what}, but {found} follow; {reason}")
 
 
 def _read_interval(tokens: _Tokens) -> _Interval:
@@ -201,7 +232,11 @@ def _select_word_tier(tiers: list[_Tier], name: str) -> _Tier:
 def _split_label(label: str) -> tuple[list[str], str, list[str]]:
     """The tokens of a label that come before its word, the word, and the tokens after it."""
     tokens = label.split()
-    spoken = [index for index, token in enumerate(tokens) if any(map(str.isalnum, token))] or [0]
+    spoken = [
+        index
+        for index, token in enumerate(tokens)
+        if any(map(str.isalnum, token)) and (len(tokens) == 1 or classify(token) is None)
+    ] or [0]
     if len(spoken) > 1:
         return [], label, []
     return tokens[: spoken[0]], tokens[spoken[0]], tokens[spoken[0] + 1 :]
@@ -226,9 +261,9 @@ def _intervals(alignment: Alignment, end: float) -> list[_Interval]:
         if start > last:
             intervals.append(_Interval(last, start, ""))
         label = " ".join(tokens)
-        if not is_word(label):
+        if classify(label) is Label.SILENCE:
             raise ManifestError(
-                f"the word {label!r} can't be written as a TextGrid, since it would not be read as a word"
+                f"the word {label!r} can't be written as a TextGrid, since it would be read as silence"
             )
         intervals.append(_Interval(start, stop, label))
         last = stop

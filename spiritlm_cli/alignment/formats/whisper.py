@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Transcript
+from spiritlm_cli.manifests.labels import remove_labels
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT, AlignmentBuilder
 from spiritlm_cli.text_files import read_whole
 
@@ -15,11 +16,12 @@ _Fields = Mapping[str, object]
 _CONFIDENCES = ("probability", "score", "confidence")
 
 
-def read_whisper(path: Path | str) -> Transcript:
+def read_whisper(path: Path | str, keep_labels: bool = False) -> Transcript:
     """Read the text and words of a file.
 
     The text is that of the file, or else of its segments, without spaces around it. Words without times, such as
-    numbers in WhisperX, share the gap between their neighbors.
+    numbers in WhisperX, share the gap between their neighbors. keep_labels: see `AlignmentBuilder`; the text is treated
+    likewise.
 
     Raises ManifestError, with file, segment and word, for JSON of another kind, for segments without words, and for
     words that `AlignmentBuilder` refuses.
@@ -33,7 +35,7 @@ def read_whisper(path: Path | str) -> Transcript:
                 f"{name}: written by whisper.cpp, which gives no word times; use Whisper or WhisperX"
             )
         raise ManifestError(f"{name}: not the JSON of Whisper or WhisperX: no segments")
-    words = AlignmentBuilder()
+    words = AlignmentBuilder(keep_labels)
     texts = []
     for number, segment in enumerate(segments, 1):
         where = f"{name}: segment {number}"
@@ -44,7 +46,9 @@ def read_whisper(path: Path | str) -> Transcript:
     text = _parse_text(content, "text", name)
     if text is None and any(part is not None for part in texts):
         text = " ".join(part.strip() for part in texts if part and part.strip())
-    return Transcript(None if text is None else text.strip(), words.build())
+    if text is not None:
+        text, _ = remove_labels(text.strip(), name, keep_labels)
+    return Transcript(text, words.build())
 
 
 def format_whisper(text: str | None, alignment: Alignment) -> str:

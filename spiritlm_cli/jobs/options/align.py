@@ -22,6 +22,15 @@ def aligner_option(choices: str, text: str) -> Any:
     return option("pocketsphinx", text, metavar=choices, group="model")
 
 
+def keep_labels_option() -> Any:
+    """Declare `--keep-labels`."""
+    text = (
+        "Keep labels of noise and unknown words, such as [laughter] and <unk>, as words. Otherwise noise is left out, "
+        "and an unknown word is an error."
+    )
+    return option(False, text, group="input")
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlignOptions(ClipOptions, FailureOptions):
     """Options of `spiritlm align`."""
@@ -31,6 +40,7 @@ class AlignOptions(ClipOptions, FailureOptions):
         "pocketsphinx|FOLDER",
         "Aligner: pocketsphinx (US English), or the Hugging Face folder of a CTC model (wav2vec 2.0, HuBERT, WavLM).",
     )
+    keep_labels: bool = keep_labels_option()
     format: Format | None = option(
         None,
         "Format of the word times.",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.jobs.options.align import aligner_option
+from spiritlm_cli.jobs.options.align import aligner_option, keep_labels_option
 from spiritlm_cli.jobs.options.shared import (
     ClipOptions,
     LineOutputOptions,
@@ -46,6 +46,7 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         "Aligner for clips without word times: pocketsphinx (US English), the Hugging Face folder of a CTC model, or "
         "none.",
     )
+    keep_labels: bool = keep_labels_option()
     mode: Literal["interleave", "speech", "text", "asr", "tts"] = option(
         "interleave",
         "Form of the lines. interleave: alternating spans of speech and text; speech, text: one modality; asr: speech, "

@@ -58,7 +58,7 @@ REFUSED = [
     ("a A 0 1 one\na B 1 1 two", "line 2: 'a' has channels 'A' and 'B', and a clip has one"),
     ("a 1 0 1 one\nb 1 0 1 two\na 1 1 1 three", "line 3: 'a' occurred before"),
     ("a 1 * * <ALT_BEGIN>\na 1 0 1 one\na 1 * * <ALT_END>", "line 1: alternatives (<ALT_BEGIN>)"),
-    ("a 1 0 1 <UNK>", "line 1: '<UNK>' stands for a word that the aligner didn't know"),
+    ("a 1 0 1 <UNK>", "line 1: '<UNK>' stands for an unknown word"),
 ]
 
 

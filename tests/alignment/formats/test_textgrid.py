@@ -163,7 +163,8 @@ def test_read_silences_as_gaps(tmp_path: Path, label: str) -> None:
         ),
         ("-- ...", (Word("--", 1, 2), Word("...", 2, 2))),
         ("New York --", (Word("New York --", 1, 2),)),
-        ("[laughter]", (Word("[laughter]", 1, 2),)),
+        ("[laughter]", ()),
+        ("well [laughter] --", (Word("well", 1, 2), Word("--", 2, 2))),
     ],
 )
 def test_read_labels_of_several_tokens(tmp_path: Path, label: str, words: tuple[Word, ...]) -> None:
@@ -200,9 +201,19 @@ REFUSED = {
     "no name": (short(("a", []), ("b", [])), "which tier has the words; name one of these tiers words: a, b"),
     "names": (short(("word", []), ("words", [])), "the words; name one of these tiers words: word, words"),
     "no tiers": (MFA_LONG[: MFA_LONG.index("<ex")] + "<absent>", "a.TextGrid: no interval tier"),
-    "spn": (MFA_LONG.replace("panic", "spn"), "line 24: 'spn' stands for a word that the aligner didn't know"),
-    "<unk>": (MFA_LONG.replace("panic", "<unk>"), "line 24: '<unk>' stands for a word that the aligner didn't know"),
-    "[bracketed]": (MFA_SHORT.replace("panic", "[bracketed]"), "line 36: '[bracketed]' stands for a word"),
+    "spn": (MFA_LONG.replace("panic", "spn"), "line 24: 'spn' stands for an unknown word"),
+    "<unk>": (MFA_LONG.replace("panic", "<unk>"), "line 24: '<unk>' stands for an unknown word"),
+    "[bracketed]": (MFA_SHORT.replace("panic", "[bracketed]"), "line 36: '[bracketed]' stands for an unknown word"),
+    "too few intervals": (MFA_LONG.replace("size = 4", "size = 5"), "line 14: the tier 'words' says that it has 5 int"),
+    "more intervals": (MFA_LONG.replace("size = 4", "size = 3"), "3 intervals, but 4 follow; correct the number"),
+    "more in the last tier": (MFA_LONG.replace("intervals: size = 2", "intervals: size = 0"), "0 intervals, but 2"),
+    "more in short text": (MFA_SHORT.replace("\n4\n", "\n2\n"), "line 29: the tier 'speaker one - words' says"),
+    "more points": (MFA_SHORT.replace("1.61\n2\n", "1.61\n1\n"), "the tier 'words' says that it has 1 points"),
+    "more tiers": (MFA_LONG.replace("size = 2 \nitem", "size = 1 \nitem"), "line 7: the file says that it has 1"),
+    "too few tiers": (MFA_SHORT.replace("\n3\n", "\n4\n"), "it has 4 tiers, but 3 follow; the file may be cut off"),
+    "absent tiers": (MFA_SHORT.replace("<exists>\n3\n", "<absent>\n"), "it has 0 tiers, but 3 follow"),
+    "a number at the end": (MFA_SHORT + "5\n", "the file ends where a number"),
+    "a flag at the end": (MFA_SHORT + "<x>\n", "expected a text in quotes, not '<x>'"),
     "goes back": (MFA_LONG.replace("xmin = 0.5", "xmin = 0.2"), "line 24: 'panic' begins at 0.2 s, before the word"),
     "ends first": (MFA_LONG.replace("xmax = 1.03", "xmax = 0.3"), "line 24: 'panic' begins at 0.5 s and ends at 0.3 s"),
     "no end": (MFA_LONG.replace("xmax = 1.03", "xmax = 1e999"), "line 24: 'panic' begins at 0.5 s and ends at inf s"),
@@ -254,7 +265,7 @@ def test_format_words_without_duration(tmp_path: Path) -> None:
         format_textgrid(Alignment(()), 0)
 
 
-@pytest.mark.parametrize("label", ["sil", "SP", "<unk>", "spn"])
+@pytest.mark.parametrize("label", ["sil", "SP", "<eps>", "#"])
 def test_format_refuses_silence_labels(label: str) -> None:
     with pytest.raises(ManifestError, match="can't be written as a TextGrid"):
         format_textgrid(Alignment((Word(label, 0, 1),)), 1)
