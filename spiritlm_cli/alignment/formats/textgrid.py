@@ -1,36 +1,19 @@
-"""TextGrid, the annotation format of Praat, MFA and MAUS.
-
-The syntax is that of "TextGrid file formats" in Praat's manual: numbers, strings and flags that are surrounded by white
-space are data, everything else is ignored.
-"""
+"""TextGrid, the annotation format of Praat, MFA and MAUS."""
 
 import codecs
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from spiritlm_cli.alignment.formats.textgrid_tokens import Tokens
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment
 from spiritlm_cli.manifests.labels import Label, classify
 from spiritlm_cli.manifests.word_times import AlignmentBuilder
 from spiritlm_cli.text_files import read_whole
 
-_TOKEN = re.compile(
-    r"""(?<!\S)(?:
-        !(?P<comment>[^\r\n]*)
-      | "(?P<string>[^"]*(?:""[^"]*)*)"(?!\S)
-      | (?P<quote>"\S*)
-      | (?P<number>[-+]?[0-9]\S*)
-      | (?P<flag><\S*)
-    )""",
-    re.VERBOSE,
-)
-# Praat reads "0.5s" as a number too.
-_NUMBER = re.compile(r"([-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)s?")
-_LINE_END = re.compile(r"\r\n?|\n")
 _WORDS = re.compile(r"words?", re.IGNORECASE)
 _WORDS_OF_SPEAKER = re.compile(r"(.*) - words?", re.IGNORECASE | re.DOTALL)
 # The maximum number of characters that Praat reads as one number.
@@ -51,61 +34,6 @@ class _Tier:
     intervals: list[_Interval]
 
 
-class _Tokens:
-    """Iterates over the tokens of a TextGrid. The methods raise ManifestError if the next token is of another kind.
-
-    where: file and line of the last token, for errors.
-    """
-
-    def __init__(self, text: str, name: str) -> None:
-        self._matches = (match for match in _TOKEN.finditer(text) if match.lastgroup != "comment")
-        self._peeked: re.Match[str] | None = next(self._matches, None)
-        self._line_ends = [match.end() for match in _LINE_END.finditer(text)]
-        self._length = len(text)
-        self._name = name
-        self.where = f"{name}: line 1"
-
-    @property
-    def next_kind(self) -> str | None:
-        """The kind of the next token, None at the end of the file."""
-        return self._peeked.lastgroup if self._peeked else None
-
-    def number(self) -> float:
-        token = self._next("number", "a number")
-        match = _NUMBER.fullmatch(token)
-        if not match:
-            raise ManifestError(f"{self.where}: {token[:40]!r} is not a number")
-        return float(match[1])
-
-    def count(self) -> int:
-        number = self.number()
-        if not (number.is_integer() and number >= 0):
-            raise ManifestError(f"{self.where}: {number:g} is not a count")
-        return int(number)
-
-    def string(self) -> str:
-        return self._next("string", "a text in quotes").replace('""', '"')
-
-    def flag(self) -> str:
-        return self._next("flag", "<exists>")
-
-    def _next(self, kind: str, expected: str) -> str:
-        match, self._peeked = self._peeked, next(self._matches, None)
-        position = match.start() if match else self._length
-        self.where = f"{self._name}: line {bisect_right(self._line_ends, position) + 1}"
-        if match is None:
-            raise ManifestError(
-                f"{self.where}: the file ends where {expected} is expected; it may be cut off"
-            )
-        if match.lastgroup == "quote":
-            raise ManifestError(
-                f"{self.where}: a quote is not closed, or a quote within a text is not doubled"
-            )
-        if match.lastgroup != kind:
-            raise ManifestError(f"{self.where}: expected {expected}, not {match[0][:40]!r}")
-        return match[kind]
-
-
 def read_textgrid(path: Path | str, keep_labels: bool = False) -> Alignment:
     """Read the words of a TextGrid that was saved as text or short text, in UTF-8 or UTF-16.
 
@@ -117,7 +45,7 @@ def read_textgrid(path: Path | str, keep_labels: bool = False) -> Alignment:
     Raises ManifestError, with file and line, for a damaged or binary file, for a number of tiers or intervals that is
     not that in the file, for several speakers, and for words that `AlignmentBuilder` refuses.
     """
-    tokens = _Tokens(_decode(read_whole(path), str(path)), str(path))
+    tokens = Tokens(_decode(read_whole(path), str(path)), str(path))
     words = AlignmentBuilder(keep_labels)
     for interval in _select_word_tier(list(_read_interval_tiers(tokens)), str(path)).intervals:
         if not interval.label.strip():
@@ -160,7 +88,7 @@ def _decode(content: bytes, name: str) -> str:
     return text
 
 
-def _read_interval_tiers(tokens: _Tokens) -> Iterator[_Tier]:
+def _read_interval_tiers(tokens: Tokens) -> Iterator[_Tier]:
     tokens.string()
     kind = tokens.string()
     if kind != "TextGrid":
@@ -181,7 +109,7 @@ def _read_interval_tiers(tokens: _Tokens) -> Iterator[_Tier]:
         tokens.string()
 
 
-def _read_tier(tokens: _Tokens) -> Iterator[_Tier]:
+def _read_tier(tokens: Tokens) -> Iterator[_Tier]:
     """Yield a tier, if it is of intervals. Raises ManifestError if it has not as many of them as it says."""
     kind, name = tokens.string(), tokens.string()
     if kind not in ("IntervalTier", "TextTier"):
@@ -208,7 +136,7 @@ def _check_count(declared: int, found: int, says: str, what: str, where: str) ->
         raise ManifestError(f"{where}: {says} {declared} {what}, but {found} follow; {reason}")
 
 
-def _read_interval(tokens: _Tokens) -> _Interval:
+def _read_interval(tokens: Tokens) -> _Interval:
     start, where = tokens.number(), tokens.where
     return _Interval(start, tokens.number(), tokens.string(), where)
 
