@@ -10,7 +10,7 @@ def test_tokens_in_order() -> None:
     tokens = Tokens(TEXT, "x")
     assert (tokens.next_kind, tokens.count(), tokens.where) == ("number", 2, "x: line 1")
     assert (tokens.number(), tokens.where) == (-0.5, "x: line 2")
-    assert (tokens.next_kind, tokens.string(), tokens.next_kind) == ("string", 'a "b\n"', "flag")
+    assert (tokens.next_kind, tokens.string(), tokens.next_kind) == ("string", 'a "b\n', "flag")
     assert (tokens.flag(), tokens.where, tokens.next_kind) == ("<exists>", "x: line 3", None)
 
 
