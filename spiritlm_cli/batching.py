@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.out_of_memory import MemoryBoundCompute
 from spiritlm_cli.outcome import Outcome
 
 __all__ = ["BatchScheduler", "Outcome"]
@@ -77,18 +78,22 @@ class BatchScheduler(Generic[Item, Piece, Result]):
         max_batch: float,
         max_buffered: float | None = None,
         workers: int = 1,
+        memory_advice: str = "end other programs",
     ) -> None:
         """Configure the scheduler; iterating starts it.
 
         split: pieces of an item, may be lazy. Called in one of `workers` threads; with 0 workers, in the iterating
             thread, for pieces that cost computation rather than waiting.
         compute: results of a batch, in order; called in the iterating thread. None for a piece that is not finished:
-            it stays in the next batch, and other pieces take the place of finished ones.
+            it stays in the next batch, and other pieces take the place of finished ones. If there is too little memory
+            for a batch, it is called again with parts of it.
         size: size of a piece, such as its length in seconds.
         max_batch: maximum of number of pieces x size of the largest piece. A piece larger than that is a batch alone.
         max_buffered: maximum total size of pieces that are read before their turn; 4 x max_batch if None.
+        memory_advice: what to do if there is too little memory even for one piece, for the error.
         """
-        self._items, self._split, self._compute, self._size = items, split, compute, size
+        self._items, self._split, self._size = items, split, size
+        self._compute = MemoryBoundCompute(compute, memory_advice)
         self._max_batch = max_batch
         self._max_buffered = 4 * max_batch if max_buffered is None else max_buffered
         self._workers = workers

@@ -3,29 +3,62 @@
 import dataclasses
 import json
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.files import read_limited
 
 T = TypeVar("T")
+
+# The index of the weights of a large model, and the vocabulary of an aligner, have some 100 kB.
+_MAX_JSON_BYTES = 8_000_000
+# PyYAML reads about 100 kB a second.
+_MAX_YAML_BYTES = 100_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """The least and the most that a number may be, or the length of a text or a list: `Annotated[int, Bounds(1, 64)]`.
+
+    A network is built from its configuration before its weights are read. Bounds keep a damaged configuration from
+    taking all memory or time for that. They are far from the sizes of any real model.
+    """
+
+    least: float
+    most: float
+
+
+# Channels, units, features, words of a vocabulary.
+Size = Annotated[int, Bounds(1, 1 << 20)]
+# Sizes of what may be missing.
+Count = Annotated[int, Bounds(0, 1 << 20)]
+Layers = Annotated[int, Bounds(1, 1024)]
+# Kernels, strides, dilations, groups and heads.
+Steps = Annotated[int, Bounds(1, 1024)]
+Fraction = Annotated[float, Bounds(0, 1)]
+Text = Annotated[str, Bounds(0, 1000)]
+# One size for each of several layers.
+Sizes = Annotated[list[Size], Bounds(1, 16)]
+StepSizes = Annotated[list[Steps], Bounds(1, 16)]
 
 
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: Iterable[str] = ()) -> T:
     """Return the dataclass `cls` with its fields set from a mapping. Fields may be dataclasses themselves.
 
     path: file that the mapping was read from, for errors. ignore: keys that are allowed and not used.
-    Raises CheckpointError, which names the file and every key that is unknown, missing without a default, or of another
-    type than its field, and if the dataclass raises ValueError.
+    Raises CheckpointError, which names the file and every key that is unknown, missing without a default, of another
+    type than its field, or outside the `Bounds` of its type, and if the dataclass raises ValueError.
     """
     assert dataclasses.is_dataclass(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    types = get_type_hints(cls)
-    faults = [f"unknown key {name!r}" for name in sorted(set(mapping) - set(fields) - set(ignore), key=str)]
+    types, bounded_types = get_type_hints(cls), get_type_hints(cls, include_extras=True)
+    unknown = sorted(set(mapping) - set(fields) - set(ignore), key=_show)
+    faults = [f"unknown key {_show(name)}" for name in unknown]
     values: dict[str, Any] = {}
     for name, field in fields.items():
         kind = types[name]
@@ -34,31 +67,58 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: I
                 faults.append(f"missing key {name!r}")
         elif isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(mapping[name], Mapping):
             values[name] = from_mapping(kind, mapping[name], path)
-        elif _has_type(mapping[name], kind):
-            values[name] = mapping[name]
+        elif not _has_type(mapping[name], kind):
+            faults.append(f"{name} is {_show(mapping[name])}, expected {_type_name(kind)}")
+        elif outside := next(_outside_bounds(mapping[name], bounded_types[name]), None):
+            faults.append(f"{name}: {outside}")
         else:
-            faults.append(f"{name} is {reprlib.repr(mapping[name])}, expected {_type_name(kind)}")
+            values[name] = mapping[name]
     if not faults:
         try:
             return cls(**values)
         except ValueError as error:
             faults = [str(error)]
-    raise CheckpointError(f"{path}: configuration of {cls.__name__}: {', '.join(faults)}")
+    more = f" and {len(faults) - 8} more" if len(faults) > 8 else ""
+    raise CheckpointError(f"{path}: configuration of {cls.__name__}: {', '.join(faults[:8])}{more}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file. Raises CheckpointError if the file is missing or holds anything else."""
-    return _read_object(path, json.loads)
+    return _read_object(path, _MAX_JSON_BYTES, json.loads)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the YAML mapping in a file. Raises CheckpointError if the file is missing or holds anything else."""
-    return _read_object(path, yaml.safe_load)
+    return _read_object(path, _MAX_YAML_BYTES, lambda text: yaml.load(text, _PlainLoader))
+
+
+_PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")
+)
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads YAML with the values that JSON has: no dates, whose tag makes PyYAML fail on a text that is none.
+
+    Merge keys (`<<`) are not read either: nested ones make a mapping of any size from a few lines.
+    """
+
+    yaml_constructors = {  # noqa: RUF012  # PyYAML's own attribute
+        tag: constructor
+        for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag in _PLAIN_TAGS
+    }
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN_TAGS]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def _has_type(value: Any, kind: Any) -> bool:
     """Whether a value from JSON, YAML or a pickle has the type of a field."""
     origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _has_type(value, inner[0])
     if origin in (Union, UnionType):
         return any(_has_type(value, option) for option in inner)
     if origin is list:
@@ -73,16 +133,44 @@ def _has_type(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
+def _outside_bounds(value: Any, kind: Any) -> Iterator[str]:
+    """Yield what is outside the bounds of its type, in words. value: of the type."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        for bounds in inner[1:]:
+            number = value if isinstance(value, int | float) else len(value)
+            if not bounds.least <= number <= bounds.most:  # also for NaN
+                what = _show(value) if number is value else f"a length of {number}"
+                yield f"{what} is outside of {bounds.least} to {bounds.most}"
+        yield from _outside_bounds(value, inner[0])
+    elif origin in (Union, UnionType):
+        yield from _outside_bounds(value, next(option for option in inner if _has_type(value, option)))
+    elif origin is list:
+        for item in value:
+            yield from _outside_bounds(item, inner[0])
+    elif origin is dict:
+        for key, item in value.items():
+            yield from _outside_bounds(key, inner[0])
+            yield from _outside_bounds(item, inner[1])
+
+
+def _show(value: Any) -> str:
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # an integer of too many digits, from a pickle
+        return f"an integer of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
+
+
 def _type_name(kind: Any) -> str:
     return str(kind) if get_args(kind) or not isinstance(kind, type) else kind.__name__
 
 
-def _read_object(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+def _read_object(path: Path, max_bytes: int, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
-        content = parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: missing") from None
-    except (ValueError, yaml.YAMLError, OSError, RecursionError) as error:
+        content = parse(read_limited(path, max_bytes, CheckpointError).decode())
+    except (CheckpointError, MemoryError):
+        raise
+    except Exception as error:  # for a value that doesn't fit its tag, PyYAML raises half a dozen types
         raise CheckpointError(f"{path}: can't be read ({error})") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: expected an object at the top, found {type(content).__name__}")

@@ -33,6 +33,10 @@ class ResumeError(SpiritLMError):
     """The output of an earlier run can't be resumed with these inputs and options."""
 
 
+class OutOfMemoryError(SpiritLMError):
+    """Too little memory. The message names the option that lowers the need."""
+
+
 class OptionError(SpiritLMError, ValueError):
     """An option, or a combination of options, that can't be used.
 

@@ -173,3 +173,29 @@ def read_bytes(path: Path | str, error_type: type[SpiritLMError] = ManifestError
         raise error_type(f"{path}: no such file") from None
     except OSError as error:
         raise error_type(f"{path}: can't be read ({error.strerror or error})") from None
+
+
+def check_regular(path: Path, error_type: type[SpiritLMError] = ManifestError) -> None:
+    """Raise `error_type` unless `path` is a regular file or a link to one: a pipe or a device may never end."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise error_type(f"{path}: missing") from None
+    except OSError as error:
+        raise error_type(f"{path}: can't be read ({error.strerror or error})") from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise error_type(f"{path}: is {kind}, expected a regular file")
+
+
+def read_limited(path: Path, max_bytes: int, error_type: type[SpiritLMError] = ManifestError) -> bytes:
+    """Return the content of a regular file of at most `max_bytes`. Raises `error_type` for any other."""
+    check_regular(path, error_type)
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise error_type(f"{path}: can't be read ({error.strerror or error})") from None
+    if len(content) > max_bytes:
+        raise error_type(f"{path}: is larger than {max_bytes / 1e6:g} MB, the most that is read")
+    return content

@@ -242,3 +242,18 @@ def test_finished_items_are_released(workers: int) -> None:
             most = len(items)
     # earlier items are released; some later ones have been read already
     assert 0 < most < 60
+
+
+def test_batch_that_does_not_fit_into_memory_is_computed_in_parts() -> None:
+    seen: list[int] = []
+
+    def compute(batch: list[int]) -> list[int]:
+        seen.append(len(batch))
+        if len(batch) > 2:
+            raise MemoryError
+        return double(batch)
+
+    items = [[1], [2, 3], [4, 5, 6], [7] * 9]
+    scheduler = BatchScheduler(items, pieces, compute, size=lambda _: 1, max_batch=6)
+    assert [list(results) for _, results in scheduler] == [double(item) for item in items]
+    assert max(seen) <= 6

@@ -1,10 +1,11 @@
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
-from spiritlm_cli.config import from_mapping, read_json, read_yaml
+from spiritlm_cli.config import Bounds, Fraction, Size, Sizes, Text, from_mapping, read_json, read_yaml
 from spiritlm_cli.errors import CheckpointError
 
 PATH = Path("config.json")
@@ -69,3 +70,92 @@ def test_read_json_and_read_yaml_errors(tmp_path: Path, content: str) -> None:
     path.unlink()
     with pytest.raises(CheckpointError, match=r"config\.json: missing"):
         read_json(path)
+
+
+@dataclass(frozen=True)
+class Bounded:
+    size: Size = 1
+    sizes: Sizes = field(default_factory=lambda: [1])
+    share: Fraction | None = None
+    text: Text = ""
+    nested: list[list[Size]] = field(default_factory=list)
+    labels: dict[str, str | Annotated[int, Bounds(0, 9)]] = field(default_factory=dict)
+
+
+def test_from_mapping_takes_values_within_bounds() -> None:
+    values = {
+        "size": 1 << 20, "sizes": [3, 4], "share": 1, "text": "x", "nested": [[5]], "labels": {"a": "b", "c": 9}
+    }  # fmt: skip
+    assert from_mapping(Bounded, values, PATH) == Bounded(**values)
+    assert from_mapping(Bounded, {}, PATH).share is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": 0}, "size: 0 is outside of 1 to"),
+        ({"size": 10**9}, "size: 1000000000 is outside of 1 to"),
+        ({"size": 10**5000}, "size: an integer of 16610 bits is outside of"),
+        ({"sizes": []}, "sizes: a length of 0 is outside of 1 to 16"),
+        ({"sizes": [1] * 65}, "sizes: a length of 65 is"),
+        ({"sizes": [1, -1]}, "sizes: -1 is outside"),
+        ({"share": float("nan")}, "share: nan is outside of 0 to 1"),
+        ({"share": float("inf")}, "share: inf is"),
+        ({"text": "x" * 1001}, "text: a length of 1001 is"),
+        ({"nested": [[1], [0]]}, "nested: 0 is"),
+        ({"labels": {"a": 10}}, "labels: 10 is outside of 0 to 9"),
+        ({10**5000: 1}, "unknown key an integer"),
+        (dict.fromkeys(map(str, range(20))), "and 12 more"),
+    ],
+)
+def test_from_mapping_checks_bounds(change: dict[Any, Any], message: str) -> None:
+    with pytest.raises(CheckpointError, match=rf"config\.json: configuration of Bounded: .*{message}"):
+        from_mapping(Bounded, change, PATH)
+
+
+@pytest.mark.parametrize("size", [100, 9_000_000])
+def test_read_json_and_read_yaml_refuse_what_is_no_small_regular_file(tmp_path: Path, size: int) -> None:
+    path, large = tmp_path / "config.json", tmp_path / "large"
+    os.mkfifo(tmp_path / "pipe")
+    large.write_bytes(b" " * size)
+    for target, reason in (
+        ("/dev/zero", "a pipe or a device"),
+        (tmp_path / "pipe", "a pipe or a device"),
+        (tmp_path, "a folder"),
+        (large, "larger than" if size > 100 else "expected an object"),
+        (tmp_path / "nothing", "missing"),
+        (path, "can't be read"),  # a loop
+    ):
+        path.symlink_to(target)
+        for read in (read_json, read_yaml):
+            if reason != "expected an object" or read is read_yaml:
+                with pytest.raises(CheckpointError, match=rf"config\.json: .*{reason}"):
+                    read(path)
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a: !!timestamp x",
+        "a: !!binary x",
+        "a: !!set {x}",
+        "a: !!python/name:os.system",
+        "a: !!int x",
+        "a: !!int ",
+        "a: !!bool x",
+        "!!omap [a]",
+    ],
+)
+def test_read_yaml_refuses_other_types(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(content)
+    with pytest.raises(CheckpointError, match=r"config\.yaml: can't be read"):
+        read_yaml(path)
+
+
+def test_read_yaml_reads_dates_as_text_and_expands_no_merge_keys(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("a: 2020-99-99\nb: &b {c: 1.5, d: [null, true, 0x10]}\ne: *b\nf: {<<: *b}\n")
+    inner = {"c": 1.5, "d": [None, True, 16]}
+    assert read_yaml(path) == {"a": "2020-99-99", "b": inner, "e": inner, "f": {"<<": inner}}

@@ -1,8 +1,5 @@
 """Forced alignment with a CTC model of the wav2vec 2.0 family, in the language of the model."""
 
-import contextlib
-import logging
-from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,20 +8,18 @@ import numpy as np
 import soxr
 import torch
 
-from spiritlm_cli.alignment.ctc_labels import Part, TargetLabels, Vocabulary, read_vocabulary
+from spiritlm_cli.alignment.ctc_labels import Part, TargetLabels, Vocabulary
+from spiritlm_cli.alignment.ctc_loading import load_extractor, load_network, read_vocabulary
 from spiritlm_cli.alignment.viterbi import IntArray, best_path
 from spiritlm_cli.errors import AlignmentError, CheckpointError
+from spiritlm_cli.files import check_regular
 from spiritlm_cli.manifests.clip import Alignment, FloatArray, Waveform, Word
 from spiritlm_cli.nn.device import find_device
-from spiritlm_cli.third_party import hide_broken_torchaudio
-
-with hide_broken_torchaudio():
-    from transformers import AutoFeatureExtractor, AutoModelForCTC, Wav2Vec2CTCTokenizer
-    from transformers.utils import logging as transformers_logging
 
 # Audio is encoded in windows with context on both sides, which is discarded.
 WINDOW_SECONDS = 30.0
 CONTEXT_SECONDS = 2.0
+_MAX_FRAME_SECONDS = 1.0
 # The minimum log probability ratio, per letter, of the path to the best label of each frame. Measured with a small
 # model of four synthetic voices: with their own text 199 of 200 clips of other voices are above it, with another text
 # of similar length 1 of 200; of recordings of readers, which were not in its training data, 54 and 1 of 60.
@@ -56,29 +51,14 @@ class CtcAligner:
     def load(cls, folder: str, device: str = "auto") -> "CtcAligner":
         """Load a Hugging Face folder of Wav2Vec2ForCTC, HubertForCTC, WavLMForCTC or a similar model.
 
-        The folder has config.json, the weights, vocab.json and preprocessor_config.json.
+        The folder has config.json, the weights, vocab.json and preprocessor_config.json. No code in it is run.
         Raises CheckpointError for any other folder, SpiritLMError if the device can't be used.
         """
-        torch_device = find_device(device)
-        if not (Path(folder) / "config.json").is_file():
-            raise CheckpointError(f"{folder}: no config.json; expected a CTC model's Hugging Face folder")
-        try:
-            with _transformers_silenced():
-                extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-                tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder, local_files_only=True)
-                network, report = AutoModelForCTC.from_pretrained(
-                    folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
-                )
-            aligner = cls(
-                network.to(torch_device).eval(), extractor, read_vocabulary(tokenizer, network.config)
-            )
-        # The type of the error depends on which file is missing or broken, and on the kind of model.
-        except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise CheckpointError(f"{folder}: not a CTC model of the wav2vec 2.0 family: {reason}") from error
-        # transformers fills missing weights with random values. The mask embedding is used in training only.
-        if missing := sorted(name for name in report["missing_keys"] if "masked_spec_embed" not in name):
-            raise CheckpointError(f"{folder}: weights missing: {', '.join(missing[:4])}")
+        torch_device, path = find_device(device), Path(folder)
+        check_regular(path / "config.json", CheckpointError)
+        network = load_network(path)
+        vocabulary = read_vocabulary(path, network.config.pad_token_id)
+        aligner = cls(network.to(torch_device), load_extractor(path), vocabulary)
         aligner._check(folder)
         return aligner
 
@@ -136,10 +116,18 @@ class CtcAligner:
 
     def _check(self, folder: str) -> None:
         """Raise CheckpointError if the frames or labels of the network differ from its configuration."""
-        log_probs = self._forward(torch.zeros(1, 9 * self._stride + self._receptive_field))
+        if self._receptive_field + self._stride > _MAX_FRAME_SECONDS * self._rate:
+            raise CheckpointError(f"{folder}: one frame takes {self._receptive_field} samples")
+        try:
+            log_probs = self._forward(torch.zeros(1, 9 * self._stride + self._receptive_field))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:  # sizes that don't fit each other
+            raise CheckpointError(f"{folder}: its network can't be computed ({error})") from error
         if len(log_probs) != 10:
             raise CheckpointError(f"{folder}: the network's frames are not {self._stride} samples apart")
-        if max([self._vocabulary.blank, *self._vocabulary.letters.values()]) >= log_probs.shape[1]:
+        if not np.isfinite(log_probs).all():
+            raise CheckpointError(f"{folder}: the network's output is infinite or not a number")
+        labels = [self._vocabulary.blank, self._vocabulary.delimiter or 0, *self._vocabulary.letters.values()]
+        if max(labels) >= log_probs.shape[1]:
             raise CheckpointError(
                 f"{folder}: vocab.json has more labels than the network's {log_probs.shape[1]}"
             )
@@ -192,17 +180,3 @@ def _search(log_probs: FloatArray, labels: TargetLabels, blank: int) -> tuple[In
     path = best_path(log_probs, targets, blank)
     emitted = np.where(path < 0, blank, targets[path])
     return path, float(log_probs[np.arange(len(path)), emitted].sum(dtype=np.float64))
-
-
-@contextlib.contextmanager
-def _transformers_silenced() -> Iterator[None]:
-    """Turn off the progress bars and log messages of transformers."""
-    bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()

@@ -3,7 +3,6 @@
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,19 +89,6 @@ class TargetLabels:
             spans.append((starts[0], len(targets)) if starts else None)
         array = np.array(targets, dtype=np.int64)
         return cls(array, array != (-1 if delimiter is None else delimiter), tuple(spans))
-
-
-def read_vocabulary(tokenizer: Any, config: Any) -> Vocabulary:
-    """The letters of a transformers CTC tokenizer, and the blank of a model's configuration."""
-    labels: dict[str, int] = tokenizer.get_vocab()
-    delimiter = labels.get(tokenizer.word_delimiter_token)
-    blank = tokenizer.pad_token_id if config.pad_token_id is None else config.pad_token_id
-    letters = {
-        symbol: label
-        for symbol, label in labels.items()
-        if len(symbol) == 1 and label not in (delimiter, blank)
-    }
-    return Vocabulary(letters, blank, delimiter)
 
 
 def _split_words(token: str) -> list[str]:

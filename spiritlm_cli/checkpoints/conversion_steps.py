@@ -12,7 +12,8 @@ import torch
 from safetensors import SafetensorError
 
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, iter_tensors, list_tensors, weight_files
-from spiritlm_cli.checkpoints.tensors import TensorFile, read_pickle, split_state, write_tensors
+from spiritlm_cli.checkpoints.pickles import read_pickle
+from spiritlm_cli.checkpoints.tensors import TensorFile, split_state, write_tensors
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import atomic_path, write_text
 

@@ -17,7 +17,8 @@ from spiritlm_cli.checkpoints.layout import (
     find_checkpoint,
 )
 from spiritlm_cli.checkpoints.lazy_tensors import equal_tensors
-from spiritlm_cli.checkpoints.tensors import read_pickle, read_tensors, split_state
+from spiritlm_cli.checkpoints.pickles import read_pickle
+from spiritlm_cli.checkpoints.tensors import read_tensors, split_state
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_text

@@ -9,6 +9,7 @@ from pathlib import Path
 from spiritlm_cli.checkpoints import hub
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.files import check_regular
 
 NANO = Path(__file__).parent.parent / "assets" / "nano"
 # The file that `convert` leaves in a folder that it wrote.
@@ -123,9 +124,13 @@ class Checkpoint:
 
 
 def file_hash(*paths: Path) -> str:
-    """Return the SHA-256 of the content of files, one after another, in hex digits."""
+    """Return the SHA-256 of the content of files, one after another, in hex digits.
+
+    Raises CheckpointError for anything but regular files.
+    """
     digest = hashlib.sha256()
     for path in paths:
+        check_regular(path, CheckpointError)
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
@@ -135,7 +140,8 @@ def file_hash(*paths: Path) -> str:
 def find_checkpoint(model: str | None = None) -> Checkpoint:
     """Find the checkpoint called `model`: "nano", a folder in the release's layout, or a Hugging Face repository.
 
-    None: the folder in $SPIRITLM_CHECKPOINTS_DIR if that is set, otherwise nano. A repository is downloaded.
+    None: the folder in $SPIRITLM_CHECKPOINTS_DIR if that is set, otherwise nano. A repository is downloaded; after an
+    `@` it may have a revision: a commit, a tag or a branch.
     Raises CheckpointError if there is no such checkpoint.
     """
     model = model or os.environ.get("SPIRITLM_CHECKPOINTS_DIR") or "nano"
@@ -147,11 +153,12 @@ def find_checkpoint(model: str | None = None) -> Checkpoint:
         return Checkpoint(NANO, "nano")
     root = Path(model).expanduser()
     if not root.is_dir():
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", model) or root.parent.is_dir():
+        match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", model)
+        if not match or root.parent.is_dir():
             raise CheckpointError(
                 f"{model}: no such folder; --model takes nano, a folder or a Hugging Face repository"
             )
-        return _checked(hub.pull(model), Path(model).name)
+        return _checked(hub.pull(match[1], match[2]), Path(match[1]).name)
     return _checked(root, root.resolve().name)
 
 
@@ -167,7 +174,7 @@ def _file(folder: Path, *names: str) -> Path:
     """Return the first of `names` that is in the folder; for each, the `.safetensors` file of that name comes first."""
     for name in names:
         for path in ((folder / name).with_suffix(".safetensors"), folder / name):
-            if path.is_file():
+            if path.exists():
                 return path
     raise CheckpointError(
         f"{folder / names[0]}: missing (or {Path(names[-1]).with_suffix('.safetensors').name})"

@@ -11,7 +11,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.tensors import is_zip, match_names, read_checked, read_pickle, split_state
+from spiritlm_cli.checkpoints.pickles import is_zip, read_checked, read_pickle
+from spiritlm_cli.checkpoints.tensors import convert_weight, match_names, split_state
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
@@ -63,7 +64,7 @@ def iter_tensors(
     """Read tensors in order, each to its device and in its dtype (None: as stored), in memory of its own.
 
     At most 256 MB of a file are mapped at a time. Files from before PyTorch 1.6 can't be mapped and are read whole.
-    Raises CheckpointError as `read_tensors`.
+    Raises CheckpointError as `read_tensors`, and as `convert_weight` for a tensor that is given a dtype.
     """
     for (path, device), group in groupby(requests, key=lambda request: (request[0].path, request[1])):
         pending = [(tensor.name, dtype, tensor.size) for tensor, _, dtype in group]
@@ -123,14 +124,10 @@ def load_lazily(
 
 
 def _list_pickle(path: Path) -> dict[str, LazyTensor]:
-    tensors = {}
-    file_size = path.stat().st_size
-    for name, tensor in split_state(path, read_pickle(path, mapped=True)).tensors.items():
-        # A pickle can declare any shape for the storage of a single number.
-        if tensor.nbytes > file_size:
-            raise CheckpointError(f"{path}: {name} is {tuple(tensor.shape)}, which is more than the file")
-        tensors[name] = LazyTensor(path, name, tuple(tensor.shape), tensor.nbytes)
-    return tensors
+    tensors = split_state(path, read_pickle(path, mapped=True)).tensors
+    return {
+        name: LazyTensor(path, name, tuple(tensor.shape), tensor.nbytes) for name, tensor in tensors.items()
+    }
 
 
 def _list_safetensors(path: Path) -> dict[str, LazyTensor]:
@@ -154,16 +151,17 @@ def _reader(
     def read(path: Path) -> list[Tensor]:
         if path.suffix != ".safetensors":
             tensors = split_state(path, read_pickle(path, mapped=True)).tensors
-            return [_copy(tensors[name], device, dtype) for name, dtype in requests]
+            return [_copy(path, name, tensors[name], device, dtype) for name, dtype in requests]
         # safetensors copies to CUDA devices by itself; it knows few other devices.
         first = str(device) if device.type == "cuda" else "cpu"
         with safe_open(path, framework="pt", device=first) as file:
-            return [_copy(file.get_tensor(name), device, dtype) for name, dtype in requests]
+            return [_copy(path, name, file.get_tensor(name), device, dtype) for name, dtype in requests]
 
     return read
 
 
-def _copy(tensor: Tensor, device: torch.device, dtype: torch.dtype | None) -> Tensor:
-    copied = tensor.detach().to(device, dtype or tensor.dtype).contiguous()
+def _copy(path: Path, name: str, tensor: Tensor, device: torch.device, dtype: torch.dtype | None) -> Tensor:
+    copied = convert_weight(path, name, tensor, dtype, device) if dtype else tensor.detach().to(device)
+    copied = copied.contiguous()
     # A CPU tensor from a mapped file would keep the whole file mapped.
     return copied.clone() if copied.is_cpu and copied.data_ptr() == tensor.data_ptr() else copied

@@ -2,9 +2,7 @@
 
 import json
 import os
-import pickle
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +14,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from spiritlm_cli.checkpoints.pickles import read_checked, read_pickle
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import atomic_path
 
 # Keys under which the release's files have their tensors, beside their configuration.
 _STATE_KEYS = ("model_weight", "generator", "model")
 
-T = TypeVar("T")
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -57,21 +55,6 @@ def split_state(path: Path, content: dict[str, Any]) -> TensorFile:
         name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)
     }
     return TensorFile(path, tensors, config | {name: v for name, v in state.items() if name not in tensors})
-
-
-def read_pickle(path: Path, mapped: bool = False) -> dict[str, Any]:
-    """Read a dictionary of tensors and plain values that `torch.save` wrote. Raises CheckpointError.
-
-    mapped: map the tensors into memory instead of reading them; they must not be written to. Files that can't be
-    mapped (see `is_zip`) are read.
-    """
-    return read_checked(path, lambda path: _read_pickle(path, mapped and is_zip(path)))
-
-
-def is_zip(path: Path) -> bool:
-    """Whether a pickle is in the zip format, which can be mapped: torch has written it since version 1.6."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\3\4"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any] | None = None) -> None:
@@ -133,12 +116,16 @@ def load_into(
 
     rename: from a tensor's name in the file to its name in the module; None to skip it. ignore: prefixes of names in
     the file to skip.
-    Raises CheckpointError that names the file and up to four tensors that are missing, unexpected, or of another shape.
+    Raises CheckpointError that names the file and up to four tensors that are missing, unexpected, or of another shape,
+    or the first that is not finite numbers.
     """
     targets = module.state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in file.tensors.items()}
     names = match_names(targets, file.path, shapes, rename, ignore)
-    values = {target: file.tensors[name].to(targets[target].dtype) for target, name in names.items()}
+    values = {
+        target: convert_weight(file.path, name, file.tensors[name], targets[target].dtype)
+        for target, name in names.items()
+    }
     module.load_state_dict(values, assign=any(tensor.is_meta for tensor in targets.values()))
 
 
@@ -188,16 +175,23 @@ def match_names(
     return matches
 
 
-def read_checked(path: Path, read: Callable[[Path], T]) -> T:
-    """Return `read(path)`. Raises CheckpointError if the file is missing, or if `read` raises any error."""
-    if not path.is_file():
-        raise CheckpointError(f"{path}: missing")
-    try:
-        return read(path)
-    except CheckpointError:
-        raise
-    except Exception as error:  # For damaged files the readers raise a dozen types.
-        raise CheckpointError(f"{path}: cut off or not a checkpoint ({_reason(error)})") from error
+def convert_weight(
+    path: Path, name: str, tensor: Tensor, dtype: torch.dtype, device: torch.device | None = None
+) -> Tensor:
+    """Return a weight from a file in another dtype and on another device.
+
+    Raises CheckpointError if it is not floating-point numbers, or has values that are infinite or not a number.
+    """
+    if not tensor.is_floating_point():
+        stored = str(tensor.dtype).removeprefix("torch.")
+        raise CheckpointError(f"{path}: {name} is {stored}, expected floating-point numbers")
+    converted = tensor.detach().to(device, dtype)
+    if converted.is_meta or not converted.numel():
+        return converted
+    # For the least and the greatest value nothing is copied.
+    if not torch.stack(torch.aminmax(converted)).isfinite().all():
+        raise CheckpointError(f"{path}: {name} has values that are infinite or not a number")
+    return converted
 
 
 class _SkipNormalInit(TorchFunctionMode):
@@ -217,31 +211,12 @@ def _read_safetensors(path: Path) -> TensorFile:
         return TensorFile(path, {name: file.get_tensor(name) for name in file.keys()}, config)  # noqa: SIM118
 
 
-def _read_pickle(path: Path, mapped: bool) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        # torch warns of unknown pickle protocols if the file is not a pickle.
-        warnings.simplefilter("ignore")
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: expected named tensors, found {type(content).__name__}")
-    return content
-
-
 def _from_json(text: str) -> Any:
     """Parse a metadata value; values that other programs wrote need not be JSON."""
     try:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip()
-    if code := re.search(r"GLOBAL (\S+)", text):
-        return f"it holds {code[1]}; only tensors and plain values are read, never code"
-    if isinstance(error, pickle.UnpicklingError):
-        return "not as torch writes tensors"  # torch's own message advises to run the file's code.
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _umask() -> int:

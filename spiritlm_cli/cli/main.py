@@ -10,8 +10,9 @@ import typer
 
 from spiritlm_cli import console
 from spiritlm_cli.cli.lazy import LazyGroup
-from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.errors import OutOfMemoryError, SpiritLMError
 from spiritlm_cli.files import naming
+from spiritlm_cli.out_of_memory import is_out_of_memory
 from spiritlm_cli.signals import end_on_signals
 from spiritlm_cli.streams import open_standard_streams, reserve_stdout, set_encodings
 
@@ -21,6 +22,8 @@ CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
 # Iterations for which a thread of GNU's OpenMP waits actively before it sleeps. With the default, ten times as many, a
 # command took ten times as long beside another program that used all cores.
 SPINS = "30000"
+
+_MEMORY_ADVICE = "lower --batch-seconds or --batch-size, take --dtype bfloat16, or end other programs"
 
 
 class _Root(LazyGroup):
@@ -43,7 +46,11 @@ class _Root(LazyGroup):
             raise typer.Exit(CLOSED_PIPE) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
-        except (SpiritLMError, OSError, MemoryError) as error:
+        except Exception as error:
+            if is_out_of_memory(error) and not isinstance(error, SpiritLMError):
+                error = OutOfMemoryError(f"there is too little memory; {_MEMORY_ADVICE}")
+            elif not isinstance(error, SpiritLMError | OSError):
+                raise
             if context.meta.get("spiritlm.debug"):
                 traceback.print_exc()
             typer.echo(f"spiritlm: {_message(error)}", err=True)

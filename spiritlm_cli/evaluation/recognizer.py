@@ -27,6 +27,8 @@ class Recognizer:
     def load(cls, model: str | Path = "base.en", device: str = "auto") -> "Recognizer":
         """Load a model by its faster-whisper name ("tiny.en", "large-v3"), Hugging Face repository or folder.
 
+        A name or repository may be followed by "@" and a revision: a commit, a tag or a branch.
+
         Weights are 8-bit integers on a CPU, float16 on a GPU. device: auto, cpu, cuda or cuda:N; for others, such as
         mps, which CTranslate2 doesn't support, the CPU is used.
 
@@ -46,8 +48,10 @@ class Recognizer:
             name = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         on_gpu = name == "cuda"
         try:
+            source, _, revision = (str(model), "", "") if folder.is_dir() else str(model).partition("@")
             loaded = faster_whisper.WhisperModel(
-                str(model),
+                source,
+                revision=revision or None,
                 device="cuda" if on_gpu else "cpu",
                 device_index=int(index or 0) if on_gpu else 0,
                 compute_type="float16" if on_gpu else "int8",

@@ -113,6 +113,7 @@ class TokenGenerator(ABC):
             size=lambda _: 1.0,
             max_batch=batch_size,
             workers=0,
+            memory_advice="lower --batch-size or --max-new-tokens, take --dtype bfloat16, or end other programs",
         )
 
     def _samples(self, request: GenerationRequest, samples: int) -> Iterator[Hypothesis]:

@@ -20,6 +20,10 @@ from spiritlm_cli.language.placement import place_layers
 from spiritlm_cli.language.quantization import Quantize, QuantizedLinear
 from spiritlm_cli.nn.layers import bucket_padding, linear, prepack_weight
 
+# Positions for which the tables of the rotary embedding are computed at a time: a context of millions of tokens takes
+# memory when it is used.
+_ROPE_BLOCK = 4096
+
 
 @dataclass(frozen=True, eq=False)
 class _Linear:
@@ -119,10 +123,8 @@ class PackedLlama:
         ]
         self._norm = body.norm.weight.detach().to(last)
         self._head = _Linear.of(last, weights.lm_head)
-        cos, sin = rope_tables(self.config, self.device, self.dtype)
-        self._rope = {
-            device: (cos.to(device), sin.to(device)) for device in {layer.device for layer in self._layers}
-        }
+        self._rope: dict[torch.device, tuple[Tensor, Tensor]] = {}
+        self._extend_rope(1)
 
     def new_cache(self) -> KVCache:
         """Create an empty cache for one sequence."""
@@ -141,6 +143,7 @@ class PackedLlama:
         # rows that round the matrix up to a bucketed length, so that oneDNN reuses its compiled kernels
         padding = bucket_padding(sum(lengths)) if self.device.type == "cpu" else 0
         tokens = F.pad(torch.cat(list(sequences)), (0, padding))
+        self._extend_rope(max((start + n for start, n in zip(starts, lengths, strict=True)), default=0))
         ranges = [torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=True)]
         positions = F.pad(torch.cat(ranges), (0, padding))
         rope = {device: self._rope_at(positions, device) for device in self._rope}
@@ -223,6 +226,16 @@ class PackedLlama:
         )  # fmt: skip
         return batch[0]
 
+    def _extend_rope(self, positions: int) -> None:
+        """Compute the tables of the rotary embedding for at least so many positions, or for the whole context."""
+        known = max((len(cos) for cos, _ in self._rope.values()), default=0)
+        if known >= min(positions, self.config.max_position_embeddings):
+            return
+        count = -(-max(positions, 2 * known) // _ROPE_BLOCK) * _ROPE_BLOCK
+        cos, sin = rope_tables(self.config, count, self.device, self.dtype)
+        devices = {layer.device for layer in self._layers}
+        self._rope = {device: (cos.to(device), sin.to(device)) for device in devices}
+
     def _rope_at(self, positions: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         """Cosines and sines for (tokens,) int64 positions, each (tokens, 1, head_dim) on the device."""
         cos, sin = self._rope[device]
@@ -230,11 +243,13 @@ class PackedLlama:
         return cos[index], sin[index]
 
 
-def rope_tables(config: LlamaConfig, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the rotary position embedding (Su et al. 2021) for every position of the context.
+def rope_tables(
+    config: LlamaConfig, count: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the rotary position embedding (Su et al. 2021) for the first `count` positions.
 
-    They are computed in float32. Returns two tensors (max_position_embeddings, 1, head_dim) of `dtype`; the sines of
-    the first half of a head are negative, as the rotation needs them.
+    They are computed in float32. Returns two tensors (positions, 1, head_dim) of `dtype`, with no more positions than
+    the context has; the sines of the first half of a head are negative, as the rotation needs them.
     """
     dim = config.dim_of_head
     if config.rope_scaling:
@@ -245,7 +260,7 @@ def rope_tables(config: LlamaConfig, device: torch.device, dtype: torch.dtype) -
     else:
         frequencies = 1.0 / (config.rope_theta ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim))
         scale = 1.0
-    positions = torch.arange(config.max_position_embeddings, device=device)
+    positions = torch.arange(min(count, config.max_position_embeddings), device=device)
     angles = positions[:, None].float() * frequencies.to(device)
     angles = torch.cat((angles, angles), dim=-1)[:, None]
     cos, sin = (angles.cos() * scale).to(dtype), (angles.sin() * scale).to(dtype)

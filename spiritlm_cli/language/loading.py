@@ -8,15 +8,20 @@ same names (`transformers_llama`).
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, load_lazily, weight_files
 from spiritlm_cli.checkpoints.tensors import build_on_meta
-from spiritlm_cli.config import from_mapping, read_json
+from spiritlm_cli.config import Bounds, Fraction, Layers, Size, Steps, Text, from_mapping, read_json
 from spiritlm_cli.language.placement import place_layers, tensor_placement
+
+# Tokens of a context: the longest of a LLaMA is 10 million.
+Positions = Annotated[int, Bounds(1, 1 << 24)]
+_Factor = Annotated[float, Bounds(-1e9, 1e9)]
+RopeScaling = dict[str, bool | Text | _Factor | Annotated[list[_Factor], Bounds(0, 4096)] | None]
 
 
 @dataclass(frozen=True)
@@ -32,21 +37,21 @@ class LlamaConfig:
     does not have.
     """
 
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    max_position_embeddings: int
-    num_key_value_heads: int | None = None
-    head_dim: int | None = None
+    vocab_size: Size
+    hidden_size: Size
+    intermediate_size: Size
+    num_hidden_layers: Layers
+    num_attention_heads: Steps
+    max_position_embeddings: Positions
+    num_key_value_heads: Steps | None = None
+    head_dim: Size | None = None
     model_type: str = "llama"
-    hidden_act: str = "silu"
-    rms_norm_eps: float = 1e-6
-    rope_theta: float = 10000.0
-    rope_scaling: dict[str, object] | None = None
-    partial_rotary_factor: float | None = None
-    original_max_position_embeddings: int | None = None
+    hidden_act: Text = "silu"
+    rms_norm_eps: Fraction = 1e-6
+    rope_theta: Annotated[float, Bounds(1, 1e12)] = 10000.0
+    rope_scaling: RopeScaling | None = None
+    partial_rotary_factor: Fraction | None = None
+    original_max_position_embeddings: Positions | None = None
     attention_bias: bool = False
     mlp_bias: bool = False
     tie_word_embeddings: bool = False
@@ -54,9 +59,6 @@ class LlamaConfig:
     def __post_init__(self) -> None:
         if self.model_type != "llama":
             raise ValueError(f"model_type is {self.model_type!r}, expected 'llama'")
-        for name in (*required_keys(), "num_key_value_heads", "head_dim"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ValueError(f"{name} must be 1 or more, not {value}")
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"{self.num_attention_heads} heads don't divide the hidden size of {self.hidden_size}"
@@ -170,6 +172,8 @@ def _rope_values(values: Mapping[str, Any]) -> dict[str, Any]:
     if (theta := rope.get("rope_theta")) is not None:
         result["rope_theta"] = theta
     rope_type = next((rope[key] for key in ("rope_type", "type") if rope.get(key) is not None), "default")
+    if (share := rope.get("partial_rotary_factor")) is not None:
+        result["partial_rotary_factor"] = share
     if rope_type != "default":
         others = {key: value for key, value in rope.items() if key not in ("rope_theta", "type")}
         result["rope_scaling"] = others | {"rope_type": rope_type}

@@ -22,6 +22,7 @@ from spiritlm_cli.language.quantization import Quantize, check_quantization
 from spiritlm_cli.language.sampling import sample_tokens
 from spiritlm_cli.language.scoring import Score, ScoredIds, score_batch
 from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.nn.device import check_finite
 from spiritlm_cli.tokens.sequence import Line, Sequence
 from spiritlm_cli.vocoder.durations import DurationPredictor
 
@@ -133,6 +134,7 @@ class LanguageModel(TokenGenerator):
             size=lambda scored: len(scored.ids),
             max_batch=_TOKENS_PER_BATCH,
             workers=0,
+            memory_advice="take --dtype bfloat16, or end other programs",
         )
 
     def _encode_scored(self, sequence: Sequence, given: Sequence | Line | None) -> ScoredIds:
@@ -142,7 +144,30 @@ class LanguageModel(TokenGenerator):
 
     @torch.inference_mode()
     def _advance(self, hypotheses: TypingSequence[Hypothesis]) -> list[Generation | None]:
-        """Generate one token for each hypothesis."""
+        """Generate one token for each hypothesis. After an exception, the hypotheses are as they were."""
+        before = [
+            (
+                hypothesis.kv_cache,
+                hypothesis.kv_cache.length if hypothesis.kv_cache else 0,
+                hypothesis.generator.get_state(),
+            )
+            for hypothesis in hypotheses
+        ]
+        try:
+            tokens = self._draw_tokens(hypotheses)
+        except Exception:
+            for hypothesis, (cache, length, state) in zip(hypotheses, before, strict=True):
+                hypothesis.kv_cache = cache
+                if cache:
+                    cache.length = length
+                hypothesis.generator.set_state(state)
+            raise
+        for hypothesis, token in zip(hypotheses, tokens, strict=True):
+            hypothesis.append(token)
+        return [hypothesis.result() for hypothesis in hypotheses]
+
+    def _draw_tokens(self, hypotheses: TypingSequence[Hypothesis]) -> list[int]:
+        """Compute the next states of the hypotheses, and draw the token after each."""
         new = [hypothesis for hypothesis in hypotheses if hypothesis.kv_cache is None]
         old = [hypothesis for hypothesis in hypotheses if hypothesis.kv_cache is not None]
         hidden = dict(zip(map(id, new), self._prefill(new), strict=True))
@@ -151,16 +176,14 @@ class LanguageModel(TokenGenerator):
             caches = [hypothesis.kv_cache for hypothesis in old if hypothesis.kv_cache]
             hidden.update(zip(map(id, old), self.network.hidden_states(latest, caches), strict=True))
         logits = self.network.last_logits([hidden[id(hypothesis)] for hypothesis in hypotheses])
-        tokens = sample_tokens(
+        check_finite([logits])
+        return sample_tokens(
             logits,
             torch.stack([hypothesis.allowed for hypothesis in hypotheses]).to(logits.device),
             [hypothesis.ids for hypothesis in hypotheses],
             [hypothesis.sampling for hypothesis in hypotheses],
             [hypothesis.generator for hypothesis in hypotheses],
         )
-        for hypothesis, token in zip(hypotheses, tokens, strict=True):
-            hypothesis.append(token)
-        return [hypothesis.result() for hypothesis in hypotheses]
 
     def _prefill(self, hypotheses: list[Hypothesis]) -> list[Tensor]:
         """Read prompts into caches, equal prompts once. Returns the last hidden state of each, (1, hidden_size)."""

@@ -8,6 +8,7 @@ import torch
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.nn.device import check_finite
 from spiritlm_cli.tokens.sequence import Line, Sequence
 
 
@@ -63,6 +64,7 @@ def score_batch(network: PackedLlama, batch: Collection[ScoredIds]) -> list[Scor
         torch.cat([states[one.context - 1 : -1] for one, states in zip(batch, hidden, strict=True)]),
         torch.cat([ids[one.context :] for one, ids in zip(batch, sequences, strict=True)]),
     ).double()
+    check_finite([log_probabilities])
     counts = [len(scored.ids) - scored.context for scored in batch]
     return [
         Score(part.sum().item(), count)

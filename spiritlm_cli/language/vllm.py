@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.checkpoints import find_checkpoint
-from spiritlm_cli.config import read_json
 from spiritlm_cli.console import is_verbose
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.language.generator import TokenGenerator
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
+from spiritlm_cli.language.loading import read_config
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.vocoder.durations import DurationPredictor
@@ -70,17 +70,15 @@ class VllmGenerator(TokenGenerator):
         checkpoint = find_checkpoint(model)
         folder = checkpoint.language_model(expressive)
         vocabulary = Vocabulary.load(folder / "tokenizer.model")
-        config = read_json(folder / "config.json")
-        vocab_size, context_length = config.get("vocab_size"), config.get("max_position_embeddings")
-        if not (
-            isinstance(vocab_size, int) and isinstance(context_length, int) and vocabulary.size <= vocab_size
-        ):
+        config = read_config(folder / "config.json")
+        if vocabulary.size > config.vocab_size:
             raise CheckpointError(
-                f"{folder / 'config.json'}: vocab_size and max_position_embeddings must be numbers, and vocab_size at "
-                f"least the tokenizer's {vocabulary.size}"
+                f"{folder / 'config.json'}: vocab_size is {config.vocab_size}, fewer than the tokenizer's "
+                f"{vocabulary.size} ids"
             )
         load_durations = partial(DurationPredictor.load, checkpoint, expressive)
-        return cls(_start_engine(folder, dtype), vocabulary, vocab_size, context_length, load_durations)
+        engine = _start_engine(folder, dtype)
+        return cls(engine, vocabulary, config.vocab_size, config.max_position_embeddings, load_durations)
 
     def _advance(self, hypotheses: TypingSequence[Hypothesis]) -> list[Generation | None]:
         """Run one step of vLLM, which generates about one token for each request."""
@@ -190,6 +188,7 @@ def _start_engine(folder: Path, dtype: str | None) -> Any:
             return LLM(
                 model=str(folder),
                 skip_tokenizer_init=True,
+                trust_remote_code=False,
                 dtype=dtype or ("float32" if current_platform.is_cpu() else "bfloat16"),
                 disable_log_stats=True,
                 enable_prefix_caching=True,

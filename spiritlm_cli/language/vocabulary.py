@@ -7,6 +7,7 @@ from collections.abc import Sequence as TypingSequence
 from pathlib import Path
 
 from spiritlm_cli.errors import CheckpointError, TokenError
+from spiritlm_cli.files import read_limited
 from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, SpeechSpan, TextSpan, modality
 from spiritlm_cli.tokens.units import Kind, Unit
 
@@ -19,6 +20,9 @@ _SPACE = "\u2581"
 # Appended to the tokenizer's NormalizerSpec (in protobuf a later field wins): disables the space that LLaMA's tokenizer
 # puts before text, because text follows its marker here, and the removal of extra white space.
 _VERBATIM = b"\x1a\x04\x18\x00\x20\x00"
+
+# A vocabulary of 256,000 pieces has 4 MB.
+_MAX_BYTES = 64_000_000
 
 
 class Vocabulary:
@@ -76,10 +80,7 @@ class Vocabulary:
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
         """Read a `tokenizer.model`. Raises CheckpointError."""
-        try:
-            return cls(path.read_bytes(), path)
-        except OSError as error:
-            raise CheckpointError(f"{path}: {'missing' if not path.exists() else error.strerror}") from None
+        return cls(read_limited(path, _MAX_BYTES, CheckpointError), path)
 
     def encode(self, sequence: Sequence, opens: Modality | None = None) -> list[int]:
         """Convert a sequence to ids: `<s>`, then the marker and the content of each span.

@@ -1,5 +1,6 @@
 """Devices and number formats that networks run on."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -36,6 +37,14 @@ def find_dtype(name: str, device: torch.device) -> torch.dtype:
         raise SpiritLMError("float16 needs a GPU; on a CPU take float32 or bfloat16")
     dtype: torch.dtype = getattr(torch, name)
     return dtype
+
+
+def check_finite(tensors: Iterable[Tensor]) -> None:
+    """Raise SpiritLMError if a result of a network is infinite or not a number. Waits for the device."""
+    if not all([bool(tensor.isfinite().all()) for tensor in tensors]):
+        raise SpiritLMError(
+            "a network's result is infinite or not a number: its weights are damaged, or they need --dtype float32"
+        )
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:

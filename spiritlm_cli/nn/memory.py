@@ -8,6 +8,8 @@ import torch
 # GPU memory that a second of audio takes in the largest of the release's networks: an upper estimate.
 _BYTES_PER_SECOND = 16 << 20
 
+BATCH_ADVICE = "lower --batch-seconds, take --dtype bfloat16, or end other programs"
+
 
 class Trimmer:
     """Returns freed heap memory to the operating system, once in so many calls.

@@ -13,15 +13,19 @@ about 1e-6 of the result, two to six times the error of a plain convolution.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from typing import Any, Literal, TypeGuard, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numba import njit
+from numba.core.caching import FunctionCache
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from spiritlm_cli.console import log
 from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.nn.layers import Conv
 
@@ -109,31 +113,45 @@ def _tap_transform() -> NDArray[np.float64]:
     return np.vstack([finite, np.eye(TILE)[-1]])
 
 
-def _compiled(signature: str) -> Callable[[Function], Function]:
-    """Return a decorator that compiles a function with numba, and caches the result on disk if possible."""
+def compile_function(signature: str) -> Callable[[Function], Function]:
+    """Return a decorator that compiles a function with numba, and caches the result on disk if possible.
+
+    A cache that can't be read, as after a crash or on a disk that was full, is written again.
+    """
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
     def compiled(function: Function) -> Function:
-        # Respectively: no folder for the cache, a full disk, a cache file that is cut off.
         try:
             result: Function = njit(signature, cache=True, **options)(function)
-        except (RuntimeError, OSError, EOFError):
+        except Exception:  # what a damaged pickle raises may be of any type
+            with suppress(Exception):  # there is no folder for the cache, or the disk is full
+                files = FunctionCache(function)
+                files.flush()
+                result = njit(signature, cache=True, **options)(function)
+                _report_damage(files.cache_path)
+                return result
             result = njit(signature, **options)(function)
         return result
 
     return compiled
 
 
+@cache
+def _report_damage(folder: str) -> None:
+    """Say once that the compiled functions in a folder were written again."""
+    log.warning("%s: the compiled functions there were damaged, and have been compiled again", folder)
+
+
 # To numba a Python float is float64, and so are products with it.
 _f = np.float32
 
 
-@_compiled("float32(float32, float32)")
+@compile_function("float32(float32, float32)")
 def _leaky(value: np.float32, slope: np.float32) -> np.float32:
     return value if value > 0 else value * slope
 
 
-@_compiled("void(float32[:, ::1], float32, int64, int64, float32[:, :, ::1])")
+@compile_function("void(float32[:, ::1], float32, int64, int64, float32[:, :, ::1])")
 def _transform_inputs(x: FloatArray, slope: np.float32, dilation: int, padding: int, out: FloatArray) -> None:
     """Apply a leaky ReLU and Bᵀ to the tiles of x.
 
@@ -172,7 +190,7 @@ def _transform_inputs(x: FloatArray, slope: np.float32, dilation: int, padding: 
             to[6, c] = h5 - _f(5) * h3 + _f(4) * h1
 
 
-@_compiled("void(float32[:, :, ::1], float32[::1], float32[:, ::1], float32, int64, float32[:, ::1])")
+@compile_function("void(float32[:, :, ::1], float32[::1], float32[:, ::1], float32, int64, float32[:, ::1])")
 def _transform_outputs(
     products: FloatArray,
     bias: FloatArray,

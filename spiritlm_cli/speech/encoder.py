@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spiritlm_cli.nn.layers import Conv, Linear, bucket_padding, linear, map_clips, padding_rows
+from spiritlm_cli.speech.windows import MIN_SAMPLES
 
 # Frames that the convolutions compute at a time, which bounds their memory; chunks are multiples of the step.
 _CHUNK = 100
@@ -29,7 +30,8 @@ class EncoderConfig:
     conv: (channels, kernel, stride) of each convolution. dim: width of the transformer. position_kernel,
     position_groups: of the convolution that encodes positions. projected: whether a linear layer maps the channels of
     the last convolution to `dim`.
-    Raises ValueError if there are no convolutions, or if the heads don't divide the width.
+    Raises ValueError if there are no convolutions, if one frame takes more than the shortest clip, or if the
+    heads don't divide the width.
     """
 
     conv: tuple[tuple[int, int, int], ...]
@@ -44,6 +46,10 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         if not self.conv:
             raise ValueError("there are no convolutions")
+        if self.receptive_field > MIN_SAMPLES:
+            raise ValueError(
+                f"one frame takes {self.receptive_field} samples, and the shortest clip has {MIN_SAMPLES}"
+            )
         if self.heads < 1 or self.dim % self.heads:
             raise ValueError(f"{self.heads} heads don't divide a width of {self.dim}")
 

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into, read_tensors, rename_tensor
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
-from spiritlm_cli.config import from_mapping
+from spiritlm_cli.config import Bounds, Layers, Size, Steps, Text, from_mapping
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
+from spiritlm_cli.speech.windows import SAMPLE_RATE
 
 # From fairseq's names of layers, in files, to this module's; `{}` is a layer's index.
 _NAMES = {
@@ -42,14 +43,14 @@ _UNUSED = ("label_embs_concat", "final_proj.", "mask_emb")
 class HubertConfig:
     """`model_cfg` of the file, by its own keys. Raises ValueError for variants of HuBERT that are not supported."""
 
-    encoder_layers: int
-    encoder_embed_dim: int
-    encoder_ffn_embed_dim: int
-    encoder_attention_heads: int
-    conv_feature_layers: str
-    conv_pos: int
-    conv_pos_groups: int
-    label_rate: float = 25.0
+    encoder_layers: Layers
+    encoder_embed_dim: Size
+    encoder_ffn_embed_dim: Size
+    encoder_attention_heads: Steps
+    conv_feature_layers: Text
+    conv_pos: Steps
+    conv_pos_groups: Steps
+    label_rate: Annotated[float, Bounds(1, 1000)] = 25.0
     extractor_mode: str = "default"
     activation_fn: str = "gelu"
     layer_norm_first: bool = False
@@ -85,11 +86,18 @@ class HubertConfig:
 
 @dataclass(frozen=True)
 class HubertTask:
-    """`task_cfg` of the file. normalize: whether the waveform is normalized to mean 0 and variance 1."""
+    """`task_cfg` of the file. normalize: whether the waveform is normalized to mean 0 and variance 1.
 
-    sample_rate: int = 16000
+    Raises ValueError for another sample rate than 16 kHz.
+    """
+
+    sample_rate: Size = SAMPLE_RATE
     normalize: bool = False
-    label_rate: float = 25.0
+    label_rate: Annotated[float, Bounds(1, 1000)] = 25.0
+
+    def __post_init__(self) -> None:
+        if self.sample_rate != SAMPLE_RATE:
+            raise ValueError(f"sample_rate is {self.sample_rate}; only {SAMPLE_RATE} is known")
 
 
 class Hubert(nn.Module):

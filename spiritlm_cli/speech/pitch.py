@@ -6,14 +6,24 @@ Polyak et al. 2021 (arXiv 2104.00355).
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors
-from spiritlm_cli.config import from_mapping, read_yaml
+from spiritlm_cli.config import Bounds, Fraction, Size, Text, from_mapping, read_yaml
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.speech.f0 import F0Track
+
+# F0 frames at 200 Hz of one pitch unit at 12.5 Hz.
+FRAMES_PER_UNIT = 16
+# F0 frames: a window of 100 s.
+_MAX_DILATION = 20_000
+
+# Levels, strides, steps and blocks.
+Small = Annotated[int, Bounds(1, 16)]
 
 
 @dataclass(frozen=True)
@@ -22,39 +32,48 @@ class ConvConfig:
 
     There are `downs_t[0]` steps of stride `strides_t[0]`, each followed by `depth` residual blocks of `width` channels;
     block j (from 0) has the dilation `dilation_growth_rate ** j`.
-    Raises ValueError for more than one level.
+    Raises ValueError for more than one level, and for a dilation that is longer than any sound.
     """
 
-    input_emb_width: int
-    output_emb_width: int
-    levels: int
-    downs_t: list[int]
-    strides_t: list[int]
-    width: int
-    depth: int
-    m_conv: float = 1.0
-    dilation_growth_rate: int = 1
+    input_emb_width: Size
+    output_emb_width: Size
+    levels: Small
+    downs_t: list[Small]
+    strides_t: list[Small]
+    width: Size
+    depth: Small
+    m_conv: Annotated[float, Bounds(1e-3, 64)] = 1.0
+    dilation_growth_rate: Small = 1
 
     def __post_init__(self) -> None:
         if self.levels != 1 or len(self.downs_t) != 1 or len(self.strides_t) != 1:
             raise ValueError(f"levels is {self.levels}; only 1 is known")
+        if self.dilation_growth_rate ** (self.depth - 1) > _MAX_DILATION:
+            raise ValueError(
+                f"dilation_growth_rate is {self.dilation_growth_rate} for a depth of {self.depth}"
+            )
+
+    @property
+    def downsampling(self) -> int:
+        """Frames of the input for one latent."""
+        return int(self.strides_t[0] ** self.downs_t[0])
 
 
 @dataclass(frozen=True)
 class CodebookConfig:
     """`vq_params`: `l_bins` codes of `emb_width` dimensions. mu: decay of their moving average in training."""
 
-    l_bins: int
-    emb_width: int
-    mu: float = 0.99
-    levels: int = 1
+    l_bins: Size
+    emb_width: Size
+    mu: Fraction = 0.99
+    levels: Small = 1
 
 
 @dataclass(frozen=True)
 class PitchConfig:
     """The VQ-VAE's `config.yaml`, by its own keys. Raises ValueError if the values contradict each other."""
 
-    features: str
+    features: Text
     encoder_params: ConvConfig
     decoder_params: ConvConfig
     vq_params: CodebookConfig
@@ -80,8 +99,14 @@ class PitchConfig:
 
     @classmethod
     def read(cls, path: Path) -> "PitchConfig":
-        """Read a `config.yaml`. Raises CheckpointError."""
-        return from_mapping(cls, read_yaml(path), path)
+        """Read a `config.yaml`. Raises CheckpointError, also for another rate of units than 12.5 Hz."""
+        config = from_mapping(cls, read_yaml(path), path)
+        for params in (config.encoder_params, config.decoder_params):
+            if params.downsampling != FRAMES_PER_UNIT:
+                raise CheckpointError(
+                    f"{path}: {params.downsampling} frames of F0 make one unit, expected {FRAMES_PER_UNIT}"
+                )
+        return config
 
 
 class PitchVqVae(nn.Module):

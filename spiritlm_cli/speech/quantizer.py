@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors
-from spiritlm_cli.config import from_mapping
+from spiritlm_cli.checkpoints.tensors import build_on_meta, convert_weight, load_into, read_tensors
+from spiritlm_cli.config import Size, from_mapping
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.nn.layers import Linear
 from spiritlm_cli.tokens.units import IntArray
@@ -17,11 +17,18 @@ from spiritlm_cli.tokens.units import IntArray
 
 @dataclass(frozen=True)
 class QuantizerConfig:
-    """`model_cfg` of the file, by its own keys. dim: of the features. upstream_dim: determines the hidden widths."""
+    """`model_cfg` of the file, by its own keys. dim: of the features. upstream_dim: determines the hidden widths.
 
-    vocab_size: int
-    dim: int
-    upstream_dim: int
+    Raises ValueError if these leave no hidden width.
+    """
+
+    vocab_size: Size
+    dim: Size
+    upstream_dim: Size
+
+    def __post_init__(self) -> None:
+        if min(self.widths) < 1:
+            raise ValueError(f"the widths of the layers, {self.widths}, are not all 1 or more")
 
     @property
     def widths(self) -> tuple[int, int, int, int]:
@@ -100,8 +107,9 @@ def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
     file = read_tensors(path)
     centers = file.tensors.get("cluster_centers")
     if centers is not None:
-        if centers.ndim != 2:
+        if centers.ndim != 2 or not centers.numel():
             raise CheckpointError(f"{path}: cluster_centers is {tuple(centers.shape)}, expected (units, dim)")
+        centers = convert_weight(path, "cluster_centers", centers, torch.float32)
         return KMeansQuantizer(centers).eval().requires_grad_(False)
     if not isinstance(file.config.get("model_cfg"), dict):
         raise CheckpointError(f"{path}: neither a linear quantizer (model_cfg) nor k-means (cluster_centers)")

@@ -10,7 +10,17 @@ from torch import Tensor, nn
 
 from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors, rename_tensor
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
-from spiritlm_cli.config import from_mapping, read_json
+from spiritlm_cli.config import (
+    Count,
+    Fraction,
+    Layers,
+    Size,
+    Sizes,
+    Steps,
+    StepSizes,
+    from_mapping,
+    read_json,
+)
 from spiritlm_cli.nn.layers import Linear
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
 
@@ -47,23 +57,23 @@ class StyleConfig:
     Raises ValueError for variants of wav2vec 2.0 that are not supported.
     """
 
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    conv_dim: list[int]
-    conv_kernel: list[int]
-    conv_stride: list[int]
-    num_conv_pos_embeddings: int
-    num_conv_pos_embedding_groups: int
-    classifier_proj_size: int
-    id2label: dict[str, str | int]
+    hidden_size: Size
+    num_hidden_layers: Layers
+    num_attention_heads: Steps
+    intermediate_size: Size
+    conv_dim: Sizes
+    conv_kernel: StepSizes
+    conv_stride: StepSizes
+    num_conv_pos_embeddings: Steps
+    num_conv_pos_embedding_groups: Steps
+    classifier_proj_size: Size
+    id2label: dict[str, str | Count]
     hidden_act: str = "gelu"
     conv_bias: bool = False
     feat_extract_norm: str = "group"
     feat_extract_activation: str = "gelu"
     do_stable_layer_norm: bool = False
-    layer_norm_eps: float = 1e-5
+    layer_norm_eps: Fraction = 1e-5
 
     def __post_init__(self) -> None:
         supported = {
@@ -77,6 +87,8 @@ class StyleConfig:
         for name, value in supported.items():
             if getattr(self, name) != value:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; only {value!r} is known")
+        if not len(self.conv_dim) == len(self.conv_kernel) == len(self.conv_stride):
+            raise ValueError("conv_dim, conv_kernel and conv_stride differ in length")
 
     @property
     def encoder(self) -> EncoderConfig:

@@ -15,9 +15,9 @@ from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.console import log, one_line
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.manifests.clip import BadClip, Clip, FloatArray, Waveform
-from spiritlm_cli.nn.device import find_device, find_dtype, to_device
+from spiritlm_cli.nn.device import check_finite, find_device, find_dtype, to_device
 from spiritlm_cli.nn.layers import compile_modules, prepack_weights
-from spiritlm_cli.nn.memory import Trimmer, default_batch_seconds
+from spiritlm_cli.nn.memory import BATCH_ADVICE, Trimmer, default_batch_seconds
 from spiritlm_cli.speech.f0 import F0Method, F0Tracker, FcpeTracker, load_tracker
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
@@ -28,13 +28,14 @@ from spiritlm_cli.speech.quantizer import (
     load_quantizer,
     quantizer_layer,
 )
-from spiritlm_cli.speech.style import StyleEncoder
+from spiritlm_cli.speech.style import FRAMES_PER_UNIT, StyleEncoder
 from spiritlm_cli.speech.windows import (
     MIN_LEVEL,
     MIN_SECONDS,
     SAMPLE_RATE,
     WINDOW_SAMPLES,
     WINDOW_SECONDS,
+    check_hop,
     check_samples,
     split_windows,
 )
@@ -114,6 +115,7 @@ class SpeechTokenizer:
         compute_dtype = find_dtype(dtype, target)
         path = checkpoint.quantizer
         hubert = Hubert.load(checkpoint.hubert, quantizer_layer(path))
+        check_hop(checkpoint.hubert, hubert.config.encoder.hop, 25)
         quantizer = load_quantizer(path)
         if quantizer.dim != (dim := hubert.config.encoder_embed_dim):
             raise CheckpointError(
@@ -216,6 +218,7 @@ class SpeechTokenizer:
             max_batch=budget,
             workers=workers,
             max_buffered=max(4 * budget, 2 * WINDOW_SECONDS),
+            memory_advice=BATCH_ADVICE,
         )
 
     @torch.inference_mode()
@@ -233,9 +236,10 @@ class SpeechTokenizer:
         frames = [len(clip) for clip in features]
         classes = self.quantizer(torch.cat(features).float())
         if self.prosody is None:
+            check_finite(features)
             return [EncodedWindow(*parts) for parts in zip(samples, _split(classes, frames), strict=True)]
-        style = self.prosody.style(waveforms)
-        seconds = [len(units) for units in style]
+        style = self.prosody.style.logits(waveforms)
+        seconds = [len(logits) for logits in style]
         tracker = self.prosody.tracker
         f0 = (
             tracker.track_tensors(on_device)
@@ -243,11 +247,11 @@ class SpeechTokenizer:
             else tracker.voiced_f0(windows)
         )
         # The first copy to the host comes after all work has been queued on the device.
+        check_finite([*features, *style])
+        styles = torch.cat(style).argmax(1)
         return [
             EncodedWindow(*parts)
-            for parts in zip(
-                samples, _split(classes, frames), f0, _split(torch.cat(style), seconds), strict=True
-            )
+            for parts in zip(samples, _split(classes, frames), f0, _split(styles, seconds), strict=True)
         ]
 
     @torch.inference_mode()
@@ -273,10 +277,11 @@ class SpeechTokenizer:
 def _load_prosody(
     checkpoint: Checkpoint, f0: F0Method, device: torch.device, dtype: torch.dtype
 ) -> ProsodyEncoders:
-    style = StyleEncoder.load(checkpoint.style).to(device, dtype)
+    style = StyleEncoder.load(checkpoint.style)
+    check_hop(checkpoint.style, style.config.encoder.hop, FRAMES_PER_UNIT)
     # The VQ-VAE stays on the CPU: it is small, and F0 is joined and interpolated there.
     pitch = PitchVqVae.load(checkpoint.pitch, checkpoint.pitch_config)
-    return ProsodyEncoders(load_tracker(f0, device), pitch, style)
+    return ProsodyEncoders(load_tracker(f0, device), pitch, style.to(device, dtype))
 
 
 def _split(units: Tensor, counts: Sequence[int]) -> list[IntArray]:

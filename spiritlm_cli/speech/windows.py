@@ -1,9 +1,11 @@
 """What is encoded at a time: windows of 100 s, as in the published tokenizer, of samples that can be encoded."""
 
+from pathlib import Path
+
 import numpy as np
 
 from spiritlm_cli.audio.reading import MAX_LEVEL
-from spiritlm_cli.errors import AudioError
+from spiritlm_cli.errors import AudioError, CheckpointError
 from spiritlm_cli.manifests.clip import FloatArray, Waveform
 
 SAMPLE_RATE = 16000
@@ -48,3 +50,14 @@ def check_samples(waveform: Waveform, rate: int) -> FloatArray:
             f"there are samples of {peak:g}, where full scale is 1; divide 16-bit values by 32768"
         )
     return waveform.samples
+
+
+def check_hop(path: Path, hop: int, rate: int) -> None:
+    """Raise CheckpointError unless an encoder has `rate` frames a second, as the times of units need.
+
+    path: the encoder's file. hop: samples from one of its frames to the next.
+    """
+    if hop * rate != SAMPLE_RATE:
+        raise CheckpointError(
+            f"{path}: has a frame every {hop} samples, expected every {SAMPLE_RATE // rate}"
+        )

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from torch import nn
 
-from spiritlm_cli.checkpoints.tensors import read_pickle
+from spiritlm_cli.checkpoints.pickles import read_pickle
 from spiritlm_cli.console import notify, shows_progress
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.files import atomic_path

@@ -3,8 +3,17 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from spiritlm_cli.config import from_mapping, read_json
+from spiritlm_cli.config import (
+    Bounds,
+    Count,
+    Fraction,
+    Size,
+    StepSizes,
+    from_mapping,
+    read_json,
+)
 
 # Keys that HiFi-GAN's configuration files have for training only.
 _TRAINING_KEYS = (
@@ -13,15 +22,25 @@ _TRAINING_KEYS = (
     *("num_workers", "dist_config", "dur_prediction_weight"),
 )
 
+# Kernels and dilations over frames of 40 ms or less.
+Kernel = Annotated[int, Bounds(1, 255)]
+
 
 @dataclass(frozen=True)
 class DurationConfig:
-    """Sizes of the duration predictor: two convolutions over the embeddings of the units."""
+    """Sizes of the duration predictor: two convolutions over the embeddings of the units.
 
-    encoder_embed_dim: int
-    var_pred_hidden_dim: int
-    var_pred_kernel_size: int = 3
-    var_pred_dropout: float = 0.5
+    Raises ValueError for an even kernel size.
+    """
+
+    encoder_embed_dim: Size
+    var_pred_hidden_dim: Size
+    var_pred_kernel_size: Kernel = 3
+    var_pred_dropout: Fraction = 0.5
+
+    def __post_init__(self) -> None:
+        if self.var_pred_kernel_size % 2 == 0:
+            raise ValueError(f"var_pred_kernel_size is {self.var_pred_kernel_size}, expected an odd number")
 
 
 @dataclass(frozen=True)
@@ -33,28 +52,28 @@ class HifiGanConfig:
     Raises ValueError if the values contradict each other.
     """
 
-    upsample_rates: list[int]
-    upsample_kernel_sizes: list[int]
-    upsample_initial_channel: int
-    resblock_kernel_sizes: list[int]
-    resblock_dilation_sizes: list[list[int]]
-    num_embeddings: int
-    embedding_dim: int
-    model_in_dim: int
+    upsample_rates: StepSizes
+    upsample_kernel_sizes: StepSizes
+    upsample_initial_channel: Size
+    resblock_kernel_sizes: Annotated[list[Kernel], Bounds(1, 8)]
+    resblock_dilation_sizes: list[Annotated[list[Kernel], Bounds(1, 8)]]
+    num_embeddings: Size
+    embedding_dim: Size
+    model_in_dim: Size
     dur_predictor_params: DurationConfig
     resblock: str = "1"
-    code_hop_size: int = 640
-    sampling_rate: int = 16000
+    code_hop_size: Size = 640
+    sampling_rate: Size = 16000
     multispkr: str | bool | None = None
-    num_speakers: int = 0
+    num_speakers: Count = 0
     multistyle: str | bool | None = None
-    num_styles: int = 0
-    num_f0_tokens: int = 0
-    f0_hop_size: int = 1280
-    num_style_tokens: int = 0
-    style_hop_size: int = 16000
-    default_speaker: int | None = None
-    default_style: int | None = None
+    num_styles: Count = 0
+    num_f0_tokens: Count = 0
+    f0_hop_size: Size = 1280
+    num_style_tokens: Count = 0
+    style_hop_size: Size = 16000
+    default_speaker: Count | None = None
+    default_style: Count | None = None
 
     def __post_init__(self) -> None:
         self._check_upsampling()
@@ -72,6 +91,13 @@ class HifiGanConfig:
         if self.dur_predictor_params.encoder_embed_dim != self.embedding_dim:
             raise ValueError(f"encoder_embed_dim of dur_predictor_params is not {self.embedding_dim}")
         styles = self.num_style_tokens if self.expressive else self.num_styles
+        for name, count in (
+            ("num_speakers", self.num_speakers if self.multispkr else 1),
+            ("num_styles", self.num_styles if self.multistyle else 1),
+            ("num_style_tokens", self.num_style_tokens if self.expressive else 1),
+        ):
+            if not count:
+                raise ValueError(f"{name} is 0, but the network has embeddings of them")
         for name, count in (("default_speaker", self.num_speakers), ("default_style", styles)):
             default = getattr(self, name)
             if default is not None and not 0 <= default < count:

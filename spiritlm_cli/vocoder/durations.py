@@ -12,11 +12,15 @@ from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors, list_tensors
 from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.nn.layers import Conv
 from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
 
 # The vocoder's tensors that durations depend on, and what they are called in `_DurationModel`.
 _TENSOR_PREFIXES = {"dict.": "embedding.", "dur_predictor.": "network."}
+
+# Frames of 40 ms of one unit: 10 s. In natural speech few units have more than 10 frames.
+MAX_FRAMES = 250
 
 
 class DurationNetwork(nn.Module):
@@ -60,9 +64,16 @@ class _DurationModel(nn.Module):
 def whole_frames(log_durations: Tensor) -> Tensor:
     """Round predicted durations to frames.
 
-    log_durations: ln(1 + frames), any shape. Returns int64 of the same shape, each at least 1.
+    log_durations: ln(1 + frames), any shape. Returns int64 of the same shape, each at least 1. Raises CheckpointError
+    for more than `MAX_FRAMES`, or a duration that is no number: every unit of a sequence would take memory for it.
     """
-    return torch.round(torch.exp(log_durations) - 1).long().clamp(min=1)
+    frames = torch.exp(log_durations) - 1
+    if not (frames <= MAX_FRAMES).all():
+        raise CheckpointError(
+            f"the duration predictor gives one unit {frames.max():.0f} frames, over {MAX_FRAMES}: its weights are "
+            "damaged; --durations keep does without it"
+        )
+    return torch.round(frames).long().clamp(min=1)
 
 
 class DurationPredictor:

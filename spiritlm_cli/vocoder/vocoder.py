@@ -16,10 +16,11 @@ from spiritlm_cli.batching import BatchScheduler
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.manifests.clip import Waveform
-from spiritlm_cli.nn.device import find_device, find_dtype, to_device
+from spiritlm_cli.nn.device import check_finite, find_device, find_dtype, to_device
 from spiritlm_cli.nn.layers import compile_modules, prepack_weights
-from spiritlm_cli.nn.memory import Trimmer, default_batch_seconds
+from spiritlm_cli.nn.memory import BATCH_ADVICE, Trimmer, default_batch_seconds
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 from spiritlm_cli.vocoder.config import HifiGanConfig
 from spiritlm_cli.vocoder.cpu_inference import optimize_for_cpu, synthesize_on_cpu
@@ -104,6 +105,11 @@ class Vocoder:
         config = HifiGanConfig.read(folder / "config.json")
         network = build_on_meta(lambda: HifiGan(config), folder / "config.json")
         load_into(network, fold_weight_norm(read_tensors(generator)))
+        if network.context > WINDOW_FRAMES:
+            raise CheckpointError(
+                f"{folder / 'config.json'}: each frame depends on {network.context} to either side, more than "
+                f"{WINDOW_FRAMES}"
+            )
         return cls(network, Voices.read(folder, config), target, find_dtype(dtype, target))
 
     def decode(
@@ -198,6 +204,7 @@ class Vocoder:
             max_batch=batch_seconds,
             workers=0,
             max_buffered=max(4 * batch_seconds, 4 * WINDOW_FRAMES * frame),
+            memory_advice=BATCH_ADVICE,
         )
 
     def split_windows(
@@ -249,6 +256,7 @@ class Vocoder:
             rows = [self._run_padded([window])[0] for window in windows]
         else:
             rows = list(self._run_padded(windows))
+        check_finite(map(torch.from_numpy, rows))
         hop = self.config.code_hop_size
         return [
             Waveform(row[window.skip_frames * hop :][: window.keep_frames * hop], self.rate)

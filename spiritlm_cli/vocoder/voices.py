@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.files import read_limited
 from spiritlm_cli.vocoder.config import HifiGanConfig
 
 # Defaults of the published vocoders, for configurations that state none: the third speaker; for base the style
@@ -11,6 +12,8 @@ from spiritlm_cli.vocoder.config import HifiGanConfig
 DEFAULT_SPEAKER = 2
 DEFAULT_STYLE = 8
 DEFAULT_STYLE_UNIT = 71
+
+_MAX_NAME_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,8 @@ def _index(value: int | str, names: tuple[str, ...], count: int, what: str) -> i
 def _read_names(path: Path, count: int) -> tuple[str, ...]:
     """Read `count` names, one per line. Raises CheckpointError if the file is missing or has another number."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: missing") from None
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_limited(path, _MAX_NAME_BYTES, CheckpointError).decode().splitlines()
+    except UnicodeDecodeError as error:
         raise CheckpointError(f"{path}: {error}") from error
     names = tuple(line.strip() for line in lines if line.strip())
     if len(names) != count:

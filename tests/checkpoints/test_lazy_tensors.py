@@ -53,8 +53,8 @@ def test_iter_tensors_returns_memory_of_its_own(
         assert torch.equal(tensor, TENSORS[name])
         assert tensor.is_contiguous()
         assert tensor.untyped_storage().nbytes() == tensor.nbytes
-    (cast,) = iter_tensors([(tensors["b"], CPU, torch.float64)])
-    assert torch.equal(cast, TENSORS["b"].double())
+    (cast,) = iter_tensors([(tensors["a"], CPU, torch.float64)])
+    assert torch.equal(cast, TENSORS["a"].double())
 
 
 def test_load_lazily_keeps_dtypes_and_reads_each_tensor_once(tmp_path: Path) -> None:
@@ -106,7 +106,9 @@ def test_list_tensors_names_damaged_files(tmp_path: Path, suffix: str) -> None:
 
 def test_list_tensors_refuses_shapes_larger_than_the_file(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(1).expand(10**13)}, tmp_path / "weights.bin")
-    with pytest.raises(CheckpointError, match=r"weights\.bin: a is \(10000000000000,\), which is more"):
+    with pytest.raises(
+        CheckpointError, match=r"weights\.bin: a, \(10000000000000,\), has elements that overlap"
+    ):
         list_tensors(tmp_path / "weights.bin")
 
 

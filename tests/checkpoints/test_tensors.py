@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import struct
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from spiritlm_cli.checkpoints.lazy_tensors import list_tensors, load_lazily
 from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into, read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError
 
@@ -106,3 +108,27 @@ def test_write_tensors_gives_the_same_bytes_for_the_same_content(tmp_path: Path)
         assert content.config == config
         assert all(torch.equal(content.tensors[name], tensor) for name, tensor in tensors.items())
     assert len(written) == 1
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (torch.ones(2, 3, dtype=torch.int64), "weight is int64, expected floating-point numbers"),
+        (torch.ones(2, 3, dtype=torch.complex64), "weight is complex64, expected"),
+        (torch.ones(2, 3, dtype=torch.bool), "weight is bool, expected"),
+        (torch.full((2, 3), float("nan")), "weight has values that are infinite or not a number"),
+        (torch.full((2, 3), -float("inf")), "weight has values that are infinite"),
+        (torch.full((2, 3), 1e300, dtype=torch.float64), "weight has values that are infinite"),
+    ],
+)
+@pytest.mark.parametrize("lazily", [False, True])
+def test_load_into_refuses_values_that_no_weight_has(
+    tmp_path: Path, lazily: bool, weight: torch.Tensor, message: str
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    write_tensors(path, {"weight": weight, "bias": torch.ones(2)})
+    layer = build_on_meta(lambda: nn.Linear(3, 2), Path("config.json"))
+    cpu = torch.device("cpu")
+    load = partial(load_lazily, layer, path, list_tensors(path), device_of=lambda name: cpu)
+    with pytest.raises(CheckpointError, match=rf"weights\.safetensors: {message}"):
+        load() if lazily else load_into(layer, read_tensors(path))

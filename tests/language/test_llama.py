@@ -3,6 +3,7 @@ import itertools
 import pytest
 import torch
 
+from spiritlm_cli.language import llama
 from spiritlm_cli.language.llama import PackedLlama, rope_tables
 from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, as_weights, new_network
 
@@ -43,7 +44,7 @@ def test_logits_equal_transformers(key_value_heads: int) -> None:
 def test_rope_tables_equal_transformers(dtype: torch.dtype) -> None:
     network = large_network()
     expected_cos, expected_sin = network.model.rotary_emb(torch.zeros(1, dtype=dtype), torch.arange(64)[None])
-    cos, sin = rope_tables(as_weights(network).config, torch.device("cpu"), dtype)
+    cos, sin = rope_tables(as_weights(network).config, 10**9, torch.device("cpu"), dtype)
     assert cos.dtype == sin.dtype == dtype
     assert torch.equal(cos[:, 0], expected_cos[0])
     assert torch.equal(sin[:, 0, :2], -expected_sin[0, :, :2])
@@ -120,3 +121,18 @@ def test_layers_and_caches_stay_on_their_devices() -> None:
         assert [device.type for device in caches[0].devices] == ["cpu", "meta"]
         assert packed.last_logits(hidden).shape == (4, 50)
     assert packed.log_probabilities(hidden[0], SEQUENCES[0][:1]).device.type == "meta"
+
+
+@torch.inference_mode()
+def test_rope_tables_grow_with_the_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A context of millions of tokens takes memory when it is used."""
+    expected = [hidden.clone() for hidden in packed_llama().hidden_states(SEQUENCES)]
+    monkeypatch.setattr(llama, "_ROPE_BLOCK", 8)
+    packed = packed_llama()
+    assert len(packed._rope[packed.device][0]) == 8
+    cache = packed.new_cache()
+    parts = [packed.hidden_states([part], [cache])[0] for part in torch.split(SEQUENCES[2], 3)]
+    torch.testing.assert_close(torch.cat(parts), expected[2])
+    assert len(packed._rope[packed.device][0]) == 32
+    for hidden, whole in zip(packed.hidden_states(SEQUENCES), expected, strict=True):
+        assert torch.equal(hidden, whole)

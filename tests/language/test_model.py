@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from random_lm import random_lm
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.hypothesis import Hypothesis
+from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
 from spiritlm_cli.language.sampling import Sampling
@@ -172,3 +174,49 @@ def test_generate_does_not_import_transformers(arguments: str) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout
     assert result.stderr.splitlines()[-1] == "['torch']"
+
+
+class SmallMemory(PackedLlama):
+    """Computes a pass of at most two sequences; of a larger one, memory is exhausted when it is nearly done."""
+
+    def last_logits(self, hidden: list[torch.Tensor]) -> torch.Tensor:  # type: ignore[override]
+        if len(hidden) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return super().last_logits(hidden)
+
+
+def test_generate_stream_goes_on_with_smaller_batches_if_memory_is_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tokens are those of a run with enough memory: what the failed pass has added to the caches is dropped."""
+    lm = random_lm(3)
+    prompts = [parse_sequence(f"[TEXT]{'so ' * n}[SPEECH][Hu{n}]") for n in range(1, 7)]
+
+    def tokens(batch_size: int) -> list[list[tuple[int, ...]]]:
+        sampling = Sampling(max_new_tokens=12, seed=1)
+        stream = lm.generate_stream(
+            prompts,
+            lambda prompt: GenerationRequest(prompt, "any", sampling),
+            samples=2,
+            batch_size=batch_size,
+        )
+        return [[generation.ids for generation in outcome] for _, outcome in stream]
+
+    expected = tokens(8)
+    monkeypatch.setattr(lm.network, "__class__", SmallMemory)
+    assert tokens(8) == expected
+    assert tokens(1) == expected
+    monkeypatch.setattr(SmallMemory, "last_logits", lambda self, hidden: torch.empty(1 << 62))
+    with pytest.raises(SpiritLMError, match="too little memory; lower --batch-size"):
+        tokens(8)
+
+
+def test_generate_refuses_numbers_that_overflow() -> None:
+    lm = random_lm(4)
+    lm.network._norm[:] = 1e38
+    prompt = parse_sequence("[TEXT]a")
+    with pytest.raises(SpiritLMError, match="infinite or not a number: .* --dtype float32"):
+        lm.generate(prompt, "text", GREEDY)
+    with pytest.raises(SpiritLMError, match="infinite or not a number"):
+        lm.score(prompt)
+    random_lm.cache_clear()

@@ -33,7 +33,22 @@ def test_hifigan_config_reads_what_was_written(tmp_path: Path) -> None:
             "encoder_embed_dim of dur_predictor_params is not 4",
         ),
         ({"default_speaker": 2}, "default_speaker is 2, there are 2"),
-        ({"default_style": -1}, "default_style is -1, there are 3"),
+        ({"default_style": 3}, "default_style is 3, there are 3"),
+        ({"default_style": -1}, "default_style: -1 is outside of 0 to"),
+        ({"upsample_rates": [5, 4, 0]}, "upsample_rates: 0 is outside of 1 to"),
+        ({"sampling_rate": 0}, "sampling_rate: 0 is outside of 1 to"),
+        ({"num_speakers": 0}, "num_speakers is 0"),
+        ({"num_style_tokens": 0}, "num_style_tokens is 0"),
+        (
+            {
+                "dur_predictor_params": {
+                    "encoder_embed_dim": 4,
+                    "var_pred_hidden_dim": 6,
+                    "var_pred_kernel_size": 4,
+                }
+            },
+            "var_pred_kernel_size is 4, expected an odd number",
+        ),
     ],
 )
 def test_hifigan_config_refuses(changes: dict[str, object], message: str, tmp_path: Path) -> None:

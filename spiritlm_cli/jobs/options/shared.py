@@ -64,7 +64,8 @@ class ModelOptions:
     )
     model: str | None = option(
         None,
-        "Checkpoint: nano (part of the package), a folder, or a Hugging Face repository.",
+        "Checkpoint: nano (part of the package), a folder, or a Hugging Face repository, which may be followed by "
+        "@REVISION.",
         metavar="nano|FOLDER|HF-REPO",
         default_text="$SPIRITLM_CHECKPOINTS_DIR if it is set, else nano",
         group="model",
