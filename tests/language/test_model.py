@@ -206,7 +206,7 @@ def test_generate_stream_goes_on_with_smaller_batches_if_memory_is_short(
     monkeypatch.setattr(lm.network, "__class__", SmallMemory)
     assert tokens(8) == expected
     assert tokens(1) == expected
-    monkeypatch.setattr(SmallMemory, "last_logits", lambda self, hidden: torch.empty(1 << 62))
+    monkeypatch.setattr(SmallMemory, "last_logits", lambda self, hidden: torch.empty(1 << 50))
     with pytest.raises(SpiritLMError, match="too little memory; lower --batch-size"):
         tokens(8)
 
@@ -215,7 +215,7 @@ def test_generate_refuses_numbers_that_overflow() -> None:
     lm = random_lm(4)
     lm.network._norm[:] = 1e38
     prompt = parse_sequence("[TEXT]a")
-    with pytest.raises(SpiritLMError, match="infinite or not a number: .* --dtype float32"):
+    with pytest.raises(SpiritLMError, match="--dtype float32"):
         lm.generate(prompt, "text", GREEDY)
     with pytest.raises(SpiritLMError, match="infinite or not a number"):
         lm.score(prompt)
