@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -12,8 +13,9 @@ from spiritlm_cli.alignment.aligner import Aligner
 from spiritlm_cli.alignment.sources import WordTimes
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.errors import TokenError
+from spiritlm_cli.errors import AudioError, TokenError
 from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.interleaving.untranscribed import Interval, find_untranscribed, long_gaps
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Transcript, Waveform
 from spiritlm_cli.manifests.labels import without_labels
 from spiritlm_cli.manifests.word_times import trim_alignment
@@ -54,7 +56,8 @@ def read_utterance(clip: Clip, tokenizer: Encoder, aligner: Aligner | None = Non
     alignment = clip.alignment
     if alignment is None and clip.text and aligner:
         alignment = aligner.align(waveform, clip.text)
-    return make_utterance(clip.id, tokenizer.encode(waveform), Transcript(clip.text, alignment))
+    utterance = make_utterance(clip.id, tokenizer.encode(waveform), Transcript(clip.text, alignment))
+    return leave_out_untranscribed(utterance, waveform)
 
 
 def make_utterance(clip_id: str, units: Units, transcript: Transcript) -> Utterance:
@@ -67,6 +70,32 @@ def make_utterance(clip_id: str, units: Units, transcript: Transcript) -> Uttera
         seconds = len(units.hubert) / HUBERT_RATE
         alignment = trim_alignment(alignment, seconds, slack=_MAX_REMAINDER)
     return Utterance(clip_id, units, transcript_text(text, alignment), alignment)
+
+
+def leave_out_untranscribed(utterance: Utterance, sound: Waveform | Clip | None) -> Utterance:
+    """Return an utterance with the intervals of speech that its transcript does not have, and notes that name them.
+
+    sound: the clip, which is read if there are long gaps between the words; None, and a clip that can't be read again,
+    have a note for each long gap instead, and nothing is left out.
+    """
+    alignment = utterance.alignment
+    gaps = long_gaps(alignment, utterance.seconds) if alignment else ()
+    if alignment is None or not gaps:
+        return utterance
+    if isinstance(sound, Clip):
+        try:
+            sound = None if sound.source == "-" else read_clip(sound)
+        except AudioError:
+            sound = None
+    reason = "no words, and no sound to measure whether it is silent; its units are kept"
+    found: tuple[Interval, ...] = ()
+    if sound is not None:
+        gaps = found = find_untranscribed(sound, alignment)
+        reason = "speech or noise that the text does not have; its units are left out"
+    notes = tuple(f"from {start:.2f} to {end:.2f} s: {reason}" for start, end in gaps)
+    return replace(
+        utterance, alignment=Alignment(alignment.words, alignment.notes + notes), untranscribed=found
+    )
 
 
 def transcript_text(text: str | None, alignment: Alignment | None) -> str:
@@ -83,11 +112,12 @@ def read_utterances(
     *,
     batch_seconds: float | None = None,
     workers: int = 2,
+    measure_gaps: bool = True,
 ) -> Generator[tuple[Clip | BadClip, Outcome[Utterance]], None, None]:
     """Tokenize clips in batches while their words are aligned. Yields (clip, outcome) in order.
 
-    tokenizer: None for utterances without units. The outcome raises AudioError, ManifestError and AlignmentError if
-    the clip can't be used.
+    tokenizer: None for utterances without units. measure_gaps: see `leave_out_untranscribed`.
+    The outcome raises AudioError, ManifestError and AlignmentError if the clip can't be used.
     """
     transcripts: deque[Outcome[Transcript]] = deque()
 
@@ -103,7 +133,10 @@ def read_utterances(
         encoded = tokenizer.encode_stream(submit_all(), batch_seconds=batch_seconds, workers=workers)
         with closing(encoded):
             for clip, units in encoded:
-                yield clip, Outcome.of(partial(_utterance, clip, units, transcripts.popleft()))
+                outcome = Outcome.of(partial(_utterance, clip, units, transcripts.popleft()))
+                if measure_gaps and isinstance(clip, Clip):
+                    outcome = outcome.map(partial(leave_out_untranscribed, sound=clip))
+                yield clip, outcome
 
 
 def _utterance(

@@ -23,9 +23,10 @@ def spans_table(utterance: Utterance, spans: SpanOptions, seed: int, copies: int
     console = Console(file=tables, width=Console(stderr=True).width)
     for copy, name in enumerate(copy_ids(utterance.id, copies)):
         rng = line_rng(seed, utterance.id, copy=copy)
-        console.print(
-            _table(name, cut_spans(utterance.units, utterance.text, utterance.alignment, spans, rng))
+        cuts = cut_spans(
+            utterance.units, utterance.text, utterance.alignment, spans, rng, utterance.untranscribed
         )
+        console.print(_table(name, cuts))
     return tables.getvalue()
 
 

@@ -11,7 +11,12 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.interleaving.interleave import Utterance, draw_lines
 from spiritlm_cli.interleaving.spans import Mode, SpanOptions
-from spiritlm_cli.interleaving.utterances import make_utterance, read_utterances, restore_units
+from spiritlm_cli.interleaving.utterances import (
+    leave_out_untranscribed,
+    make_utterance,
+    read_utterances,
+    restore_units,
+)
 from spiritlm_cli.jobs.codecs import CLIPS, RESULTS
 from spiritlm_cli.jobs.compute import Compute, Function
 from spiritlm_cli.jobs.executor import computed
@@ -93,7 +98,12 @@ class InterleaveCompute(Compute[InterleaveOptions, Clip | BadClip, Result]):
     ) -> Outcomes[Clip | BadClip]:
         options = self.options
         utterances = read_utterances(
-            clips, tokenizer, times, batch_seconds=options.batch_seconds, workers=options.workers
+            clips,
+            tokenizer,
+            times,
+            batch_seconds=options.batch_seconds,
+            workers=options.workers,
+            measure_gaps=options.mode != "speech",
         )
         with closing(utterances):
             for clip, outcome in utterances:
@@ -115,6 +125,9 @@ def _from_units(
                 there = f"has {clip.id} there" if clip else "ends before it"
                 raise TokenError(line.reason(TokenError(f"is of {line.name}, but the manifest {there}")))
             outcome = Outcome.of(partial(_stored, line, clip, times))
+            if options.mode != "speech":
+                sound = clip if isinstance(clip, Clip) else None
+                outcome = outcome.map(partial(leave_out_untranscribed, sound=sound))
             yield line, outcome.map(partial(_result, item=line, options=options))
     if clips and (left := next(clips, None)):
         raise TokenError(

@@ -152,6 +152,27 @@ def test_sample_sequences(real: Utterance) -> None:
     assert [next(again) for _ in range(60)] == found
 
 
+def test_untranscribed_intervals_are_left_out() -> None:
+    alignment = Alignment((Word("the", 0.0, 0.2), Word("cat", 0.6, 0.8)))
+    units = Units(np.arange(26), np.repeat([7, 8], [7, 6]), np.array([3, 4]))
+    options = SpanOptions(text_words=(1, 1), speech_words=(1, 1))
+    gaps = ((0.2, 0.6), (0.8, 1.04))
+    lines = {
+        format_sequence(interleave(units, "the cat", alignment, options, random.Random(seed), gaps))
+        for seed in range(20)
+    }
+    assert lines == {
+        "[SPEECH][St3][Pi7][Hu0][Hu1][Hu2][Hu3][Hu4][TEXT]cat",
+        "[TEXT]the [SPEECH][St3][Pi8][Hu15][Hu16][Hu17][Hu18][Hu19]",
+    }
+    asr = SpanOptions(Mode.ASR)
+    assert format_sequence(interleave(units, "the cat", alignment, asr, random.Random(0), gaps)) == (
+        "[SPEECH][St3][Pi7][Hu0][Hu1][Hu2][Hu3][Hu4][St3][Pi8][Hu15][Hu16][Hu17][Hu18][Hu19][TEXT]the cat"
+    )
+    speech = SpanOptions(Mode.SPEECH)
+    assert interleave(units, "", None, speech, random.Random(0), gaps).speech[0] == merge_streams(units)
+
+
 def test_interleave_has_the_form_of_the_paper() -> None:
     words = ("the", 0.0, 0.2), ("cat", 0.2, 0.4), ("sat", 0.5, 0.9), ("on", 0.9, 1.0)
     alignment = Alignment(tuple(Word(*word) for word in words))

@@ -12,6 +12,7 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.interleaving.utterances import (
+    leave_out_untranscribed,
     make_utterance,
     read_utterance,
     read_utterances,
@@ -168,3 +169,39 @@ def test_restore_units_refuses_merged_units(published_units: Units) -> None:
 def test_read_utterance_errors(tokenizer: Published, aligner: PocketsphinxAligner) -> None:
     with pytest.raises(AudioError, match="no such file"):
         read_utterance(Clip("one", "nowhere.wav", text="hello"), tokenizer, aligner)
+
+
+PARTIAL = Alignment((Word("a", 0.32, 0.35), Word("strip", 0.35, 2.44)))
+
+
+def test_speech_without_transcript_is_left_out(recording_file: Path, tokenizer: Published) -> None:
+    clip = Clip("one", recording_file, alignment=PARTIAL)
+    with WordTimes() as times:
+        (utterance,) = outcomes([clip], tokenizer, times)
+    assert isinstance(utterance, Utterance)
+    assert utterance.untranscribed == ((2.44, 9.135),)
+    assert utterance.alignment is not None
+    (note,) = utterance.alignment.notes
+    assert note.startswith("from 2.44 to 9.1")
+    assert note.endswith("s: speech or noise that the text does not have; its units are left out")
+    assert read_utterance(clip, tokenizer).untranscribed == utterance.untranscribed
+    for _, outcome in read_utterances([clip], tokenizer, WordTimes(), measure_gaps=False):
+        assert outcome.result().untranscribed == ()
+
+
+@pytest.mark.parametrize("sound", [None, Clip("one", "gone.wav"), Clip("one", "-")])
+def test_a_gap_that_cannot_be_measured_is_said(published_units: Units, sound: Clip | None) -> None:
+    utterance = make_utterance("one", published_units, Transcript(None, PARTIAL))
+    kept = leave_out_untranscribed(utterance, sound)
+    assert kept.untranscribed == ()
+    assert kept.alignment is not None
+    assert (
+        "no words, and no sound to measure whether it is silent; its units are kept"
+        in kept.alignment.notes[0]
+    )
+
+
+def test_short_gaps_are_not_measured(published_units: Units) -> None:
+    whole = Alignment((Word("a", 0.32, 9.0),))
+    utterance = make_utterance("one", published_units, Transcript(None, whole))
+    assert leave_out_untranscribed(utterance, Clip("one", "gone.wav")) is utterance
