@@ -1,8 +1,6 @@
 """Lines of text files of unknown size and content, read with a bound on what is held in memory."""
 
 import gzip
-import os
-import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,12 +8,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from spiritlm_cli.errors import ManifestError, SpiritLMError
+from spiritlm_cli.files import read_limited
 from spiritlm_cli.streams import standard_input
 
 # Bytes of the longest line that is read. As token lines these are about 19 hours of speech.
 MAX_LINE = 1 << 24
 # Bytes of the longest file that is read as a whole, such as a TextGrid.
-MAX_FILE = 1 << 26
+MAX_FILE = 64_000_000
 _CHUNK = 1 << 16
 
 # A line without its end, or the error in its place, after its number.
@@ -98,15 +97,7 @@ def _decode(line: bytes, line_number: int, where: str) -> str | ManifestError:
 
 def read_whole(path: Path | str) -> bytes:
     """Return the content of a file of at most `MAX_FILE` bytes. Raises ManifestError, with its name and the reason."""
-    with read_errors(str(path)), Path(path).open("rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise ManifestError(f"{path}: not a file but a device or a pipe")
-        content = stream.read(MAX_FILE + 1)
-    if len(content) > MAX_FILE:
-        raise ManifestError(
-            f"{path}: larger than {MAX_FILE >> 20} MiB, the largest file that is read as a whole"
-        )
-    return content
+    return read_limited(Path(path), MAX_FILE, ManifestError)
 
 
 def open_text(path: Path | str) -> AbstractContextManager[BinaryIO]:

@@ -46,4 +46,4 @@ def test_files_that_are_not_text(tmp_path: Path, content: bytes, reason: str) ->
     (tmp_path / "a.txt").mkdir()
     (result,) = texts(Clip("a", tmp_path / "a.wav"))
     assert result is not None
-    assert "can't be read" in result
+    assert "is a folder" in result

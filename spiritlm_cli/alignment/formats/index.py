@@ -57,7 +57,7 @@ class LineIndex:
             raise block
         if block.length > MAX_FILE:
             raise ManifestError(
-                f"{self._path}: line {block.line}: more than {MAX_FILE >> 20} MiB of one clip"
+                f"{self._path}: line {block.line}: more than {MAX_FILE // 1_000_000} MB of one clip"
             )
         # pread leaves the position of the file as it is, so that threads don't interfere.
         content = os.pread(self._file.fileno(), block.length, block.offset)

@@ -60,7 +60,7 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("spiritlm_cli.alignment.formats.index.MAX_FILE", 20)
     index = LineIndex(write(tmp_path, "a 1\n" * 9 + "b 2\n"), first_word)
     assert index.find("b") == [(10, "b 2")]
-    with pytest.raises(ManifestError, match="line 1: more than 0 MiB of one clip"):
+    with pytest.raises(ManifestError, match="line 1: more than 0 MB of one clip"):
         index.find("a")
 
 
