@@ -4,6 +4,9 @@ Data goes to stdout; nothing here writes there.
 """
 
 import logging
+import os
+import shutil
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -17,11 +20,16 @@ T = TypeVar("T")
 log = logging.getLogger("spiritlm_cli")
 
 
+class _Handler(logging.Handler):
+    """Writes each record as one message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        write_message(record.getMessage())
+
+
 def set_up() -> None:
     """Send the package's log records to stderr as `spiritlm: MESSAGE`, warnings and errors only."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("spiritlm: %(message)s"))
-    log.handlers[:] = [handler]
+    log.handlers[:] = [_Handler()]
     log.propagate = False
     log.setLevel(logging.WARNING)
 
@@ -47,9 +55,16 @@ def is_verbose() -> bool:
 
 
 def notify(message: str) -> None:
-    """Write a line for the person at the terminal to stderr, unless `--quiet` was given."""
+    """Write `spiritlm: MESSAGE` to stderr, unless `--quiet` was given."""
     if not is_quiet():
-        print(message, file=sys.stderr, flush=True)
+        write_message(message)
+
+
+def write_message(message: str, prefix: str = "spiritlm: ") -> None:
+    """Write a message to stderr as one line that can't control a terminal."""
+    # Another command of the pipe may have a progress bar on this line.
+    clear = "\r\x1b[K" if in_pipe() and sys.stderr.isatty() else ""
+    print(f"{clear}{prefix}{one_line(message)}", file=sys.stderr, flush=True)
 
 
 def one_line(message: str) -> str:
@@ -58,30 +73,62 @@ def one_line(message: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
 
 
-class ProgressBar:
-    """A progress bar on stderr, for use as a context manager; invisible unless `shows_progress`."""
+def escape_markup(text: str) -> str:
+    """Return text for a table of `rich`: on one line, and brackets are no markup."""
+    from rich.markup import escape
 
-    def __init__(self, description: str, total: int | None = None, completed: int = 0) -> None:
-        """total: number of items, None if unknown; completed: how many of them are done already."""
+    return escape(one_line(text))
+
+
+def in_pipe() -> bool:
+    """Return whether stdout is a pipe, so that a later command of the pipe is the one to show progress."""
+    try:
+        mode = os.fstat(sys.__stdout__.fileno()).st_mode  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # it is closed
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def shows_progress() -> bool:
+    """Return whether progress is shown: stderr is a terminal, stdout is not a pipe, and `--quiet` was not given."""
+    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return is_terminal and not in_pipe() and not is_quiet()
+
+
+class ProgressBar:
+    """A progress bar on stderr, for use as a context manager; it is removed at the end.
+
+    It is visible if `shows_progress`, unless lines of data go to the same terminal.
+    """
+
+    def __init__(
+        self, description: str, total: int | None = None, completed: int = 0, to_stdout: bool = False
+    ) -> None:
+        """total: number of items, None if unknown; completed: how many of them are done already; to_stdout: data is
+        written to stdout meanwhile."""
         self._description, self._total, self._completed = description, total, completed
+        on_screen = to_stdout and sys.__stdout__ is not None and sys.__stdout__.isatty()
+        self.visible = shows_progress() and not on_screen
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> "ProgressBar":
-        if shows_progress():
+        if self.visible:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=_bar_width()),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}", markup=False),
             )
             self._bar = Progress(
                 *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
             )
-            self._task = self._bar.add_task(self._description, total=self._total, completed=self._completed)
+            total, completed = self._total, self._completed
+            self._task = self._bar.add_task(self._description, total=total, completed=completed, note="")
             self._bar.start()
         return self
 
@@ -91,15 +138,20 @@ class ProgressBar:
         if self._bar:
             self._bar.stop()
 
-    def update(self, advance: int = 0, description: str | None = None) -> None:
-        """Advance by a number of items, and replace the description if one is given."""
+    def update(self, advance: int = 0, note: str = "") -> None:
+        """Advance by a number of items. note: what is shown behind the bar, as much as there is room for."""
         if self._bar and self._task is not None:
-            self._bar.update(self._task, advance=advance, description=description)
+            self._bar.update(self._task, advance=advance, note=self._fit(note, self._bar.console.width))
+
+    def _fit(self, note: str, columns: int) -> str:
+        """The note, cut to what the columns before it leave, and so that the `^C` of a terminal fits behind it."""
+        count = 2 * len(str(self._total or 10**6)) + 1
+        room = columns - len(self._description) - _bar_width() - count - len("0:00:00") - 8
+        return note if len(note) <= room else f"{note[: room - 1]}…" if room > 1 else ""
 
 
-def shows_progress() -> bool:
-    """Return whether progress bars are visible: stderr is a terminal, and `--quiet` was not given."""
-    return sys.stderr.isatty() and not is_quiet()
+def _bar_width() -> int:
+    return min(40, shutil.get_terminal_size().columns // 4)
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:

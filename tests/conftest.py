@@ -1,10 +1,11 @@
 """What tests in every room share."""
 
+import io
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from preloaded import serve
 from release_tree import write_release_tree
 
 import spiritlm_cli
+from spiritlm_cli import console
 from spiritlm_cli.manifests.clip import Waveform
 
 DATA = Path(__file__).parent / "data"
@@ -71,6 +73,18 @@ def clips(recording_file: Path, golden: dict) -> dict[str, Waveform]:
         name: Waveform(samples[clip["first_sample"] : clip["last_sample"]], rate)
         for name, clip in golden.items()
     }
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Makes stderr a terminal of 120 columns, and stdout no pipe. Call it to get what was written to stderr."""
+    # Of the class, as pytest replaces the stream before it calls the test.
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)
+    monkeypatch.setattr(sys, "__stdout__", io.StringIO())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    console.set_up()
+    return lambda: capsys.readouterr().err
 
 
 @pytest.fixture

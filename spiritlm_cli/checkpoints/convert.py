@@ -20,6 +20,7 @@ from spiritlm_cli.checkpoints.lazy_tensors import equal_tensors
 from spiritlm_cli.checkpoints.pickles import read_pickle
 from spiritlm_cli.checkpoints.tensors import read_tensors, split_state
 from spiritlm_cli.config import read_json
+from spiritlm_cli.console import ProgressBar
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_text
 
@@ -68,9 +69,12 @@ def convert(
             temporary.unlink()
     _check_disk(out, sum(step.size for step in missing))
     write_text(unfinished, _to_json(description))
-    for number, step in enumerate(missing, 1):
-        notify(f"{number}/{len(missing)} {step.name}")
-        step.write(out / step.name)
+    with ProgressBar("files", len(missing)) as bar:
+        for number, step in enumerate(missing, 1):
+            if not bar.visible:
+                notify(f"{number}/{len(missing)} {step.name}")
+            step.write(out / step.name)
+            bar.update(advance=1)
     if _describe(sources, shard_size) != description:
         raise CheckpointError(f"{root}: was changed while it was converted; empty {out} and convert it again")
     write_text(record, _to_json(description | _tokenizer_record(root, out)))

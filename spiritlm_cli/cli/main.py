@@ -53,7 +53,7 @@ class _Root(LazyGroup):
                 raise
             if context.meta.get("spiritlm.debug"):
                 traceback.print_exc()
-            typer.echo(f"spiritlm: {_message(error)}", err=True)
+            console.write_message(_message(error))
             _drop_stdout()
             raise typer.Exit(1) from None
 
@@ -67,12 +67,12 @@ def _drop_stdout() -> None:
 
 
 def _message(error: BaseException) -> str:
-    """What went wrong, as a line that can't steer a terminal."""
+    """What went wrong, where that is known."""
     message = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         name = error.filename if isinstance(error.filename, str) else None
         message = f"{name}: {error.strerror}" if name else error.strerror
-    return console.one_line(message)
+    return message
 
 
 app = typer.Typer(
@@ -114,4 +114,6 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         name = type(error).__name__
-        sys.exit(f"spiritlm: a fault of this program: {name}: {_message(error)} (--debug shows where)")
+        sys.exit(
+            f"spiritlm: a fault of this program: {name}: {console.one_line(_message(error))} (--debug shows where)"
+        )

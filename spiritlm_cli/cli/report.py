@@ -1,9 +1,17 @@
 """Results on stdout: as a table, or as one JSON object."""
 
 import json
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+# Columns that names of rows need at least. With less, the table is not printed as a table.
+_NAME = 24
 
 
 class Report(Protocol):
@@ -13,7 +21,7 @@ class Report(Protocol):
         """Return an object for `json.dumps`."""
         ...
 
-    def table(self) -> Any:
+    def table(self) -> "Table":
         """Return a `rich` table."""
         ...
 
@@ -24,5 +32,27 @@ def print_report(report: Report, as_json: bool) -> None:
 
     if as_json:
         typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        return
+    console, table = Console(), report.table()
+    names = table.columns[0]
+    names.min_width = min(_NAME, max((len(str(cell)) for cell in names.cells), default=0))
+    if console.measure(table, options=console.options.update(width=10_000)).minimum <= console.width:
+        console.print(table)
     else:
-        Console().print(report.table())
+        _print_rows(console, table)
+
+
+def _print_rows(console: "Console", table: "Table") -> None:
+    """Print a table that is too wide: the name of each row, and below it a line for each value."""
+    if table.title:
+        console.print(table.title, end="\n\n")
+    names, *columns = table.columns
+    values = [list(column.cells) for column in columns]
+    for index, name in enumerate(map(str, names.cells)):
+        console.print(name, highlight=False)
+        indent = " " * (len(name) - len(name.lstrip()) + 2)
+        for column, cells in zip(columns, values, strict=True):
+            if cells[index]:
+                console.print(f"{indent}{column.header}: {cells[index]}", highlight=False)
+    if table.caption:
+        console.print("\n", table.caption, sep="")

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
+from spiritlm_cli.console import escape_markup
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.metrics import Accuracy
 from spiritlm_cli.evaluation.pairs import Comparison, Group
@@ -97,7 +97,10 @@ class PairReport:
             name = row.name if row.kind == _OVERALL.kind else f"{row.kind}: {row.name}"
             name = f"{row.set} {name}" if row.set else name
             table.add_row(
-                escape(name), str(row.items), escape(row.by_mean.percent), escape(row.by_sum.percent)
+                escape_markup(name),
+                str(row.items),
+                escape_markup(row.by_mean.percent),
+                escape_markup(row.by_sum.percent),
             )
             if row.kind == _OVERALL.kind:
                 for result in self.published:

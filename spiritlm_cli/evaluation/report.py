@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from rich.markup import escape
 from rich.table import Table
 
+from spiritlm_cli.console import escape_markup
 from spiritlm_cli.english.normalize import normalize
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.metrics import ErrorCount, ErrorRate, character_errors, error_rate, word_errors
@@ -139,7 +139,9 @@ class Report:
         table.add_column("WER %", justify="right", no_wrap=True)
         table.add_column("CER %", justify="right", no_wrap=True)
         for row in self.rows:
-            table.add_row(row.name, escape(row.wer.percent), escape(row.cer.percent))
+            table.add_row(
+                escape_markup(row.name), escape_markup(row.wer.percent), escape_markup(row.cer.percent)
+            )
             for result in row.published:
                 cells = [
                     f"{result.percent:.1f}" if result.metric == metric else "" for metric in ("WER", "CER")

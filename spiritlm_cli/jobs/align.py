@@ -72,7 +72,7 @@ def _run_to_folder(options: AlignOptions) -> Summary:
     with (
         Failures(options.on_error, options.errors) as failures,
         folder,
-        Progress("clips", inputs.count() if Progress.shown() else None) as progress,
+        Progress("clips", inputs.count() if Progress.shown() else None, output=options.output) as progress,
     ):
         clips = _clips(inputs, options)
         waiting = (clip for clip in clips if isinstance(clip, BadClip) or not folder.has(clip.id))

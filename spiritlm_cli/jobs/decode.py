@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.console import notify, one_line
+from spiritlm_cli.console import is_quiet, write_message
 from spiritlm_cli.distributed.messages import Codec, to_json
 from spiritlm_cli.errors import SpiritLMError, TokenError, drop_frames
 from spiritlm_cli.jobs.audio_sink import AudioFormat, AudioSink, FileSink, FolderSink
@@ -72,7 +72,7 @@ def run(options: DecodeOptions) -> Summary:
         failures = stack.enter_context(Failures(options.on_error, options.errors))
         texts = stack.enter_context(LineWriter(options.text_out)) if options.text_out else None
         stack.enter_context(sink)
-        progress = stack.enter_context(Progress("lines"))
+        progress = stack.enter_context(Progress("lines", output=options.output))
         files = options.files or ("-",)
         lines: Iterator[InputLine]
         if options.to_folder:
@@ -117,8 +117,8 @@ def _write_text(line: InputLine, options: DecodeOptions, texts: LineWriter | Non
         text = ""
     if texts:
         texts.write(OutputLine(text, line.id))
-    elif text:
-        notify(one_line(text if line.id is None else f"{line.id}: {text}"))
+    elif text and not is_quiet():
+        write_message(text if line.id is None else f"{line.id}: {text}", prefix="")
 
 
 @dataclass(frozen=True)

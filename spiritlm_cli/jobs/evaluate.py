@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from spiritlm_cli.console import track
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.evaluation import asr, tts
 from spiritlm_cli.evaluation.pair_report import PairReport
@@ -21,6 +20,7 @@ from spiritlm_cli.jobs.options.evaluate import (
     TtsOptions,
 )
 from spiritlm_cli.jobs.output import LineWriter
+from spiritlm_cli.jobs.progress import Progress
 from spiritlm_cli.jobs.run import Summary
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.labels import drop_labels
@@ -113,14 +113,17 @@ def _measure(
     with ExitStack() as stack:
         failures = stack.enter_context(Failures(options.on_error, options.errors))
         writer = stack.enter_context(LineWriter(options.items)) if options.items else None
-        for clip in track(clips, "clips", len(clips)):
+        progress = stack.enter_context(Progress("clips", len(clips), lines=False))
+        for clip in clips:
             try:
                 if isinstance(clip, BadClip):
                     raise clip.error
                 item = benchmark.measure(clip)
             except SpiritLMError as error:
                 failures.add(clip, error)
+                progress.advance(failed=True)
                 continue
+            progress.advance()
             items.append(item)
             if writer:
                 writer.write_text(json.dumps(item.to_json(), ensure_ascii=False))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from spiritlm_cli.console import notify, track
+from spiritlm_cli.console import notify
 from spiritlm_cli.errors import OptionError, SpiritLMError
 from spiritlm_cli.evaluation.blimp import blimp_files, read_blimp
 from spiritlm_cli.evaluation.pair_files import read_pairs
@@ -19,6 +19,7 @@ from spiritlm_cli.jobs.evaluate import Evaluation
 from spiritlm_cli.jobs.failures import Failures
 from spiritlm_cli.jobs.options.evaluate import BlimpOptions, PairsOptions, WuggyOptions, ZeroSpeechOptions
 from spiritlm_cli.jobs.output import LineWriter
+from spiritlm_cli.jobs.progress import Progress
 
 __all__ = ["BlimpOptions", "PairsOptions", "WuggyOptions", "run"]
 
@@ -77,7 +78,7 @@ def _read_zerospeech(task: str, benchmark: Benchmark, options: ZeroSpeechOptions
         options.path, benchmark, text=options.text, all_files=options.submission is not None
     )
     if without_gold and not options.submission:
-        notify(f"spiritlm: {', '.join(map(str, without_gold))}: no gold.csv, so left out")
+        notify(f"{', '.join(map(str, without_gold))}: no gold.csv, so left out")
     return _Pairs(
         task,
         entries[: options.limit],
@@ -93,7 +94,8 @@ def _compare(scorer: PairScorer, pairs: _Pairs, items: Path | None, failures: Fa
     with ExitStack() as stack:
         writer = stack.enter_context(LineWriter(items)) if items else None
         submissions = _submission_writers(pairs, stack)
-        for scored in track(scorer.score_stream(pairs.entries), "pairs", len(pairs.entries)):
+        progress = stack.enter_context(Progress("pairs", len(pairs.entries), lines=False))
+        for scored in scorer.score_stream(pairs.entries):
             if scored.entry.set in submissions:
                 for name, score in scored.candidate_scores():
                     submissions[scored.entry.set].write_text(f"{name} {score.mean!r}")
@@ -101,7 +103,9 @@ def _compare(scorer: PairScorer, pairs: _Pairs, items: Path | None, failures: Fa
                 comparison = scored.comparison()
             except SpiritLMError as error:
                 failures.add(scored.entry, error)
+                progress.advance(failed=True)
                 continue
+            progress.advance()
             if comparison:
                 comparisons.append(comparison)
                 if writer:

@@ -79,7 +79,7 @@ class Failures:
         """Report a failure by the name of its input."""
         self.count += 1
         reason = one_line(reason)
-        log.error("%s", reason if reason.startswith(f"{name}:") else f"{one_line(name)}: {reason}")
+        log.error("%s", reason if reason.startswith(f"{name}:") else f"{name}: {reason}")
         if self._file and self._path:
             row = f"{name}\t{reason}\n".encode("utf-8", "surrogateescape")
             with naming(self._path):

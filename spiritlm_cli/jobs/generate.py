@@ -7,7 +7,7 @@ from functools import partial
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.checkpoints.layout import Checkpoint
-from spiritlm_cli.console import log, one_line
+from spiritlm_cli.console import log
 from spiritlm_cli.errors import OptionError, SpiritLMError, TokenError
 from spiritlm_cli.jobs.codecs import LINES, RESULTS
 from spiritlm_cli.jobs.compute import Compute, Function
@@ -190,7 +190,7 @@ def _write_stream(output: Run, lines: Iterable[InputLine], loaded: LoadedGenerat
             for sample, id in enumerate(_ids(line, loaded.options)):  # noqa: A001
                 hypothesis = loaded.lm.start(loaded.request(line, f"{line.name}#{sample}"))
                 if not sample and hypothesis.truncated:
-                    log.warning("%s", one_line(_cut_warning(line, hypothesis.truncated)))
+                    log.warning("%s", _cut_warning(line, hypothesis.truncated))
                 written += 1
                 _stream_line(output, loaded, line, hypothesis, id)
         except SpiritLMError as error:

@@ -4,23 +4,34 @@ import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from spiritlm_cli.console import ProgressBar, notify, shows_progress
+from spiritlm_cli.console import ProgressBar, is_verbose, notify, shows_progress
 from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.streams import is_stdout
 
 
 class Progress:
     """Counts items and seconds of audio, and shows them on stderr, unless `--quiet` was given.
 
-    A bar is shown on a terminal only, a line at the end only if there was more than one item.
+    The bar and the line at the end are for people: they are shown on a terminal, by the last command of a pipe. If an
+    item failed, or with `--verbose`, the line is written in any case. One item whose data goes to stdout has no line.
     """
 
-    def __init__(self, what: str, total: int | None = None, completed: int = 0) -> None:
+    def __init__(
+        self,
+        what: str,
+        total: int | None = None,
+        completed: int = 0,
+        output: object = None,
+        lines: bool = True,
+    ) -> None:
         """what: the items, in the plural; total: their number, if it is known; completed: how many an interrupted run
-        has processed."""
+        has processed; output: the file or folder that is written, None or "-" for stdout; lines: whether stdout gets
+        each item, and not a result at the end."""
         self._what, self._before = what, completed
+        self._output = "" if output is None or is_stdout(str(output)) else str(output)
         self._items = self._failed = 0
         self._seconds = 0.0
-        self._bar = ProgressBar(what, total, completed)
+        self._bar = ProgressBar(what, total, completed, to_stdout=lines and not self._output)
 
     @staticmethod
     def shown() -> bool:
@@ -36,8 +47,9 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.__exit__(kind, error, trace)
-        if kind is None and self._items > 1:
-            notify(f"spiritlm: {self._summary()}")
+        is_for_people = shows_progress() and (self._output or self._items > 1)
+        if kind is None and (is_for_people or is_verbose() or self._failed):
+            notify(self._summary())
 
     def add_seconds(self, seconds: float) -> None:
         """Count seconds of audio as processed."""
@@ -57,24 +69,31 @@ class Progress:
         self._show(1)
 
     @property
-    def _speed(self) -> float:
-        return self._seconds / max(time.monotonic() - self._begun, 1e-3)
+    def _speed(self) -> str:
+        """Seconds of audio per second, with two digits."""
+        speed = self._seconds / max(time.monotonic() - self._begun, 1e-3)
+        return f"{speed:.0f}" if speed >= 10 else f"{speed:.1f}"
 
     def _show(self, advance: int = 0) -> None:
-        speed = f", {self._speed:.0f} × real time" if self._seconds else ""
-        description = f"{self._what}{speed}"
+        notes = [f"{self._speed} × real time"] if self._seconds else []
         if self._failed:
-            description += f", {self._failed} bad"
-        self._bar.update(advance, description)
+            notes.append(f"{self._failed} failed")
+        self._bar.update(advance, ", ".join(notes))
 
     def _summary(self) -> str:
         took = time.monotonic() - self._begun
         before = f" ({self._before} more were done before)" if self._before else ""
-        items = f"{self._items} {self._what}{before}"
-        if not self._seconds:
-            return f"{items} in {_spelled(took)}; {self._failed} bad"
-        audio = f"{_spelled(self._seconds)} of audio in {_spelled(took)}, {self._speed:.0f} × real time"
-        return f"{items}, {audio}; {self._failed} bad"
+        what = self._what.removesuffix("s") if self._items == 1 else self._what
+        parts = [f"{self._items} {what}{before}"]
+        if self._seconds:
+            parts.append(f"{_spelled(self._seconds)} of audio in {_spelled(took)}")
+            parts.append(f"{self._speed} × real time")
+        else:
+            parts[0] += f" in {_spelled(took)}"
+        if self._failed:
+            parts.append(f"{self._failed} failed")
+        summary = ", ".join(parts)
+        return f"{self._output}: {summary}" if self._output else summary
 
 
 def _spelled(seconds: float) -> str:

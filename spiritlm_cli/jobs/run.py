@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.console import is_quiet, log, notify, one_line
+from spiritlm_cli.console import is_quiet, log, notify
 from spiritlm_cli.errors import ResumeError, SpiritLMError
 from spiritlm_cli.jobs.failures import Failures, Input, name_of
 from spiritlm_cli.jobs.journal import Done, JobOptions, Journal, journal_of, new_journal, part_of
@@ -80,7 +80,7 @@ def settle(command: str, options: Options) -> Settled[Options]:
     if path.is_file() and (journal is None or path.stat().st_size == journal.done.size):
         if journal:
             journal.remove()
-        notify(f"spiritlm: {one_line(str(path))}: is complete, and left as it is; remove it to run again")
+        notify(f"{path}: is complete, and left as it is; remove it to run again")
         return Settled(command, options, complete=True)
     if journal and journal.done.size:
         raise ResumeError(f"{part}: is missing, but not its journal; remove {journal.path} to begin again")
@@ -110,7 +110,7 @@ class Run:
         self.inputs = done.inputs
         self.writer = LineWriter(output, ids, done.size, done.lines, self._begin)
         self.failures = Failures(options.on_error, options.errors, done.failed, done.errors_size)
-        self.progress = Progress(what, total() if Progress.shown() else None, done.inputs)
+        self.progress = Progress(what, total() if Progress.shown() else None, done.inputs, output)
         self._stack = ExitStack()
         self._begun = False
 
@@ -217,7 +217,7 @@ class Run:
 def warn(warnings: Iterable[str]) -> None:
     """Show warnings to people."""
     for warning in warnings:
-        log.warning("%s", one_line(warning))
+        log.warning("%s", warning)
 
 
 def _is_regular(path: Path) -> bool:

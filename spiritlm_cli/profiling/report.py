@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from spiritlm_cli.console import escape_markup
+
 Unit = Literal["seconds of sound", "tokens"]
 
 
@@ -52,7 +54,7 @@ class SpeedReport:
     def table(self) -> Table:
         """Return a `rich` table."""
         table = Table(
-            title=self.setting,
+            title=escape_markup(self.setting),
             min_width=len(self.setting),
             caption="× real time: seconds of audio per second. Share: of the speed of matrix products here, "
             f"{self.peak / 1e9:.0f} GFLOP/s.",
@@ -62,5 +64,7 @@ class SpeedReport:
         for row in self.stages:
             unit = "tokens/s" if row.unit == "tokens" else "× real time"
             share = "" if row.share is None else f"{100 * row.share:.0f} %"
-            table.add_row(row.stage, f"{row.per_second:.1f} {unit}", share, f"{row.memory / 1e6:.0f} MB")
+            table.add_row(
+                escape_markup(row.stage), f"{row.per_second:.1f} {unit}", share, f"{row.memory / 1e6:.0f} MB"
+            )
         return table

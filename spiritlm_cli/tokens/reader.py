@@ -21,6 +21,9 @@ _TOKEN = re.compile(
 )
 _ESCAPED = {r"\\": "\\", r"\[": "[", r"\n": "\n", r"\t": "\t", r"\r": "\r"}
 _HEADER = re.compile(r"#spiritlm 1 model=([^\s\0][^\t\r\n\0]*) tokenizer=([^\s\0]+)")
+# How the files begin that are often given instead of token lines: audio, and JSON of `tokenize --format jsonl`.
+_AUDIO = re.compile(rb"RIFF....WAVE|fLaC|OggS|ID3[\2-\4]|\xff[\xf2-\xfb]|FORM....AIF|.{4}ftyp", re.DOTALL)
+_JSON = re.compile(r'\{"(?:id|audio|hubert)": ?"')
 _NOT_IN_ID = re.compile(r"[\0\r\n]")
 
 
@@ -104,6 +107,8 @@ def parse_line(text: str, line: int = 1) -> Line:
     Raises TokenError, with line, column and the token, if the line is not well formed.
     """
     text = text.removesuffix("\n").removesuffix("\r")
+    if _JSON.match(text):
+        raise _error(line, 1, "JSON, not a token line; leave out --format jsonl of spiritlm tokenize")
     line_id, tab, rest = text.partition("\t")
     if not tab:
         return parse_content(text, line, 1)
@@ -131,6 +136,8 @@ def read_lines(stream: Iterable[bytes]) -> Iterator[Header | Line | BadLine]:
             yield BadLine(error, _salvage_id(raw))
             continue
         try:
+            if line_number == 1 and _AUDIO.match(raw):
+                raise TokenError("audio, not token lines; try: spiritlm tokenize")
             text = raw.decode()
             if line_number == 1 and text.startswith("#spiritlm ") and "\t" not in text:
                 yield parse_header(text)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
@@ -53,7 +53,8 @@ def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
     Raises ManifestError if there are none, and AudioError for a clip that can't be read.
     """
     with ThreadPoolExecutor() as pool:
-        recordings = list(pool.map(_load_recording, read_manifest(manifest)))
+        loaded = pool.map(_load_recording, read_manifest(manifest))
+        recordings = list(track(loaded, "clips read"))
     recordings = [recording for recording in recordings if len(recording.samples) >= shortest * 16000]
     if not recordings:
         raise ManifestError(f"{manifest}: no clip of {shortest} s or more")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.nn.device import find_device
@@ -167,7 +167,10 @@ def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], pa
     if options.teacher is None:
         raise SpiritLMError("HuBERT needs --labels, or --teacher to make them")
     encoder = WhisperEncoder(options.teacher)
-    features = {r.clip.id: encoder(r.waveform.samples) for r in recordings}
+    features = {
+        r.clip.id: encoder(r.waveform.samples)
+        for r in track(recordings, "features of clips", len(recordings))
+    }
     anchors = None
     if options.anchors:
         anchors = {clip: units.hubert for clip, units in read_units(options.anchors).items()}

@@ -4,15 +4,14 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from torch import nn
 
 from spiritlm_cli.checkpoints.pickles import read_pickle
-from spiritlm_cli.console import notify, shows_progress
+from spiritlm_cli.console import ProgressBar, notify
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.files import atomic_path
 from spiritlm_cli.training.options import LoopOptions
@@ -57,7 +56,7 @@ def run(
                     )
                 means[key] = value if key not in means else 0.98 * means[key] + 0.02 * value
             done = number + 1
-            progress.show(done, "  ".join(f"{key} {value:.4f}" for key, value in means.items()))
+            progress.show(done, means)
             if done % options.save_every == 0 or done == steps:
                 save()
                 _save_state(state, parts, done)
@@ -66,33 +65,35 @@ def run(
 
 
 class _Progress:
-    """Progress and moving averages of the losses: a bar on a terminal, otherwise a line on stderr every ten seconds."""
+    """Steps and moving averages of the losses: a bar on a terminal, otherwise a line every ten seconds; a last line."""
 
     def __init__(self, name: str, first: int, steps: int) -> None:
-        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[losses]}")
-        console = Console(stderr=True)
-        disable = not shows_progress()
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=disable)
-        self.task = self.bar.add_task(name, completed=first, total=steps, losses="")
+        self.bar = ProgressBar(name, steps, first)
         self.name, self.first, self.steps = name, first, steps
         self.began = self.shown = time.monotonic()
+        self.losses = ""
 
     def __enter__(self) -> "_Progress":
-        self.bar.start()
+        self.bar.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.__exit__(kind, error, trace)
+        if kind is None and self.losses:
+            took = (time.monotonic() - self.began) / 60
+            notify(f"{self.name}: {self.steps} steps, {self.losses}, in {took:.1f} min")
 
-    def show(self, done: int, losses: str) -> None:
-        """Update the display. done: number of steps done, including those before a resume."""
-        self.bar.update(self.task, completed=done, losses=losses)
+    def show(self, done: int, means: Mapping[str, float]) -> None:
+        """Update the display. done: number of steps done, including those before a resume; means: of each loss."""
+        self.losses = ", ".join(f"{key} {value:.4f}" for key, value in means.items())
+        self.bar.update(1, self.losses)
         now = time.monotonic()
-        if self.bar.disable and (now - self.shown > 10 or done == self.steps):
+        if not self.bar.visible and now - self.shown > 10 and done < self.steps:
             self.shown = now
-            left = (now - self.began) / (done - self.first) * (self.steps - done)
-            line = f"{self.name} {done}/{self.steps}  {losses}  {left / 60:.0f} min left"
-            notify(line)
+            left = (now - self.began) / (done - self.first) * (self.steps - done) / 60
+            notify(f"{self.name}: {done}/{self.steps} steps, {self.losses}, {left:.0f} min left")
 
 
 def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float:

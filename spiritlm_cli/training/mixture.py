@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
 from spiritlm_cli.alignment.sources import WordTimes
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.interleaving.interleave import Utterance, sample_sequences
 from spiritlm_cli.interleaving.spans import SpanOptions
@@ -75,7 +75,8 @@ def read_utterances(manifest: Path, units: Path) -> list[tuple[str, Utterance]]:
         labeled = (clip for clip in read_manifest(manifest) if clip.text and clip.id in units_of)
         clips = [without_labels(clip)[0] for clip in labeled]
         clips = [clip for clip in clips if len(units_of[clip.id].hubert)]
-        for clip, future in [(clip, times.submit(clip)) for clip in clips]:
+        submitted = [(clip, times.submit(clip)) for clip in clips]
+        for clip, future in track(submitted, "words of clips", len(clips)):
             try:
                 utterance = make_utterance(clip.id, units_of[clip.id], future.result())
             except AlignmentError as error:

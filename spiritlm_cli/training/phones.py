@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spiritlm_cli.alignment.pocketsphinx import Phone, PocketsphinxAligner
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
@@ -37,7 +37,7 @@ def align_phones(clips: Iterable[tuple[Clip, Waveform]]) -> dict[str, Phones]:
     """
     aligner = PocketsphinxAligner()
     aligned = {}
-    for clip, waveform in clips:
+    for clip, waveform in track(clips, "phones of clips"):
         if clip.text:
             try:
                 aligned[clip.id] = aligner.align_phones(waveform, remove_labels(clip.text, clip.id)[0])[1]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.config import from_mapping
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.files import atomic_path, write_text
 from spiritlm_cli.nn.device import find_device
@@ -47,10 +47,9 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
     ]
     if missing:
         tracker = load_tracker("fcpe", find_device(device))
-        for count, recording in enumerate(missing, 1):
+        notify(f"{cache}: computing the F0 of {len(missing)} clips")
+        for recording in track(missing, "F0 of clips", len(missing)):
             tracks[recording.clip.id] = tracker(recording.waveform.samples)
-            if count % 200 == 0 or count == len(missing):
-                notify(f"F0 of {count}/{len(missing)} clips")
         cache.parent.mkdir(parents=True, exist_ok=True)
         f0 = {f"{clip}/f0": track.f0 for clip, track in tracks.items()}
         voiced = {f"{clip}/v": track.voiced for clip, track in tracks.items()}

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_run_logs_progress_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixtu
     train(tmp_path, 2)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "toy 2/2  loss " in err
+    assert re.fullmatch(r"spiritlm: toy: 2 steps, loss \d+\.\d{4}, in 0\.\d min\n", err)
 
 
 def test_warm_cosine_rises_linearly_and_falls_to_a_fiftieth() -> None:

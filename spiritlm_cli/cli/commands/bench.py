@@ -1,11 +1,11 @@
 """`spiritlm bench`: the speed of each stage on this machine."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from spiritlm_cli.cli.command import command
-from spiritlm_cli.console import notify, one_line
+from spiritlm_cli.cli.report import print_report
+from spiritlm_cli.console import notify
 from spiritlm_cli.jobs.options.shared import Dtype, ModelOptions, batch_seconds_option, speech_dtype_option
 from spiritlm_cli.options import option
 
@@ -37,8 +37,6 @@ def bench(options: BenchOptions) -> None:
       spiritlm bench --device cuda --dtype bfloat16 --seconds 1200
       spiritlm bench --model spirit-lm/ --audio in.wav --json
     """
-    from rich.console import Console
-
     from spiritlm_cli.profiling.clips import RECORDING
     from spiritlm_cli.profiling.speed import measure_speed
 
@@ -50,9 +48,6 @@ def bench(options: BenchOptions) -> None:
         seconds=options.seconds,
         audio=options.audio or RECORDING,
         batch_seconds=options.batch_seconds,
-        notify=lambda message: notify(f"spiritlm: {one_line(message)}"),
+        notify=notify,
     )
-    if options.json:
-        print(json.dumps(report.to_json(), ensure_ascii=False))
-    else:
-        Console().print(report.table())
+    print_report(report, options.json)

@@ -4,7 +4,7 @@ import typer
 
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.general import Command, Group
-from spiritlm_cli.console import notify, one_line
+from spiritlm_cli.console import notify
 from spiritlm_cli.jobs.options.convert import ConvertOptions
 
 models = typer.Typer(name="models", cls=Group, no_args_is_help=True, rich_markup_mode=None)
@@ -35,11 +35,8 @@ def convert(options: ConvertOptions) -> None:
     """
     from spiritlm_cli.checkpoints.convert import convert as convert_checkpoint
 
-    def report(message: str) -> None:
-        notify(f"spiritlm: {one_line(message)}")
-
-    written = convert_checkpoint(options.model, options.output, options.shard_size, report)
+    written = convert_checkpoint(options.model, options.output, options.shard_size, notify)
     before = f"; {written.files_kept} were there already" if written.files_kept else ""
-    report(
+    notify(
         f"{written.folder}: {written.files_written} files written, {written.bytes_written / 1e6:,.1f} MB{before}"
     )

@@ -79,9 +79,7 @@ def test_text_goes_to_stderr_or_a_file(spiritlm, model, tmp_path):
     lines = f"a\t[TEXT]Hello, [SPEECH]{SPEECH}[TEXT]world.\nb\t{SPEECH}\n"
     arguments = ("decode", *model, "-o", f"{tmp_path}/")
     told = spiritlm(*arguments, stdin=lines).stderr.splitlines()
-    assert told[0] == "a: Hello, world."
-    assert told[1].startswith("spiritlm: 2 lines, ")
-    assert len(told) == 2
+    assert told == ["a: Hello, world."]
     assert spiritlm(*arguments, "-q", stdin=lines).stderr == ""
     assert "Hello" not in spiritlm(*arguments, "--text-out", tmp_path / "text", stdin=lines).stderr
     assert (tmp_path / "text").read_text() == "a\tHello, world.\nb\t\n"

@@ -64,7 +64,7 @@ def corpus(tmp_path, recording_file):
 
 
 def test_a_folder_is_aligned_on_the_way_or_before(spiritlm, model, corpus, tmp_path):
-    straight = spiritlm("interleave", *model, corpus, *SHORT)
+    straight = spiritlm("interleave", *model, corpus, *SHORT, "-v")
     assert straight.exit_code == 0, straight.stderr
     assert [line.split("\t")[0] for line in straight.stdout.splitlines()] == ["b", "robin/a"]
     assert "2 clips" in straight.stderr
