@@ -9,8 +9,11 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+from spiritlm_cli.signals import on_signal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -95,6 +98,23 @@ def shows_progress() -> bool:
     return is_terminal and not in_pipe() and not is_quiet()
 
 
+class _Screen:
+    """The terminal that a bar is drawn on. A signal ends the drawing, which another thread does."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._is_open = stream, True
+        self.isatty, self.fileno, self.flush = stream.isatty, stream.fileno, stream.flush
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text) if self._is_open else len(text)
+
+    def erase(self) -> None:
+        """Remove the bar and show the cursor again, at a signal."""
+        self._is_open = False
+        os.write(2, b"\r\x1b[2K\x1b[?25h")
+
+
 class ProgressBar:
     """A progress bar on stderr, for use as a context manager; it is removed at the end.
 
@@ -109,6 +129,7 @@ class ProgressBar:
         self._description, self._total, self._completed = description, total, completed
         on_screen = to_stdout and sys.__stdout__ is not None and sys.__stdout__.isatty()
         self.visible = shows_progress() and not on_screen
+        self._stack = ExitStack()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -124,19 +145,19 @@ class ProgressBar:
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}", markup=False),
             )
-            self._bar = Progress(
-                *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
-            )
+            screen = _Screen(sys.stderr)
+            console = Console(file=screen)  # type: ignore[arg-type]  # all of a stream that rich uses
+            self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
             total, completed = self._total, self._completed
             self._task = self._bar.add_task(self._description, total=total, completed=completed, note="")
-            self._bar.start()
+            self._stack.enter_context(on_signal(screen.erase))
+            self._stack.enter_context(self._bar)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._stack.__exit__(kind, error, trace)
 
     def update(self, advance: int = 0, note: str = "") -> None:
         """Advance by a number of items. note: what is shown behind the bar, as much as there is room for."""

@@ -99,7 +99,7 @@ def test_text_goes_to_stderr_or_a_file(spiritlm, model, tmp_path):
 def test_what_cannot_be_decoded_is_said_in_a_line(spiritlm, model, tmp_path, stdin, message):
     result = spiritlm("decode", *model, "-o", tmp_path / "out.wav", stdin=stdin)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"spiritlm: {message}")
+    assert f"spiritlm: {message}" in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out.wav").exists()
 
