@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -11,9 +12,10 @@ import torch
 from torch import nn
 
 from spiritlm_cli.checkpoints.pickles import read_pickle
-from spiritlm_cli.console import ProgressBar, notify
+from spiritlm_cli.console import ProgressBar, is_quiet, notify
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.files import atomic_path
+from spiritlm_cli.signals import on_signal
 from spiritlm_cli.training.options import LoopOptions
 from spiritlm_cli.training.run_file import record_run
 
@@ -60,27 +62,41 @@ def run(
             if done % options.save_every == 0 or done == steps:
                 save()
                 _save_state(state, parts, done)
+                progress.saved = done
     if first >= steps:
         save()
 
 
 class _Progress:
-    """Steps and moving averages of the losses: a bar on a terminal, otherwise a line every ten seconds; a last line."""
+    """Steps and moving averages of the losses: a bar on a terminal, otherwise a line every ten seconds; a last line.
+
+    saved: number of steps of the saved state.
+    """
 
     def __init__(self, name: str, first: int, steps: int) -> None:
         self.bar = ProgressBar(name, steps, first)
+        self.stack = ExitStack()
         self.name, self.first, self.steps = name, first, steps
+        self.done = self.saved = first
         self.began = self.shown = time.monotonic()
         self.losses = ""
 
     def __enter__(self) -> "_Progress":
-        self.bar.__enter__()
+        self.stack.enter_context(on_signal(self._stopped))
+        self.stack.enter_context(self.bar)
         return self
+
+    def _stopped(self) -> str | None:
+        """What is kept when a signal ends the training."""
+        if is_quiet():
+            return None
+        kept = f"--resume continues after step {self.saved}" if self.saved else "no state was saved yet"
+        return f"{self.name}: stopped after step {self.done}; {kept}"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.__exit__(kind, error, trace)
+        self.stack.__exit__(kind, error, trace)
         if kind is None and self.losses:
             took = (time.monotonic() - self.began) / 60
             notify(f"{self.name}: {self.steps} steps, {self.losses}, in {took:.1f} min")
@@ -88,6 +104,7 @@ class _Progress:
     def show(self, done: int, means: Mapping[str, float]) -> None:
         """Update the display. done: number of steps done, including those before a resume; means: of each loss."""
         self.losses = ", ".join(f"{key} {value:.4f}" for key, value in means.items())
+        self.done = done
         self.bar.update(1, self.losses)
         now = time.monotonic()
         if not self.bar.visible and now - self.shown > 10 and done < self.steps:

@@ -1,4 +1,5 @@
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,3 +106,30 @@ def test_update_clips_the_gradient_and_sets_the_learning_rate() -> None:
     update(optimizer, model, loss, learning_rate=0.1, clip=5.0)
     # the gradient (30, 40) has the norm 50
     assert (before - model.weight).flatten().tolist() == pytest.approx([0.3, 0.4], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("30", "toy: stopped after step 30; --resume continues after step 20"),
+        ("9", "toy: stopped after step 9; no state was saved yet"),
+    ],
+)
+def test_a_signal_says_where_resume_continues(
+    programs: Path, tmp_path: Path, steps: str, message: str
+) -> None:
+    code = f"""
+import os, signal, torch
+from pathlib import Path
+from spiritlm_cli.signals import end_on_signals
+from spiritlm_cli.training.loop import run
+from spiritlm_cli.training.options import LoopOptions
+end_on_signals()
+def step(number):
+    if number == {steps}:
+        os.kill(os.getpid(), signal.SIGINT)
+    return {{"loss": 1.0}}
+run(LoopOptions(output=Path({str(tmp_path)!r}), save_every=20), "toy", 99, {{}}, step, lambda: None)
+"""
+    result = subprocess.run([programs / "python", "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (130, f"spiritlm: {message}\n")
