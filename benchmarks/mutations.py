@@ -15,6 +15,7 @@ To add a reader, append a `Reader` to `READERS`.
 import argparse
 import contextlib
 import gzip
+import io
 import json
 import logging
 import os
@@ -30,7 +31,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
+import soundfile
+
 from spiritlm_cli.alignment.store import AlignmentFiles
+from spiritlm_cli.audio.reading import read_audio
 from spiritlm_cli.english.normalize import normalize
 from spiritlm_cli.english.verbalize import verbalize
 from spiritlm_cli.errors import SpiritLMError
@@ -58,6 +63,26 @@ HOSTILE = (
     b"9" * 20, b"9" * 5000, b"0." + b"3" * 5000, b"null", b"true", b"{}", b"[]", b"[[", b"{", b"}", b"]", b",", b":",
     b"[" * 100_000, b'{"a":' * 50_000, b"a" * 100_000,
 )  # fmt: skip
+# Binary numbers in headers.
+_SIZES = tuple(
+    value.to_bytes(size, order)  # type: ignore[arg-type]
+    for value in (
+        0,
+        1,
+        2,
+        0x7FFF,
+        0x8000,
+        0xFFFF,
+        0x7FFFFFFF,
+        0x80000000,
+        0xFFFFFFFE,
+        0xFFFFFFFF,
+        (1 << 63) - 1,
+    )
+    for size in (2, 4, 8)
+    for order in ("little", "big")
+    if value < 1 << 8 * size
+)
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
 
@@ -66,8 +91,8 @@ class Reader:
     """What reads a file. It raises SpiritLMError for a file that it refuses.
 
     name: of the reader; file: the name that its inputs get; seeds: contents of valid files; hostile: values that are
-    dangerous in this format, in addition to `HOSTILE`; prepare: called once with the folder of the inputs, to write
-    what they refer to.
+    dangerous in this format, in addition to `HOSTILE`; mutators: of this format, in addition to `MUTATORS`; prepare:
+    called once with the folder of the inputs, to write what they refer to.
     """
 
     name: str
@@ -75,6 +100,7 @@ class Reader:
     seeds: tuple[bytes, ...]
     read: Callable[[Path], object]
     hostile: tuple[bytes, ...] = ()
+    mutators: tuple[Callable[..., bytes], ...] = ()
     prepare: Callable[[Path], None] = lambda folder: None
 
 
@@ -99,11 +125,15 @@ class Results:
 
 
 def mutate(
-    content: bytes, chance: random.Random, seeds: tuple[bytes, ...], hostile: tuple[bytes, ...]
+    content: bytes,
+    chance: random.Random,
+    seeds: tuple[bytes, ...],
+    hostile: tuple[bytes, ...],
+    mutators: tuple[Callable[..., bytes], ...] = (),
 ) -> bytes:
     """The content with one to four mutations."""
     for _ in range(chance.randint(1, 4)):
-        content = chance.choice(MUTATORS)(content, chance, seeds, hostile)
+        content = chance.choice((*MUTATORS, *mutators))(content, chance, seeds, hostile)
     return content
 
 
@@ -180,6 +210,13 @@ def _change_line_ends(content: bytes, chance: random.Random, *_: object) -> byte
     return content.replace(b"\n", chance.choice((b"\r", b"\r\n", b"\n\n", b"")))
 
 
+def _overwrite_header(content: bytes, chance: random.Random, *_: object) -> bytes:
+    """Replace a number among the first 128 bytes, or the first 1024."""
+    value = chance.choice(_SIZES)
+    start = chance.randrange(max(1, min(len(content), chance.choice((128, 128, 1024)))))
+    return content[:start] + value + content[start + len(value) :]
+
+
 def _range(content: bytes, chance: random.Random, longest: int = 200) -> tuple[int, int]:
     start = chance.randrange(len(content) + 1)
     return start, min(len(content), start + chance.randint(1, longest))
@@ -194,7 +231,9 @@ MUTATORS = (
 def mutated(reader: Reader, number: int) -> bytes:
     """Input `number` of a reader."""
     chance = random.Random(f"{reader.name} {number}")
-    content = mutate(chance.choice(reader.seeds), chance, reader.seeds, HOSTILE + reader.hostile)
+    content = mutate(
+        chance.choice(reader.seeds), chance, reader.seeds, HOSTILE + reader.hostile, reader.mutators
+    )
     return gzip.compress(content, 1) if reader.file.endswith(".gz") and chance.random() < 0.9 else content
 
 
@@ -333,6 +372,12 @@ def _read_blimp(path: Path) -> None:
     _raise_first(pair.error for pair in read_blimp(path) if isinstance(pair, BadPair))
 
 
+def _read_sound(path: Path) -> None:
+    read_audio(path)
+    with path.open("rb") as stream:
+        read_audio(io.BytesIO(stream.read()), start=0.01)
+
+
 def _read_paths(path: Path) -> None:
     with path.open("rb") as stream:
         list(read_paths(stream))
@@ -359,6 +404,18 @@ def _raise_first(errors: Iterable[SpiritLMError]) -> None:
 
 def _write_wav_scp(folder: Path) -> None:
     (folder / "wav.scp").write_text("rec-a sounds/a.flac\nrec-b sounds/b.wav\n")
+
+
+def _sounds(container: str, *subtypes: str, rate: int = 16000, channels: int = 1) -> tuple[bytes, ...]:
+    """A tone of 0.03 s and one of 0.3 s in a format, for each subtype: most of the shorter files is their header."""
+    seeds = []
+    for subtype in subtypes:
+        for samples in (500, 5000):
+            tone = np.sin(np.arange(samples * channels) / 9).reshape(samples, channels) / 2
+            content = io.BytesIO()
+            soundfile.write(content, tone, rate, format=container, subtype=subtype)
+            seeds.append(content.getvalue())
+    return tuple(seeds)
 
 
 _WORDS = b'[{"word": "The", "start": 0.1, "end": 0.3}, {"word": "cat", "start": 0.35, "end": 0.7, "confidence": 0.9}]'
@@ -448,7 +505,22 @@ _TEXT = b"Mr. Smith paid $5.50 at 10:05 AM on May 3rd, 1832, for 2 1/2 lbs. of X
 _PAIRS = b"id\tgood\tbad\ttype\tgiven\n1\ta cat\tcat a\tx\t\n2\t[Hu1][Hu2]\t[Hu3]\tx\ty\n"
 _BLIMP = b'{"sentence_good": "A cat.", "sentence_bad": "Cat a.", "UID": "x", "pairID": 1, "linguistics_term": "y"}\n'
 
+_SOUNDS = {
+    "WAV": _sounds("WAV", "PCM_16", "FLOAT", "PCM_U8", "ULAW", "MS_ADPCM", "IMA_ADPCM", "GSM610")
+    + _sounds("WAVEX", "PCM_24", channels=2) + _sounds("RF64", "PCM_16") + _sounds("W64", "PCM_16"),
+    "AIFF": _sounds("AIFF", "PCM_16", "FLOAT", "ALAW", "IMA_ADPCM"),
+    "CAF": _sounds("CAF", "PCM_16", "FLOAT", "ALAC_16", "ALAC_24"),
+    "AU": _sounds("AU", "PCM_16", "ULAW", "G721_32"),
+    "NIST SPHERE": _sounds("NIST", "PCM_16", "ULAW"),
+    "FLAC": _sounds("FLAC", "PCM_16", "PCM_24", channels=2) + _sounds("FLAC", "PCM_S8"),
+    "OGG (Vorbis)": _sounds("OGG", "VORBIS") + _sounds("OGG", "VORBIS", channels=2),
+    "OGG (Opus)": _sounds("OGG", "OPUS") + _sounds("OGG", "OPUS", channels=2),
+    "MP3": _sounds("MP3", "MPEG_LAYER_III") + _sounds("MP3", "MPEG_LAYER_III", rate=44100, channels=2),
+}  # fmt: skip
+
 READERS = (
+    *(Reader(name, "sound.bin", seeds, _read_sound, mutators=(_overwrite_header,) * 11)
+      for name, seeds in _SOUNDS.items()),
     Reader("manifest (TSV)", "clips.tsv", (_TSV,), _read_manifest, (b"audio\taudio",)),
     Reader("manifest (TSV, gzipped)", "clips.tsv.gz", (_TSV,), _read_manifest),
     Reader("manifest (JSONL)", "clips.jsonl", (_JSONL,), _read_manifest),

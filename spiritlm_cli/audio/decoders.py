@@ -11,9 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
+from spiritlm_cli.audio.c_messages import drop_c_messages
 from spiritlm_cli.audio.chunks import PatchedFile, SoundData, find_sound_data
 from spiritlm_cli.audio.formats import RATES
-from spiritlm_cli.audio.framing import check_mp3_size, count_ogg_streams, find_flac_samples
+from spiritlm_cli.audio.framing import count_ogg_streams, find_flac_samples
+from spiritlm_cli.audio.mpeg import check_mpeg_frames
 from spiritlm_cli.audio.probing import (
     describe_sizes,
     explain_unreadable,
@@ -138,7 +140,7 @@ def _check_content(stream: io.FileIO | io.BytesIO, name: str) -> SoundData | Non
         problem = f"its header says {samples[0]} samples, but there are {samples[1]}; {_convert(name)}"
     elif (count := count_ogg_streams(stream)) > 1:
         problem = f"{count} Ogg streams, one after another, of which only the first can be read here; {_convert(name)}"
-    elif reason := check_mp3_size(stream):
+    elif reason := check_mpeg_frames(stream):
         problem = reason if reason.startswith("cut off") else f"{reason}; {_convert(name)}"
     stream.seek(0)
     if problem:
@@ -160,9 +162,10 @@ def _decoder(stream: io.RawIOBase | io.BytesIO, name: str) -> "SoundFile":
     if not is_supported(head):
         raise AudioError(f"{name}: {explain_unreadable(head, name, recognized=False)}")
     try:
-        audio = soundfile.SoundFile(
-            stream.fileno() if isinstance(stream, io.FileIO) else stream, closefd=False
-        )
+        with drop_c_messages():  # what they say, the error below does
+            audio = soundfile.SoundFile(
+                stream.fileno() if isinstance(stream, io.FileIO) else stream, closefd=False
+            )
     except soundfile.LibsndfileError as error:
         # 1 is libsndfile's SF_ERR_UNRECOGNISED_FORMAT
         reason = explain_unreadable(head, name, recognized=error.code != 1)

@@ -1,21 +1,16 @@
-"""Find sound of Ogg, FLAC and MP3 files that the decoder would leave out, and sound that is missing.
+"""Count the streams of an Ogg file and the samples of a FLAC file.
 
-libsndfile decodes the first of several Ogg streams in one file, and as many samples as the header of a FLAC or MP3 file
+libsndfile decodes the first of several Ogg streams in one file, and as many samples as the header of a FLAC file
 states.
 """
 
 import io
-import struct
 from dataclasses import dataclass
 
 from spiritlm_cli.audio.chunks import SeekableStream
 
 # Bytes at the end of a FLAC file in which its last frame is searched, unless the header states a longer frame.
 _FLAC_TAIL = 1 << 17
-# Share by which the size of an MP3 file may differ from the stated one; tags at its end are not part of it.
-_MP3_TOLERANCE = 0.01
-# Bytes after the stated end in which the next frame is searched.
-_MP3_SEARCH = 4096
 
 
 def count_ogg_streams(stream: SeekableStream) -> int:
@@ -31,60 +26,6 @@ def count_ogg_streams(stream: SeekableStream) -> int:
         segments = _read(stream, offset + 27, page[26])
         offset += 27 + len(segments) + sum(segments)
     return count
-
-
-def check_mp3_size(stream: SeekableStream) -> str | None:
-    """Return what is wrong with an MP3 file whose first frame states another size than it has, or None.
-
-    Only the headers called Xing, Info and VBRI state a size. The position of the stream changes. Source: the
-    description of these headers in "MPEG Audio Frame Header", K. Windszus, 2007.
-    """
-    start = _skip_id3(stream, 0)
-    frame = _read(stream, start, 192)
-    if len(frame) < 192 or not _same_format(frame, frame):
-        return None
-    stated = 0
-    for name in (b"Xing", b"Info"):
-        place = frame.find(name, 4, 64)
-        if place >= 0 and frame[place + 7] & 2:
-            offset = place + 8 + 4 * (frame[place + 7] & 1)
-            (stated,) = struct.unpack(">I", frame[offset : offset + 4])
-    if frame[36:40] == b"VBRI":
-        (stated,) = struct.unpack(">I", frame[46:50])
-    actual = stream.seek(0, io.SEEK_END) - start
-    tolerance = max(_MP3_TOLERANCE * stated, len(frame))
-    if actual < stated - tolerance:
-        return f"cut off: {actual} of {stated} bytes are there"
-    if stated and actual > stated + tolerance and _has_frame(stream, start + stated, frame):
-        return f"its header says {stated} bytes of sound, but {actual - stated} more follow"
-    return None
-
-
-def _skip_id3(stream: SeekableStream, start: int) -> int:
-    """Return the offset after all ID3v2 tags at an offset."""
-    while (tag := _read(stream, start, 10))[:3] == b"ID3" and len(tag) == 10:
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
-        start += 10 + size + 10 * bool(tag[5] & 0x10)
-    return start
-
-
-def _has_frame(stream: SeekableStream, start: int, frame: bytes) -> bool:
-    """Whether a frame of the format of `frame` is near an offset, not in a tag that begins there."""
-    content = _read(stream, _skip_id3(stream, start), _MP3_SEARCH)
-    if content.startswith((b"TAG", b"APETAGEX", b"LYRICS")):
-        return False
-    return any(_same_format(content[i : i + 4], frame) for i in range(len(content) - 3))
-
-
-def _same_format(header: bytes, other: bytes) -> bool:
-    """Whether two headers of MPEG frames have the same version, layer and sampling rate."""
-    return (
-        header[0] == 0xFF
-        and header[1] & 0xE0 == 0xE0
-        and header[1] & 0xFE == other[1] & 0xFE
-        and header[2] & 0x0C == other[2] & 0x0C
-        and header[2] >> 4 not in (0, 15)
-    )
 
 
 @dataclass(frozen=True)

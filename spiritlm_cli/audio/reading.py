@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
+from spiritlm_cli.audio.c_messages import drop_c_messages
 from spiritlm_cli.audio.decoders import BLOCK, naming_errors, open_decoder
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.errors import AudioError
@@ -164,22 +165,46 @@ def _decode(audio: "SoundFile", name: str, channel: Channel, first: int, last: i
     """
     if channel != "mix" and not 0 <= channel < audio.channels:
         raise AudioError(f"{name}: no channel {channel}; it has {audio.channels}, counted from 0")
-    block_frames = max(1, BLOCK // audio.channels)
+    position = 0
     with naming_errors(name):
-        # libsndfile's seeking in Ogg is off by many samples, so the frames before `first` are decoded and dropped
-        position = 0
-        if first and audio.format != "OGG":
-            position = audio.seek(first)
-        while position < last:
-            block = audio.read(min(block_frames, last - position), dtype="float32", always_2d=True)
-            if not len(block):
-                break
-            selected = block[max(0, first - position) :]
-            position += len(block)
-            if len(selected):
-                # a copy, because a view would keep all channels in memory
-                yield (
-                    selected.mean(axis=1) if channel == "mix" else np.ascontiguousarray(selected[:, channel])
-                )
+        for position, block in _frames(audio, first, last):  # noqa: B007 used below
+            yield _select(block, channel)
     if last - position > (_MP3_TOLERANCE if audio.format == "MP3" else 0):
         raise AudioError(f"{name}: cut off: {position} of {last} samples are there")
+
+
+def _frames(audio: "SoundFile", first: int, last: int) -> Iterator[tuple[int, FloatArray]]:
+    """Yield the frames from `first` up to `last`, or to the end of the file, in blocks.
+
+    Each block is (frames, channels) float32, with the number of the frame after it.
+    """
+
+    def read(position: int) -> FloatArray:
+        frames = min(max(1, BLOCK // audio.channels), last - position)
+        block: FloatArray = audio.read(frames, dtype="float32", always_2d=True)
+        return block
+
+    position = 0
+    if first and audio.format != "OGG":
+        with drop_c_messages():
+            position = audio.seek(first)
+            block = read(position)
+    else:
+        # libsndfile's seeking in Ogg is off by many samples, so the frames before `first` are decoded and dropped
+        block = read(position)
+    while len(block):
+        selected = block[max(0, first - position) :]
+        position += len(block)
+        if len(selected):
+            yield position, selected
+        block = read(position) if position < last else block[:0]
+
+
+def _select(block: FloatArray, channel: Channel) -> FloatArray:
+    """Return one channel of a block, or the average of all. block: (frames, channels). Returns (frames,)."""
+    if channel == "mix":
+        with np.errstate(all="ignore"):  # the caller checks for infinities
+            mixed: FloatArray = block.mean(axis=1)
+        return mixed
+    # A copy, because a view would keep all channels in memory.
+    return np.ascontiguousarray(block[:, channel])

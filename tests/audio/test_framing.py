@@ -1,10 +1,9 @@
 import io
-import struct
 
 import pytest
 import soundfile
 
-from spiritlm_cli.audio.framing import check_mp3_size, count_ogg_streams, find_flac_samples
+from spiritlm_cli.audio.framing import count_ogg_streams, find_flac_samples
 from spiritlm_cli.manifests.clip import FloatArray
 
 
@@ -21,41 +20,6 @@ def test_count_ogg_streams(samples: FloatArray, subtype: str) -> None:
         assert count_ogg_streams(io.BytesIO(count * content)) == count
     assert count_ogg_streams(io.BytesIO(content[:-1])) == 1
     assert count_ogg_streams(io.BytesIO(b"RIFF" + content)) == 0
-
-
-@pytest.fixture(scope="module")
-def mp3(samples: FloatArray) -> bytes:
-    return encode(samples, "MP3")
-
-
-def id3(content: bytes) -> bytes:
-    return b"ID3\x04\0\0" + bytes(n >> 7 * i & 127 for i in (3, 2, 1, 0) for n in [len(content)]) + content
-
-
-def test_check_mp3_size(mp3: bytes) -> None:
-    for content in (mp3, id3(b"x" * 300) + mp3, mp3 + b"TAG" + bytes(125), mp3 + b"APETAGEX" + bytes(99999)):
-        assert check_mp3_size(io.BytesIO(content)) is None
-    size = len(mp3)
-    assert check_mp3_size(io.BytesIO(mp3[:-3000])) == f"cut off: {size - 3000} of {size} bytes are there"
-    more = f"its header says {size} bytes of sound, but {size} more follow"
-    assert check_mp3_size(io.BytesIO(mp3 + mp3)) == more
-    assert check_mp3_size(io.BytesIO(mp3 + id3(bytes(5000)) + mp3)) is not None
-
-
-def test_check_mp3_size_of_files_that_state_none(mp3: bytes, samples: FloatArray) -> None:
-    silent = mp3.replace(b"Xing", b"Zing").replace(b"Info", b"Zing")
-    for content in (b"", silent, silent[:-3000], encode(samples[:100], "FLAC"), b"\xff" * 300):
-        assert check_mp3_size(io.BytesIO(content)) is None
-
-
-def test_check_mp3_size_of_a_vbri_header(mp3: bytes) -> None:
-    place = mp3.index(b"\xff\xf3", 200)
-    frame = bytearray(mp3[:place])
-    frame[4:] = bytes(len(frame) - 4)
-    frame[36:40], frame[46:50] = b"VBRI", struct.pack(">I", len(mp3))
-    content = bytes(frame) + mp3[place:]
-    assert check_mp3_size(io.BytesIO(content)) is None
-    assert "cut off" in str(check_mp3_size(io.BytesIO(content[:-3000])))
 
 
 def with_samples(flac: bytes, samples: int) -> bytes:

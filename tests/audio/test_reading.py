@@ -139,6 +139,23 @@ def test_read_audio_from_named_pipe(tmp_path: Path, recording_file: Path, sample
     assert np.array_equal(decoded, samples)
 
 
+def test_reading_mp3_leaves_no_messages_of_the_decoder(
+    tmp_path: Path, samples: FloatArray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = encode(np.concatenate([samples] * 3), 16000, "MP3")
+    path = tmp_path / "x.mp3"
+    path.write_bytes(content)
+    for start in range(1, 27, 2):
+        read_audio(path, start=start, end=start + 1)
+    path.write_bytes(content[:20000])
+    assert message(path) == f"cut off: 20000 of {len(content)} bytes are there"
+    path.write_bytes(content[:20000] + bytes(range(1, 250)) * 20 + content[20000:])
+    assert message(path).startswith("damaged: the 4980 bytes from byte ")
+    path.write_bytes(b"\xff\xfb" + bytes(range(250)) * 20)
+    assert message(path)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_read_clip(recording_file: Path, samples: FloatArray) -> None:
     waveform = read_clip(Clip("x", recording_file, start=1, end=2.5))
     assert np.array_equal(waveform.samples, samples[16000:40000])
