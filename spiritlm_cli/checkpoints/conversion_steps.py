@@ -158,7 +158,7 @@ def _write(entries: Mapping[str, LazyTensor], target: Path, config: Mapping[str,
     tensors = dict(zip(entries, values, strict=True))
     try:
         write_tensors(target, tensors, config)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:  # a full disk, or an unsupported dtype
+    except (SafetensorError, ValueError, KeyError) as error:  # a full disk, or an unsupported dtype
         raise CheckpointError(f"{target}: can't be written ({error})") from error
 
 

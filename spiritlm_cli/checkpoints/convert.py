@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from spiritlm_cli.checkpoints.tensors import read_tensors, split_state
 from spiritlm_cli.config import read_json
 from spiritlm_cli.console import ProgressBar
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.files import write_text
+from spiritlm_cli.files import check_regular, write_text
 
 SHARD_SIZE = 4_000_000_000
 
@@ -49,14 +50,16 @@ def convert(
     model: see `find_checkpoint`, or the Hugging Face folder of a language model. shard_size: most bytes of a language
     model in one file; the tensors of one file are in memory at a time. notify: is told of each file that is written or
     left out.
-    A conversion that was interrupted is continued: files that have their final name are complete.
-    Raises CheckpointError if `out` holds anything else, if there is nothing to convert, or if a file can't be read.
+    A conversion that was interrupted is continued: files that have their final name are complete. Equal checkpoints
+    become equal files.
+    Raises CheckpointError if `out` holds anything else, if there is nothing to convert, if a file can't be read or
+    written, or if a link leads out of the checkpoint.
     """
     root = _find_root(model)
     sources = {path.relative_to(root).as_posix(): path for path in _list_files(root)}
     description = _describe(sources, shard_size)
     record, unfinished = out / CONVERSION_RECORD, out / f"{CONVERSION_RECORD}.part"
-    resuming = _check_out(root, out, description)
+    resuming = _check_out(root, out, description, partial(_content, sources, shard_size))
     steps = list(plan_steps(root, sources, shard_size, notify))
     _check_steps(model, steps)
     missing = [step for step in steps if not (out / step.name).is_file()]
@@ -73,11 +76,11 @@ def convert(
         for number, step in enumerate(missing, 1):
             if not bar.visible:
                 notify(f"{number}/{len(missing)} {step.name}")
-            step.write(out / step.name)
+            _write_step(step, out / step.name)
             bar.update(advance=1)
     if _describe(sources, shard_size) != description:
         raise CheckpointError(f"{root}: was changed while it was converted; empty {out} and convert it again")
-    write_text(record, _to_json(description | _tokenizer_record(root, out)))
+    write_text(record, _to_json(_content(sources, shard_size) | _tokenizer_record(root, out)))
     unfinished.unlink()
     size = sum((out / step.name).stat().st_size for step in missing)
     return ConversionResult(out, len(missing), size, len(steps) - len(missing))
@@ -96,19 +99,64 @@ def _is_language_model(folder: Path) -> bool:
 
 
 def _list_files(folder: Path) -> Iterator[Path]:
-    """Yield the files in and below a folder, sorted. Follows links; skips hidden files and conversion records."""
+    """Yield the files in and below a folder, sorted. Follows links; skips hidden files and conversion records.
+
+    Raises CheckpointError for a link that leads out of the folder, whose target would become a file of the output, and
+    for what is no regular file.
+    """
+    inside = _link_boundary(folder)
     visited: set[str] = set()
     for top, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(top)
+        _check_inside(Path(top), inside)
         folders[:] = [] if real in visited else sorted(name for name in folders if not name.startswith("."))
         if real not in visited:
             skipped = (".", CONVERSION_RECORD) if Path(top) == folder else (".",)
-            yield from (Path(top) / name for name in sorted(names) if not name.startswith(skipped))
+            for path in (Path(top) / name for name in sorted(names) if not name.startswith(skipped)):
+                _check_inside(path, inside)
+                check_regular(path, CheckpointError)
+                yield path
         visited.add(real)
 
 
+def _link_boundary(folder: Path) -> Path:
+    """The folder that links may not leave: the checkpoint, or in the hub's cache the repository with all its files."""
+    real = folder.resolve()
+    in_cache = real.parent.name == "snapshots" and real.parent.parent.name.startswith("models--")
+    return real.parent.parent if in_cache else real
+
+
+def _check_inside(path: Path, folder: Path) -> None:
+    try:
+        real = path.resolve()
+    except RuntimeError:  # a loop, before Python 3.13
+        raise CheckpointError(f"{path}: is a link that leads to itself") from None
+    if not real.is_relative_to(folder):
+        raise CheckpointError(
+            f"{path}: is a link to {real}, outside of the checkpoint; put a copy there if it is part of it"
+        )
+
+
+def _write_step(step: Step, path: Path) -> None:
+    try:
+        step.write(path)
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename and str(error.filename) != str(path) else ""
+        raise CheckpointError(f"{path}: can't be written ({named}{error.strerror or error})") from error
+
+
+def _content(sources: Mapping[str, Path], shard_size: int) -> dict[str, Any]:
+    """Return what a finished conversion is known by, as JSON values: the content of its sources."""
+    return {
+        "shard_size": shard_size,
+        "sources": {
+            name: {"size": path.stat().st_size, "sha256": file_hash(path)} for name, path in sources.items()
+        },
+    }
+
+
 def _describe(sources: Mapping[str, Path], shard_size: int) -> dict[str, Any]:
-    """Return what distinguishes one conversion from another, as JSON values."""
+    """Return what an unfinished conversion is known by, as JSON values: the sizes and times of its sources."""
     stats = {name: path.stat() for name, path in sources.items()}
     return {
         "shard_size": shard_size,
@@ -118,18 +166,26 @@ def _describe(sources: Mapping[str, Path], shard_size: int) -> dict[str, Any]:
     }
 
 
-def _check_out(root: Path, out: Path, description: Mapping[str, Any]) -> bool:
-    """Return whether `out` holds an earlier run of the same conversion. Raises CheckpointError if it can't be used."""
+def _check_out(
+    root: Path, out: Path, description: Mapping[str, Any], content: Callable[[], Mapping[str, Any]]
+) -> bool:
+    """Return whether `out` holds an earlier run of the same conversion. Raises CheckpointError if it can't be used.
+
+    description, content: what the conversion is known by while it is unfinished, and when it is finished.
+    """
     if out.exists() and not out.is_dir():
         raise CheckpointError(f"{out}: is a file; -o takes a folder")
     if root.resolve() in (out.resolve(), *out.resolve().parents):
         raise CheckpointError(f"{out}: lies in {root}, which is to be converted; give -o another folder")
     if not out.is_dir() or not any(out.iterdir()):
         return False
-    for path in (out / CONVERSION_RECORD, out / f"{CONVERSION_RECORD}.part"):
-        if path.is_file():
-            record = read_json(path)
-            if {name: record.get(name) for name in description} == description:
+    for path, describe in (
+        (out / f"{CONVERSION_RECORD}.part", lambda: description),
+        (out / CONVERSION_RECORD, content),
+    ):
+        if path.exists():
+            record, expected = read_json(path), describe()
+            if {name: record.get(name) for name in expected} == expected:
                 return True
     raise CheckpointError(
         f"{out}: holds something else than this conversion has begun; empty it, or give -o another folder"

@@ -121,7 +121,9 @@ class LossFunction:
 def _write_vocabulary(options: LanguageModelOptions, texts: list[str], path: Path) -> Vocabulary:
     """Write the vocabulary of `options.start` or a new one to `path`, unless a resumed run has written it; load it."""
     if options.start:
-        write_bytes(path, (options.start.parent / "tokenizer.model").read_bytes())
+        source = options.start.parent / "tokenizer.model"
+        Vocabulary.load(source)  # nothing else is copied
+        write_bytes(path, source.read_bytes())
     elif not (options.resume and path.is_file()):
         write_bytes(path, train_vocabulary(text_spans(texts, options.seed), options.vocabulary))
     return Vocabulary.load(path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -141,10 +142,7 @@ def test_convert_resumes(release_tree: Path, converted: Path, tmp_path: Path) ->
     assert result.files_written + result.files_kept == len(written(out)) - 1
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert written(out).keys() == written(converted).keys()
-    for path in out.rglob("*.safetensors"):  # which write their metadata in any order
-        actual, expected = read_tensors(path), read_tensors(converted / path.relative_to(out))
-        assert actual.config == expected.config
-        assert_equal(actual.tensors, expected.tensors)
+    assert written(out) == written(converted)
     assert Checkpoint(out, "").fingerprint() == Checkpoint(release_tree, "").fingerprint()
     again = convert.convert(str(release_tree), out, 5_000_000)
     assert (again.files_written, again.bytes_written) == (0, 0)
@@ -358,15 +356,99 @@ def test_convert_keeps_the_style_encoder_that_is_loaded(tmp_path: Path) -> None:
         assert read_tensors(Checkpoint(tmp_path / root, "").style).tensors["a"] == 1
 
 
-def test_convert_follows_links_and_skips_hidden_files(folder: Path, tmp_path: Path) -> None:
+def test_convert_gives_equal_files_for_equal_checkpoints(release_tree: Path, tmp_path: Path) -> None:
+    """Whatever the times, the permissions, and the order of the files in their folders."""
+    copies = []
+    for n in (1, 2):
+        root = tmp_path / f"in{n}" / "model"
+        paths = [path for path in release_tree.rglob("*") if path.is_file() and "expressive" not in str(path)]
+        for path in sorted(paths, reverse=n == 2):
+            copy = root / path.relative_to(release_tree)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            copy.chmod(0o600 if n == 2 else 0o644)
+            os.utime(copy, (n, n))
+        convert.convert(str(root), tmp_path / f"out{n}", 5_000_000)
+        copies.append(written(tmp_path / f"out{n}"))
+    assert copies[0] == copies[1]
+    os.utime(copy, (3, 3))
+    assert convert.convert(str(root), tmp_path / "out2", 5_000_000).files_written == 0
+    copy.write_bytes(bytes(copy.stat().st_size))
+    with pytest.raises(CheckpointError, match="out2: holds something else"):
+        convert.convert(str(root), tmp_path / "out2", 5_000_000)
+
+
+def test_convert_follows_links_inside_and_skips_hidden_files(folder: Path, tmp_path: Path) -> None:
     root = tmp_path / "in"
     (root / "spiritlm_model").mkdir(parents=True)
-    (root / "spiritlm_model" / "spirit-lm-base-7b").symlink_to(folder)
+    folder = folder.rename(root / "stored")
+    (root / "spiritlm_model" / "spirit-lm-base-7b").symlink_to("../stored")
     (folder / "back").symlink_to(root)
+    (folder / "same.json").symlink_to("config.json")
     (folder / ".cache").mkdir()
     (folder / ".cache" / "x.bin").touch()
+    (folder / ".secret").symlink_to("/etc/passwd")
     (root / ".gitattributes").touch()
-    convert.convert(str(root), tmp_path / "out")
-    names = written(tmp_path / "out").keys()
-    assert f"{LM}/model.safetensors" in names
-    assert not [name for name in names if "back" in name or "/." in f"/{name}"]
+    (tmp_path / "link").symlink_to(root)
+    convert.convert(str(tmp_path / "link"), tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").rglob("*")}
+    assert {"model.safetensors", "same.json"} <= names
+    assert not {".secret", ".cache", ".gitattributes", "x.bin"} & names
+
+
+@pytest.mark.parametrize("target", ["file", "folder", "above"])
+def test_convert_refuses_links_out_of_the_checkpoint(folder: Path, tmp_path: Path, target: str) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "key").write_text("secret")
+    link = folder / "notes"
+    link.symlink_to({"file": tmp_path / "private" / "key", "folder": "../private", "above": ".."}[target])
+    with pytest.raises(CheckpointError, match=r"lm/notes: is a link to .*, outside of the checkpoint"):
+        convert.convert(str(folder), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_convert_follows_links_to_the_hub_s_blobs(folder: Path, tmp_path: Path) -> None:
+    blobs, snapshot = (
+        tmp_path / "models--a--b" / "blobs",
+        tmp_path / "models--a--b" / "snapshots" / ("1" * 40),
+    )
+    blobs.parent.mkdir()
+    folder.rename(blobs)
+    snapshot.mkdir(parents=True)
+    for path in blobs.iterdir():
+        (snapshot / path.name).symlink_to(Path("../../blobs") / path.name)
+    convert.convert(str(snapshot), tmp_path / "out")
+    assert (tmp_path / "out" / "tokenizer.model").read_bytes() == (blobs / "tokenizer.model").read_bytes()
+    (snapshot / "other").symlink_to(tmp_path)
+    with pytest.raises(CheckpointError, match=r"other: is a link to"):
+        convert.convert(str(snapshot), tmp_path / "out2")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "loop", "missing"])
+def test_convert_refuses_what_is_no_file(folder: Path, tmp_path: Path, kind: str) -> None:
+    path = folder / "notes"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("notes" if kind == "loop" else "nowhere")
+    with pytest.raises(CheckpointError, match="lm/notes: "):
+        convert.convert(str(folder), tmp_path / "out")
+
+
+@pytest.mark.parametrize("size", [0, 10_000, 1_000_000])
+def test_convert_on_a_full_disk_leaves_no_part_of_a_file(folder: Path, tmp_path: Path, size: int) -> None:
+    """The limit on the size of a file stands for the disk."""
+    out = tmp_path / "out"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        with pytest.raises((CheckpointError, OSError), match="File too large") as caught:
+            convert.convert(str(folder), out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(out) in str(caught.value)
+    assert all(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    assert not list(out.rglob(".*"))
+    assert not list(out.rglob("*.safetensors"))
+    convert.convert(str(folder), out)
+    assert list(out.rglob("*.safetensors"))
