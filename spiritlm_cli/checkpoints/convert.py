@@ -179,10 +179,11 @@ def _check_out(
         raise CheckpointError(f"{out}: lies in {root}, which is to be converted; give -o another folder")
     if not out.is_dir() or not any(out.iterdir()):
         return False
-    for path, describe in (
+    candidates: list[tuple[Path, Callable[[], Mapping[str, Any]]]] = [
         (out / f"{CONVERSION_RECORD}.part", lambda: description),
         (out / CONVERSION_RECORD, content),
-    ):
+    ]
+    for path, describe in candidates:
         if path.exists():
             record, expected = read_json(path), describe()
             if {name: record.get(name) for name in expected} == expected:
