@@ -27,7 +27,7 @@ from spiritlm_cli.training.data import (
     real_weights,
 )
 from spiritlm_cli.training.loop import run, update, warm_cosine
-from spiritlm_cli.training.options import HubertOptions
+from spiritlm_cli.training.options import POSITION_GROUPS, HubertOptions
 from spiritlm_cli.training.phones import align_phones, write_phones
 from spiritlm_cli.training.run_file import check_run
 
@@ -155,7 +155,7 @@ def _new_model(options: HubertOptions, units: int) -> Pretraining:
         encoder_attention_heads=options.heads,
         conv_feature_layers=conv,
         conv_pos=32,
-        conv_pos_groups=16,
+        conv_pos_groups=POSITION_GROUPS,
     )
     return Pretraining(config, units)
 

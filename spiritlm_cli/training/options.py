@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import option
+
+# Groups of the convolution that encodes positions, in HuBERT and in the style encoder.
+POSITION_GROUPS = 16
+
+
+def check_heads(dim: int, heads: int, multiple: int = 1) -> None:
+    """Raise OptionError unless a width is a multiple of a number, and the heads divide it."""
+    if dim % multiple:
+        raise OptionError(f"is {dim}, which is no multiple of {multiple}", "--dim")
+    if dim % heads:
+        raise OptionError(f"is {heads}, which doesn't divide the width of {dim} (--dim)", "--heads")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +38,10 @@ class LoopOptions:
     overwrite: bool = option(
         False, "Replace the weights and the state of an earlier run in --output.", group="output"
     )
-    seed: int = option(0, "Seed of initial weights, batches, crops and augmentation.", group="training")
-    save_every: int = option(200, "Steps between two saves of weights and state.", group="output")
+    seed: int = option(
+        0, "Seed of initial weights, batches, crops and augmentation.", group="training", minimum=0
+    )
+    save_every: int = option(200, "Steps between two saves of weights and state.", group="output", minimum=1)
     device: str = option("auto", "Device to compute on.", group="execution", metavar="auto|cpu|cuda[:N]|mps")
     bf16: bool = option(
         True, "Compute in mixed precision with bfloat16; weights stay float32.", group="execution"
@@ -65,20 +79,32 @@ class HubertOptions(LoopOptions):
         group="input",
     )
     real_weight: float = option(
-        3.0, "Sampling weight of a clip of --real; other clips have 1.", group="training"
+        3.0,
+        "Sampling weight of a clip of --real; other clips have 1.",
+        group="training",
+        minimum=0,
+        above=True,
     )
     hard: bool = option(True, "Also augment formants, bandwidth, codecs and clipping.", group="training")
-    units: int = option(500, "Number of clusters, with --teacher and without --anchors.", group="network")
-    conv: int = option(128, "Channels of the convolutions.", group="network")
-    dim: int = option(256, "Width of the transformer.", group="network")
-    layers: int = option(6, "Layers of the transformer.", group="network")
-    heads: int = option(4, "Attention heads.", group="network")
-    steps: int = option(1200, "Training steps.", group="training")
-    batch: int = option(16, "Clips in a batch.", group="training")
-    seconds: float = option(4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS")
-    learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training")
-    mask: float = option(0.25, "Share of the frames that are masked.", group="training")
-    dropout: float = option(0.05, "Dropout rate in the transformer.", group="training")
+    units: int = option(
+        500, "Number of clusters, with --teacher and without --anchors.", group="network", minimum=1
+    )
+    conv: int = option(128, "Channels of the convolutions.", group="network", minimum=1)
+    dim: int = option(256, "Width of the transformer.", group="network", minimum=1)
+    layers: int = option(6, "Layers of the transformer.", group="network", minimum=1)
+    heads: int = option(4, "Attention heads.", group="network", minimum=1)
+    steps: int = option(1200, "Training steps.", group="training", minimum=1)
+    batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
+    seconds: float = option(
+        4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
+    )
+    learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
+    mask: float = option(0.25, "Share of the frames that are masked.", group="training", minimum=0, maximum=1)
+    dropout: float = option(0.05, "Dropout rate in the transformer.", group="training", minimum=0, maximum=1)
+
+    def check(self) -> None:
+        """Raise OptionError for sizes that make no network."""
+        check_heads(self.dim, self.heads, POSITION_GROUPS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +130,21 @@ class QuantizerOptions(LoopOptions):
         group="input",
     )
     real_weight: float = option(
-        3.0, "Sampling weight of a clip of --real; other clips have 1.", group="training"
+        3.0,
+        "Sampling weight of a clip of --real; other clips have 1.",
+        group="training",
+        minimum=0,
+        above=True,
     )
     hard: bool = option(True, "Also augment formants, bandwidth, codecs and clipping.", group="training")
-    layer: int = option(6, "HuBERT layer whose features are quantized.", group="network")
-    units: int = option(500, "Number of units.", group="network")
-    steps: int = option(500, "Training steps of a linear quantizer.", group="training")
-    batch: int = option(16, "Clips in a batch.", group="training")
-    seconds: float = option(4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS")
-    learning_rate: float = option(2e-3, "Peak learning rate.", group="training")
+    layer: int = option(6, "HuBERT layer whose features are quantized.", group="network", minimum=1)
+    units: int = option(500, "Number of units.", group="network", minimum=1)
+    steps: int = option(500, "Training steps of a linear quantizer.", group="training", minimum=1)
+    batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
+    seconds: float = option(
+        4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
+    )
+    learning_rate: float = option(2e-3, "Peak learning rate.", group="training", minimum=0, above=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +152,13 @@ class PitchOptions(LoopOptions):
     """Train the VQ-VAE whose codes are the pitch units, on F0."""
 
     manifest: Path = option(..., "Manifest of the training clips.", group="input")
-    codes: int = option(64, "Size of the codebook.", group="network")
-    steps: int = option(1200, "Training steps.", group="training")
-    batch: int = option(32, "Clips in a batch.", group="training")
-    seconds: float = option(2.56, "Length of a crop, in seconds.", group="training", metavar="SECONDS")
-    learning_rate: float = option(5e-4, "Peak learning rate.", group="training")
+    codes: int = option(64, "Size of the codebook.", group="network", minimum=1)
+    steps: int = option(1200, "Training steps.", group="training", minimum=1)
+    batch: int = option(32, "Clips in a batch.", group="training", minimum=1)
+    seconds: float = option(
+        2.56, "Length of a crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
+    )
+    learning_rate: float = option(5e-4, "Peak learning rate.", group="training", minimum=0, above=True)
     normalize: bool = option(True, "Subtract the mean F0 of each clip's voiced frames.", group="training")
 
 
@@ -133,15 +167,21 @@ class StyleOptions(LoopOptions):
     """Train the classifier of style units: the prosody cluster of each second of audio."""
 
     manifest: Path = option(..., "Manifest of the training clips.", group="input")
-    styles: int = option(100, "Number of styles.", group="network")
-    conv: int = option(48, "Channels of the convolutions.", group="network")
-    dim: int = option(128, "Width of the transformer.", group="network")
-    layers: int = option(3, "Layers of the transformer.", group="network")
-    heads: int = option(4, "Attention heads.", group="network")
-    steps: int = option(1200, "Training steps.", group="training")
-    batch: int = option(16, "Clips in a batch.", group="training")
-    seconds: float = option(4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS")
-    learning_rate: float = option(6e-4, "Peak learning rate.", group="training")
+    styles: int = option(100, "Number of styles.", group="network", minimum=1)
+    conv: int = option(48, "Channels of the convolutions.", group="network", minimum=1)
+    dim: int = option(128, "Width of the transformer.", group="network", minimum=1)
+    layers: int = option(3, "Layers of the transformer.", group="network", minimum=1)
+    heads: int = option(4, "Attention heads.", group="network", minimum=1)
+    steps: int = option(1200, "Training steps.", group="training", minimum=1)
+    batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
+    seconds: float = option(
+        4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
+    )
+    learning_rate: float = option(6e-4, "Peak learning rate.", group="training", minimum=0, above=True)
+
+    def check(self) -> None:
+        """Raise OptionError for sizes that make no network."""
+        check_heads(self.dim, self.heads, POSITION_GROUPS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,15 +199,18 @@ class VocoderOptions(LoopOptions):
         metavar="NAME,…",
     )
     start: Path | None = option(None, "Initial weights (generator.*), instead of random ones.", group="input")
-    channels: int = option(256, "Channels before the first upsampling layer.", group="network")
-    embedding: int = option(64, "Width of the embeddings of units and speakers.", group="network")
-    steps: int = option(10000, "Training steps.", group="training")
+    channels: int = option(256, "Channels before the first upsampling layer.", group="network", minimum=1)
+    embedding: int = option(64, "Width of the embeddings of units and speakers.", group="network", minimum=1)
+    steps: int = option(10000, "Training steps.", group="training", minimum=1)
     adversarial_from: int = option(
-        10000, "First step that uses the discriminators (--steps or more: none does).", group="training"
+        10000,
+        "First step that uses the discriminators (--steps or more: none does).",
+        group="training",
+        minimum=0,
     )
-    batch: int = option(16, "Crops in a batch.", group="training")
-    frames: int = option(14, "Length of a crop, in frames of 40 ms.", group="training")
-    learning_rate: float = option(8e-4, "Peak learning rate.", group="training")
+    batch: int = option(16, "Crops in a batch.", group="training", minimum=1)
+    frames: int = option(14, "Length of a crop, in frames of 40 ms.", group="training", minimum=1)
+    learning_rate: float = option(8e-4, "Peak learning rate.", group="training", minimum=0, above=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,14 +230,14 @@ class LanguageModelOptions(LoopOptions):
         "Initial weights (model.safetensors with tokenizer.model in the same folder), instead of random ones.",
         group="input",
     )
-    save_every: int = option(100, "Steps between two saves of weights and state.", group="output")
-    vocabulary: int = option(2048, "Number of text pieces in a new vocabulary.", group="network")
-    dim: int = option(256, "Hidden size.", group="network")
-    layers: int = option(8, "Number of layers.", group="network")
-    heads: int = option(4, "Attention heads.", group="network")
-    ffn: int = option(768, "Hidden size of the feed-forward layers.", group="network")
+    save_every: int = option(100, "Steps between two saves of weights and state.", group="output", minimum=1)
+    vocabulary: int = option(2048, "Number of text pieces in a new vocabulary.", group="network", minimum=1)
+    dim: int = option(256, "Hidden size.", group="network", minimum=1)
+    layers: int = option(8, "Number of layers.", group="network", minimum=1)
+    heads: int = option(4, "Attention heads.", group="network", minimum=1)
+    ffn: int = option(768, "Hidden size of the feed-forward layers.", group="network", minimum=1)
     words: int = option(
-        40, "Largest number of words in a parallel pair of speech and text.", group="training"
+        40, "Largest number of words in a parallel pair of speech and text.", group="training", minimum=1
     )
     phones: Path | None = option(
         None,
@@ -203,27 +246,45 @@ class LanguageModelOptions(LoopOptions):
         group="input",
     )
     selected: float = option(
-        0.75, "With --phones: share of the parallel pairs that are made by unit selection.", group="training"
+        0.75,
+        "With --phones: share of the parallel pairs that are made by unit selection.",
+        group="training",
+        minimum=0,
+        maximum=1,
     )
     phonetic: float = option(
-        0.0, "Share of the parallel pairs without pitch and style units.", group="training"
+        0.0,
+        "Share of the parallel pairs without pitch and style units.",
+        group="training",
+        minimum=0,
+        maximum=1,
     )
     attention: float = option(
         0.0,
         "Initial weight of the loss on attention to the same word in the other modality; it decreases linearly to 0.",
         group="training",
+        minimum=0,
     )
     workers: int = option(
         0,
         "Processes that prepare batches in advance (0: the training process prepares them).",
         group="execution",
+        minimum=0,
     )
     compile: bool = option(
         False,
         "Compile the network: takes two minutes, then each step takes a quarter less time.",
         group="execution",
     )
-    context: int = option(512, "Tokens in a training sequence.", group="training")
-    steps: int = option(1500, "Training steps.", group="training")
-    batch: int = option(8, "Sequences in a batch.", group="training")
-    learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training")
+    context: int = option(512, "Tokens in a training sequence.", group="training", minimum=1)
+    steps: int = option(1500, "Training steps.", group="training", minimum=1)
+    batch: int = option(8, "Sequences in a batch.", group="training", minimum=1)
+    learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
+
+    def check(self) -> None:
+        """Raise OptionError for sizes that make no network."""
+        check_heads(self.dim, self.heads)
+        if self.dim // self.heads % 2:
+            raise OptionError(
+                f"makes heads of a width of {self.dim // self.heads}, which must be even", "--heads"
+            )

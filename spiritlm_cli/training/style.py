@@ -21,7 +21,7 @@ from spiritlm_cli.training.data import (
     load_recordings,
 )
 from spiritlm_cli.training.loop import run, update, warm_cosine
-from spiritlm_cli.training.options import StyleOptions
+from spiritlm_cli.training.options import POSITION_GROUPS, StyleOptions
 from spiritlm_cli.training.pitch import track_all
 from spiritlm_cli.training.run_file import check_run
 
@@ -102,7 +102,7 @@ def train(options: StyleOptions) -> None:
         hidden_act="gelu", conv_dim=[options.conv] * 7, conv_kernel=[10, 3, 3, 3, 3, 2, 2],
         conv_stride=[5, 2, 2, 2, 2, 2, 2], conv_bias=False, feat_extract_norm="group", feat_extract_activation="gelu",
         num_feat_extract_layers=7, do_stable_layer_norm=False, num_conv_pos_embeddings=32,
-        num_conv_pos_embedding_groups=16, classifier_proj_size=128, layer_norm_eps=1e-5,
+        num_conv_pos_embedding_groups=POSITION_GROUPS, classifier_proj_size=128, layer_norm_eps=1e-5,
         id2label={str(i): str(i) for i in range(options.styles)},
         label2id={str(i): i for i in range(options.styles)},
     )  # fmt: skip

@@ -1,10 +1,12 @@
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.options import flag_of, spec_of
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.options import check_limits, flag_of, spec_of
 from spiritlm_cli.training import options
 from spiritlm_cli.training.options import LoopOptions
 
@@ -31,3 +33,34 @@ def test_each_option_has_its_own_flag(kind: type[LoopOptions]) -> None:
     assert {"--output", "--resume", "--overwrite", "--seed", "--save-every", "--device", "--bf16"} <= set(
         flags
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_number_has_a_minimum(kind: type[LoopOptions]) -> None:
+    for field in dataclasses.fields(kind):
+        if field.type in (int, float):
+            assert spec_of(field).minimum is not None, field.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        (options.HubertOptions, {"heads": 3}, "is 3, which doesn't divide the width of 256"),
+        (options.HubertOptions, {"dim": 24, "heads": 4}, "is 24, which is no multiple of 16"),
+        (options.StyleOptions, {"heads": 3}, "is 3, which doesn't divide the width of 128"),
+        (options.LanguageModelOptions, {"heads": 3}, "is 3, which doesn't divide the width of 256"),
+        (options.LanguageModelOptions, {"dim": 12, "heads": 4}, "heads of a width of 3, which must be even"),
+    ],
+)
+def test_check_refuses_sizes_that_make_no_network(
+    kind: type[LoopOptions], changes: dict[str, int], message: str
+) -> None:
+    required = {"output": Path("new"), "manifest": Path("clips.tsv")}
+    kind(**required).check()  # type: ignore[attr-defined]
+    with pytest.raises(OptionError, match=message):
+        kind(**required, **changes).check()  # type: ignore[attr-defined]
+
+
+def test_steps_of_0_are_a_usage_error() -> None:
+    with pytest.raises(OptionError, match="0"):
+        check_limits(options.PitchOptions(output=Path("new"), manifest=Path("clips.tsv"), batch=0))
