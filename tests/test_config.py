@@ -1,12 +1,19 @@
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
+from spiritlm_cli.alignment.ctc_loading import CtcConfig, ExtractorConfig
 from spiritlm_cli.config import Bounds, Fraction, Size, Sizes, Text, from_mapping, read_json, read_yaml
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.language.loading import LlamaConfig
+from spiritlm_cli.speech.hubert import HubertConfig, HubertTask
+from spiritlm_cli.speech.pitch import PitchConfig
+from spiritlm_cli.speech.quantizer import QuantizerConfig
+from spiritlm_cli.speech.style import StyleConfig
+from spiritlm_cli.vocoder.config import HifiGanConfig
 
 PATH = Path("config.json")
 
@@ -159,3 +166,32 @@ def test_read_yaml_reads_dates_as_text_and_expands_no_merge_keys(tmp_path: Path)
     path.write_text("a: 2020-99-99\nb: &b {c: 1.5, d: [null, true, 0x10]}\ne: *b\nf: {<<: *b}\n")
     inner = {"c": 1.5, "d": [None, True, 16]}
     assert read_yaml(path) == {"a": "2020-99-99", "b": inner, "e": inner, "f": {"<<": inner}}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        HubertConfig,
+        HubertTask,
+        QuantizerConfig,
+        PitchConfig,
+        StyleConfig,
+        HifiGanConfig,
+        LlamaConfig,
+        CtcConfig,
+        ExtractorConfig,
+    ],
+)
+def test_every_number_of_a_checkpoint_s_configurations_has_bounds(kind: type) -> None:
+    def unbounded(annotation: Any) -> bool:
+        if annotation in (int, float):
+            return True
+        if is_dataclass(annotation):
+            return any(map(unbounded, get_type_hints(annotation, include_extras=True).values()))
+        inner = get_args(annotation)
+        if get_origin(annotation) is Annotated:
+            inner = get_args(inner[0]) if inner[0] in (int, float, str) else inner[:1]
+        return any(map(unbounded, inner))
+
+    assert unbounded(list[int] | None)
+    assert [name for name, one in get_type_hints(kind, include_extras=True).items() if unbounded(one)] == []

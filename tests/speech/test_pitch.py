@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spiritlm_cli.checkpoints.tensors import read_tensors
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.pitch import PitchVqVae, pitch_features
 
@@ -42,3 +43,30 @@ def test_pitch_features_relative_to_the_mean_of_voiced_frames() -> None:
     track = F0Track(np.array([0, 100, 200, 150], np.float32), np.array([False, True, True, False]))
     assert pitch_features(track, relative=True).tolist() == [[0, -50, 50, 0], [0, 1, 1, 0]]
     assert pitch_features(track, relative=False).tolist() == [[0, 100, 200, 150], [0, 1, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "message"),
+    [
+        ("strides_t: [2]", "strides_t: [0]", "strides_t: 0 is outside of 1 to 16"),
+        ("strides_t: [2]", "strides_t: [4]", "256 frames of F0 make one unit, expected 16"),
+        ("levels: 1\n", "levels: 1000000000\n", "levels: 1000000000 is outside"),
+        ("downs_t: [4]", "downs_t: [4, 4]", "only 1 is known"),
+        ("depth: 4", "depth: 1000000000", "depth: 1000000000 is outside"),
+        (
+            "dilation_growth_rate: 3",
+            "dilation_growth_rate: 15",
+            "dilation_growth_rate is 15 for a depth of 16",
+        ),
+        ("m_conv: 1.0", "m_conv: .nan", "m_conv: nan is outside"),
+        ("width: 32", "width: !!timestamp x", "can't be read"),
+    ],
+)
+def test_pitch_vq_vae_load_refuses_a_configuration(
+    paths: tuple[Path, Path], tmp_path: Path, there: str, wanted: str, message: str
+) -> None:
+    text = paths[1].read_text().replace(there, wanted)
+    text = text.replace("depth: 4", "depth: 16") if "growth" in there else text
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(CheckpointError, match=rf"config\.yaml: .*{message}"):
+        PitchVqVae.load(paths[0], tmp_path / "config.yaml")

@@ -1,5 +1,6 @@
 """Units against those of the published tokenizer, units in batches, and errors for bad audio and bad checkpoints."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.console import log
-from spiritlm_cli.errors import AudioError, CheckpointError
+from spiritlm_cli.errors import AudioError, CheckpointError, SpiritLMError
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.speech import f0, windows
 from spiritlm_cli.speech import tokenizer as module
@@ -243,3 +244,24 @@ def test_encode_does_not_write_to_stdout(release_tree, clips, capfd) -> None:
     loud = Waveform(clips["short"].samples * 10, 16000)
     SpeechTokenizer.load(str(release_tree), device="cpu").encode(loud)
     assert capfd.readouterr().out == ""
+
+
+def test_load_refuses_encoders_of_another_rate(tree) -> None:
+    path = tree / "speech_tokenizer/style_encoder_w2v2/config.json"
+    text = path.read_text()
+    config = json.loads(text)
+    for strides, message in (
+        ([5, 2, 2, 2, 2, 2, 1], r"pytorch_model\.bin: has a frame every 160 samples, expected every 320"),
+        ([5, 2, 2, 2, 2, 2, 0], r"config\.json: .*conv_stride: 0 is outside"),
+        ([5, 5, 5, 5, 5, 2, 2], r"config\.json: one frame takes \d+ samples, and the shortest clip has 1280"),
+    ):
+        path.write_text(json.dumps(config | {"conv_stride": strides}))
+        with pytest.raises(CheckpointError, match=message):
+            SpeechTokenizer.load(str(tree), device="cpu")
+
+
+def test_encode_refuses_numbers_that_overflow(tree, clips) -> None:
+    tokenizer = SpeechTokenizer.load(str(tree), device="cpu", expressive=False)
+    tokenizer.hubert.encoder.layers[-1].norm.weight.fill_(float("inf"))
+    with pytest.raises(SpiritLMError, match="infinite or not a number"):
+        tokenizer.encode(clips["short"])

@@ -75,3 +75,11 @@ def test_duration_tracker_refuses_units_over_the_limit(predictor: DurationPredic
         assert tracker.seconds <= 0.5
     assert tracker.seconds > 0
     assert refused > 0
+
+
+@pytest.mark.parametrize("value", [100.0, 5.6, float("inf"), float("nan")])
+def test_whole_frames_refuses_what_is_no_duration(value: float) -> None:
+    """A damaged predictor would make a line of any length take all memory."""
+    assert whole_frames(torch.tensor([5.5])).tolist() == [244]
+    with pytest.raises(CheckpointError, match=r"gives one unit .* frames, over 250.*--durations keep"):
+        whole_frames(torch.tensor([1.0, value]))

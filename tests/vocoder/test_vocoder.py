@@ -217,3 +217,18 @@ def test_decode_takes_a_sequence_or_a_span(vocoders, golden) -> None:
     span = speech(golden, "short", keep=True)
     whole = vocoders[True].decode(Sequence.of([span])).samples
     np.testing.assert_array_equal(vocoders[True].decode(span).samples, whole)
+
+
+def test_load_refuses_a_network_that_sees_minutes(tree) -> None:
+    path = tree / "speech_tokenizer" / FOLDERS[True] / "config.json"
+    sizes = {"resblock_dilation_sizes": [[200, 250, 255]] * 3}
+    path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
+    with pytest.raises(CheckpointError, match=r"config\.json: each frame depends on \d+ to either side"):
+        Vocoder.load(str(tree), True, "cpu")
+
+
+def test_synthesize_refuses_numbers_that_overflow(tree) -> None:
+    vocoder = Vocoder.load(str(tree), True, "cpu")
+    vocoder.network.dict.weight.data.fill_(3e38)
+    with pytest.raises(SpiritLMError, match="infinite or not a number"):
+        vocoder.decode(parse_sequence("[SPEECH][St1][Pi1][Hu1][Hu2]"), durations="keep")

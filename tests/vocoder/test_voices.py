@@ -61,3 +61,9 @@ def test_voices_speaker_index_refuses(folder: Path, speaker: int | str) -> None:
 def test_voices_style_index_refuses(folder: Path, style: int | str) -> None:
     with pytest.raises(SpiritLMError, match=f"no style {style}: this vocoder has 0 to 2$"):
         Voices.read(folder, CONFIG).style_index(style)
+
+
+def test_read_refuses_what_is_no_list_of_names(tmp_path: Path) -> None:
+    (tmp_path / "speakers.txt").symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match=r"speakers\.txt: is a pipe or a device"):
+        Voices.read(tmp_path, CONFIG)
