@@ -47,7 +47,8 @@ class OptionSpec:
     flags: such as `("-o", "--output")`; none: made from the field's name. minimum, maximum: of a number, inclusive,
     unless `above` excludes the minimum; remedy: what to do instead of giving a number outside of them. parse: makes the
     field's value from the text of the option, and raises OptionError; default_text: the default as the help shows it.
-    path: the value is a path, or paths ("-": standard input). execution: the option changes how a job runs and not what
+    path: the value is a path, or paths ("-": standard input); reads: it may be the path of a file that is read; writes:
+    it is the path of an output, what that contains. execution: the option changes how a job runs and not what
     it writes, so that a resumed run may have another value. group: the heading under which the help lists the option.
     """
 
@@ -62,6 +63,8 @@ class OptionSpec:
     default_text: str | None = None
     argument: bool = False
     path: bool = False
+    reads: bool = False
+    writes: Literal["text", "sound", "folder"] | None = None
     execution: bool = False
     group: Group = "task"
 

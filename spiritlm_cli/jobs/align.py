@@ -50,7 +50,7 @@ def _run_to_lines(options: AlignOptions) -> Summary:
     if settled.complete:
         return Summary()
     options = settled.options
-    inputs = Inputs.of(options)
+    inputs = Inputs.of(options, texts=True)
     with Run(settled, total=inputs.count) as output:
         clips = output.remaining(_clips(inputs, options))
         output.write_all(
@@ -67,7 +67,7 @@ def _clips(inputs: Inputs, options: AlignOptions) -> Iterator[Clip | BadClip]:
 def _run_to_folder(options: AlignOptions) -> Summary:
     suffix = ".TextGrid" if options.chosen_format.startswith("textgrid") else ".json"
     folder, options = OutputFolder.open("align", options, Path(str(options.output)), suffix)
-    inputs = Inputs.of(options)
+    inputs = Inputs.of(options, texts=True)
     count = 0
     with (
         Failures(options.on_error, options.errors) as failures,
@@ -94,7 +94,7 @@ def _run_to_folder(options: AlignOptions) -> Summary:
 
 def _run_to_file(options: AlignOptions) -> Summary:
     """One clip to one file, or to stdout."""
-    inputs = Inputs.of(options)
+    inputs = Inputs.of(options, texts=True)
     count = 0
     clips = _clips(inputs, options)
     with (

@@ -11,6 +11,7 @@ from spiritlm_cli.console import is_quiet
 from spiritlm_cli.errors import ResumeError, SpiritLMError
 from spiritlm_cli.files import lock_file, remove_leftovers
 from spiritlm_cli.jobs.journal import JobOptions, Journal, journal_of, new_journal, running
+from spiritlm_cli.jobs.options.paths import FileKey, file_key, input_keys
 from spiritlm_cli.manifests.filenames import filename_for
 from spiritlm_cli.signals import on_signal
 
@@ -32,8 +33,16 @@ class OutputFolder:
     manifest may be written to one folder. What is done is what has a file.
     """
 
-    def __init__(self, folder: Path, suffix: str, journal: Journal | None, resume: bool) -> None:
-        """suffix: of the files; resume: leave files that are there already."""
+    def __init__(
+        self,
+        folder: Path,
+        suffix: str,
+        journal: Journal | None,
+        resume: bool,
+        inputs: frozenset[FileKey] = frozenset(),
+    ) -> None:
+        """suffix: of the files; resume: leave files that are there already; inputs: files that are not replaced."""
+        self._inputs = inputs
         self._folder, self._suffix, self._journal, self._resume = folder, suffix, journal, resume
         self._names: set[str] = set()
 
@@ -49,7 +58,8 @@ class OutputFolder:
         path = journal_of(folder)
         if options.resume and path.is_file():
             options = Journal.load(path).restore(command, options)
-        return cls(folder, suffix, new_journal(path, command, options, inputs=False), options.resume), options
+        journal = new_journal(path, command, options, inputs=False)
+        return cls(folder, suffix, journal, options.resume, input_keys(options)), options
 
     def __enter__(self) -> "OutputFolder":
         with ExitStack() as stack:
@@ -104,8 +114,13 @@ class OutputFolder:
         return True
 
     def claim(self, id: str, error: type[SpiritLMError]) -> Path:  # noqa: A002
-        """The file to write for an id. Raises `error` for an id whose file is written, also in other case."""
+        """The file to write for an id.
+
+        Raises `error` for an id whose file is written, also in other case, and for one whose file is an input.
+        """
         path = self.path(id)
+        if self._inputs and file_key(path) in self._inputs:
+            raise error(f"{path} is an input, and is not replaced")
         if path.name.casefold() in self._names:
             raise error(f"{path.name} is already written for another input of that id")
         self._names.add(path.name.casefold())

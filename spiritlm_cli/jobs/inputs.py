@@ -7,11 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import ManifestError, OptionError
+from spiritlm_cli.jobs.options.paths import FileKey, file_key, output_keys
 from spiritlm_cli.jobs.options.shared import ClipOptions
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.discovery import find_clips, read_paths
 from spiritlm_cli.manifests.manifest import count_clips, is_read_once, scan_manifest
+from spiritlm_cli.manifests.transcripts import TRANSCRIPT_SUFFIXES
 from spiritlm_cli.streams import standard_input
 
 
@@ -20,7 +22,8 @@ class Inputs:
     """The clips that options name.
 
     named: files and folders; manifest, files_from: a file, or - for stdin; null: names there end with NUL;
-    shard: (i, n), part i of n, each a stretch of the whole; parts differ by one clip at most.
+    shard: (i, n), part i of n, each a stretch of the whole; parts differ by one clip at most; replaced: files that the
+    outputs replace; texts: whether the transcript beside an audio file is read.
     """
 
     named: tuple[str, ...]
@@ -28,11 +31,14 @@ class Inputs:
     files_from: str | None
     null: bool
     shard: tuple[int, int] | None
+    replaced: frozenset[FileKey] = frozenset()
+    texts: bool = False
 
     @classmethod
-    def of(cls, options: ClipOptions) -> "Inputs":
-        """The inputs that options name."""
-        return cls(options.audio, options.manifest, options.files_from, options.null, options.shard)
+    def of(cls, options: ClipOptions, texts: bool = False) -> "Inputs":
+        """The inputs that options name. texts: whether the transcript beside an audio file is read."""
+        named = (options.audio, options.manifest, options.files_from, options.null, options.shard)
+        return cls(*named, output_keys(options), texts)
 
     @property
     def several(self) -> bool:
@@ -58,7 +64,24 @@ class Inputs:
         return whole if self.shard is None else len(_part(range(whole), *self.shard))
 
     def clips(self) -> Iterator[Clip | BadClip]:
-        """The clips, one after another. Raises ManifestError and AudioError."""
+        """The clips, one after another.
+
+        Raises ManifestError and AudioError, and OptionError for a clip that is an output.
+        """
+        clips = self._clips()
+        return self._checked(clips) if self.replaced else clips
+
+    def _checked(self, clips: Iterable[Clip | BadClip]) -> Iterator[Clip | BadClip]:
+        suffixes = TRANSCRIPT_SUFFIXES if self.texts else ()
+        for clip in clips:
+            if isinstance(clip, Clip) and clip.source != "-":
+                audio = Path(clip.source)
+                for path in (audio, *map(audio.with_suffix, suffixes)):
+                    if file_key(path) in self.replaced:
+                        raise OptionError(f"{path} is an input and an output: write to another file")
+            yield clip
+
+    def _clips(self) -> Iterator[Clip | BadClip]:
         clips: Iterable[Clip | BadClip]
         clips = self._named_clips() if self.manifest is None else scan_manifest(self.manifest)
         if self.shard is None:

@@ -49,7 +49,7 @@ def run(options: InterleaveOptions) -> Summary:
         return Summary()
     options = replace(settled.options, seed=drawn_seed(settled.options.seed))
     settled, checkpoint = replace(settled, options=options), options.checkpoint
-    inputs = Inputs.of(options) if options.has_clips else None
+    inputs = Inputs.of(options, texts=True) if options.has_clips else None
     ids = options.ids
     if ids is None and inputs:
         ids = inputs.several or options.copies > 1

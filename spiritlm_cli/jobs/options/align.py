@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import EXECUTION, ClipOptions, FailureOptions, ray_option
 from spiritlm_cli.options import option
 
@@ -56,6 +57,7 @@ class AlignOptions(ClipOptions, FailureOptions):
         default_text="stdout",
         group="output",
         execution=True,
+        writes="text",
     )
     resume: bool = option(
         False,
@@ -104,6 +106,5 @@ class AlignOptions(ClipOptions, FailureOptions):
             raise OptionError(
                 "rows of a manifest name files; for audio on stdin give --format ctm", "--format"
             )
-        if not self.to_folder:
-            self.check_errors(self.output)
+        check_paths(self)
         self.check_files(self.on_error)

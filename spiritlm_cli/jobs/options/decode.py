@@ -6,6 +6,7 @@ from typing import Literal
 
 from spiritlm_cli.audio.formats import FORMATS, format_of
 from spiritlm_cli.errors import AudioError, OptionError
+from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
     Dtype,
     FailureOptions,
@@ -40,6 +41,7 @@ class DecodeOptions(FailureOptions, ModelOptions):
         metavar="FILE|FOLDER/|-",
         group="output",
         execution=True,
+        writes="sound",
     )
     concat: bool = option(False, "Write all sequences into one file, one after another.", group="output")
     format: Literal["wav", "flac", "ogg", "opus"] = option(
@@ -93,6 +95,7 @@ class DecodeOptions(FailureOptions, ModelOptions):
         default_text="stderr",
         group="output",
         execution=True,
+        writes="text",
     )
     batch_seconds: float | None = batch_seconds_option()
     dtype: Dtype = speech_dtype_option()
@@ -111,8 +114,7 @@ class DecodeOptions(FailureOptions, ModelOptions):
         if self.ray and not self.to_folder:
             raise OptionError("writes a folder, -o FOLDER/", "--ray")
         self._check_format()
-        if not self.to_folder:
-            self.check_errors(self.output)
+        check_paths(self)
         for path in self.files:
             if path != "-":
                 Path(path).stat()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
     Dtype,
     FailureOptions,
@@ -41,6 +42,7 @@ class EvaluateOptions(FailureOptions, ModelOptions):
         "Also write the result of each clip or pair to this file, as JSONL.",
         metavar="FILE",
         group="output",
+        writes="text",
     )
     on_error: OnError = option(
         "fail",
@@ -58,11 +60,13 @@ class ClipBenchmarkOptions(EvaluateOptions):
         ...,
         "Manifest: TSV or CSV with a header line, or JSONL. Fields: id, audio, text, and optionally speaker.",
         metavar="FILE",
+        reads=True,
         group="input",
     )
 
     def check(self) -> None:
-        """Raise OSError if the manifest does not exist."""
+        """Raise OptionError for an output that is an input, OSError if the manifest does not exist."""
+        check_paths(self)
         if str(self.manifest) != "-":
             self.manifest.stat()
 
@@ -111,12 +115,14 @@ class PairsOptions(EvaluateOptions):
         "Table with the columns good and bad (token lines or text), and optionally id, type and given.",
         metavar="TSV|-",
         argument=True,
+        reads=True,
         group="input",
     )
     dtype: Dtype | None = language_model_dtype_option()
 
     def check(self) -> None:
-        """Raise OSError if the input does not exist."""
+        """Raise OptionError for an output that is an input, OSError if the input does not exist."""
+        check_paths(self)
         if str(self.path) != "-":
             self.path.stat()
 
@@ -131,6 +137,7 @@ class ZeroSpeechOptions(PairsOptions):
         "Also write ZeroSpeech's submission files to this folder: the mean log-likelihood of each WAV file.",
         metavar="FOLDER",
         group="output",
+        writes="folder",
     )
     batch_seconds: float | None = batch_seconds_option()
     workers: int = workers_option()
@@ -152,6 +159,7 @@ class WuggyOptions(ZeroSpeechOptions):
         "Folder of ZeroSpeech 2021, or lexical, dev or test in it.",
         metavar="FOLDER",
         argument=True,
+        reads=True,
         group="input",
     )
 
@@ -165,5 +173,6 @@ class BlimpOptions(ZeroSpeechOptions):
         "Folder of ZeroSpeech 2021, or syntactic, dev or test in it; or a JSONL file of BLiMP, or a folder of these.",
         metavar="FOLDER|JSONL",
         argument=True,
+        reads=True,
         group="input",
     )

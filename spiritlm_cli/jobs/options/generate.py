@@ -131,6 +131,7 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
     task: str | None = option(
         None,
         "Task to solve by examples in the prompt. FILE: a prompt template of your own.",
+        reads=True,
         metavar="asr|tts|intent|continue|FILE",
         group="few-shot",
     )

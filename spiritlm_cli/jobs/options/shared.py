@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spiritlm_cli.console import log
 from spiritlm_cli.errors import AudioError, OptionError
+from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.options import option
 from spiritlm_cli.streams import is_stdout
 
@@ -103,14 +104,8 @@ class FailureOptions:
         metavar="FILE",
         group="output",
         execution=True,
+        writes="text",
     )
-
-    def check_errors(self, output: Path | str | None) -> None:
-        """Raise OptionError if --errors names the output file."""
-        if self.errors is None or output is None or (self.errors.exists() and not self.errors.is_file()):
-            return
-        if self.errors.resolve() == Path(output).resolve():
-            raise OptionError("is the output file: give it another name", "--errors")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +121,7 @@ class LineOutputOptions(FailureOptions):
         default_text="stdout",
         group="output",
         execution=True,
+        writes="text",
     )
     resume: bool = option(
         False,
@@ -135,11 +131,11 @@ class LineOutputOptions(FailureOptions):
     )
 
     def check_output(self) -> None:
-        """Raise OptionError if --resume has no file to continue, or --errors names the output."""
+        """Raise OptionError if --resume has no file to continue, or an output is an input or another output."""
         path = self.output
         if self.resume and (path is None or is_stdout(path) or (path.exists() and not path.is_file())):
             raise OptionError("needs an output file: name it with -o", "--resume")
-        self.check_errors(path)
+        check_paths(self)
 
 
 def ids_option() -> Any:
