@@ -74,7 +74,7 @@ class Inputs:
     def _checked(self, clips: Iterable[Clip | BadClip]) -> Iterator[Clip | BadClip]:
         suffixes = TRANSCRIPT_SUFFIXES if self.texts else ()
         for clip in clips:
-            if isinstance(clip, Clip) and clip.source != "-":
+            if isinstance(clip, Clip) and clip.source != "-" and Path(clip.source).name:
                 audio = Path(clip.source)
                 for path in (audio, *map(audio.with_suffix, suffixes)):
                     if file_key(path) in self.replaced:
@@ -92,14 +92,14 @@ class Inputs:
         part = _part(range(count_clips(self.manifest)), *self.shard)
         return islice(iter(clips), part.start, part.stop)
 
-    def _named_clips(self) -> Iterable[Clip]:
+    def _named_clips(self) -> Iterable[Clip | BadClip]:
         if self.files_from is None:
             return find_clips(self.named)
         if self.files_from == "-":
             return self._listed("stdin", nullcontext(standard_input()))
         return self._listed(self.files_from, Path(self.files_from).open("rb"))
 
-    def _listed(self, name: str, opened: AbstractContextManager[BinaryIO]) -> Iterator[Clip]:
+    def _listed(self, name: str, opened: AbstractContextManager[BinaryIO]) -> Iterator[Clip | BadClip]:
         with opened as stream:
             try:
                 yield from find_clips(read_paths(stream, self.null))

@@ -6,29 +6,31 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from spiritlm_cli.errors import AudioError, ManifestError
-from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.row import AUDIO_SUFFIXES, default_id
 from spiritlm_cli.text_files import bounded_lines, is_too_long, too_long_message
 
 
-def find_clips(paths: Iterable[str]) -> Iterator[Clip]:
+def find_clips(paths: Iterable[str]) -> Iterator[Clip | BadClip]:
     """Yield a clip for each file, for each audio file in and below each folder, and for "-" (standard input).
 
     Audio files in folders are chosen by suffix and sorted; names that begin with a dot are skipped. A file that is
     named itself is given whatever its suffix, and also if it is missing: the reader reports that.
-    The id of a clip is the path without the audio suffix; for files of a folder, relative to that folder; "stdin" for
-    standard input.
-    Raises AudioError for a folder without audio files, and if two files have the same id.
+    The id of a clip is its path without the audio suffix: relative to the folder that is named, or else to the working
+    folder; "stdin" for standard input. Files outside of the working folder are relative to the deepest folder that
+    contains all of them, so that at the first one the rest of `paths` is read.
+    Yields a BadClip for a file with the id of another one, and for a folder without audio files.
     """
     sources: dict[str, Path | str] = {}
-    for path in paths:
-        for clip in _clips_at(path):
-            if clip.id in sources:
-                raise AudioError(
-                    f"{clip.source}: would have the id of {sources[clip.id]}, {clip.id!r}; "
-                    "give a manifest with an id for each"
-                )
+    for clip in _clips_of(iter(paths)):
+        if clip.id in sources and isinstance(clip, Clip):
+            error = ManifestError(
+                f"{clip.source}: would have the id of {sources[clip.id]}, {clip.id!r}; "
+                "give a manifest with an id for each"
+            )
+            yield BadClip(clip.id, clip.source, error)
+        else:
             sources[clip.id] = clip.source
             yield clip
 
@@ -51,18 +53,41 @@ def read_paths(stream: BinaryIO, nul: bool = False) -> Iterator[str]:
         raise ManifestError("the list of paths is empty")
 
 
-def _clips_at(path: str) -> Iterator[Clip]:
-    """Yield the clips of one argument: a file, a folder or "-"."""
-    if path == "-":
-        yield Clip("stdin", "-")
-    elif Path(path).is_dir():
-        file = None
-        for file in _audio_files(path):
-            yield Clip(default_id(file.relative_to(path)), file)
-        if file is None:
-            raise AudioError(f"{path}: no sound files in this folder ({', '.join(sorted(AUDIO_SUFFIXES))})")
-    else:
-        yield Clip(default_id(PurePath(path)), Path(path))
+def _clips_of(paths: Iterator[str]) -> Iterator[Clip | BadClip]:
+    working = _absolute(".")
+    common: PurePath | None = None
+
+    def is_outside(path: str) -> bool:
+        return path != "-" and not _absolute(path).is_relative_to(working) and not Path(path).is_dir()
+
+    while (path := next(paths, None)) is not None:
+        outside = is_outside(path)
+        if outside and common is None:
+            rest = list(paths)
+            files = [path, *filter(is_outside, rest)]
+            common = PurePath(os.path.commonpath([_absolute(file).parent for file in files]))
+            paths = iter(rest)
+        if path == "-":
+            yield Clip("stdin", "-")
+        elif Path(path).is_dir():
+            yield from _clips_in(path)
+        else:
+            base = common if outside and common else working
+            yield Clip(default_id(_absolute(path).relative_to(base)), Path(path))
+
+
+def _clips_in(folder: str) -> Iterator[Clip | BadClip]:
+    file = None
+    for file in _audio_files(folder):
+        yield Clip(default_id(file.relative_to(folder)), file)
+    if file is None:
+        message = f"{folder}: no sound files in this folder ({', '.join(sorted(AUDIO_SUFFIXES))})"
+        yield BadClip(default_id(PurePath(folder)), folder, ManifestError(message))
+
+
+def _absolute(path: str) -> PurePath:
+    """The absolute path without `.` and `..`; links are not followed."""
+    return PurePath(os.path.normpath(Path(path).absolute()))
 
 
 def _audio_files(folder: str) -> Iterator[Path]:

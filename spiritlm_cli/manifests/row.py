@@ -156,7 +156,7 @@ def _confidence(fields: Fields, where: str) -> float | None:
 
 
 def default_id(path: PurePath) -> str:
-    """Return the id of a file that is given without one: its path, without an audio suffix."""
+    """Return the id of a file that is given without one: its path, without an audio suffix and a leading slash."""
     if path.suffix.lower() in AUDIO_SUFFIXES:
         path = path.with_suffix("")
-    return NOT_IN_ID.sub("\N{REPLACEMENT CHARACTER}", path.as_posix())
+    return NOT_IN_ID.sub("\N{REPLACEMENT CHARACTER}", path.relative_to(path.anchor).as_posix())

@@ -1,13 +1,14 @@
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiritlm_cli.errors import AudioError, ManifestError
-from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.discovery import find_clips, read_paths
 
 
@@ -44,12 +45,46 @@ def test_ids_of_unusual_file_paths(tmp_path: Path) -> None:
     assert [clip.id for clip in find_clips([str(tmp_path)])] == ["a\ufffdb\ufffd", "\ufffd"]
 
 
-def test_find_clips_errors(tmp_path: Path) -> None:
-    touch(tmp_path, "a.wav", "a.flac", "empty/notes.txt")
-    with pytest.raises(AudioError, match=r"a\.wav: would have the id of .*a\.flac, 'a'"):
-        list(find_clips([str(tmp_path)]))
-    with pytest.raises(AudioError, match="no sound files in this folder"):
-        list(find_clips([str(tmp_path / "empty")]))
+def test_a_file_with_the_id_of_another_costs_its_own_line(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "a.flac", "b.wav", "empty/notes.txt")
+    first, bad, last, empty = find_clips([str(tmp_path), str(tmp_path / "empty")])
+    assert (first, last) == (Clip("a", tmp_path / "a.flac"), Clip("b", tmp_path / "b.wav"))
+    assert isinstance(bad, BadClip)
+    assert (bad.id, bad.source) == ("a", tmp_path / "a.wav")
+    assert re.search(r"/a\.wav: would have the id of .*a\.flac, 'a'", str(bad.error))
+    assert isinstance(empty, BadClip)
+    assert "no sound files in this folder" in str(empty.error)
+    assert empty.id == f"{tmp_path}/empty"[1:]
+
+
+def ids(*names: str | Path) -> list[str]:
+    """The ids of files that are named as arguments and in a list, which have to agree."""
+    given = list(map(str, names))
+    listed = read_paths(io.BytesIO("\0".join(given).encode()), nul=True)
+    first, second = ([clip.id for clip in find_clips(source)] for source in (given, listed))
+    assert first == second
+    return first
+
+
+def test_ids_are_the_same_however_the_files_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "work/a/1.wav", "work/b/2.wav", "other/c/3.wav", "other/d.wav")
+    work, other = tmp_path / "work", tmp_path / "other"
+    monkeypatch.chdir(work)
+    expected = ["a/1", "b/2"]
+    assert ids(".") == ids(work) == expected
+    assert ids("a/1.wav", "b/2.wav") == ids("./a/1.wav", "b/../b/2.wav") == expected
+    assert ids(work / "a/1.wav", work / "b/2.wav") == ids("../work/a/1.wav", "b/2.wav") == expected
+    # One file at a time, as the last of an odd number with `xargs -n 2`.
+    assert ids("b/2.wav") == ids(work / "b/2.wav") == ["b/2"]
+    assert ids(other) == ["d", "c/3"]
+    assert ids(other / "d.wav", "../other/c/3.wav") == ["d", "c/3"]
+    assert ids("a/1.wav", other / "d.wav", other / "c", "-", tmp_path / "other/c/3.wav") == [
+        "a/1", "d", "3", "stdin", "c/3"
+    ]  # fmt: skip
+    assert ids(other / "d.wav") == ["d"]
+    assert not any(id.startswith("/") for id in ids("/x.wav", "/y/z.wav"))  # noqa: A001
 
 
 def paths(content: bytes, nul: bool = False) -> list[str]:

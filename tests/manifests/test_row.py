@@ -29,7 +29,7 @@ def test_clip_from_fields() -> None:
 
 def test_clip_from_fields_defaults() -> None:
     assert clip_from_fields(Path("folder"), {"audio": "/abs/a.b.wav"}, WHERE) == Clip(
-        "/abs/a.b", Path("/abs/a.b.wav")
+        "abs/a.b", Path("/abs/a.b.wav")
     )
 
 
