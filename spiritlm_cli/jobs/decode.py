@@ -82,8 +82,8 @@ def run(options: DecodeOptions) -> Summary:
             lines = read_streaming(files, checkpoint)
         outcomes = stack.enter_context(closing(computed(DecodeCompute(options), lines, options.ray)))
         for line, outcome in outcomes:
-            failed = not _write(line, outcome, sink, failures, progress)
-            progress.advance(failed=failed)
+            failed = not line.is_blank and not _write(line, outcome, sink, failures, progress)
+            progress.advance(failed, empty=line.is_blank)
             _write_text(line, options, texts)
             count += 1
     return Summary(count, failures.count)

@@ -51,7 +51,9 @@ def run(options: GenerateOptions) -> Summary:
             _write_stream(output, lines, LoadedGeneration.load(options))
         else:
             output.write_all(
-                computed(GenerateCompute(options), lines, options.ray), lambda line: _empty(line, options)
+                computed(GenerateCompute(options), lines, options.ray),
+                lambda line: _empty(line, options),
+                lambda line: line.is_unused_input,
             )
     return output.summary
 
@@ -185,6 +187,10 @@ def _cut_warning(line: InputLine, tokens: int) -> str:
 def _write_stream(output: Run, lines: Iterable[InputLine], loaded: LoadedGeneration) -> None:
     """Write continuations one after another, token by token as they are generated."""
     for line in lines:
+        if line.is_unused_input:
+            output.write(line, _empty(line, loaded.options))
+            output.progress.advance(empty=True)
+            continue
         failed, written = False, 0
         try:
             for sample, id in enumerate(_ids(line, loaded.options)):  # noqa: A001

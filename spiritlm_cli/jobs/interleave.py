@@ -64,7 +64,8 @@ def run(options: InterleaveOptions) -> Summary:
         else:
             on_header = None if options.header else partial(output.write_header, header_of(checkpoint))
             lines = read_input([options.tokens], checkpoint, on_header)
-            output.write_all(_from_units(lines, clips, options), partial(_empty, options=options))
+            stored = _from_units(lines, clips, options)
+            output.write_all(stored, partial(_empty, options=options), lambda line: line.is_blank)
     return output.summary
 
 

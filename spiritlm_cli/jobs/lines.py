@@ -45,6 +45,16 @@ class InputLine:
         """Raises TokenError if the line is not well formed."""
         return self.line.sequence
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing stands in it, but perhaps an id: so `--on-error skip` writes an input that can't be used."""
+        return self.content == Line(Sequence(), self.id)
+
+    @property
+    def is_unused_input(self) -> bool:
+        """Whether it is blank and has an id. Without one, a blank line can be an empty prompt."""
+        return self.id is not None and self.is_blank
+
     def reason(self, error: SpiritLMError) -> str:
         """The error's message after the file's name (unless it is stdin) and the line's number."""
         message = str(error)

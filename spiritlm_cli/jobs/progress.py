@@ -13,7 +13,7 @@ class Progress:
     """Counts items and seconds of audio, and shows them on stderr, unless `--quiet` was given.
 
     The bar and the line at the end are for people: they are shown on a terminal, by the last command of a pipe. If an
-    item failed, or with `--verbose`, the line is written in any case. One item whose data goes to stdout has no line.
+    item failed or was empty, or with `--verbose`, the line is written in any case. One item whose data goes to stdout has no line.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Progress:
         each item, and not a result at the end."""
         self._what, self._before = what, completed
         self._output = "" if output is None or is_stdout(str(output)) else str(output)
-        self._items = self._failed = 0
+        self._items = self._failed = self._empty = 0
         self._seconds = 0.0
         self._bar = ProgressBar(what, total, completed, to_stdout=lines and not self._output)
 
@@ -48,7 +48,7 @@ class Progress:
     ) -> None:
         self._bar.__exit__(kind, error, trace)
         is_for_people = shows_progress() and (self._output or self._items > 1)
-        if kind is None and (is_for_people or is_verbose() or self._failed):
+        if kind is None and (is_for_people or is_verbose() or self._failed or self._empty):
             notify(self._summary())
 
     def add_seconds(self, seconds: float) -> None:
@@ -62,10 +62,11 @@ class Progress:
             self.add_seconds(block.seconds)
             yield block
 
-    def advance(self, failed: bool = False) -> None:
-        """Count one item as processed."""
+    def advance(self, failed: bool = False, empty: bool = False) -> None:
+        """Count one item as processed. empty: an earlier command could not use its input."""
         self._items += 1
         self._failed += failed
+        self._empty += empty
         self._show(1)
 
     @property
@@ -92,6 +93,8 @@ class Progress:
             parts[0] += f" in {_spelled(took)}"
         if self._failed:
             parts.append(f"{self._failed} failed")
+        if self._empty:
+            parts.append(f"{self._empty} empty")
         summary = ", ".join(parts)
         return f"{self._output}: {summary}" if self._output else summary
 

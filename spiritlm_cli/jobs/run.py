@@ -193,13 +193,25 @@ class Run:
             if self._journal.is_due:
                 self._journal.save(self.writer.sync)
 
-    def write_all(self, outcomes: Outcomes[Item], empty: Callable[[Item], Iterable[OutputLine]]) -> None:
-        """Write the result of each input, in order. empty: the lines of one that can't be used."""
+    def write_all(
+        self,
+        outcomes: Outcomes[Item],
+        empty: Callable[[Item], Iterable[OutputLine]],
+        is_unused: Callable[[Item], bool] = lambda item: False,
+    ) -> None:
+        """Write the result of each input, in order.
+
+        empty: the lines of one that can't be used; is_unused: whether an earlier command could not use it.
+        """
         with ExitStack() as stack:
             if hasattr(outcomes, "close"):
                 stack.enter_context(closing(outcomes))  # type: ignore[type-var]
             for item, outcome in outcomes:
                 failed = False
+                if is_unused(item):
+                    self.write(item, empty(item))
+                    self.progress.advance(empty=True)
+                    continue
                 try:
                     result = outcome.result()
                     warn(result.warnings)

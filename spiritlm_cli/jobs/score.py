@@ -63,7 +63,7 @@ def run(options: GenerateOptions) -> Summary:
         outcomes = computed(
             ScoreCompute(options), with_contexts(lines, options, checkpoint, output.inputs), options.ray
         )
-        output.write_all(outcomes, lambda line: [OutputLine("", line.id)])
+        output.write_all(outcomes, lambda line: [OutputLine("", line.id)], lambda line: line.is_unused_input)
     return output.summary
 
 
