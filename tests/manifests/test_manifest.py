@@ -170,7 +170,7 @@ def test_read_manifest_of_nemo(tmp_path: Path) -> None:
     assert list(read_manifest(tmp_path / "m.json")) == [
         Clip("a", tmp_path / "a.wav", None, 2.5, "a"),
         Clip("a@2.5", tmp_path / "a.wav", 2.5, 3.75, "b"),
-        Clip("/b@10", Path("/b.wav"), 10.0, 11.0, "c"),
+        Clip("b@10", Path("/b.wav"), 10.0, 11.0, "c"),
     ]
 
 
