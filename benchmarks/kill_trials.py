@@ -1,6 +1,6 @@
 """Kill every resumable command at random moments, resume it, and compare the result with an uninterrupted run.
 
-    python benchmarks/kill_trials.py --clips FOLDER [--trials 5] [--model nano] [--only generate]
+    python benchmarks/kill_trials.py --clips FOLDER [--trials 5] [--model nano] [--only generate] [--signal TERM]
 
 The commands run without --seed: the uninterrupted run gets the seed that the journal recorded. Prints a row for each
 command: trials, moments of the kills as inputs done, and how many results were byte-identical.
@@ -74,7 +74,7 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
         process.wait(seconds)
 
 
-def interrupt(trial: Trial, cwd: Path, chance: random.Random) -> bool:
+def interrupt(trial: Trial, cwd: Path, chance: random.Random, how: signal.Signals) -> bool:
     """Start a command and kill it at a random moment after it began to write. Returns whether it was still running."""
     process = subprocess.Popen([*SPIRITLM, *trial.arguments], cwd=cwd, stderr=subprocess.DEVNULL)
     begun = cwd / (trial.journal or trial.output)
@@ -82,7 +82,7 @@ def interrupt(trial: Trial, cwd: Path, chance: random.Random) -> bool:
         wait(process, 0.02)
     wait(process, chance.uniform(0, trial.seconds))
     running = process.poll() is None
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(how)
     process.wait()
     return running
 
@@ -99,13 +99,13 @@ def content(path: Path, ignored: tuple[str, ...]) -> dict[str, bytes]:
     }
 
 
-def attempt(trial: Trial, folder: Path, chance: random.Random) -> tuple[str, bool]:
+def attempt(trial: Trial, folder: Path, chance: random.Random, how: signal.Signals) -> tuple[str, bool]:
     """One trial: kill, resume, and an uninterrupted run. Returns what was done at the kill, and whether they agree."""
     killed, whole = folder / "killed", folder / "whole"
     for path in (killed, whole):
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
-    running = interrupt(trial, killed, chance)
+    running = interrupt(trial, killed, chance, how)
     seed: tuple[str, ...] = ()
     done = "ended" if not running else "killed"
     if trial.journal and (killed / trial.journal).is_file():
@@ -119,7 +119,7 @@ def attempt(trial: Trial, folder: Path, chance: random.Random) -> tuple[str, boo
         run(*trial.arguments, *trial.resume, cwd=killed)
     run(*trial.arguments, *seed, cwd=whole)
     same = content(killed / trial.output, trial.ignored) == content(whole / trial.output, trial.ignored)
-    left = [path.name for path in killed.rglob("*.part*")]
+    left = [*killed.rglob("*.part*"), *killed.rglob(".tmp*")]
     return done, same and not left
 
 
@@ -134,15 +134,17 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=5)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--only")
+    parser.add_argument("--signal", choices=("KILL", "TERM", "INT", "HUP"), default="KILL")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
+    how = signal.Signals[f"SIG{arguments.signal}"]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         for trial in trials(arguments.clips.resolve(), work, arguments.model):
             if arguments.only and trial.name != arguments.only:
                 continue
-            results = [attempt(trial, work / "trial", chance) for _ in range(arguments.trials)]
+            results = [attempt(trial, work / "trial", chance, how) for _ in range(arguments.trials)]
             moments = ", ".join(moment for moment, _ in results)
             print(
                 f"{trial.name:18} {sum(same for _, same in results)}/{len(results)} identical; killed at: {moments}",

@@ -4,7 +4,7 @@ import pickle
 import pytest
 
 from spiritlm_cli import errors
-from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.errors import SpiritLMError, TokenError, drop_frames
 
 CLASSES = [value for value in vars(errors).values() if inspect.isclass(value)]
 
@@ -20,3 +20,17 @@ def test_errors_can_be_sent_to_other_processes(error: type[Exception]) -> None:
     copy = pickle.loads(pickle.dumps(error("x.wav: no such file")))
     assert type(copy) is error
     assert str(copy) == "x.wav: no such file"
+
+
+def test_drop_frames_of_an_error_and_its_causes() -> None:
+    try:
+        try:
+            raise ValueError("cause")
+        except ValueError as cause:
+            raise TokenError("bad") from cause
+    except TokenError as error:
+        caught = error
+    drop_frames(caught)
+    assert caught.__traceback__ is None
+    assert caught.__cause__ is not None
+    assert caught.__cause__.__traceback__ is None

@@ -4,7 +4,6 @@ import functools
 import multiprocessing
 import multiprocessing.connection
 import os
-import signal
 import threading
 from collections.abc import Generator, Iterable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
@@ -18,6 +17,7 @@ from spiritlm_cli.batching import BatchScheduler, Outcome
 from spiritlm_cli.errors import AlignmentError
 from spiritlm_cli.manifests.clip import Alignment, BadClip, Clip, Word
 from spiritlm_cli.manifests.labels import Label, text_tokens
+from spiritlm_cli.signals import without_interrupts
 
 POCKETSPHINX = "pocketsphinx"
 # Clips queued for each process, besides the one that it aligns.
@@ -118,7 +118,7 @@ class AlignerPool:
         """Start to align a clip. The outcome waits for the result; it raises as `align_clip`."""
         # Only this process can read its standard input.
         if self._pool and clip.source != "-":
-            with suppress(BrokenExecutor):
+            with suppress(BrokenExecutor), without_interrupts():
                 future: Future[Aligned] = self._pool.submit(_align_in_worker, clip)
                 return Outcome.of(lambda: self._wait(future, clip))
         return Outcome.of(lambda: align_clip(clip, self._local_aligner or _pocketsphinx()))
@@ -154,8 +154,6 @@ def available_cpus() -> int:
 
 
 def _start_worker() -> None:
-    # Ctrl-C is sent to all processes; the parent handles it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A parent that is killed can't stop its workers.
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 

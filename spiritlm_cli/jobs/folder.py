@@ -75,12 +75,13 @@ class OutputFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._stack:
-            if self._journal and kind is None:
+            # The last of the runs that write to the folder removes it.
+            if self._journal and kind is None and lock_file(self._descriptor):
                 self._journal.remove()
 
     def _lock(self, stack: ExitStack) -> None:
         """Raise ResumeError if another command, or a run with other settings, writes to the folder."""
-        descriptor = os.open(self._folder, os.O_RDONLY)
+        self._descriptor = descriptor = os.open(self._folder, os.O_RDONLY)
         stack.callback(os.close, descriptor)
         if not lock_file(descriptor) and self._journal and not self._journal.is_continued():
             raise ResumeError(

@@ -1,3 +1,5 @@
+import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,3 +58,32 @@ def test_parts_of_a_manifest_can_be_written_to_one_folder(tmp_path: Path) -> Non
         raise AlignmentError("stop")
     _, continued = OutputFolder.open("align", shard(1, resume=True), tmp_path, ".json")
     assert continued == shard(1, resume=True)
+
+
+def test_a_folder_that_another_run_writes_with_other_options_is_refused(tmp_path: Path) -> None:
+    first, _ = OutputFolder.open("align", options(tmp_path, aligner="ctc/"), tmp_path, ".json")
+    second, _ = OutputFolder.open("align", options(tmp_path, aligner="ctc/"), tmp_path, ".json")
+    other, _ = OutputFolder.open("align", options(tmp_path, aligner="other/"), tmp_path, ".json")
+    message = rf"another run \(process {os.getpid()} on {socket.gethostname()}\) is writing to it"
+    with first:
+        with second, pytest.raises(ResumeError, match=message), other:
+            pass
+        with pytest.raises(ResumeError, match=message), other:
+            pass
+    with other:
+        pass
+
+
+def test_leftovers_in_the_folder_are_removed(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-spiritlm-0123abcd.wav").touch()
+    with OutputFolder(tmp_path, ".wav", None, resume=True):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_input_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    given = replace(options(tmp_path), audio=(), manifest=str(tmp_path / "a.json"))
+    folder, _ = OutputFolder.open("align", given, tmp_path, ".json")
+    with pytest.raises(AlignmentError, match="is an input"):
+        folder.claim("a", AlignmentError)

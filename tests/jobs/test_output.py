@@ -1,12 +1,15 @@
 import io
 import os
+import stat
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from spiritlm_cli.errors import ResumeError, TokenError
+from spiritlm_cli.jobs.options import GenerateOptions
 from spiritlm_cli.jobs.output import LineWriter, OutputLine
+from spiritlm_cli.jobs.run import Run, settle
 
 
 def test_ids_can_be_forced_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +63,10 @@ def test_a_continued_file_keeps_its_bytes_and_drops_the_rest(tmp_path: Path) -> 
 def test_a_file_that_another_run_writes_is_refused(tmp_path: Path) -> None:
     with LineWriter(tmp_path / "out") as writer:
         writer.write(OutputLine("x"))
-        with pytest.raises(ResumeError, match=r"out\.part: another run"), LineWriter(tmp_path / "out"):
+        with (
+            pytest.raises(ResumeError, match=r"out\.part: another run is writing it"),
+            LineWriter(tmp_path / "out"),
+        ):
             pass
     assert (tmp_path / "out").read_text() == "x\n"
 
@@ -85,3 +91,64 @@ def test_a_dash_and_dev_stdout_are_stdout(monkeypatch: pytest.MonkeyPatch, path:
     with LineWriter(Path(path)) as writer:
         writer.write(OutputLine("x"))
     assert out.getvalue() == b"x\n"
+
+
+@pytest.mark.parametrize("name", ["out.part", "out.part.json"])
+def test_a_planted_link_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "private").write_text("old\n")
+    (tmp_path / name).symlink_to("private")
+    run = Run(settle("generate", GenerateOptions(output=tmp_path / "out", seed=1)))
+    with pytest.raises(OSError, match=r"remove it.*out\.part"), run:
+        pass
+    assert (tmp_path / "private").read_text() == "old\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_planted_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.part")
+    with pytest.raises(OSError, match="not an ordinary file"), LineWriter(tmp_path / "out"):
+        pass
+
+
+@pytest.mark.parametrize("name", ["loop", "folder"])
+def test_what_no_line_can_be_written_to_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=f"/{name}'"), LineWriter(tmp_path / name):
+        pass
+
+
+def test_a_full_disk_is_named_by_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        pytest.raises(OSError, match="No space left on device: '/dev/full'"),
+        LineWriter(Path("/dev/full")) as full,
+    ):
+        full.write(OutputLine("x"))
+    with open("/dev/full", "wb") as stdout:  # noqa: PTH123
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=stdout))
+        with pytest.raises(OSError, match="No space left on device: 'stdout'"), LineWriter() as writer:
+            writer.write(OutputLine("x"))
+        monkeypatch.undo()
+        stdout.raw.close()  # drops what is buffered
+
+
+def test_an_output_keeps_the_permissions_of_the_file_it_replaces(tmp_path: Path) -> None:
+    (tmp_path / "out").touch(0o600)
+    with LineWriter(tmp_path / "out") as writer:
+        assert stat.S_IMODE((tmp_path / "out.part").stat().st_mode) == 0o600
+        writer.write(OutputLine("x"))
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o600
+
+
+def test_the_file_is_on_the_disk_before_it_is_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), (tmp_path / "out").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with LineWriter(tmp_path / "out") as writer:
+        writer.write(OutputLine("x"))
+    assert synced == [(False, False), (True, True)]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.options.paths import check_paths
-from spiritlm_cli.jobs.options.shared import EXECUTION, ClipOptions, FailureOptions, ray_option
+from spiritlm_cli.jobs.options.shared import EXECUTION, ClipOptions, FailureOptions, check_utf8, ray_option
 from spiritlm_cli.options import option
 
 Format = Literal["jsonl", "ctm", "textgrid", "textgrid-short", "whisper", "whisperx"]
@@ -93,6 +93,7 @@ class AlignOptions(ClipOptions, FailureOptions):
     def check(self) -> None:
         """Raise OptionError for options that can't be combined, OSError for files that are not there."""
         self.check_clips()
+        check_utf8("--text", self.text)
         chosen = self.chosen_format
         if self.text is not None and self.several:
             raise OptionError("is the text of one file, named on the command line", "--text")

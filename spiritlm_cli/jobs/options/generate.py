@@ -10,6 +10,7 @@ from spiritlm_cli.jobs.options.shared import (
     Dtype,
     LineOutputOptions,
     ModelOptions,
+    check_utf8,
     ids_option,
     ray_option,
     seed_option,
@@ -193,6 +194,8 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         for wrong, message, flag in (*self._conflicts(), *self._score_conflicts(), *self._engine_conflicts()):
             if wrong:
                 raise OptionError(message, flag)
+        check_utf8("--prompt", self.prompt)
+        check_utf8("--stop", *self.stop)
         self.check_output()
         for path in (*self.files, self.examples, self.given):
             if path not in (None, "-"):

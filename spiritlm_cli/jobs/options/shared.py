@@ -1,6 +1,7 @@
 """Options that several jobs share, and the checks that need no model. Nothing here imports torch."""
 
 import random
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,6 +46,13 @@ def parse_channel(text: str) -> Literal["mix"] | int:
     if not text.isdecimal():
         raise OptionError(f"mix or a channel's number from 0, not {text}")
     return int(text)
+
+
+def check_utf8(flag: str, *texts: str | None) -> None:
+    """Raise OptionError for a text from the command line that holds bytes which are not UTF-8."""
+    for text in texts:
+        if text is not None and not text.isascii() and re.search("[\ud800-\udfff]", text):
+            raise OptionError("is not UTF-8 text", flag)
 
 
 def drawn_seed(seed: int | None) -> int:

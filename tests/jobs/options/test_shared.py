@@ -1,9 +1,18 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from spiritlm_cli.errors import AudioError, OptionError
-from spiritlm_cli.jobs.options.shared import ClipOptions, drawn_seed, parse_channel, parse_range, parse_shard
+from spiritlm_cli.jobs.options import AlignOptions, GenerateOptions
+from spiritlm_cli.jobs.options.shared import (
+    ClipOptions,
+    check_utf8,
+    drawn_seed,
+    parse_channel,
+    parse_range,
+    parse_shard,
+)
 
 
 def test_parse_shard() -> None:
@@ -41,3 +50,16 @@ def test_check_files_names_what_is_not_there(tmp_path: Path) -> None:
         ClipOptions(audio=(gone,)).check_files("fail")
     ClipOptions(audio=(gone,)).check_files("skip")
     ClipOptions(audio=("-",)).check_files("fail")
+
+
+def test_check_utf8_refuses_other_bytes_of_a_command_line() -> None:
+    check_utf8("--prompt", None, "caf\N{LATIN SMALL LETTER E WITH ACUTE}")
+    with pytest.raises(OptionError, match="is not UTF-8 text"):
+        check_utf8("--stop", "a", os.fsdecode(b"a\xff"))
+    for options in (
+        GenerateOptions(prompt="a\udcff"),
+        GenerateOptions(stop=("a\udcff",)),
+        AlignOptions(audio=("-",), text="a\udcff", format="ctm"),
+    ):
+        with pytest.raises(OptionError, match="is not UTF-8 text"):
+            options.check()
