@@ -82,8 +82,9 @@ def run(options: DecodeOptions) -> Summary:
             lines = read_streaming(files, checkpoint)
         outcomes = stack.enter_context(closing(computed(DecodeCompute(options), lines, options.ray)))
         for line, outcome in outcomes:
-            failed = not line.is_blank and not _write(line, outcome, sink, failures, progress)
-            progress.advance(failed, empty=line.is_blank)
+            empty = line.is_unused_input
+            failed = not empty and not _write(line, outcome, sink, failures, progress)
+            progress.advance(failed, empty)
             _write_text(line, options, texts)
             count += 1
     return Summary(count, failures.count)

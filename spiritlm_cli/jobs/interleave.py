@@ -65,7 +65,7 @@ def run(options: InterleaveOptions) -> Summary:
             on_header = None if options.header else partial(output.write_header, header_of(checkpoint))
             lines = read_input([options.tokens], checkpoint, on_header)
             stored = _from_units(lines, clips, options)
-            output.write_all(stored, partial(_empty, options=options), lambda line: line.is_blank)
+            output.write_all(stored, partial(_empty, options=options), lambda line: line.is_unused_input)
     return output.summary
 
 

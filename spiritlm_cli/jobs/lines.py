@@ -46,14 +46,12 @@ class InputLine:
         return self.line.sequence
 
     @property
-    def is_blank(self) -> bool:
-        """Whether nothing stands in it, but perhaps an id: so `--on-error skip` writes an input that can't be used."""
-        return self.content == Line(Sequence(), self.id)
-
-    @property
     def is_unused_input(self) -> bool:
-        """Whether it is blank and has an id. Without one, a blank line can be an empty prompt."""
-        return self.id is not None and self.is_blank
+        """Whether nothing stands after its id: so `--on-error skip` writes an input that can't be used.
+
+        An empty line without an id can be an empty prompt.
+        """
+        return self.id is not None and self.content == Line(Sequence(), self.id)
 
     def reason(self, error: SpiritLMError) -> str:
         """The error's message after the file's name (unless it is stdin) and the line's number."""

@@ -108,3 +108,11 @@ def test_waiting_threads_leave_their_core_unless_told_otherwise(monkeypatch, pol
     with pytest.raises(SystemExit):
         main()
     assert os.environ.get("GOMP_SPINCOUNT") == expected
+
+
+@pytest.mark.parametrize("arguments", ["--help", "tokenize --help", "models convert --help"])
+def test_commands_work_without_asserts_and_docstrings(arguments):
+    command = [sys.executable, "-OO", "-m", "spiritlm_cli", *arguments.split()]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "--help" in result.stdout

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +42,16 @@ def test_file_sink_without_a_sequence_is_an_error(tmp_path: Path) -> None:
         FileSink(str(tmp_path / "out.wav"), concat=True),
     ):
         pass
+
+
+def test_a_full_disk_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    sink = FolderSink(OutputFolder(tmp_path, ".wav", None, resume=False))
+    monkeypatch.setattr(Path, "replace", full)
+    with sink, pytest.raises(OSError, match=r"No space left on device: '.*/a\.wav'"):
+        sink.write([TONE], "a")
+    assert list(tmp_path.iterdir()) == []
+    with sink, pytest.raises(AudioError, match="File name too long"):
+        sink.write([TONE], "a" * 300)

@@ -60,3 +60,13 @@ def test_run_names_a_voice_that_is_not_there(small: dict[str, str], tmp_path: Pa
     with pytest.raises(SpiritLMError, match="nobody"):
         run(options)
     assert not (tmp_path / "x.wav").exists()
+
+
+def test_ids_that_cannot_be_file_names_cost_their_lines(small: dict[str, str], tmp_path: Path) -> None:
+    names = ["a" * 300, "../b", "c", "C", "d"]
+    (tmp_path / "lines").write_text("".join(f"{name}\t{SPEECH}\n" for name in names))
+    options = DecodeOptions(
+        files=(str(tmp_path / "lines"),), output=f"{tmp_path}/out/", on_error="skip", **small
+    )
+    assert run(options) == Summary(inputs=5, failed=2)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["%2E.%2Fb.wav", "c.wav", "d.wav"]

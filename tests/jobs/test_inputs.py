@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.inputs import Inputs
-from spiritlm_cli.jobs.options import ClipOptions
+from spiritlm_cli.jobs.options import ClipOptions, TokenizeOptions
 
 
 @pytest.fixture
@@ -42,3 +43,16 @@ def test_several_depends_on_what_is_named(corpus: Path) -> None:
     assert [Inputs.of(ClipOptions(audio=audio)).several for audio in named] == [False, True, True]
     assert Inputs.of(ClipOptions(manifest="clips.tsv")).several
     assert Inputs.of(ClipOptions(manifest="-")).count() is None
+
+
+def test_a_clip_that_is_an_output_is_refused(tmp_path: Path) -> None:
+    for name in ("a.sound", "b.wav", "b.txt"):
+        (tmp_path / name).write_text("content")
+    manifest = tmp_path / "clips.jsonl"
+    manifest.write_text('{"audio": "b.wav"}\n{"audio": "a.sound"}\n')
+    for output, texts in (("a.sound", False), ("b.txt", True)):
+        options = TokenizeOptions(manifest=str(manifest), output=tmp_path / output)
+        with pytest.raises(OptionError, match="is an input and an output"):
+            list(Inputs.of(options, texts).clips())
+    beside = TokenizeOptions(manifest=str(manifest), output=tmp_path / "b.txt")
+    assert len(list(Inputs.of(beside).clips())) == 2

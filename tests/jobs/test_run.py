@@ -1,16 +1,20 @@
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AudioError, ResumeError
-from spiritlm_cli.jobs.journal import new_journal
-from spiritlm_cli.jobs.options import TokenizeOptions
+from spiritlm_cli.jobs.journal import Journal, new_journal
+from spiritlm_cli.jobs.lines import InputLine
+from spiritlm_cli.jobs.options import GenerateOptions, TokenizeOptions
 from spiritlm_cli.jobs.output import OutputLine, Result
 from spiritlm_cli.jobs.run import Outcomes, Run, Summary, settle
 from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.tokens.reader import parse_content
 
 CLIPS = [Clip(name, Path(f"{name}.wav")) for name in "abcd"]
 
@@ -167,3 +171,44 @@ def test_a_second_run_leaves_the_journal_of_the_first(tmp_path: Path) -> None:
         assert (tmp_path / "out.part.json").is_file()
         run.write_all(outcomes(CLIPS), empty)
     assert (tmp_path / "out").read_text().startswith("#header\na\t")
+
+
+def test_lines_of_unused_inputs_are_passed_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [
+        InputLine("-", number, number, name, parse_content(text, name=name))
+        for number, (name, text) in enumerate([("a", ""), ("b", "x"), (None, "")], 1)
+    ]
+    results = [
+        (line, Outcome([Result((OutputLine(f"done {line.line_number}", line.id),))])) for line in lines
+    ]
+    with Run(settle("generate", GenerateOptions(output=tmp_path / "out", seed=1)), what="lines") as run:
+        run.write_all(results, lambda line: [OutputLine("", line.id)], lambda line: line.is_unused_input)
+    assert (tmp_path / "out").read_text() == "a\t\nb\tdone 2\ndone 3\n"
+    assert run.summary == Summary(inputs=3)
+    assert capsys.readouterr().err.endswith("; 0 bad, 1 empty\n")
+
+
+def test_a_signal_keeps_what_is_done(tmp_path: Path) -> None:
+    code = """
+import os
+from pathlib import Path
+from spiritlm_cli.jobs.options import TokenizeOptions
+from spiritlm_cli.jobs.output import OutputLine
+from spiritlm_cli.jobs.run import Run, settle
+from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.signals import end_on_signals
+end_on_signals()
+for output in ("out", "empty"):
+    if not os.fork():
+        with Run(settle("tokenize", TokenizeOptions(audio=(".",), output=Path(output)))) as run:
+            if output == "out":
+                run.write(Clip("a", "a.wav"), [OutputLine("x", "a")])
+            os.kill(os.getpid(), 15)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 143
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+    assert done.stderr == (
+        b"spiritlm: stopped: 1 clips are done; the same command with --resume does the others\n"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.part", "out.part.json"]
+    assert Journal.load(tmp_path / "out.part.json").done.inputs == 1

@@ -93,7 +93,7 @@ def test_text_goes_to_stderr_or_a_file(spiritlm, model, tmp_path):
         (b"[Hu501]\n", "line 1: [Hu501] is not a unit of this vocoder, which has [Hu0] to [Hu500]"),
         (b"[Pi0][Hu1]\n[Hu01]\n", "line 2, column 1: '[Hu01]' is not a unit"),
         (b"\n", "line 1: no speech"),
-        (b"", "no line to decode"),
+        (b"", "stdin: no token lines"),
     ],
 )
 def test_what_cannot_be_decoded_is_said_in_a_line(spiritlm, model, tmp_path, stdin, message):
@@ -162,7 +162,7 @@ def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
         f"{tmp_path}/",
         "--on-error",
         "skip",
-        stdin=f"a\t\nb\t{SPEECH}\na\t{SPEECH}\nb\t{SPEECH}\n",
+        stdin=f"a\t[TEXT]x\nb\t{SPEECH}\na\t{SPEECH}\nb\t{SPEECH}\n",
     )
     assert result.exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
@@ -170,6 +170,18 @@ def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
         "spiritlm: a: line 1: no speech to decode: no [Hu…] units; if a model ended at once, try another --seed",
         "spiritlm: b: line 4: b.wav is already written for another input of that id",
     ]
+
+
+def test_lines_of_unused_inputs_are_passed_on(spiritlm, model, tmp_path):
+    lines = f"a\t\nb\t{SPEECH}\nc\t\n"
+    texts = tmp_path / "texts"
+    result = spiritlm("decode", *model, "-o", f"{tmp_path}/out/", "--text-out", texts, stdin=lines)
+    assert result.exit_code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.wav"]
+    assert texts.read_text() == "a\t\nb\t\nc\t\n"
+    assert re.fullmatch(r"spiritlm: 3 lines.*; 0 bad, 2 empty\n", result.stderr)
+    one = spiritlm("decode", *model, "-o", tmp_path / "one.wav", stdin=lines)
+    assert one.exit_code == 0
 
 
 # Two seconds, with no two phonetic units alike in a row, so that they are known to be without their repeats.

@@ -1,4 +1,5 @@
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_sound_on_stdin(spiritlm, model, recording, published):
 
 def test_jsonl_has_the_published_keys(spiritlm, model, recording, published):
     found = json.loads(spiritlm("tokenize", *model, recording, "--format", "jsonl").stdout)
-    assert found == {"id": str(recording.with_suffix("")), "audio": str(recording), **published["units"]}
+    assert found == {"id": "short", "audio": str(recording), **published["units"]}
 
 
 def test_repeats_can_be_kept(spiritlm, model, recording, published):
@@ -54,14 +55,25 @@ def test_several_inputs_have_ids(spiritlm, model, recording, tmp_path):
         line.split("\t")
         for line in spiritlm("tokenize", *model, "--units", "base", recording, other).stdout.splitlines()
     ]
-    assert [line[0] for line in both] == [str(recording.with_suffix("")), str(tmp_path / "b c")]
+    assert [line[0] for line in both] == [
+        f"{recording.parent.name}/short",
+        f"{tmp_path.name}/b c",
+    ]
     assert both[0][1] == both[1][1]
     assert spiritlm("tokenize", *model, "--units", "base", tmp_path).stdout.startswith("b c\t[SPEECH]")
     assert spiritlm("tokenize", *model, "--units", "base", tmp_path, "--no-ids").stdout.startswith("[SPEECH]")
-    assert (
-        spiritlm("tokenize", *model, "--units", "base", recording, "--ids").stdout
-        == "\t".join(both[0]) + "\n"
+    one = spiritlm("tokenize", *model, "--units", "base", recording, "--ids").stdout
+    assert one == f"short\t{both[0][1]}\n"
+
+
+def test_the_recipe_with_xargs_keeps_all_ids(programs, release_tree, recording, tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.wav").write_bytes(recording.read_bytes())
+    command = f"printf '%s\\0' ./a.wav ./b.wav ./c.wav | xargs -0 -n 2 {programs}/spiritlm tokenize --ids"
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --model {release_tree}"], cwd=tmp_path, capture_output=True, check=True
     )
+    assert [line.partition(b"\t")[0] for line in done.stdout.splitlines()] == [b"a", b"b", b"c"]
 
 
 def test_a_header_says_whose_tokens_follow(spiritlm, model, recording, release_tree):
