@@ -1,7 +1,9 @@
 """Where decoded audio goes: one file, a file for each id in a folder, or stdout."""
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
@@ -15,6 +17,9 @@ from spiritlm_cli.errors import AudioError
 from spiritlm_cli.jobs.folder import OutputFolder
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.streams import is_stdout
+
+# Files of a folder that wait for the disk at the same time.
+_MAX_UNFINISHED = 8
 
 
 @dataclass(frozen=True)
@@ -71,19 +76,33 @@ class AudioSink(Protocol):
 
 
 class FolderSink:
-    """A file for each sequence, named by its id."""
+    """A file for each sequence, named by its id.
+
+    A file has its name when its content is on the disk, which threads wait for. An error of the disk is raised when a
+    later sequence is written, or at the end.
+    """
 
     def __init__(self, folder: OutputFolder, audio_format: AudioFormat = AudioFormat()) -> None:
         self._folder, self._format = folder, audio_format
+        self._unfinished: deque[Future[None]] = deque()
 
     def __enter__(self) -> "FolderSink":
-        self._folder.__enter__()
+        with ExitStack() as stack:
+            stack.enter_context(self._folder)
+            self._threads = stack.enter_context(ThreadPoolExecutor(_MAX_UNFINISHED))
+            stack.callback(self._wait, 0)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folder.__exit__(kind, error, trace)
+        self._stack.__exit__(kind, error, trace)
+
+    def _wait(self, left: int) -> None:
+        """Wait until at most so many files are unfinished. Raises OSError and AudioError."""
+        while len(self._unfinished) > left:
+            self._unfinished.popleft().result()
 
     def has(self, id: str) -> bool:  # noqa: A002
         """Whether an interrupted run has written it."""
@@ -95,9 +114,12 @@ class FolderSink:
         # A line that can't be decoded takes no name from another.
         first = next(blocks)
         path = self._folder.claim(id, AudioError)
-        with self._format.writer(path, first.rate) as file:
+        with ExitStack() as stack:
+            file = stack.enter_context(self._format.writer(path, first.rate))
             for block in chain([first], blocks):
                 file.write(block.samples)
+            self._unfinished.append(self._threads.submit(stack.pop_all().close))
+        self._wait(_MAX_UNFINISHED)
 
 
 class FileSink:

@@ -50,7 +50,7 @@ def test_a_full_disk_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     sink = FolderSink(OutputFolder(tmp_path, ".wav", None, resume=False))
     monkeypatch.setattr(Path, "replace", full)
-    with sink, pytest.raises(OSError, match=r"No space left on device: '.*/a\.wav'"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a\.wav'"), sink:
         sink.write([TONE], "a")
     assert list(tmp_path.iterdir()) == []
     with sink, pytest.raises(AudioError, match="File name too long"):
