@@ -162,7 +162,7 @@ def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
         f"{tmp_path}/",
         "--on-error",
         "skip",
-        stdin=f"a\t[TEXT]x\nb\t{SPEECH}\na\t{SPEECH}\nb\t{SPEECH}\n",
+        stdin=f"a\t[Pi1]\nb\t{SPEECH}\na\t{SPEECH}\nb\t{SPEECH}\n",
     )
     assert result.exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
