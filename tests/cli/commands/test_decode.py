@@ -93,7 +93,7 @@ def test_text_goes_to_stderr_or_a_file(spiritlm, model, tmp_path):
         (b"[Hu501]\n", "line 1: [Hu501] is not a unit of this vocoder, which has [Hu0] to [Hu500]"),
         (b"[Pi0][Hu1]\n[Hu01]\n", "line 2, column 1: '[Hu01]' is not a unit"),
         (b"\n", "line 1: no speech"),
-        (b"", "stdin: no token lines"),
+        (b"", "no line to decode"),
     ],
 )
 def test_what_cannot_be_decoded_is_said_in_a_line(spiritlm, model, tmp_path, stdin, message):
