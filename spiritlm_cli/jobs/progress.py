@@ -13,7 +13,8 @@ class Progress:
     """Counts items and seconds of audio, and shows them on stderr, unless `--quiet` was given.
 
     The bar and the line at the end are for people: they are shown on a terminal, by the last command of a pipe. If an
-    item failed or was empty, or with `--verbose`, the line is written in any case. One item whose data goes to stdout has no line.
+    item failed or was empty, or with `--verbose`, the line is written in any case. One item whose data goes to stdout
+    has no line.
     """
 
     def __init__(
