@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from spiritlm_cli.streams import is_stdout, is_written_through, open_through, reserve_stdout, standard_input
 
@@ -56,6 +58,22 @@ def test_reserve_stdout_keeps_what_other_code_prints_out_of_the_data() -> None:
     done = run_noise("")
     assert (done.returncode, done.stdout) == (0, "data é\n".encode("latin-1"))
     assert sorted(done.stderr.splitlines()) == [b"C", b"child"]
+
+
+def test_reserve_stdout_while_libsndfile_prints(tmp_path: Path) -> None:
+    """libsndfile prints on stdout if a table of packets in a CAF file ends inside a number."""
+    content = io.BytesIO()
+    soundfile.write(content, np.sin(np.arange(500) / 9), 16000, format="CAF", subtype="ALAC_16")
+    sound = bytearray(content.getvalue())
+    place = sound.index(b"data")
+    sound[place - 2 : place] = b"\x7f\xff"
+    (tmp_path / "x.caf").write_bytes(sound)
+    done = run_noise(
+        "", NOISE + f"from spiritlm_cli import read_audio\nread_audio({str(tmp_path / 'x.caf')!r})"
+    )
+    assert done.stdout == "data é\n".encode("latin-1")
+    assert b"alac" in done.stderr
+    assert b"AudioError" in done.stderr
 
 
 @pytest.mark.parametrize(

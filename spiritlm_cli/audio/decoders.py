@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BLOCK = 1 << 17
 # Bytes of a stream kept in memory; a longer stream is copied to a temporary file.
 _MAX_IN_MEMORY = 1 << 26
+# Bytes at the beginning of a file that show what it is.
+_HEAD = 512
 # libsndfile states this many frames or more for "unknown".
 _UNKNOWN_FRAMES = 1 << 62
 
@@ -107,7 +109,10 @@ def _open(source: Path | str | BinaryIO, name: str, stack: ExitStack) -> io.File
 
 
 def _copy_to_seekable(stream: BinaryIO, name: str, stack: ExitStack) -> io.FileIO | io.BytesIO:
-    """Copy a stream to memory, or to a temporary file if it is long, because decoders seek."""
+    """Copy a stream to memory, or to a temporary file if it is long, because decoders seek.
+
+    Raises AudioError as soon as it can't be audio, as a stream may have no end.
+    """
     buffer = io.BytesIO()
     try:
         while buffer.tell() <= _MAX_IN_MEMORY:
@@ -115,7 +120,10 @@ def _copy_to_seekable(stream: BinaryIO, name: str, stack: ExitStack) -> io.FileI
             if not content:
                 buffer.seek(0)
                 return buffer
+            is_new = buffer.tell() < _HEAD
             buffer.write(content)
+            if is_new and buffer.tell() >= _HEAD:
+                _check_format(bytes(buffer.getbuffer()[:_HEAD]), name)
         file = stack.enter_context(TemporaryFile())  # noqa: SIM115
         file.write(buffer.getbuffer())
         shutil.copyfileobj(stream, file)
@@ -152,15 +160,20 @@ def _convert(name: str) -> str:
     return f"try: {ffmpeg_command(name)}"
 
 
+def _check_format(head: bytes, name: str) -> None:
+    """Raise AudioError for a file that does not begin as one of a format that is read."""
+    if not is_supported(head):
+        raise AudioError(f"{name}: {explain_unreadable(head, name, recognized=False)}")
+
+
 def _decoder(stream: io.RawIOBase | io.BytesIO, name: str) -> "SoundFile":
     """Open the decoder of a stream. Raises AudioError if it is not audio, or in a format that can't be decoded."""
     import soundfile
 
     stream.seek(0)
-    head = stream.read(512) or b""
+    head = stream.read(_HEAD) or b""
     stream.seek(0)
-    if not is_supported(head):
-        raise AudioError(f"{name}: {explain_unreadable(head, name, recognized=False)}")
+    _check_format(head, name)
     try:
         with drop_c_messages():  # what they say, the error below does
             audio = soundfile.SoundFile(

@@ -135,3 +135,19 @@ def test_devices_and_loops(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert message(tmp_path / "loop") == "can't be read (Too many levels of symbolic links)"
     assert message(Path("x\0y")) == "can't be read (embedded null byte)"
+
+
+class Endless(io.RawIOBase):
+    """A stream that repeats some bytes for ever."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        buffer[:] = bytes(len(buffer))
+        return len(buffer)
+
+
+def test_a_stream_that_is_not_audio_is_not_read_to_its_end() -> None:
+    with pytest.raises(AudioError, match=r"^x: not audio \(unknown data\)"), open_decoder(Endless(), "x"):  # type: ignore[arg-type]
+        pass
