@@ -15,6 +15,9 @@ from types import FrameType
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
+# Seconds after which cleanups are given up.
+_PATIENCE = 5
+
 Cleanup = Callable[[], str | None]
 
 # By the process that registered it: a forked process leaves its parent's files alone.
@@ -61,6 +64,9 @@ def _end(number: int, frame: FrameType | None) -> None:
     """Clean up, print what is kept, and end the process."""
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
+    # A cleanup may wait for a disk, or for a lock that the interrupted code holds.
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
+    signal.alarm(_PATIENCE)
     messages = []
     for process, cleanup in reversed(list(_cleanups.values())):
         with suppress(BaseException):

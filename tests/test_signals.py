@@ -72,3 +72,15 @@ def test_processes_started_without_interrupts() -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "reached\n")
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_cleanup_that_waits_forever_is_given_up() -> None:
+    done = run("""
+import threading
+import spiritlm_cli.signals
+spiritlm_cli.signals._PATIENCE = 1
+lock = threading.Lock()
+with on_signal(lambda: lock.acquire()), lock:
+    os.kill(os.getpid(), signal.SIGTERM)
+""")
+    assert (done.returncode, done.stderr) == (143, "")

@@ -4,6 +4,7 @@ import functools
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import threading
 from collections.abc import Generator, Iterable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
@@ -22,6 +23,8 @@ from spiritlm_cli.signals import without_interrupts
 POCKETSPHINX = "pocketsphinx"
 # Clips queued for each process, besides the one that it aligns.
 _QUEUED_PER_WORKER = 4
+# For the processes that are started, as `python -W`.
+_NO_WARNING = "ignore:resource_tracker"
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,9 @@ class AlignerPool:
         self._local_aligner: Aligner | None = None
         self._pool: ProcessPoolExecutor | None = None
         if engine == POCKETSPHINX and workers:
+            # If a signal ends this process, another one of multiprocessing frees semaphores. It need not warn of it.
+            if _NO_WARNING not in sys.warnoptions:
+                sys.warnoptions.append(_NO_WARNING)
             # A forked process would lack the threads of torch.
             self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
         else:

@@ -1,9 +1,12 @@
 """Results on stdout: as a table, or as one JSON object."""
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
+
+from spiritlm_cli.files import naming
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,11 +31,17 @@ class Report(Protocol):
 
 def print_report(report: Report, as_json: bool) -> None:
     """Print a report to stdout."""
+    with naming("stdout"):
+        if as_json:
+            typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        else:
+            _print_table(report)
+        sys.stdout.flush()
+
+
+def _print_table(report: Report) -> None:
     from rich.console import Console
 
-    if as_json:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
-        return
     console, table = Console(), report.table()
     names = table.columns[0]
     names.min_width = min(_NAME, max((len(str(cell)) for cell in names.cells), default=0))
