@@ -269,7 +269,7 @@ TENSOR_CHANGES: dict[str, Callable[[torch.Tensor], torch.Tensor | None]] = {
     "as float8": lambda tensor: tensor.to(torch.float8_e4m3fn),
     "of NaN": lambda tensor: torch.full_like(tensor, torch.nan),
     "of infinity": lambda tensor: torch.full_like(tensor, torch.inf),
-    "of 3e38": lambda tensor: torch.full_like(tensor, 3e38),
+    "of the largest number": lambda tensor: torch.full_like(tensor, torch.finfo(tensor.dtype).max),
     "of zeros": torch.zeros_like,
     "of 1000": lambda tensor: torch.full_like(tensor, 1000),
 }
@@ -415,7 +415,9 @@ def main() -> None:
         if options.only:
             chosen = [trial for trial in chosen if options.only in trial.name]
         random.Random(options.seed).shuffle(chosen)
-        for trial in chosen[: options.trials]:
+        for number, trial in enumerate(chosen[: options.trials], 1):
+            if number % 100 == 0:
+                print(f"{number} tried", file=sys.stderr, flush=True)
             result = run(trial, trees[trial.tree], work / "changed", options.gigabytes, options.seconds)
             results.append((trial, result))
             if result.outcome not in ("works", "typed error") or options.only:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.out_of_memory import MemoryBoundCompute
+from spiritlm_cli.out_of_memory import MemoryBoundCompute, is_out_of_memory
 from spiritlm_cli.outcome import Outcome
 
 __all__ = ["BatchScheduler", "Outcome"]
@@ -79,6 +79,7 @@ class BatchScheduler(Generic[Item, Piece, Result]):
         max_buffered: float | None = None,
         workers: int = 1,
         memory_advice: str = "end other programs",
+        release: Callable[[Piece], None] | None = None,
     ) -> None:
         """Configure the scheduler; iterating starts it.
 
@@ -90,10 +91,11 @@ class BatchScheduler(Generic[Item, Piece, Result]):
         size: size of a piece, such as its length in seconds.
         max_batch: maximum of number of pieces x size of the largest piece. A piece larger than that is a batch alone.
         max_buffered: maximum total size of pieces that are read before their turn; 4 x max_batch if None.
-        memory_advice: what to do if there is too little memory even for one piece, for the error.
+        memory_advice: what to do if there is too little memory even for one piece, for the error. release: frees the
+            memory of a piece that is not finished, which then waits for others.
         """
         self._items, self._split, self._size = items, split, size
-        self._compute = MemoryBoundCompute(compute, memory_advice)
+        self._compute = MemoryBoundCompute(compute, memory_advice, release)
         self._max_batch = max_batch
         self._max_buffered = 4 * max_batch if max_buffered is None else max_buffered
         self._workers = workers
@@ -234,6 +236,8 @@ class BatchScheduler(Generic[Item, Piece, Result]):
             self._run(batch)
         if isinstance(entry.error, SpiritLMError):
             raise entry.error
+        if entry.error and is_out_of_memory(entry.error):
+            raise self._compute.error() from None  # the cause's frames hold memory
         if entry.error:
             raise RuntimeError(f"reading {entry.item} failed") from entry.error
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiritlm_cli.batching import BatchScheduler
-from spiritlm_cli.errors import AudioError
+from spiritlm_cli.errors import AudioError, OutOfMemoryError
 
 SIZES = st.lists(st.lists(st.integers(1, 9), max_size=5), max_size=12)
 
@@ -257,3 +257,22 @@ def test_batch_that_does_not_fit_into_memory_is_computed_in_parts() -> None:
     scheduler = BatchScheduler(items, pieces, compute, size=lambda _: 1, max_batch=6)
     assert [list(results) for _, results in scheduler] == [double(item) for item in items]
     assert max(seen) <= 6
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_pieces_for_which_there_is_no_memory_to_read_them_fail_alone(workers: int) -> None:
+    def split(item: int) -> list[int]:
+        if item == 1:
+            raise MemoryError
+        return [item]
+
+    scheduler = BatchScheduler(
+        range(3), split, double, size=float, max_batch=9, workers=workers, memory_advice="lower --batch-size"
+    )
+    failed = []
+    for item, results in scheduler:
+        try:
+            assert list(results) == [2 * item]
+        except OutOfMemoryError as error:
+            failed.append((item, str(error)))
+    assert failed == [(1, "there is too little memory; lower --batch-size")]

@@ -70,3 +70,12 @@ def test_memory_bound_compute_names_the_remedy() -> None:
 def test_memory_bound_compute_raises_other_errors() -> None:
     with pytest.raises(TypeError):
         MemoryBoundCompute(Limited(9), "")([None])  # type: ignore[list-item]
+
+
+def test_memory_bound_compute_releases_what_has_to_wait() -> None:
+    """Unfinished pieces hold memory; those after the first that fit give theirs up and come later."""
+    released: list[int] = []
+    compute = MemoryBoundCompute(Limited(2), "", released.append)
+    assert compute(range(8)) == [0, 2, *[None] * 6]
+    assert released == [4, 5, 6, 7, 2, 3, 4, 5, 6, 7]
+    assert compute(range(2, 5)) == [4, 6, None]

@@ -23,7 +23,10 @@ CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
 # command took ten times as long beside another program that used all cores.
 SPINS = "30000"
 
-_MEMORY_ADVICE = "lower --batch-seconds or --batch-size, take --dtype bfloat16, or end other programs"
+_NO_MEMORY = (
+    "there is too little memory; lower --batch-seconds or --batch-size, take --dtype bfloat16, or end other "
+    "programs"
+)
 
 
 class _Root(LazyGroup):
@@ -47,8 +50,8 @@ class _Root(LazyGroup):
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
-            if is_out_of_memory(error) and not isinstance(error, SpiritLMError):
-                error = OutOfMemoryError(f"there is too little memory; {_MEMORY_ADVICE}")
+            if is_out_of_memory(error):
+                error = OutOfMemoryError(_NO_MEMORY)
             elif not isinstance(error, SpiritLMError | OSError):
                 raise
             if context.meta.get("spiritlm.debug"):
@@ -113,6 +116,8 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
+        if is_out_of_memory(error):
+            sys.exit(f"spiritlm: {_NO_MEMORY}")
         name = type(error).__name__
         sys.exit(
             f"spiritlm: a fault of this program: {name}: {console.one_line(_message(error))} (--debug shows where)"

@@ -113,6 +113,7 @@ class TokenGenerator(ABC):
             size=lambda _: 1.0,
             max_batch=batch_size,
             workers=0,
+            release=_drop_cache,
             memory_advice="lower --batch-size or --max-new-tokens, take --dtype bfloat16, or end other programs",
         )
 
@@ -182,3 +183,8 @@ class TokenGenerator(ABC):
                 )
             self._durations = self._load_durations()
         return self._durations
+
+
+def _drop_cache(hypothesis: Hypothesis) -> None:
+    """Free the memory of a hypothesis; its tokens so far are read again when it goes on."""
+    hypothesis.kv_cache = None

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import torch
 from random_lm import random_lm
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
+from spiritlm_cli.console import log
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.hypothesis import Hypothesis
+from spiritlm_cli.language.kv_cache import KVCache
 from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
@@ -177,36 +180,45 @@ def test_generate_does_not_import_transformers(arguments: str) -> None:
 
 
 class SmallMemory(PackedLlama):
-    """Computes a pass of at most two sequences; of a larger one, memory is exhausted when it is nearly done."""
+    """Has room for the caches of `room` sequences; memory is exhausted when a pass is nearly done."""
+
+    room = 3
+    caches: tuple[weakref.ref[KVCache], ...] = ()
+
+    def new_cache(self) -> KVCache:
+        cache = super().new_cache()
+        self.caches = *(one for one in self.caches if one()), weakref.ref(cache)
+        return cache
 
     def last_logits(self, hidden: list[torch.Tensor]) -> torch.Tensor:  # type: ignore[override]
-        if len(hidden) > 2:
+        if sum(one() is not None for one in self.caches) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
         return super().last_logits(hidden)
 
 
 def test_generate_stream_goes_on_with_smaller_batches_if_memory_is_short(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The tokens are those of a run with enough memory: what the failed pass has added to the caches is dropped."""
+    """The caches of hypotheses that wait are dropped, and their tokens are read again."""
     lm = random_lm(3)
-    prompts = [parse_sequence(f"[TEXT]{'so ' * n}[SPEECH][Hu{n}]") for n in range(1, 7)]
+    prompts = [parse_sequence(f"[TEXT]{'so ' * n}[SPEECH][Hu{n}]") for n in range(1, 12)]
 
-    def tokens(batch_size: int) -> list[list[tuple[int, ...]]]:
+    def tokens(batch_size: int) -> list[tuple[int, ...]]:
         sampling = Sampling(max_new_tokens=12, seed=1)
         stream = lm.generate_stream(
-            prompts,
-            lambda prompt: GenerationRequest(prompt, "any", sampling),
-            samples=2,
-            batch_size=batch_size,
+            prompts, lambda prompt: GenerationRequest(prompt, "any", sampling), batch_size=batch_size
         )
-        return [[generation.ids for generation in outcome] for _, outcome in stream]
+        return [outcome.result().ids for _, outcome in stream]
 
     expected = tokens(8)
     monkeypatch.setattr(lm.network, "__class__", SmallMemory)
+    monkeypatch.setattr(log, "propagate", True)
     assert tokens(8) == expected
+    assert caplog.messages == [
+        f"there is too little memory for a batch of {n}; going on with {n // 2}" for n in (8, 4)
+    ]
     assert tokens(1) == expected
-    monkeypatch.setattr(SmallMemory, "last_logits", lambda self, hidden: torch.empty(1 << 50))
+    monkeypatch.setattr(SmallMemory, "room", 0)
     with pytest.raises(SpiritLMError, match="too little memory; lower --batch-size"):
         tokens(8)
 
