@@ -9,9 +9,8 @@ Formats: Microsoft, "Multiple Channel Audio Data and WAVE Files", 2001 (RIFF, RI
 
 import io
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 # Chunks that are looked at, before and after the data; a file with more is left to the decoder.
 _MAX_CHUNKS = 10_000
@@ -104,15 +103,20 @@ def _find_chunk(
     stream: SeekableStream, end: int, layout: _Layout, long_size: int | None = None
 ) -> SoundData | None:
     """Return the data chunk of a file. long_size: the size of RF64, which replaces that of the chunk."""
-    for offset, name, size in _chunks(stream, layout.start, end, layout):
-        if name != layout.data:
-            continue
-        start = offset + 4 + struct.calcsize(layout.size)
-        if long_size is not None:
+    offset = layout.start
+    for _ in range(_MAX_CHUNKS):
+        chunk = _next_chunk(stream, offset, end, layout)
+        if chunk is None:
+            return None
+        start = chunk.start
+        if chunk.name != layout.data:
+            offset = start + chunk.size
+        elif long_size is not None:
             return _sound_data(stream, end, start, long_size, (28, struct.pack("<Q", end - start)), layout)
-        patch = (offset + 4, struct.pack(layout.size, layout.unknown or end - start))
-        stated = max(0, size - layout.prefix) if size >= 0 else size
-        return _sound_data(stream, end, start + layout.prefix, stated, patch, layout)
+        else:
+            size = struct.pack(layout.size, layout.unknown or end - start)
+            stated = max(0, chunk.size - layout.prefix) if chunk.size >= 0 else chunk.size
+            return _sound_data(stream, end, start + layout.prefix, stated, (start - len(size), size), layout)
     return None
 
 
@@ -136,38 +140,40 @@ def _sound_data(
 
 def _surplus(stream: SeekableStream, start: int, end: int, layout: _Layout | None) -> int:
     """Return the number of bytes from `start` to the end of the file that are neither chunks nor padding."""
-    rest = start
-    if layout:
-        # Some writers leave out the byte that aligns the next chunk.
-        for first in {start + start % 2, start}:
-            for offset, _, size in _chunks(stream, first, end, layout):
-                after = offset + 4 + struct.calcsize(layout.size) + size
-                rest = max(rest, after) if after <= end else rest
-    if rest >= end or _read(stream, rest, 8).lstrip(b"\0").startswith(_TRAILERS):
+    for _ in range(_MAX_CHUNKS if layout else 0):
+        assert layout
+        chunk = _next_chunk(stream, start, end, layout)
+        if chunk is None or not 0 <= chunk.size <= end - chunk.start:
+            break
+        start = chunk.start + chunk.size
+    if start >= end or _read(stream, start, 8).lstrip(b"\0").startswith(_TRAILERS):
         return 0
-    if end - rest <= _MAX_PADDING and not _read(stream, rest, end - rest).strip(b"\0"):
+    if end - start <= _MAX_PADDING and not _read(stream, start, end - start).strip(b"\0"):
         return 0
-    return end - rest
+    return end - start
 
 
-def _chunks(
-    stream: SeekableStream, start: int, end: int, layout: _Layout
-) -> Iterator[tuple[int, bytes, int]]:
-    """Yield offset, id and size of consecutive chunks, up to what is none or is longer than the file.
+class _Chunk(NamedTuple):
+    """A chunk: its id, the offset after its header, and its size as it states it."""
 
-    The chunk with the sound is given whatever its size.
+    name: bytes
+    start: int
+    size: int
+
+
+def _next_chunk(stream: SeekableStream, offset: int, end: int, layout: _Layout) -> _Chunk | None:
+    """Return the chunk that begins at an offset; None if there is none, or if it is longer than the file.
+
+    The chunk with the sound is given whatever its size. Some writers leave out the byte that aligns a chunk.
     """
     width = 4 + struct.calcsize(layout.size)
-    for _ in range(_MAX_CHUNKS):
-        header = _read(stream, start, width)
-        if len(header) < width or not all(0x20 <= byte < 0x7F for byte in header[:4]):
-            return
-        (size,) = struct.unpack(layout.size, header[4:])
-        if header[:4] != layout.data and not 0 <= size <= end - start - width:
-            return
-        yield start, header[:4], size
-        start += width + size
-        start += start % 2 if layout.aligned else 0
+    for place in (offset + offset % 2, offset) if layout.aligned else (offset,):
+        header = _read(stream, place, width)
+        if len(header) == width and all(0x20 <= byte < 0x7F for byte in header[:4]):
+            (size,) = struct.unpack(layout.size, header[4:])
+            if header[:4] == layout.data or 0 <= size <= end - place - width:
+                return _Chunk(header[:4], place + width, size)
+    return None
 
 
 def _read(stream: SeekableStream, offset: int, size: int) -> bytes:

@@ -91,12 +91,16 @@ def _absolute(path: str) -> PurePath:
 
 
 def _audio_files(folder: str) -> Iterator[Path]:
-    """Yield the audio files in and below a folder, each folder's own before those of its subfolders."""
+    """Yield the audio files in and below a folder, each folder's own before those of its subfolders.
+
+    Named pipes and devices are no files, whatever they are called. A link to nothing is given: the reader reports it.
+    """
     for parent, subfolders, names in os.walk(folder):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             file = Path(parent, name)
-            if file.suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
+            is_audio = file.suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")
+            if is_audio and (file.is_file() or not file.exists()):
                 yield file
 
 

@@ -94,6 +94,10 @@ def test_chunks_after_an_odd_size_with_and_without_padding(samples: FloatArray) 
     assert len(content) % 2
     assert find(content + chunk).surplus == 0
     assert find(content + b"\0" + chunk).surplus == 0
+    odd = b"LIST" + struct.pack("<I", 5) + b"INFOx"
+    assert find(content + odd + chunk).surplus == 0
+    assert find(content + b"\0" + odd + b"\0" + chunk).surplus == 0
+    assert find(content + odd + b"\1\2\3" * 9 + chunk).surplus == 27 + len(chunk)
 
 
 def test_an_empty_wav_with_chunks_has_no_samples() -> None:

@@ -39,6 +39,13 @@ def test_find_clips_of_a_folder(tmp_path: Path) -> None:
     assert clips[3].source == tmp_path / "sub/deep/c.OPUS"
 
 
+def test_named_pipes_in_a_folder_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "file.wav").touch()
+    (tmp_path / "gone.wav").symlink_to("nothing")
+    assert [clip.id for clip in find_clips([str(tmp_path)])] == ["file", "gone"]
+
+
 def test_ids_of_unusual_file_paths(tmp_path: Path) -> None:
     (tmp_path / "a\tb\n.wav").write_bytes(b"")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")).write_bytes(b"")
