@@ -3,6 +3,7 @@
 Data goes to stdout; nothing here writes there.
 """
 
+import functools
 import logging
 import os
 import shutil
@@ -33,6 +34,7 @@ class _Handler(logging.Handler):
 def set_up() -> None:
     """Send the package's log records to stderr as `spiritlm: MESSAGE`, warnings and errors only."""
     log.handlers[:] = [_Handler()]
+    warn_once.cache_clear()
     log.propagate = False
     log.setLevel(logging.WARNING)
 
@@ -61,6 +63,12 @@ def notify(message: str) -> None:
     """Write `spiritlm: MESSAGE` to stderr, unless `--quiet` was given."""
     if not is_quiet():
         write_message(message)
+
+
+@functools.cache
+def warn_once(message: str) -> None:
+    """Log a warning, the first time that there is this one."""
+    log.warning("%s", message)
 
 
 def write_message(message: str, prefix: str = "spiritlm: ") -> None:

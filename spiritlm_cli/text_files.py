@@ -1,6 +1,7 @@
 """Lines of text files of unknown size and content, read with a bound on what is held in memory."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,6 +20,9 @@ _CHUNK = 1 << 16
 
 # A line without its end, or the error in its place, after its number.
 NumberedLine = tuple[int, str | ManifestError]
+
+# How audio files begin, which are often given instead of text.
+_AUDIO = re.compile(rb"RIFF....WAVE|fLaC|OggS|ID3[\2-\4]|\xff[\xf2-\xfb]|FORM....AIF|.{4}ftyp", re.DOTALL)
 
 
 def bounded_lines(stream: BinaryIO, *, cr: bool = False) -> Iterator[bytes]:
@@ -119,3 +123,8 @@ def read_errors(name: str, error_type: type[SpiritLMError] = ManifestError) -> I
         raise error_type(f"{name}: gzip data is cut off or damaged") from None
     except OSError as error:
         raise error_type(f"{name}: can't be read ({error.strerror or error})") from None
+
+
+def is_audio(content: bytes) -> bool:
+    """Whether this is how an audio file begins. content: 16 bytes or more of it."""
+    return _AUDIO.match(content) is not None

@@ -89,7 +89,13 @@ def _help(spec: OptionSpec) -> str:
     # That a number is not negative goes without saying.
     limits = "" if spec.minimum == 0 and spec.maximum is None and not spec.above else limits_of(spec)
     text = f"{spec.help} {limits[0].upper()}{limits[1:]}." if limits else spec.help
-    return text if spec.default_text is None else f"{text}  [default: {spec.default_text}]"
+    if spec.default_text is None:
+        return text
+    return (
+        f"{text}  [required]"
+        if spec.default_text == "required"
+        else f"{text}  [default: {spec.default_text}]"
+    )
 
 
 def _argument(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any:

@@ -4,6 +4,8 @@ import os
 import shutil
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -38,9 +40,14 @@ class _Root(LazyGroup):
         kwargs.setdefault("terminal_width", max(20, min(80, shutil.get_terminal_size().columns) - 2))
         return super().main(*args, **kwargs)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _readable_usage_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, context: Any) -> Any:
         try:
-            result = super().invoke(context)
+            with _readable_usage_errors():
+                result = super().invoke(context)
             with naming("stdout"):
                 sys.stdout.flush()
             return result
@@ -59,6 +66,16 @@ class _Root(LazyGroup):
             console.write_message(_message(error))
             _drop_stdout()
             raise typer.Exit(1) from None
+
+
+@contextmanager
+def _readable_usage_errors() -> Iterator[None]:
+    """Make the message of a usage error one line without control characters and without the parser's own prefix."""
+    try:
+        yield
+    except typer.TyperException as error:
+        error.message = console.one_line(error.message.replace("Value error, ", "", 1))
+        raise
 
 
 def _drop_stdout() -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.checkpoints.layout import Checkpoint
-from spiritlm_cli.console import log
+from spiritlm_cli.console import log, warn_once
 from spiritlm_cli.errors import OptionError, SpiritLMError, TokenError
 from spiritlm_cli.jobs.codecs import LINES, RESULTS
 from spiritlm_cli.jobs.compute import Compute, Function
@@ -109,8 +109,21 @@ class LoadedGeneration:
         return self.few_shot.task.to if self.few_shot else self.options.to or "same"
 
     def prompt(self, line: InputLine) -> Prompt:
-        """The prompt for a line. Raises TokenError."""
-        return self.few_shot.prompt(line.line, line.name) if self.few_shot else Prompt(line.line)
+        """The prompt for a line, with as many examples as fit unless their number is given. Raises TokenError."""
+        if not self.few_shot:
+            return Prompt(line.line)
+        prompt = self.few_shot.prompt(line.line, line.name)
+        if self.options.shots is not None or self.options.overflow == "cut":
+            return prompt
+        context = self.lm.context_length
+        room = context - min(self.sampling.max_new_tokens or context // 2, context // 2)
+        fitting = prompt.encode(self.lm.vocabulary).fitting_examples(room)
+        if fitting < len(prompt.examples):
+            warn_once(
+                f"{fitting} of {len(prompt.examples)} examples fit into the model's context of {context} tokens, "
+                "beside the longest line so far"
+            )
+        return replace(prompt, examples=prompt.examples[:fitting])
 
     def request(self, line: InputLine, key: str) -> GenerationRequest:
         """What to generate for a line. key: sets its random numbers apart. Raises TokenError."""

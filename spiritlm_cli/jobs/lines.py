@@ -1,17 +1,21 @@
 """Input token lines: from files and stdin, one after another."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from spiritlm_cli.checkpoints.layout import Checkpoint
-from spiritlm_cli.console import log
+from spiritlm_cli.console import log, notify
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.streams import standard_input
 from spiritlm_cli.text_files import bounded_lines
 from spiritlm_cli.tokens.reader import BadLine, parse_line, read_lines
 from spiritlm_cli.tokens.sequence import Header, Line, Sequence
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,9 @@ def read_input(
     index = 0
     for path in paths:
         before = index
+        announce(path)
         with nullcontext(standard_input()) if path == "-" else Path(path).open("rb") as stream:
-            for line_number, line in enumerate(read_lines(bounded_lines(stream)), 1):
+            for line_number, line in enumerate(naming_source(read_lines(bounded_lines(stream)), path), 1):
                 if isinstance(line, Header):
                     check_header(line, checkpoint, "stdin" if path == "-" else path)
                     if on_header and not index:
@@ -99,6 +104,20 @@ def read_input(
                     yield InputLine(path, line_number, index, line.id, content)
         if index == before:
             warn_empty(path)
+
+
+def announce(path: str) -> None:
+    """Say that lines are read from the terminal, where stdin ("-") is one."""
+    if path == "-" and sys.stdin is not None and sys.stdin.isatty():
+        notify("reading token lines from the terminal; Ctrl-D ends them")
+
+
+def naming_source(lines: Iterable[T], path: str) -> Iterator[T]:
+    """Yield lines. Raises their TokenError with the name of the file before it."""
+    try:
+        yield from lines
+    except TokenError as error:
+        raise TokenError(f"{'stdin' if path == '-' else path}: {error}") from None
 
 
 def warn_empty(path: str) -> None:

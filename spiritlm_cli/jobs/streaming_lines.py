@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.jobs.lines import InputLine, check_header, read_input, warn_empty
+from spiritlm_cli.jobs.lines import InputLine, announce, check_header, naming_source, read_input, warn_empty
 from spiritlm_cli.streams import standard_input
 from spiritlm_cli.tokens.reader import BadLine
 from spiritlm_cli.tokens.sequence import Header, Line
@@ -36,7 +36,8 @@ def read_streaming(paths: Iterable[str], checkpoint: Checkpoint) -> Iterator[Inp
 
 def _standard_lines(checkpoint: Checkpoint) -> Iterator[InputLine]:
     empty = True
-    for line_number, line in enumerate(stream_lines(read_chunks(standard_input())), 1):
+    announce("-")
+    for line_number, line in enumerate(naming_source(stream_lines(read_chunks(standard_input())), "-"), 1):
         if isinstance(line, Header):
             check_header(line, checkpoint, "stdin")
             continue

@@ -91,6 +91,17 @@ class EncodedPrompt:
         """Remove the first `count` examples."""
         return EncodedPrompt(self.line_ids, self.example_ids[count:])
 
+    def fitting_examples(self, max_length: int) -> int:
+        """How many of the first examples fit beside the line into `max_length` tokens."""
+        room = max_length - len(self.line_ids)
+        fitting = 0
+        for ids in self.example_ids:
+            room -= len(ids)
+            if room < 0:
+                break
+            fitting += 1
+        return fitting
+
     def truncate(self, max_length: int, vocabulary: Vocabulary) -> "EncodedPrompt":
         """Shorten the prompt to `max_length` tokens from the left.
 

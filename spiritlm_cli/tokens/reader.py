@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.text_files import is_too_long, too_long_message
+from spiritlm_cli.text_files import is_audio, is_too_long, too_long_message
 from spiritlm_cli.tokens.sequence import Header, Line, Modality, Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 
@@ -21,8 +21,7 @@ _TOKEN = re.compile(
 )
 _ESCAPED = {r"\\": "\\", r"\[": "[", r"\n": "\n", r"\t": "\t", r"\r": "\r"}
 _HEADER = re.compile(r"#spiritlm 1 model=([^\s\0][^\t\r\n\0]*) tokenizer=([^\s\0]+)")
-# How the files begin that are often given instead of token lines: audio, and JSON of `tokenize --format jsonl`.
-_AUDIO = re.compile(rb"RIFF....WAVE|fLaC|OggS|ID3[\2-\4]|\xff[\xf2-\xfb]|FORM....AIF|.{4}ftyp", re.DOTALL)
+# How a line of `tokenize --format jsonl` begins, which is often given instead of a token line.
 _JSON = re.compile(r'\{"(?:id|audio|hubert)": ?"')
 _NOT_IN_ID = re.compile(r"[\0\r\n]")
 
@@ -124,7 +123,7 @@ def read_lines(stream: Iterable[bytes]) -> Iterator[Header | Line | BadLine]:
 
     stream: `bounded_lines` of a file opened in binary mode, or other lines that end at LF only. A line that is not well
     formed or too long is yielded as a BadLine.
-    Raises TokenError for an invalid header: the lines after it can't be trusted.
+    Raises TokenError for an invalid header, because the lines after it can't be trusted, and for audio.
     """
     for line_number, raw in enumerate(stream, 1):
         if line_number == 1:
@@ -135,9 +134,9 @@ def read_lines(stream: Iterable[bytes]) -> Iterator[Header | Line | BadLine]:
             error = TokenError(f"line {line_number}, column 1: {too_long_message()}")
             yield BadLine(error, _salvage_id(raw))
             continue
+        if line_number == 1 and is_audio(raw):
+            raise _error(1, 1, "audio, not token lines; try: spiritlm tokenize")
         try:
-            if line_number == 1 and _AUDIO.match(raw):
-                raise TokenError("audio, not token lines; try: spiritlm tokenize")
             text = raw.decode()
             if line_number == 1 and text.startswith("#spiritlm ") and "\t" not in text:
                 yield parse_header(text)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from spiritlm_cli.checkpoints.layout import find_checkpoint
+from spiritlm_cli.console import one_line
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.files import read_limited
 from spiritlm_cli.vocoder.config import HifiGanConfig
@@ -47,6 +49,24 @@ class Voices:
         styles = _read_names(folder / "styles.txt", config.num_styles) if config.multistyle else ()
         return cls(config, speakers, styles)
 
+    @classmethod
+    def of_checkpoint(cls, model: str | None, expressive: bool) -> "Voices":
+        """Read the voices of a checkpoint's vocoder, without its weights. Raises CheckpointError."""
+        folder = find_checkpoint(model).vocoder(expressive)
+        return cls.read(folder, HifiGanConfig.read(folder / "config.json"))
+
+    def describe(self) -> str:
+        """The speakers and styles, each with its number, as lines of text."""
+        speakers = self.speakers or ("the only speaker",)
+        lines = ["speakers", *_numbered(speakers, self.default_speaker), "styles"]
+        if self.config.expressive:
+            lines.append(
+                f"  0 to {self.config.num_style_tokens - 1}  style units; {self.default_style} where a line has none"
+            )
+        else:
+            lines += _numbered(self.styles or ("the only style",), self.default_style)
+        return "\n".join(lines)
+
     @property
     def default_speaker(self) -> int:
         """Index of the speaker that is used if none is given."""
@@ -79,6 +99,13 @@ class Voices:
         style = self.default_style if style is None else style
         count = self.config.num_style_tokens if self.config.expressive else max(len(self.styles), 1)
         return _index(style, self.styles, count, "style")
+
+
+def _numbered(names: tuple[str, ...], default: int) -> list[str]:
+    return [
+        f"  {number}  {one_line(name)}{'  (default)' if number == default else ''}"
+        for number, name in enumerate(names)
+    ]
 
 
 def _index(value: int | str, names: tuple[str, ...], count: int, what: str) -> int:

@@ -72,3 +72,17 @@ def test_truncate_drops_examples_then_the_beginning_of_the_line(vocabulary: Voca
     assert prompt.truncate(6, vocabulary) == EncodedPrompt(line)
     shorter = prompt.truncate(4, vocabulary)
     assert shorter == EncodedPrompt([vocabulary.bos_id, vocabulary.marker_ids["speech"], *line[-2:]])
+
+
+def test_fitting_examples_counts_the_first_ones() -> None:
+    prompt = EncodedPrompt([0, 1, 2], ([3] * 4, [4] * 2, [5] * 9))
+    assert [prompt.fitting_examples(length) for length in (2, 3, 6, 7, 8, 9, 17, 18)] == [
+        0,
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+        3,
+    ]

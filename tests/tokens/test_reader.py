@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spiritlm_cli.errors import TokenError
+from spiritlm_cli.text_files import is_audio
 from spiritlm_cli.tokens.reader import BadLine, parse_header, parse_line, parse_sequence, read_lines
 from spiritlm_cli.tokens.sequence import Header, Line, Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
@@ -200,3 +201,39 @@ def test_read_lines_yields_lines_as_they_arrive() -> None:
         raise AssertionError("read too far")
 
     assert next(read_lines(chunks())) == Line(Sequence((TextSpan("a"),)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": "a", "audio": "a.wav", "hubert": "1 2"}',
+        '{"audio": "a.wav", "hubert": "1 2"}',
+        '{"hubert": "1"}',
+    ],
+)
+def test_json_of_tokenize_is_no_token_line(line: str) -> None:
+    with pytest.raises(TokenError, match="JSON, not a token line; leave out --format jsonl"):
+        parse_line(line)
+    assert parse_line("[TEXT]" + line).sequence.text == line
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"RIFF\x24\x00\x00\x00WAVEfmt ",
+        b"fLaC\x00\x00\x00\x22",
+        b"OggS\x00\x02",
+        b"ID3\x03",
+        b"\xff\xfb\x90\x64",
+    ],
+)
+def test_read_lines_names_audio(start: bytes) -> None:
+    assert is_audio(start)
+    with pytest.raises(TokenError, match="audio, not token lines; try: spiritlm tokenize"):
+        list(read_lines([start + bytes(8)]))
+
+
+@pytest.mark.parametrize("line", [b"RIFF raff", b"ID3 tags are old", b"flac", b"{}", b"[Hu1]"])
+def test_read_lines_takes_text_that_looks_like_audio_or_json(line: bytes) -> None:
+    assert not is_audio(line)
+    assert not any(isinstance(one, BadLine) for one in read_lines([line]))

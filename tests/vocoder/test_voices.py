@@ -67,3 +67,21 @@ def test_read_refuses_what_is_no_list_of_names(tmp_path: Path) -> None:
     (tmp_path / "speakers.txt").symlink_to("/dev/zero")
     with pytest.raises(CheckpointError, match=r"speakers\.txt: is a pipe or a device"):
         Voices.read(tmp_path, CONFIG)
+
+
+def test_describe_lists_speakers_and_styles(folder: Path) -> None:
+    (folder / "speakers.txt").write_text("ann\nbob\x1b[31m\n")
+    assert Voices.read(folder, BASE).describe().splitlines() == [
+        "speakers",
+        "  0  ann",
+        "  1  bob?[31m  (default)",
+        "styles",
+        "  0  calm",
+        "  1  loud",
+        "  2  3  (default)",
+    ]
+    assert Voices.read(folder, CONFIG).describe().splitlines()[-1].endswith("where a line has none")
+
+
+def test_voices_of_a_checkpoint() -> None:
+    assert "  2  af_heart  (default)" in Voices.of_checkpoint("nano", expressive=True).describe().splitlines()

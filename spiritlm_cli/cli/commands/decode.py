@@ -15,6 +15,11 @@ def decode(options: DecodeOptions) -> object:
       spiritlm tokenize in.wav | spiritlm generate --echo | spiritlm decode --from continuation -o out.wav
       echo '[TEXT]Once upon a time' | spiritlm generate --to speech --stream | spiritlm decode -o - > out.wav
     """
+    if options.lists_voices:
+        from spiritlm_cli.vocoder.voices import Voices
+
+        print(Voices.of_checkpoint(options.model, options.expressive).describe())
+        return None
     from spiritlm_cli.jobs.decode import run
 
     return run(options)

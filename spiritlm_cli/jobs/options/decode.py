@@ -1,5 +1,6 @@
 """Options of `spiritlm decode`."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from spiritlm_cli.jobs.options.shared import (
     ray_option,
     speech_dtype_option,
 )
+from spiritlm_cli.jobs.options.token_files import check_token_files
 from spiritlm_cli.options import option
 from spiritlm_cli.streams import is_stdout
 
@@ -34,11 +36,12 @@ class DecodeOptions(FailureOptions, ModelOptions):
         group="input",
     )
     output: str = option(
-        ...,
+        "",
         "Audio file (.wav, .flac, .ogg, .opus); a folder, for a file for each id; or -, for WAV on stdout.",
         "-o",
         "--output",
         metavar="FILE|FOLDER/|-",
+        default_text="required",
         group="output",
         execution=True,
         writes="sound",
@@ -66,11 +69,15 @@ class DecodeOptions(FailureOptions, ModelOptions):
         execution=True,
     )
     speaker: str | None = option(
-        None, "Speaker, by name or number.", default_text="the model's", group="speech", metavar="NAME|N|help"
+        None,
+        "Speaker, by name or number; help: list the speakers.",
+        default_text="the model's",
+        group="speech",
+        metavar="NAME|N|help",
     )
     style: str | None = option(
         None,
-        "Style, by name or number, instead of the style units of the line.",
+        "Style, by name or number, instead of the style units of the line; help: list the styles.",
         default_text="the line's",
         group="speech",
         metavar="NAME|N|help",
@@ -107,17 +114,31 @@ class DecodeOptions(FailureOptions, ModelOptions):
         """Whether -o names a folder."""
         return self.output.endswith("/") or Path(self.output).is_dir()
 
+    @property
+    def lists_voices(self) -> bool:
+        """Whether the speakers and styles are to be listed, and nothing is decoded."""
+        return "help" in (self.speaker, self.style)
+
     def check(self) -> None:
         """Raise OptionError for options that can't be combined, OSError for files that are not there."""
+        if self.lists_voices:
+            return
+        check_token_files(self.files, "token lines come from files or stdin: echo '…' | spiritlm decode")
+        self._check_output()
         if self.resume and not self.to_folder:
             raise OptionError("continues a folder, -o FOLDER/", "--resume")
         if self.ray and not self.to_folder:
             raise OptionError("writes a folder, -o FOLDER/", "--ray")
         self._check_format()
         check_paths(self)
-        for path in self.files:
-            if path != "-":
-                Path(path).stat()
+
+    def _check_output(self) -> None:
+        """Raise OptionError if there is no output, or audio would be written to a terminal."""
+        ways = "give -o out.wav, -o FOLDER/ for a file for each id, or -o - for WAV on stdout"
+        if not self.output:
+            raise OptionError(f"there is no output: {ways}", "-o")
+        if is_stdout(self.output) and sys.__stdout__ is not None and sys.__stdout__.isatty():
+            raise OptionError("would write audio to the terminal; redirect it, as in -o - > out.wav", "-o")
 
     def _check_format(self) -> None:
         """Raise OptionError for a format that can't be written, or that has no such rate or no floats."""

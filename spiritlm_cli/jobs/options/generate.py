@@ -1,7 +1,6 @@
 """Options of `spiritlm generate`."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from spiritlm_cli.errors import OptionError
@@ -15,6 +14,7 @@ from spiritlm_cli.jobs.options.shared import (
     ray_option,
     seed_option,
 )
+from spiritlm_cli.jobs.options.token_files import check_token_files
 from spiritlm_cli.options import option
 
 
@@ -197,9 +197,9 @@ class GenerateOptions(LineOutputOptions, ModelOptions):
         check_utf8("--prompt", self.prompt)
         check_utf8("--stop", *self.stop)
         self.check_output()
-        for path in (*self.files, self.examples, self.given):
-            if path not in (None, "-"):
-                Path(str(path)).stat()
+        text = next((path for path in self.files if " " in path), "")
+        instead = f"to continue a text, give --prompt {text!r}"
+        check_token_files((*self.files, self.examples, self.given), instead)
 
     def _conflicts(self) -> tuple[tuple[object, str, str], ...]:
         stdin_twice = "-" in (self.given, self.examples) and self.prompt is None and "-" in self.sources

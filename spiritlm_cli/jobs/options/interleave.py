@@ -18,6 +18,7 @@ from spiritlm_cli.jobs.options.shared import (
     seed_option,
     workers_option,
 )
+from spiritlm_cli.jobs.options.token_files import check_token_files
 from spiritlm_cli.options import option
 
 
@@ -106,6 +107,5 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         if self.explain and self.mode != "interleave":
             raise OptionError("is for --mode interleave", "--explain")
         self.check_output()
-        if self.tokens not in (None, "-"):
-            Path(str(self.tokens)).stat()
+        check_token_files([self.tokens], "--tokens takes a file of token lines")
         self.check_files(self.on_error)

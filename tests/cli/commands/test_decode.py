@@ -2,8 +2,10 @@ import io
 import re
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,6 +75,26 @@ def test_voices_by_number_and_name(spiritlm, model, tmp_path, release_tree):
     result = spiritlm("decode", *model, "--speaker", "nobody", "-o", tmp_path / "out.wav", stdin=SPEECH)
     assert result.exit_code == 1
     assert names[0] in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--speaker", "--style"])
+def test_help_lists_the_voices(spiritlm, model, option):
+    result = spiritlm("decode", *model, option, "help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("speakers\n  0  ")
+
+
+def test_without_an_output_the_ways_are_named(spiritlm):
+    result = spiritlm("decode", stdin="[Hu1]\n")
+    assert result.exit_code == 2
+    assert "there is no output: give -o out.wav, -o FOLDER/" in result.stderr
+
+
+def test_audio_is_not_written_to_a_terminal(spiritlm, model, monkeypatch):
+    monkeypatch.setattr(sys, "__stdout__", SimpleNamespace(isatty=lambda: True, fileno=lambda: 1))
+    result = spiritlm("decode", *model, "-o", "-", stdin="[Hu1]\n")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "would write audio to the terminal; redirect it" in result.stderr
 
 
 def test_text_goes_to_stderr_or_a_file(spiritlm, model, tmp_path):

@@ -1,5 +1,6 @@
 import math
 import os
+import re
 import subprocess
 
 import pytest
@@ -388,3 +389,19 @@ def test_resume_is_byte_identical_without_a_given_seed(
     finished = spiritlm(*arguments, "-o", output, "--resume")
     assert (finished.exit_code, output.read_bytes()) == (0, whole)
     assert spiritlm(*arguments, "--resume").exit_code == 2
+
+
+def test_as_many_examples_as_fit_are_used(spiritlm, model, tmp_path):
+    path = tmp_path / "examples.txt"
+    path.write_text("".join(f"{n}\t[SPEECH]{f'[Hu{n}][Hu9]' * 300}[TEXT]word\n" for n in range(12)))
+    task = ("generate", *model, "--task", "asr", "--examples", path, "--max-new-tokens", "9", "--greedy")
+    question = f"a\t[SPEECH]{'[Hu1]' * 9}\nb\t[SPEECH]{'[Hu2]' * 8}\n"
+    result = spiritlm(*task, stdin=question)
+    assert result.exit_code == 0
+    assert re.fullmatch(
+        r"spiritlm: 6 of 10 examples fit into the model's context of 4096 tokens, .*\n", result.stderr
+    )
+    assert result.stdout == spiritlm(*task, "--shots", "6", stdin=question).stdout
+    asked = spiritlm(*task, "--shots", "7", stdin=question)
+    assert (asked.exit_code, asked.stdout) == (1, "")
+    assert "6 of its 7 examples would fit" in asked.stderr
