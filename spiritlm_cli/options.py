@@ -46,7 +46,7 @@ class OptionSpec:
 
     flags: such as `("-o", "--output")`; none: made from the field's name. minimum, maximum: of a number, inclusive,
     unless `above` excludes the minimum; remedy: what to do instead of giving a number outside of them. parse: makes the
-    field's value from the text of the option, and raises OptionError; default_text: the default as the help shows it, or
+    field's value from the text of the option, and raises OptionError; default_text: its default in the help, or
     "required". path: the value is a path, or paths ("-": standard input); reads: it may be the path of a file that is
     read; writes: it is the path of an output, what that contains. execution: the option changes how a job runs and not
     what it writes, so that a resumed run may have another value. group: the heading under which the help lists it.
