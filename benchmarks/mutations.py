@@ -91,8 +91,9 @@ class Reader:
     """What reads a file. It raises SpiritLMError for a file that it refuses.
 
     name: of the reader; file: the name that its inputs get; seeds: contents of valid files; hostile: values that are
-    dangerous in this format, in addition to `HOSTILE`; mutators: of this format, in addition to `MUTATORS`; prepare:
-    called once with the folder of the inputs, to write what they refer to.
+    dangerous in this format, in addition to `HOSTILE`; mutators: of this format, in addition to `MUTATORS`; repair:
+    gives an input the checksums without which it is refused; prepare: called once with the folder of the inputs, to
+    write what they refer to.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Reader:
     read: Callable[[Path], object]
     hostile: tuple[bytes, ...] = ()
     mutators: tuple[Callable[..., bytes], ...] = ()
+    repair: Callable[[bytes], bytes] = lambda content: content
     prepare: Callable[[Path], None] = lambda folder: None
 
 
@@ -234,6 +236,7 @@ def mutated(reader: Reader, number: int) -> bytes:
     content = mutate(
         chance.choice(reader.seeds), chance, reader.seeds, HOSTILE + reader.hostile, reader.mutators
     )
+    content = reader.repair(content)
     return gzip.compress(content, 1) if reader.file.endswith(".gz") and chance.random() < 0.9 else content
 
 
@@ -370,6 +373,29 @@ def _read_pairs(path: Path) -> None:
 
 def _read_blimp(path: Path) -> None:
     _raise_first(pair.error for pair in read_blimp(path) if isinstance(pair, BadPair))
+
+
+def _repair_ogg(content: bytes) -> bytes:
+    """Give each page its checksum (RFC 3533, section 6): a CRC of 32 bits by the polynomial 0x04c11db7."""
+    repaired = bytearray(content)
+    place = repaired.find(b"OggS")
+    while 0 <= place <= len(repaired) - 27:
+        segments = repaired[place + 27 : place + 27 + repaired[place + 26]]
+        end = place + 27 + len(segments) + sum(segments)
+        repaired[place + 22 : place + 26] = bytes(4)
+        crc = 0
+        for byte in repaired[place:end]:
+            crc = crc << 8 & 0xFFFFFFFF ^ _OGG_CRCS[crc >> 24 ^ byte]
+        repaired[place + 22 : place + 26] = crc.to_bytes(4, "little")
+        place = repaired.find(b"OggS", end)
+    return bytes(repaired)
+
+
+def _ogg_crc(byte: int) -> int:
+    crc = byte << 24
+    for _ in range(8):
+        crc = crc << 1 & 0xFFFFFFFF ^ (0x04C11DB7 if crc >> 31 else 0)
+    return crc
 
 
 def _read_sound(path: Path) -> None:
@@ -516,6 +542,7 @@ _TEXT = b"Mr. Smith paid $5.50 at 10:05 AM on May 3rd, 1832, for 2 1/2 lbs. of X
 _PAIRS = b"id\tgood\tbad\ttype\tgiven\n1\ta cat\tcat a\tx\t\n2\t[Hu1][Hu2]\t[Hu3]\tx\ty\n"
 _BLIMP = b'{"sentence_good": "A cat.", "sentence_bad": "Cat a.", "UID": "x", "pairID": 1, "linguistics_term": "y"}\n'
 
+_OGG_CRCS = [_ogg_crc(byte) for byte in range(256)]
 _SOUNDS = {
     "WAV": _sounds("WAV", "PCM_16", "FLOAT", "PCM_U8", "ULAW", "MS_ADPCM", "IMA_ADPCM", "GSM610")
     + _sounds("WAVEX", "PCM_24", channels=2) + _sounds("RF64", "PCM_16") + _sounds("W64", "PCM_16"),
@@ -532,6 +559,8 @@ _SOUNDS = {
 READERS = (
     *(Reader(name, "sound.bin", seeds, _read_sound, mutators=(_overwrite_header,) * 11)
       for name, seeds in _SOUNDS.items()),
+    *(Reader(f"{name}, checksums repaired", "sound.bin", _SOUNDS[name], _read_sound, repair=_repair_ogg)
+      for name in ("OGG (Vorbis)", "OGG (Opus)")),
     Reader("manifest (TSV)", "clips.tsv", (_TSV,), _read_manifest, (b"audio\taudio",)),
     Reader("manifest (TSV, gzipped)", "clips.tsv.gz", (_TSV,), _read_manifest),
     Reader("manifest (JSONL)", "clips.jsonl", (_JSONL,), _read_manifest),

@@ -44,6 +44,13 @@ def test_wav_of_unknown_length_is_read_to_its_end(
     assert np.array_equal(read_audio(path, start=1, end=2).samples, samples[16000:32000])
 
 
+@pytest.mark.parametrize("size", [0, 100, 1 << 30, 0xFFFFFFFF])
+def test_the_riff_size_does_not_matter(samples: FloatArray, size: int) -> None:
+    content = encode(samples, "WAV")
+    content = content[:4] + struct.pack("<I", size) + content[8:]
+    assert np.array_equal(read_audio(io.BytesIO(content)).samples, samples)
+
+
 def test_wav_with_a_size_that_is_too_small(tmp_path: Path, samples: FloatArray) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(with_data_size(encode(samples, "WAV"), 96000))
