@@ -5,9 +5,13 @@ loads neither torch nor transformers.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+# Not from `typing`: the sooner the command handles signals, the better.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from spiritlm_cli.audio.reading import read_audio
     from spiritlm_cli.audio.writing import write_audio
     from spiritlm_cli.errors import (
@@ -108,7 +112,7 @@ _MODULES = {
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name from its module when it is first used (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
