@@ -23,6 +23,8 @@ demo: $(VENV)/.installed
 	@echo "$(RECORDING)  the recording"
 	@echo "demo/resynthesis.wav  the same, through tokens and back"
 	@echo "demo/out.wav  what the model says next"
+	@echo
+	@echo "To go on: . $(BIN)/activate; spiritlm --help"
 
 # One thread: the networks of the tests are so small that threads wait for each other longer than they compute.
 test: $(VENV)/.installed-dev
@@ -45,11 +47,13 @@ clean:
 	rm -rf $(VENV) demo build
 
 $(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), with PyTorch: this takes some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), with PyTorch and the tools of the tests: this takes some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@ $(VENV)/.installed

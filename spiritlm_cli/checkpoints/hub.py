@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spiritlm_cli.console import log
+from spiritlm_cli.console import log, notify, shows_progress
 from spiritlm_cli.errors import CheckpointError
 
 # What a checkpoint consists of. Other files, such as code, are not downloaded.
@@ -19,6 +19,8 @@ def pull(repository: str, revision: str | None = None) -> Path:
     """
     from huggingface_hub import snapshot_download
 
+    if shows_progress():
+        notify(f"{repository}: downloading what is not in the cache of the Hub yet")
     patterns = [f"{folder}/*{suffix}" for folder in _FOLDERS for suffix in _SUFFIXES]
     try:
         folder = Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +30,15 @@ _NO_MEMORY = (
     "there is too little memory; lower --batch-seconds or --batch-size, take --dtype bfloat16, or end other "
     "programs"
 )
+
+
+# Read by libraries when they are imported.
+_QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_VERBOSITY": "error",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+}
 
 
 class _Root(LazyGroup):
@@ -118,8 +128,22 @@ def spiritlm() -> None:
     """
 
 
+def quiet_libraries() -> None:
+    """Keep what libraries write for programmers off stderr: warnings, logs of torch and transformers, bars of the Hub.
+
+    `--debug` and Python's own `-W` and PYTHONWARNINGS show warnings; variables that are set already are kept.
+    """
+    if "--debug" in sys.argv:
+        return
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
 def main() -> None:
     """The console script."""
+    quiet_libraries()
     end_on_signals()
     open_standard_streams()
     reserve_stdout()

@@ -116,3 +116,24 @@ def test_commands_work_without_asserts_and_docstrings(arguments):
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     assert "--help" in result.stdout
+
+
+@pytest.mark.parametrize(("arguments", "shown"), [([], False), (["--debug"], True)])
+def test_warnings_of_libraries_are_not_shown(programs: Path, arguments: list[str], shown: bool) -> None:
+    code = f"""
+import logging, os, sys, warnings
+from spiritlm_cli.cli.main import quiet_libraries
+sys.argv[1:] = {arguments!r}
+quiet_libraries()
+warnings.warn("of a library")
+warnings.warn("of a library", FutureWarning)
+print(os.environ.get("TRANSFORMERS_VERBOSITY"), os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS"))
+"""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))
+    }
+    result = subprocess.run(
+        [programs / "python", "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert ("of a library" in result.stderr) == shown
+    assert result.stdout == ("None None\n" if shown else "error 1\n")
