@@ -4,13 +4,16 @@ libsndfile decodes the first of several Ogg streams in one file, and as many sam
 states.
 """
 
+import functools
 import io
 from dataclasses import dataclass
 
 from spiritlm_cli.audio.chunks import SeekableStream
 
-# Bytes at the end of a FLAC file in which its last frame is searched, unless the header states a longer frame.
-_FLAC_TAIL = 1 << 17
+# Bytes at the end of a FLAC file in which its last frame is searched.
+_FLAC_TAIL = 1 << 18
+# Headers there whose frame is checked, which is slow: more than one is an accident, or the file is made for it.
+_FLAC_CANDIDATES = 8
 
 
 def count_ogg_streams(stream: SeekableStream) -> int:
@@ -33,8 +36,6 @@ class _FlacInfo:
     """Fields of STREAMINFO (RFC 9639, section 8.2). block: samples of a frame, if it is the same for all."""
 
     block: int
-    largest_frame: int
-    rate: int
     samples: int
 
 
@@ -46,20 +47,16 @@ def find_flac_samples(stream: SeekableStream) -> tuple[int, int] | None:
     head = _read(stream, 0, 42)
     if head[:4] != b"fLaC" or len(head) < 42 or head[4] & 0x7F:
         return None
-    fields = int.from_bytes(head[18:26], "big")
-    info = _FlacInfo(
-        int.from_bytes(head[8:10], "big"),
-        int.from_bytes(head[15:18], "big"),
-        fields >> 44,
-        fields & ((1 << 36) - 1),
-    )
-    size = stream.seek(0, io.SEEK_END)
-    tail = _read(stream, max(0, size - max(_FLAC_TAIL, info.largest_frame)), 1 << 24)
-    position = len(tail)
-    while (position := tail.rfind(b"\xff", 0, position)) >= 0:
+    info = _FlacInfo(int.from_bytes(head[8:10], "big"), int.from_bytes(head[18:26], "big") & ((1 << 36) - 1))
+    tail = _read(stream, stream.seek(0, io.SEEK_END) - _FLAC_TAIL, _FLAC_TAIL)
+    position, candidates = len(tail), 0
+    while candidates < _FLAC_CANDIDATES and (position := tail.rfind(b"\xff", 0, position)) >= 0:
         end = _flac_frame_end(tail[position : position + 16], info)
         # The footer makes the CRC of a whole frame 0; it is slow to compute, and not needed to confirm what is stated.
-        if end is not None and (end == info.samples or not _crc(tail[position:], 0x8005, 16)):
+        if end is None:
+            continue
+        candidates += 1
+        if end == info.samples or not _crc(tail[position:], 0x8005, 16):
             return info.samples, end
     return None
 
@@ -95,6 +92,16 @@ def _flac_frame_end(header: bytes, info: _FlacInfo) -> int | None:
 
 def _crc(content: bytes, polynomial: int, bits: int) -> int:
     """Return the CRC of some bytes, most significant bit first, from 0."""
+    table, mask = _crc_table(polynomial, bits), (1 << bits) - 1
+    crc = 0
+    for byte in content:
+        crc = (crc << 8 & mask) ^ table[crc >> (bits - 8) ^ byte]
+    return crc
+
+
+@functools.cache
+def _crc_table(polynomial: int, bits: int) -> list[int]:
+    """Return the CRC of each byte."""
     top, mask = 1 << (bits - 1), (1 << bits) - 1
     table = []
     for byte in range(256):
@@ -102,10 +109,7 @@ def _crc(content: bytes, polynomial: int, bits: int) -> int:
         for _ in range(8):
             crc = (crc << 1 ^ (polynomial if crc & top else 0)) & mask
         table.append(crc)
-    crc = 0
-    for byte in content:
-        crc = (crc << 8 & mask) ^ table[crc >> (bits - 8) ^ byte]
-    return crc
+    return table
 
 
 def _read(stream: SeekableStream, offset: int, size: int) -> bytes:

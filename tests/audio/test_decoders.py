@@ -44,6 +44,24 @@ def test_wav_of_unknown_length_is_read_to_its_end(
     assert np.array_equal(read_audio(path, start=1, end=2).samples, samples[16000:32000])
 
 
+@pytest.mark.parametrize(
+    ("offset", "field", "expected"),
+    [
+        (22, struct.pack("<H", 0), "cut off or damaged: its header can't be read"),  # channels
+        (22, struct.pack("<H", 0xFFFF), "cut off or damaged: its header can't be read"),
+        (24, struct.pack("<I", 0), "cut off or damaged: its header can't be read"),  # sampling rate
+        (24, struct.pack("<I", 999), "a sampling rate of 999 Hz can't be right"),
+        (24, struct.pack("<I", 1_000_001), "a sampling rate of 1000001 Hz can't be right"),
+        (24, struct.pack("<I", 0x7FFFFFFF), "a sampling rate of 2147483647 Hz can't be right"),
+        (34, struct.pack("<H", 0), "cut off or damaged: its header can't be read"),  # bits
+        (34, struct.pack("<H", 0xFFFF), "cut off or damaged: its header can't be read"),
+    ],
+)
+def test_numbers_that_no_sound_has(samples: FloatArray, offset: int, field: bytes, expected: str) -> None:
+    wav = encode(samples[:1000], "WAV")
+    assert message(io.BytesIO(wav[:offset] + field + wav[offset + len(field) :])) == expected
+
+
 @pytest.mark.parametrize("size", [0, 100, 1 << 30, 0xFFFFFFFF])
 def test_the_riff_size_does_not_matter(samples: FloatArray, size: int) -> None:
     content = encode(samples, "WAV")

@@ -39,3 +39,10 @@ def test_find_flac_samples_of_other_files(samples: FloatArray) -> None:
     flac = with_samples(encode(samples, "FLAC"), 0)
     for content in (b"", b"fLaC", flac[:-10], flac + b"TAG" + bytes(125), bytes(100), flac[:60]):
         assert find_flac_samples(io.BytesIO(content)) is None
+
+
+def test_find_flac_samples_of_a_tail_of_headers(samples: FloatArray) -> None:
+    """A file whose tail has many headers, each of a frame with a wrong checksum, takes no time."""
+    flac = with_samples(encode(samples[:5000], "FLAC"), 0)
+    place = flac.rindex(b"\xff\xf8")
+    assert find_flac_samples(io.BytesIO(flac + flac[place : place + 16] * 15_000)) is None
