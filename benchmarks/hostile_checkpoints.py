@@ -21,6 +21,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,20 +166,21 @@ def trials(trees: dict[str, Path]) -> Iterator[Trial]:
 
 def file_changes(path: Path) -> Iterator[tuple[str, str, Change]]:
     """Yield changes of a file as a whole: cut off, damaged, or of another kind."""
-    content = path.read_bytes()
+    size = path.stat().st_size
 
-    def write(changed: bytes) -> Change:
-        return lambda target: target.write_bytes(changed) and None
+    def write(function: Callable[[bytes], bytes]) -> Change:
+        # The content is read when it is changed: there are thousands of changes.
+        return lambda target: target.write_bytes(function(path.read_bytes())) and None
 
     def link(to: str) -> Change:
         return lambda target: target.symlink_to(to)
 
     for cut in CUTS:
-        yield "files", f"cut at {cut}", write(content[: int(cut * len(content))])
-    yield "files", "empty", write(b"")
-    yield "files", "noise", write(random.Random(0).randbytes(min(len(content), 100_000)))
-    yield "files", "zeros", write(bytes(min(len(content), 1_000_000)))
-    yield "files", "appended", write(content + b"x" * 1000)
+        yield "files", f"cut at {cut}", write(lambda content, cut=cut: content[: int(cut * size)])
+    yield "files", "empty", write(lambda content: b"")
+    yield "files", "noise", write(lambda content: random.Random(0).randbytes(min(size, 100_000)))
+    yield "files", "zeros", write(lambda content: bytes(min(size, 1_000_000)))
+    yield "files", "appended", write(lambda content: content + b"x" * 1000)
     yield "files", "missing", lambda target: None
     yield "files", "folder", lambda target: target.mkdir()
     yield "files", "pipe", lambda target: os.mkfifo(target)
@@ -187,15 +189,17 @@ def file_changes(path: Path) -> Iterator[tuple[str, str, Change]]:
     yield "files", "link to itself", link(path.name)
     yield "files", "link to memory", link("/proc/self/mem")
     for number in range(12):
-        rng = random.Random(number)
-        changed = bytearray(content)
-        # Headers are at the beginning or at the end.
-        positions = [
-            rng.choice((rng.randrange(min(len(changed), 2000)), -1 - rng.randrange(min(len(changed), 500))))
-        ]
-        for position in positions * (1 + number % 3):
-            changed[position] = rng.randrange(256)
-        yield "files", f"byte changed, {number}", write(bytes(changed))
+        yield "files", f"bytes changed, {number}", write(partial(bytes_changed, seed=number))
+
+
+def bytes_changed(content: bytes, seed: int) -> bytes:
+    """Change up to three bytes where headers are: near the beginning, or near the end."""
+    rng = random.Random(seed)
+    changed = bytearray(content)
+    for _ in range(1 + seed % 3):
+        first, last = rng.randrange(min(len(changed), 2000)), -1 - rng.randrange(min(len(changed), 500))
+        changed[rng.choice((first, last))] = rng.randrange(256)
+    return bytes(changed)
 
 
 def config_changes(path: Path) -> Iterator[tuple[str, str, Change]]:
