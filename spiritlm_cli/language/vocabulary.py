@@ -11,7 +11,7 @@ from spiritlm_cli.files import read_limited
 from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, SpeechSpan, TextSpan, modality
 from spiritlm_cli.tokens.units import Kind, Unit
 
-_UNIT = re.compile(r"\[(Hu|Pi|St)(0|[1-9][0-9]*)\]")
+_UNIT = re.compile(r"\[(Hu|Pi|St)(0|[1-9][0-9]{0,6})\]")
 _MARKERS: dict[Modality, str] = {"text": "[Text]", "speech": "[Speech]"}
 # sentencepiece also matches these names in text. Text that spells one is split after the bracket, so that each part is
 # encoded as plain text.
@@ -42,10 +42,10 @@ class Vocabulary:
 
         try:
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=model + _VERBATIM)
-        except RuntimeError:
+            self.size: int = self._processor.vocab_size()
+            self._pieces: list[str] = self._processor.id_to_piece(list(range(self.size)))
+        except (RuntimeError, UnicodeDecodeError):
             raise CheckpointError(f"{source}: cut off or not a sentencepiece model") from None
-        self.size: int = self._processor.vocab_size()
-        self._pieces: list[str] = self._processor.id_to_piece(list(range(self.size)))
         ids = {piece: token for token, piece in enumerate(self._pieces)}
         if missing := [name for name in ("<s>", "</s>", *_MARKERS.values()) if name not in ids]:
             raise CheckpointError(f"{source}: has no {', '.join(missing)}")

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,3 +180,11 @@ def test_truncate_left_begins_with_a_marker_and_content(expressive: Vocabulary, 
     assert shorter[1] in markers
     assert shorter[2] not in markers
     assert shorter[-1] == ids[-1]
+
+
+def test_a_tokenizer_with_bytes_that_are_no_text_is_an_error(release_tree: Path) -> None:
+    path = release_tree / "spiritlm_model" / "spirit-lm-base-7b" / "tokenizer.model"
+    with pytest.raises(CheckpointError, match=r"t\.model: cut off or not a sentencepiece model"):
+        Vocabulary(path.read_bytes().replace(b"[Hu7]", b"[H\xbf7]"), "t.model")
+    with pytest.raises(CheckpointError, match=r"t\.model: "):
+        Vocabulary(path.read_bytes().replace(b"[Hu77]", b"[Hu99]"), "t.model")
