@@ -174,7 +174,7 @@ class ProgressBar:
 
     def _fit(self, note: str, columns: int) -> str:
         """The note, cut to what the columns before it leave, and so that the `^C` of a terminal fits behind it."""
-        count = 2 * len(str(self._total or 10**6)) + 1
+        count = 2 * len(str(self._total)) + 1 if self._total else len("99999/?")
         room = columns - len(self._description) - _bar_width() - count - len("0:00:00") - 8
         return note if len(note) <= room else f"{note[: room - 1]}…" if room > 1 else ""
 

@@ -44,8 +44,10 @@ def _print_table(report: Report) -> None:
 
     console, table = Console(), report.table()
     names = table.columns[0]
-    names.min_width = min(_NAME, max((len(str(cell)) for cell in names.cells), default=0))
-    if console.measure(table, options=console.options.update(width=10_000)).minimum <= console.width:
+    natural = console.measure(table, options=console.options.update(width=10_000)).maximum
+    longest = max((len(str(cell)) for cell in names.cells), default=0)
+    names.min_width = min(_NAME, longest)
+    if natural - longest + names.min_width <= console.width:
         console.print(table)
     else:
         _print_rows(console, table)
