@@ -13,6 +13,7 @@ from spiritlm_cli.files import (
     atomic_path,
     open_atomic,
     read_bytes,
+    read_limited,
     remove_leftovers,
     write_bytes,
     write_text,
@@ -175,3 +176,18 @@ def test_read_bytes_raises_the_given_error(tmp_path: Path) -> None:
         read_bytes(tmp_path / "none")
     with pytest.raises(AudioError, match=r"can't be read \(Is a directory\)$"):
         read_bytes(tmp_path, AudioError)
+
+
+def test_read_limited_reads_small_regular_files_only(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    assert read_limited(tmp_path / "x", 3, AudioError) == b"abc"
+    os.mkfifo(tmp_path / "pipe")
+    for name, reason in (
+        ("x", "is larger than 2e-06 MB"),
+        ("none", "missing"),
+        ("x/y", "missing"),
+        ("pipe", "is a pipe or a device, expected a regular file"),
+        (".", "is a folder, expected a regular file"),
+    ):
+        with pytest.raises(AudioError, match=reason):
+            read_limited(tmp_path / name, 2, AudioError)

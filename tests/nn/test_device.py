@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.nn.device import find_device, find_dtype, to_device
+from spiritlm_cli.nn.device import check_finite, find_device, find_dtype, to_device
 
 
 def test_find_device_disables_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +33,10 @@ def test_find_dtype() -> None:
 def test_to_device_keeps_values_and_dtype() -> None:
     tensor = to_device(np.array([[1, 2]], np.int64), torch.device("cpu"))
     assert (tensor.tolist(), tensor.dtype) == ([[1, 2]], torch.int64)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_check_finite(value: float) -> None:
+    check_finite([torch.ones(3), torch.empty(0)])
+    with pytest.raises(SpiritLMError, match="infinite or not a number"):
+        check_finite([torch.ones(3), torch.tensor([1.0, value])])
