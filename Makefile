@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+TEST_PROCESSES ?= auto
 
 BIN := $(VENV)/bin
 SPIRITLM := $(BIN)/spiritlm
@@ -26,9 +27,10 @@ demo: $(VENV)/.installed
 	@echo
 	@echo "To go on: . $(BIN)/activate; spiritlm --help"
 
-# One thread: the networks of the tests are so small that threads wait for each other longer than they compute.
+# A process for each core, of one thread: the networks of the tests are so small that threads wait for each other
+# longer than they compute.
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,10 @@ from spiritlm_cli import console
 from spiritlm_cli.manifests.clip import Waveform
 
 DATA = Path(__file__).parent / "data"
+
+
+# Commands that the tests start can be interrupted, also if the tests run in the background of a shell, which ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

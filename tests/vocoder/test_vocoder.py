@@ -20,7 +20,8 @@ FOLDERS = {False: "hifigan_spiritlm_base", True: "hifigan_spiritlm_expressive_w2
 # The goldens' speakers, where they are not the default.
 SPEAKERS = {"base/keep": 1, "expressive/keep": "ex01"}
 
-LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=6)
+# Few different spans, because the convolutions are compiled for each length.
+LENGTHS = st.lists(st.sampled_from((1, 2, 5, 12, 13, 31, 60)), min_size=1, max_size=6)
 PROPERTY = settings(
     deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -57,16 +58,16 @@ def test_decode_equals_the_published_vocoder(vocoders, waveforms, golden, clip, 
 
 
 @pytest.mark.parametrize("expressive", [False, True])
-@given(lengths=LENGTHS, budget=st.floats(0, 30), seed=st.integers(0, 99))
+@given(lengths=LENGTHS, budget=st.floats(0, 30))
 @PROPERTY
-def test_decode_batch_equals_decode(vocoders, expressive, lengths, budget, seed) -> None:
-    vocoder, draw = vocoders[expressive], np.random.default_rng(seed)
+def test_decode_batch_equals_decode(vocoders, expressive, lengths, budget) -> None:
+    vocoder = vocoders[expressive]
     spans = [
         SpeechSpan(
             (
                 Unit(Kind.STYLE, 3),
                 Unit(Kind.PITCH, 5),
-                *(Unit(Kind.HUBERT, int(n)) for n in draw.integers(0, 501, n)),
+                *(Unit(Kind.HUBERT, int(n)) for n in np.random.default_rng(n).integers(0, 501, n)),
             )
         )
         for n in lengths
