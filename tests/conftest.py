@@ -17,13 +17,23 @@ from release_tree import write_release_tree
 
 import spiritlm_cli
 from spiritlm_cli import console
+from spiritlm_cli.console import log
 from spiritlm_cli.manifests.clip import Waveform
 
 DATA = Path(__file__).parent / "data"
 
 
-# Commands that the tests start can be interrupted, also if the tests run in the background of a shell, which ignores it.
+# Commands that the tests start can be interrupted, also if a shell runs the tests in the background and ignores it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def logger() -> Iterator[None]:
+    """Leaves the package's logger as it was: commands that run in the process of the tests set it up."""
+    handlers, level, propagate, disabled = log.handlers[:], log.level, log.propagate, log.disabled
+    yield
+    log.handlers[:], log.propagate, log.disabled = handlers, propagate, disabled
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="session")

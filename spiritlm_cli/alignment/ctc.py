@@ -12,7 +12,6 @@ from spiritlm_cli.alignment.ctc_labels import Part, TargetLabels, Vocabulary
 from spiritlm_cli.alignment.ctc_loading import load_extractor, load_network, read_vocabulary
 from spiritlm_cli.alignment.viterbi import IntArray, best_path
 from spiritlm_cli.errors import AlignmentError, CheckpointError
-from spiritlm_cli.files import check_regular
 from spiritlm_cli.manifests.clip import Alignment, FloatArray, Waveform, Word
 from spiritlm_cli.nn.device import find_device
 
@@ -55,7 +54,8 @@ class CtcAligner:
         Raises CheckpointError for any other folder, SpiritLMError if the device can't be used.
         """
         torch_device, path = find_device(device), Path(folder)
-        check_regular(path / "config.json", CheckpointError)
+        if not (path / "config.json").exists():
+            raise CheckpointError(f"{folder}: no config.json; expected a CTC model's Hugging Face folder")
         network = load_network(path)
         vocabulary = read_vocabulary(path, network.config.pad_token_id)
         aligner = cls(network.to(torch_device), load_extractor(path), vocabulary)

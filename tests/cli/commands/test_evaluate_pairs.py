@@ -8,7 +8,7 @@ import soundfile
 def zerospeech(tmp_path, recording_file):
     """Two pairs in lexical/dev, two WAV files without answers in lexical/test."""
     samples, rate = soundfile.read(recording_file, dtype="int16")
-    for index, name in enumerate(("dev/w1", "dev/n1", "dev/w2", "dev/n2", "test/t1", "test/t2"), 4):
+    for index, name in enumerate(("dev/w1", "dev/n1", "dev/w2", "dev/n2", "test/t1", "test/t2"), 13):
         path = tmp_path / "zerospeech/lexical" / f"{name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, samples[4800 * index : 4800 * (index + 1)], rate)
