@@ -20,6 +20,7 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ from release_tree import write_release_tree  # noqa: E402
 from spiritlm_cli.checkpoints.layout import NANO  # noqa: E402
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors  # noqa: E402
 from spiritlm_cli.console import one_line  # noqa: E402
-from spiritlm_cli.errors import SpiritLMError  # noqa: E402
+from spiritlm_cli.errors import AlignmentError, SpiritLMError  # noqa: E402
 from spiritlm_cli.manifests.clip import Waveform  # noqa: E402
 
 VALUES: tuple[Any, ...] = (
@@ -129,7 +130,9 @@ def use_aligner(root: Path) -> None:
     from spiritlm_cli.alignment.ctc import CtcAligner
 
     samples = np.random.default_rng(0).standard_normal(16_000).astype(np.float32) / 10
-    CtcAligner.load(str(root), "cpu").align(Waveform(samples, 16000), "a")
+    aligner = CtcAligner.load(str(root), "cpu")
+    with suppress(AlignmentError):  # noise does not match the text
+        aligner.align(Waveform(samples, 16000), "a")
 
 
 USES: dict[str, Callable[[Path], None]] = {
