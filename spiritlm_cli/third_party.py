@@ -44,10 +44,15 @@ def torchaudio_works() -> bool:
 
 @contextlib.contextmanager
 def hide_broken_torchaudio() -> Iterator[None]:
-    """Make a torchaudio that can't be imported look uninstalled inside the block.
+    """Import transformers inside the block: a torchaudio that can't be imported looks uninstalled there.
 
     transformers imports torchaudio if it is installed, and would fail.
+    Raises MissingPackageError if Python runs without docstrings, from which transformers makes code.
     """
+    if sys.flags.optimize > 1:
+        raise MissingPackageError(
+            "the package transformers can't run without docstrings; start Python without -OO, and unset PYTHONOPTIMIZE"
+        )
     if torchaudio_works():
         yield
         return

@@ -108,3 +108,14 @@ def test_needs_extra_reports_why_an_import_fails(tmp_path: Path, monkeypatch: py
         needs_extra("brokenpackage", extra="evaluate", purpose="tests"),
     ):
         import brokenpackage  # noqa: F401
+
+
+def test_transformers_without_docstrings_is_an_error(tmp_path: Path) -> None:
+    code = (
+        "from spiritlm_cli.third_party import hide_broken_torchaudio\nwith hide_broken_torchaudio(): pass\n"
+    )
+    result = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=False)
+    message = (
+        "MissingPackageError: the package transformers can't run without docstrings; start Python without -OO"
+    )
+    assert message in result.stderr
