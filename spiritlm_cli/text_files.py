@@ -1,6 +1,7 @@
 """Lines of text files of unknown size and content, read with a bound on what is held in memory."""
 
 import gzip
+import math
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,10 @@ from spiritlm_cli.streams import standard_input
 MAX_LINE = 1 << 24
 # Bytes of the longest file that is read as a whole, such as a TextGrid.
 MAX_FILE = 64_000_000
+# A gzipped file may be this many times as large when it is decompressed, and so many bytes more. Text that is not made
+# to take time and disk space is compressed to a tenth or so.
+MAX_INFLATION = 100
+MIN_INFLATED = 1 << 26
 _CHUNK = 1 << 16
 
 # A line without its end, or the error in its place, after its number.
@@ -74,12 +79,32 @@ def numbered_lines(path: Path | str) -> Iterator[NumberedLine]:
 
     path: of a file, which is decompressed if its name ends in .gz, or "-" for standard input. Lines end at LF, CRLF or
     CR. A byte-order mark is removed. A line that is not UTF-8 or longer than `MAX_LINE` is an error in its place.
-    Raises ManifestError, with the name of the file, if it can't be read.
+    Raises ManifestError, with the name of the file, if it can't be read, and for a gzipped file of which more than
+    `max_inflated` bytes would be read.
     """
     name = "stdin" if str(path) == "-" else str(path)
     with read_errors(name), open_text(path) as stream:
+        left = max_inflated(path)
         for line_number, line in enumerate(bounded_lines(stream, cr=True), 1):
+            left -= len(line)
+            if left < 0:
+                raise inflated_error(name)
             yield line_number, _decode(line, line_number, f"{name}: line {line_number}")
+
+
+def max_inflated(path: Path | str) -> float:
+    """Return how many bytes are read of a file: a number for a gzipped one, infinity for all others."""
+    path = Path(path)
+    if path.suffix.lower() != ".gz" or not path.is_file():
+        return math.inf
+    return MIN_INFLATED + MAX_INFLATION * path.stat().st_size
+
+
+def inflated_error(name: str) -> ManifestError:
+    """Return the error for a file of which more than `max_inflated` bytes would be read."""
+    return ManifestError(
+        f"{name}: is more than {MAX_INFLATION} times as large when decompressed; decompress it first"
+    )
 
 
 def valid_lines(lines: Iterable[NumberedLine]) -> Iterator[tuple[int, str]]:

@@ -76,3 +76,13 @@ def test_numbered_lines_of_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_read_errors_raises_the_given_type() -> None:
     with pytest.raises(AudioError, match=r"^x: no such file$"), read_errors("x", AudioError):
         Path("/nowhere").read_bytes()
+
+
+def test_a_gzipped_file_of_endless_lines_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "MIN_INFLATED", 0)
+    path = tmp_path / "m.tsv.gz"
+    path.write_bytes(gzip.compress(b"\n" * 200_000))
+    with pytest.raises(ManifestError, match=r"m\.tsv\.gz: is more than 100 times as large when decompressed"):
+        list(numbered_lines(path))
+    monkeypatch.undo()
+    assert len(list(numbered_lines(path))) == 200_000

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.text_files import MAX_FILE, bounded_lines, is_too_long, read_errors, too_long_message
-
-# A gzipped file may be this many times as large when it is decompressed, and so many bytes more. Text that is not made
-# to fill a disk is compressed to a tenth or so.
-_MAX_INFLATION = 100
-_MIN_INFLATED = 1 << 28
+from spiritlm_cli.text_files import (
+    MAX_FILE,
+    bounded_lines,
+    inflated_error,
+    is_too_long,
+    max_inflated,
+    read_errors,
+    too_long_message,
+)
 
 # Gives the clip id of a line, or None for a line without one, from its text and its location (for errors).
 IdOf = Callable[[str, str], str | None]
@@ -118,14 +121,12 @@ def _open(path: Path) -> BinaryIO:
     with read_errors(str(path)):
         if path.suffix.lower() != ".gz":
             return path.open("rb")
-        limit = _MIN_INFLATED + _MAX_INFLATION * path.stat().st_size
+        limit = max_inflated(path)
         with gzip.open(path) as compressed:
             decompressed = tempfile.TemporaryFile()  # noqa: SIM115
             while chunk := compressed.read(1 << 20):
                 if decompressed.tell() > limit:
-                    raise ManifestError(
-                        f"{path}: becomes {_MAX_INFLATION} times as large; decompress it first"
-                    )
+                    raise inflated_error(str(path))
                 decompressed.write(chunk)
             decompressed.seek(0)
             return cast(BinaryIO, decompressed)

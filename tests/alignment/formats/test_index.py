@@ -67,9 +67,9 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_gzipped_file_that_would_fill_the_disk_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spiritlm_cli.alignment.formats.index._MIN_INFLATED", 0)
+    monkeypatch.setattr("spiritlm_cli.text_files.MIN_INFLATED", 0)
     path = write(tmp_path, "a 1\n" * 1_000_000, "x.gz")
-    with pytest.raises(ManifestError, match=r"x\.gz: becomes 100 times as large; decompress it first"):
+    with pytest.raises(ManifestError, match=r"x\.gz: is more than 100 times as large when decompressed"):
         LineIndex(path, first_word)
 
 
