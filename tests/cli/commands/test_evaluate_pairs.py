@@ -63,7 +63,8 @@ def test_wuggy_and_its_submission(spiritlm, model, zerospeech, tmp_path, units):
 
     items = tmp_path / "items.jsonl"
     result = spiritlm(*arguments, "--submission", tmp_path / "to/submit", "--items", items)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0
+    assert "left out" not in result.stderr  # there are warnings that clips are very quiet
     assert json.loads(result.stdout) == report
     written = {
         part: [
