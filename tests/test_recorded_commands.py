@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import re
 import shlex
 import shutil
@@ -90,9 +91,8 @@ def write_inputs(folder: Path) -> None:
 def run_case(case: dict[str, Any], inputs: Path, release: Path, folder: Path) -> dict[str, Any]:
     """Run a case's commands in the folder, which is also the working directory; return what is to be recorded."""
     shutil.copytree(inputs, folder, dirs_exist_ok=True)
-    (folder / "release").mkdir()  # a folder of this name, since headers have it
-    for part in release.iterdir():
-        (folder / "release" / part.name).symlink_to(part)
+    # A folder of this name, since headers have it; `models convert` refuses symbolic links out of it.
+    shutil.copytree(release, folder / "release", copy_function=os.link)
     steps: list[dict[str, Any]] = []
     stdout = b""
     given = set(files_of(folder))
