@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.console import notify, track
+from spiritlm_cli.console import log, notify, one_line, track
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
@@ -48,16 +48,22 @@ class Recording:
 
 
 def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
-    """Read the clips of a manifest that last at least `shortest` seconds, several at once.
+    """Read the clips of a manifest that last at least `shortest` seconds, several at once; warn of the others.
 
     Raises ManifestError if there are none, and AudioError for a clip that can't be read.
     """
     with ThreadPoolExecutor() as pool:
         loaded = pool.map(_load_recording, read_manifest(manifest))
         recordings = list(track(loaded, "clips read"))
+    short = [recording.clip.id for recording in recordings if len(recording.samples) < shortest * 16000]
     recordings = [recording for recording in recordings if len(recording.samples) >= shortest * 16000]
     if not recordings:
         raise ManifestError(f"{manifest}: no clip of {shortest} s or more")
+    if short:
+        log.warning(
+            "%s: %d clips of under %g s are left out, the first is %s",
+            manifest, len(short), shortest, one_line(short[0]),
+        )  # fmt: skip
     hours = sum(len(r.samples) for r in recordings) / 16000 / 3600
     notify(f"{manifest}: {len(recordings)} clips, {hours:.2f} hours")
     return recordings

@@ -2,15 +2,35 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from spiritlm_cli.errors import ManifestError, TokenError
 from spiritlm_cli.manifests.clip import Clip
-from spiritlm_cli.training.data import HOP, CropSampler, Recording, draw_batch, read_labels, read_units
+from spiritlm_cli.training.data import (
+    HOP,
+    CropSampler,
+    Recording,
+    draw_batch,
+    load_recordings,
+    read_labels,
+    read_units,
+)
 
 
 def recording(name: str, frames: int) -> Recording:
     """A recording in which all samples of frame i are i."""
     return Recording(Clip(name, "-"), np.arange(frames, dtype=np.int16).repeat(HOP))
+
+
+def test_load_recordings_warns_of_clips_that_are_too_short(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, samples in (("a", 16000), ("b", 7999), ("c", 8000)):
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(samples), 16000)
+    manifest = tmp_path / "clips.tsv"
+    manifest.write_text("audio\na.wav\nb.wav\nc.wav\n")
+    assert [recording.clip.id for recording in load_recordings(manifest)] == ["a", "c"]
+    assert caplog.messages == [f"{manifest}: 1 clips of under 0.5 s are left out, the first is b"]
 
 
 def test_read_labels_refuses_a_file_that_is_cut_off(tmp_path: Path) -> None:
