@@ -220,7 +220,8 @@ def test_encode_stream_warns_of_quiet_clips(tokenizer, clips, tmp_path, caplog, 
     caplog.set_level("WARNING", log.name)
     for name, gain in (("quiet", 0.005), ("normal", 1), ("silent", 0)):
         soundfile.write(tmp_path / f"{name}.wav", clips["short"].samples * gain, 16000, subtype="FLOAT")
-    list(tokenizer.encode_stream([Clip(path.stem, path) for path in sorted(tmp_path.iterdir())]))
+    for _, outcome in tokenizer.encode_stream([Clip(path.stem, path) for path in sorted(tmp_path.iterdir())]):
+        assert outcome.result()
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["quiet"]
 
 
