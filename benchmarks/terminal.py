@@ -121,14 +121,15 @@ class Terminal:
     def play(self, scene: Scene) -> Iterator[list[str]]:
         """Run a scene; yield the screens that differ from the one before."""
         self.send("clear", "Enter")
-        time.sleep(0.5)
+        while self.screen() != [PROMPT.rstrip()]:
+            pass
         self.send("-l", scene.command)
         self.send("Enter")
         before: list[str] = []
         interrupted = scene.interrupt is None
         began = time.monotonic()
         while time.monotonic() - began < PATIENCE:
-            time.sleep(0.1)
+            time.sleep(0.1)  # the interval at which the screen is sampled: tmux reports no changes
             screen = self.screen()
             if screen != before:
                 yield screen

@@ -89,6 +89,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the YAML mapping in a file. Raises CheckpointError if the file is missing or holds anything else."""
+    # As `yaml.safe_load`, with fewer tags: `_PlainLoader` is a SafeLoader, and constructs no objects.
     return _read_object(path, _MAX_YAML_BYTES, lambda text: yaml.load(text, _PlainLoader))
 
 

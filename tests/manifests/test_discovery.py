@@ -76,15 +76,15 @@ def ids(*names: str | Path) -> list[str]:
 def test_ids_are_the_same_however_the_files_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    touch(tmp_path, "work/a/1.wav", "work/b/2.wav", "other/c/3.wav", "other/d.wav")
-    work, other = tmp_path / "work", tmp_path / "other"
-    monkeypatch.chdir(work)
+    touch(tmp_path, "inside/a/1.wav", "inside/b/2.wav", "other/c/3.wav", "other/d.wav")
+    inside, other = tmp_path / "inside", tmp_path / "other"
+    monkeypatch.chdir(inside)
     expected = ["a/1", "b/2"]
-    assert ids(".") == ids(work) == expected
+    assert ids(".") == ids(inside) == expected
     assert ids("a/1.wav", "b/2.wav") == ids("./a/1.wav", "b/../b/2.wav") == expected
-    assert ids(work / "a/1.wav", work / "b/2.wav") == ids("../work/a/1.wav", "b/2.wav") == expected
+    assert ids(inside / "a/1.wav", inside / "b/2.wav") == ids("../inside/a/1.wav", "b/2.wav") == expected
     # One file at a time, as the last of an odd number with `xargs -n 2`.
-    assert ids("b/2.wav") == ids(work / "b/2.wav") == ["b/2"]
+    assert ids("b/2.wav") == ids(inside / "b/2.wav") == ["b/2"]
     assert ids(other) == ["d", "c/3"]
     assert ids(other / "d.wav", "../other/c/3.wav") == ["d", "c/3"]
     assert ids("a/1.wav", other / "d.wav", other / "c", "-", tmp_path / "other/c/3.wav") == [
