@@ -131,6 +131,11 @@ class PitchVqVae(nn.Module):
         """features: (batch, 2, frames) from `pitch_features`. Returns (batch, frames // 16) int64 units."""
         return self.vq.nearest(self.encoder(features))
 
+    def decode(self, units: Tensor) -> Tensor:
+        """units: (batch, n) int64. Returns (batch, 2, 16 n), the features that the units stand for."""
+        features: Tensor = self.decoder(self.vq(units))
+        return features
+
 
 class Encoder(nn.Module):
     """Downsamples features to latents by strided convolutions, each followed by residual blocks."""

@@ -79,13 +79,14 @@ def whole_frames(log_durations: Tensor) -> Tensor:
 class DurationPredictor:
     """Predicts the duration of phonetic units, on the CPU in float32, so that durations are the same on every device.
 
-    frame_seconds: seconds of one frame. reach: see `DurationNetwork`.
+    frame_seconds: seconds of one frame. reach: see `DurationNetwork`. num_units: how many phonetic units there are.
     """
 
     def __init__(self, embedding: nn.Embedding, network: DurationNetwork, frame_seconds: float) -> None:
         self._model = _DurationModel(embedding, network).eval()
         self.frame_seconds = frame_seconds
         self.reach = network.reach
+        self.num_units = embedding.num_embeddings
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, expressive: bool) -> "DurationPredictor":

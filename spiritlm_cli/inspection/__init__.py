@@ -1,0 +1,1 @@
+"""Looking at tokens: their times, statistics, plots, the HTML page, and differences."""

@@ -1,0 +1,73 @@
+"""What is known about one input of `inspect`: its tokens and their times, and where asked for, sounds, F0 and words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spiritlm_cli.inspection.timeline import Timeline
+from spiritlm_cli.manifests.clip import FloatArray, Waveform, Word
+from spiritlm_cli.speech.f0 import F0Track
+from spiritlm_cli.speech.pitch import PitchVqVae
+from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.timeline import PITCH_RATE
+from spiritlm_cli.tokens.units import IntArray, Kind
+
+# F0 frames per second.
+F0_RATE = 200.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A waveform at 16 kHz and its F0 at 200 Hz; None for a tokenizer of phonetic units only."""
+
+    waveform: Waveform
+    f0: F0Track | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """One clip or token line.
+
+    id: of the clip or line, or its index from 1. source: the file. sequence: the tokens, as `tokenize` writes them, or
+    as the line has them. original: what the tokenizer read, None for a token line. resynthesis: what the vocoder makes
+    of the sequence. Both are None unless sounds are asked for. rebuilt_f0: F0 at 200 Hz that the pitch units stand for,
+    see `rebuild_f0`. words: with times in the original, empty if unknown. text: the transcript, if known.
+    """
+
+    id: str
+    source: str
+    sequence: Sequence
+    timeline: Timeline
+    original: Sound | None = None
+    resynthesis: Sound | None = None
+    rebuilt_f0: FloatArray | None = None
+    words: tuple[Word, ...] = ()
+    text: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the original, or else of the speech of the sequence."""
+        return self.original.waveform.seconds if self.original else self.timeline.seconds
+
+
+@torch.inference_mode()
+def rebuild_f0(timeline: Timeline, model: PitchVqVae, reference: F0Track | None) -> FloatArray | None:
+    """Decode the pitch units of a timeline to F0.
+
+    model: the VQ-VAE of the checkpoint. reference: F0 of the original, whose mean is added where the model encodes F0
+    relative to the mean of a clip; None: the result is relative. Returns (frames,) float32 Hz at 200 Hz, NaN where the
+    units stand for unvoiced speech; None without pitch units.
+    """
+    lane = timeline.lane(Kind.PITCH)
+    if lane is None or not len(lane):
+        return None
+    units: IntArray = lane.sample(PITCH_RATE, timeline.seconds)
+    if not len(units):
+        return None
+    f0, voicing = model.decode(torch.from_numpy(units)[None])[0].numpy()
+    if model.config.relative and reference is not None and reference.voiced.any():
+        f0 = f0 + reference.f0[reference.voiced].mean()
+    rebuilt: NDArray[np.float32] = np.where(voicing > 0.5, f0, np.float32(np.nan))
+    return rebuilt
