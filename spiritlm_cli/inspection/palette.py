@@ -1,7 +1,7 @@
 """The colors of plots and of the page: the same for the same stream or sound, in both.
 
-The hues are those of Okabe and Ito, "Color Universal Design", 2008, which color-blind people can tell apart, made darker
-or lighter until text in them has the contrast that WCAG 2.2 asks for at level AA (4.5).
+The hues are those of Okabe and Ito, "Color Universal Design", 2008, which color-blind people can tell apart. They are
+made darker or lighter until text in them has the contrast that WCAG 2.2 asks for at level AA (4.5).
 """
 
 from dataclasses import dataclass
