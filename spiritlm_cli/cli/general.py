@@ -134,3 +134,29 @@ class Group(TyperGroup):
     def get_short_help_str(self, limit: int = 0) -> str:
         """Return the summary; it is never cut."""
         return first_sentence(self.help)
+
+
+class DefaultGroup(Group):
+    """A group that runs its first command if the arguments name none."""
+
+    @property
+    def default(self) -> Any:
+        """The first command."""
+        return next(iter(self.commands.values()))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Parse the arguments, before which the name of the default command is put if it is missing."""
+        general = {flag for option in general_options() for flag in option.opts}
+        first = next((argument for argument in args if argument not in general), "")
+        if first not in (*self.commands, "-h", "--help"):
+            args = [self.default.name, *args]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line, that of the default command."""
+        return layout.usage_pieces(self.default)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the subcommands first, then the options of the default command."""
+        layout.write_table(formatter, "Commands", self.summaries().items())
+        layout.write_options(self.default, ctx, formatter)

@@ -20,7 +20,7 @@ F0_RATE = 200.0
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A waveform at 16 kHz and its F0 at 200 Hz; None for a tokenizer of phonetic units only."""
+    """A waveform at 16 kHz, and its F0 at 200 Hz; None if it was not tracked."""
 
     waveform: Waveform
     f0: F0Track | None = None
@@ -32,8 +32,10 @@ class Inspected:
 
     id: of the clip or line, or its index from 1. source: the file. sequence: the tokens, as `tokenize` writes them, or
     as the line has them. original: what the tokenizer read, None for a token line. resynthesis: what the vocoder makes
-    of the sequence. Both are None unless sounds are asked for. rebuilt_f0: F0 at 200 Hz that the pitch units stand for,
-    see `rebuild_f0`. words: with times in the original, empty if unknown. text: the transcript, if known.
+    of the units; of a clip with the durations of the original, and of a line with those of `timeline`. rebuilt_f0: F0
+    at 200 Hz that the pitch units stand for, see `rebuild_f0`; of a line it is relative to the mean. words: with times
+    in the original, empty if unknown. text: the transcript, if known. The resynthesis and all F0 are None unless sounds
+    are asked for.
     """
 
     id: str

@@ -1,11 +1,12 @@
 """Input token lines: from files and stdin, one after another."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import BinaryIO, TypeVar
 
 from spiritlm_cli.checkpoints.layout import Checkpoint
 from spiritlm_cli.console import log, notify
@@ -78,11 +79,15 @@ def check_files(paths: Iterable[str]) -> None:
 
 
 def read_input(
-    paths: Iterable[str], checkpoint: Checkpoint, on_header: Callable[[], None] | None = None
+    paths: Iterable[str],
+    checkpoint: Checkpoint,
+    on_header: Callable[[], None] | None = None,
+    opened: Mapping[str, BinaryIO] = MappingProxyType({}),
 ) -> Iterator[InputLine]:
     """Read the token lines of files and of stdin ("-"), each as soon as it is there.
 
-    on_header: called for a header that stands before all token lines. Raises TokenError for a header of another
+    on_header: called for a header that stands before all token lines. opened: streams to read instead of opening the
+    paths, such as pipes whose beginning was looked at. Raises TokenError for a header of another
     tokenizer, and OSError for a file that is not there, before anything is read, or can't be opened.
     """
     paths = list(paths)
@@ -91,7 +96,7 @@ def read_input(
     for path in paths:
         before = index
         announce(path)
-        with nullcontext(standard_input()) if path == "-" else Path(path).open("rb") as stream:
+        with _open(path, opened) as stream:
             for line_number, line in enumerate(naming_source(read_lines(bounded_lines(stream)), path), 1):
                 if isinstance(line, Header):
                     check_header(line, checkpoint, "stdin" if path == "-" else path)
@@ -104,6 +109,12 @@ def read_input(
                     yield InputLine(path, line_number, index, line.id, content)
         if index == before:
             warn_empty(path)
+
+
+def _open(path: str, opened: Mapping[str, BinaryIO]) -> AbstractContextManager[BinaryIO]:
+    if path in opened:
+        return nullcontext(opened[path])
+    return nullcontext(standard_input()) if path == "-" else Path(path).open("rb")
 
 
 def announce(path: str) -> None:

@@ -3,7 +3,7 @@ import typer
 from typer.testing import CliRunner
 
 from spiritlm_cli import __version__, console
-from spiritlm_cli.cli.general import Command
+from spiritlm_cli.cli.general import Command, DefaultGroup
 
 
 @pytest.fixture
@@ -34,3 +34,42 @@ def test_version_ends_the_command(app: typer.Typer) -> None:
 def test_help_lists_the_general_options_last(app: typer.Typer) -> None:
     text = CliRunner().invoke(app, ["--help"]).stdout
     assert text.index("--quiet") < text.index("--verbose") < text.index("--debug") < text.index("--version")
+
+
+@pytest.fixture
+def group() -> typer.Typer:
+    app = typer.Typer(rich_markup_mode=None, cls=DefaultGroup)
+
+    @app.command(cls=Command)
+    def show(file: str = typer.Argument("-"), upper: bool = False) -> None:
+        """Show a file."""
+        print("show", file.upper() if upper else file)
+
+    @app.command(cls=Command)
+    def diff() -> None:
+        """Compare."""
+        print("diff")
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        ((), "show -"),
+        (("a",), "show a"),
+        (("--upper", "a"), "show A"),
+        (("show", "a"), "show a"),
+        (("./diff",), "show ./diff"),
+        (("diff",), "diff"),
+        (("-q", "diff"), "diff"),
+        (("-q", "a"), "show a"),
+    ],
+)
+def test_default_group(group: typer.Typer, arguments: tuple[str, ...], printed: str) -> None:
+    assert CliRunner().invoke(group, list(arguments)).stdout.strip() == printed
+
+
+def test_help_of_a_default_group_has_the_options_of_the_default(group: typer.Typer) -> None:
+    text = CliRunner().invoke(group, ["--help"]).stdout
+    assert text.index("diff  Compare.") < text.index("--upper") < text.index("--quiet")

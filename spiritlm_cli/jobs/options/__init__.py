@@ -11,6 +11,7 @@ from spiritlm_cli.jobs.options.evaluate import (
     WuggyOptions,
 )
 from spiritlm_cli.jobs.options.generate import GenerateOptions
+from spiritlm_cli.jobs.options.inspect import InspectOptions
 from spiritlm_cli.jobs.options.interleave import InterleaveOptions
 from spiritlm_cli.jobs.options.shared import ClipOptions
 from spiritlm_cli.jobs.options.tokenize import TokenizeOptions
@@ -22,6 +23,7 @@ __all__ = [
     "ClipOptions",
     "DecodeOptions",
     "GenerateOptions",
+    "InspectOptions",
     "InterleaveOptions",
     "PairsOptions",
     "ResynthesisOptions",

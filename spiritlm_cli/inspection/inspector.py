@@ -1,0 +1,122 @@
+"""Clips and token lines to what `inspect` shows of them."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from spiritlm_cli.audio.resampling import Resampler
+from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.inspection.inspected import Inspected, Sound, rebuild_f0
+from spiritlm_cli.inspection.timeline import sequence_timeline, units_timeline
+from spiritlm_cli.manifests.clip import Transcript, Waveform
+from spiritlm_cli.nn.device import find_device
+from spiritlm_cli.speech.f0 import F0Method, F0Tracker, load_tracker
+from spiritlm_cli.speech.pitch import PitchVqVae
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.speech.windows import MIN_SAMPLES, SAMPLE_RATE
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
+from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.tokens.units import Kind
+from spiritlm_cli.vocoder.durations import DurationPredictor
+from spiritlm_cli.vocoder.vocoder import Vocoder
+from spiritlm_cli.vocoder.windows import Durations
+
+_NO_TRANSCRIPT = Transcript(None, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspector:
+    """Makes `Inspected` of clips and token lines. Each part of the checkpoint is loaded when it is first needed.
+
+    model, expressive, device, f0: see `SpeechTokenizer.load`. speaker: see `Vocoder.decode`. keep_repeats: whether the
+    sequences of clips keep runs of equal units. sounds: resynthesize, and track F0.
+    Raises CheckpointError if a part of the checkpoint can't be used.
+    """
+
+    model: str | None = "nano"
+    expressive: bool = True
+    device: str = "auto"
+    f0: F0Method = "fcpe"
+    speaker: str | None = None
+    keep_repeats: bool = False
+    sounds: bool = False
+    _vocoders: dict[bool, Vocoder] = field(default_factory=dict, init=False, repr=False)
+    _predictors: dict[bool, DurationPredictor] = field(default_factory=dict, init=False, repr=False)
+
+    def inspect_waveform(
+        self,
+        waveform: Waveform,
+        id: str,  # noqa: A002
+        source: str,
+        transcript: Transcript = _NO_TRANSCRIPT,
+    ) -> Inspected:
+        """Tokenize a clip.
+
+        waveform: at 16 kHz. The resynthesis keeps the durations of the units, so that it can be compared with the
+        original at any time. Raises AudioError as `SpeechTokenizer.encode` does.
+        """
+        units = self.tokenizer.encode(waveform)
+        timeline = units_timeline(units)
+        f0 = resynthesis = rebuilt = None
+        if self.sounds:
+            f0 = self._tracker(waveform.samples)
+            speech = merge_streams(units, keep_repeats=True)
+            resynthesis = self._resynthesize(speech, self.expressive, "keep")
+            rebuilt = rebuild_f0(timeline, self._pitch, f0) if self.expressive else None
+        return Inspected(
+            id=id,
+            source=source,
+            sequence=Sequence.of([merge_streams(units, self.keep_repeats)]),
+            timeline=timeline,
+            original=Sound(waveform, f0),
+            resynthesis=resynthesis,
+            rebuilt_f0=rebuilt,
+            words=transcript.alignment.words if transcript.alignment else (),
+            text=transcript.text,
+        )
+
+    def inspect_sequence(self, sequence: Sequence, id: str, source: str) -> Inspected:  # noqa: A002
+        """Find out when the units of a token line sound, and synthesize its speech if sounds are asked for.
+
+        A line without pitch units is for the vocoder of phonetic units. Raises TokenError for units that the vocoder
+        does not have.
+        """
+        kinds = {unit.kind for span in sequence.speech for unit in span.units}
+        expressive = self.expressive and Kind.PITCH in kinds
+        timeline = sequence_timeline(sequence, self._predictor(expressive))
+        resynthesis = rebuilt = None
+        if self.sounds and Kind.HUBERT in kinds:
+            resynthesis = self._resynthesize(
+                sequence, expressive, "predict" if timeline.predicted else "keep"
+            )
+            rebuilt = rebuild_f0(timeline, self._pitch, None) if expressive else None
+        return Inspected(id, source, sequence, timeline, resynthesis=resynthesis, rebuilt_f0=rebuilt)
+
+    def _resynthesize(self, speech: Sequence | SpeechSpan, expressive: bool, durations: Durations) -> Sound:
+        decoded = self._vocoder(expressive).decode(speech, self.speaker, durations=durations)
+        samples = Resampler(decoded.rate, SAMPLE_RATE).feed(decoded.samples, last=True)
+        track = self._tracker(samples) if len(samples) >= MIN_SAMPLES else None
+        return Sound(Waveform(samples, SAMPLE_RATE), track)
+
+    @cached_property
+    def tokenizer(self) -> SpeechTokenizer:
+        """The tokenizer."""
+        return SpeechTokenizer.load(self.model, self.expressive, self.f0, self.device)
+
+    @cached_property
+    def _tracker(self) -> F0Tracker:
+        return load_tracker(self.f0, find_device(self.device))
+
+    @cached_property
+    def _pitch(self) -> PitchVqVae:
+        checkpoint = find_checkpoint(self.model)
+        return PitchVqVae.load(checkpoint.pitch, checkpoint.pitch_config)
+
+    def _vocoder(self, expressive: bool) -> Vocoder:
+        if expressive not in self._vocoders:
+            self._vocoders[expressive] = Vocoder.load(self.model, expressive, self.device)
+        return self._vocoders[expressive]
+
+    def _predictor(self, expressive: bool) -> DurationPredictor:
+        if expressive not in self._predictors:
+            self._predictors[expressive] = DurationPredictor.load(find_checkpoint(self.model), expressive)
+        return self._predictors[expressive]

@@ -1,0 +1,149 @@
+"""Options of `spiritlm inspect`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spiritlm_cli.errors import AudioError, OptionError
+from spiritlm_cli.jobs.options.align import aligner_option, keep_labels_option
+from spiritlm_cli.jobs.options.paths import check_paths
+from spiritlm_cli.jobs.options.shared import FailureOptions, ModelOptions, parse_channel
+from spiritlm_cli.options import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectOptions(FailureOptions, ModelOptions):
+    """Options of `spiritlm inspect`."""
+
+    inputs: tuple[str, ...] = option(
+        (),
+        "Audio files, folders of audio files, files of token lines, or - for stdin.",
+        metavar="FILE",
+        argument=True,
+        default_text="stdin",
+        path=True,
+        group="input",
+    )
+    manifest: str | None = option(
+        None, "List of clips, as `tokenize` reads it.", metavar="FILE|-", path=True, group="input"
+    )
+    alignments: Path | None = option(
+        None,
+        "Word times, matched to the clips by id: a folder of TextGrid, Whisper or WhisperX JSON files, a CTM file, or "
+        "the output of `spiritlm align`.",
+        metavar="FOLDER|FILE",
+        path=True,
+        group="input",
+    )
+    aligner: str = aligner_option(
+        "pocketsphinx|FOLDER|none",
+        "Aligner for clips with a text and without word times: pocketsphinx (US English), the Hugging Face folder of a "
+        "CTC model, or none.",
+    )
+    keep_labels: bool = keep_labels_option()
+    channel: Literal["mix"] | int = option(
+        "mix",
+        "Channel to read. mix: the average of all channels; N: one channel. The first one is 0.",
+        metavar="mix|N",
+        parse=parse_channel,
+        default_text="mix",
+        group="input",
+    )
+    keep_repeats: bool = option(
+        False,
+        "Show the runs of equal units of audio, which are otherwise merged into one unit.",
+        group="units",
+    )
+    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
+    speaker: str | None = option(
+        None,
+        "Speaker of the resynthesis, by name or number.",
+        default_text="the model's",
+        group="speech",
+        metavar="NAME|N",
+    )
+    as_json: bool = option(
+        False, "Print a JSON object for each input, or one for --stats.", "--json", group="output"
+    )
+    stats: bool = option(
+        False,
+        "Print statistics of all inputs together: histograms of units, codebook use, entropy, n-grams, durations.",
+        group="output",
+    )
+    plot: str | None = option(
+        None,
+        "Plot the clip: waveform, spectrogram, units, F0, style and words; with --stats, the statistics. A folder gets "
+        "a PNG for each id. Extra: plot.",
+        metavar="FILE.png|FILE.svg|FOLDER/",
+        writes="text",
+        group="output",
+        execution=True,
+    )
+    html: Path | None = option(
+        None,
+        "Write one HTML page with all inputs, in which tokens can be seen, heard and searched.",
+        metavar="FILE",
+        writes="text",
+        group="output",
+    )
+    textgrid: str | None = option(
+        None,
+        "Write units, pitch, style and words as the tiers of a TextGrid, for Praat. A folder gets a file for each id.",
+        metavar="FILE|FOLDER/|-",
+        writes="text",
+        group="output",
+    )
+
+    @property
+    def sounds(self) -> bool:
+        """Whether a view needs the resynthesis and F0."""
+        return bool(self.html or (self.plot and not self.stats))
+
+    @property
+    def has_words(self) -> bool:
+        """Whether a view shows words."""
+        return not self.stats and bool(self.sounds or self.textgrid or self.as_json)
+
+    def check(self) -> None:
+        """Raise OptionError for options that can't be combined, OSError for files that are not there."""
+        if self.inputs and self.manifest:
+            raise OptionError("give files, or --manifest, not both", "--manifest")
+        if self.inputs.count("-") > 1:
+            raise OptionError("stdin can be read once only", "FILE")
+        for flag, given in (("--html", self.html), ("--textgrid", self.textgrid)):
+            if self.stats and given:
+                raise OptionError("shows single inputs, and --stats all of them together", flag)
+        self._check_plot()
+        for path in self.inputs:
+            _check_input(path)
+        for other in (self.manifest, self.alignments):
+            if other not in (None, "-"):
+                Path(str(other)).stat()
+        check_paths(self)
+
+    def _check_plot(self) -> None:
+        if not self.plot:
+            return
+        if is_folder(self.plot):
+            if self.stats:
+                raise OptionError("is one file for --stats", "--plot")
+        elif Path(self.plot).suffix.lower() not in (".png", ".svg"):
+            raise OptionError(f"{self.plot}: name a .png or .svg file, or a folder/", "--plot")
+
+
+def is_folder(path: str) -> bool:
+    """Whether an output is a folder, for a file for each id."""
+    return path.endswith("/") or Path(path).is_dir()
+
+
+def _check_input(path: str) -> None:
+    """Raise OptionError for a token line in place of a file, and AudioError for a file that is not there."""
+    if path == "-":
+        return
+    try:
+        Path(path).stat()
+    except OSError:
+        if "[" in path:
+            hint = "token lines come from files or stdin: echo '…' | spiritlm inspect"
+            raise OptionError(f"no file has this name: {path[:80]}; {hint}", "FILE") from None
+        raise AudioError(f"{path}: no such file") from None
