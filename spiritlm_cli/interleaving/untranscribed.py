@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spiritlm_cli.audio.levels import frame_levels
 from spiritlm_cli.manifests.clip import Alignment, Waveform
 
 # An interval of a clip: start and end in seconds.
@@ -36,9 +37,7 @@ def find_untranscribed(waveform: Waveform, alignment: Alignment) -> tuple[Interv
     gaps = long_gaps(alignment, waveform.seconds)
     if not gaps:
         return ()
-    size = round(_FRAME * waveform.rate)
-    frames = waveform.samples[: len(waveform.samples) // size * size].reshape(-1, size)
-    levels = 10 * np.log10(np.square(frames, dtype=np.float64).mean(axis=1) + 1e-12)
+    levels = frame_levels(waveform, _FRAME)
     centers = (np.arange(len(levels)) + 0.5) * _FRAME
     in_words = np.zeros(len(levels), dtype=bool)
     for word in alignment.words:
