@@ -146,12 +146,12 @@ class _Column:
     @classmethod
     def of(cls, stream: StreamDiff, step: int) -> "_Column":
         path = stream.path
-        labels = [_label(row, index) for row, index in ((stream.a, path.a[step]), (stream.b, path.b[step]))]
+        a, b = _label(stream.a, path.a[step]), _label(stream.b, path.b[step])
         kind = "insertion" if path.a[step] == NONE else "deletion" if path.b[step] == NONE else "substitution"
-        shown = [_GAP if label is None else one_line(label) for label in labels]
-        if shown[0] == shown[1] and not path.equal[step]:  # texts that differ in what can't be seen
-            shown = [_GAP if label is None else ascii(label) for label in labels]
-        return cls(*shown, None if path.equal[step] else _STYLES[kind])
+        shown_a, shown_b = (_GAP if label is None else one_line(label) for label in (a, b))
+        if shown_a == shown_b and not path.equal[step]:  # texts that differ in what can't be seen
+            shown_a, shown_b = (_GAP if label is None else ascii(label) for label in (a, b))
+        return cls(shown_a, shown_b, None if path.equal[step] else _STYLES[kind])
 
     @property
     def width(self) -> int:

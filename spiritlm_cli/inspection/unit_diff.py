@@ -153,10 +153,10 @@ def diff_inspected(a: Inspected, b: Inspected) -> LineDiff:
     exact = not (one.predicted or other.predicted)
     streams = []
     for name, kind in STREAMS.items():
-        rows = [_words(t) if kind is None else _runs(t.lane(kind)) for t in (one, other)]
-        if rows[0].labels or rows[1].labels:
+        row_a, row_b = (_words(t) if kind is None else _runs(t.lane(kind)) for t in (one, other))
+        if row_a.labels or row_b.labels:
             frames = _frames(one, other, kind) if exact and kind else (0, 0)
-            streams.append(_diff_rows(name, *rows, frames))
+            streams.append(_diff_rows(name, row_a, row_b, frames))
     if one.predicted == other.predicted:
         equal = a.sequence == b.sequence
     else:
