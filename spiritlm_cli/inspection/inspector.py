@@ -5,6 +5,8 @@ from functools import cached_property
 
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.console import warn_once
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.inspection.inspected import Inspected, Sound, rebuild_f0
 from spiritlm_cli.inspection.timeline import sequence_timeline, units_timeline
 from spiritlm_cli.manifests.clip import Transcript, Waveform
@@ -59,8 +61,9 @@ class Inspector:
         f0 = resynthesis = rebuilt = None
         if self.sounds:
             f0 = self._tracker(waveform.samples)
-            speech = merge_streams(units, keep_repeats=True)
-            resynthesis = self._resynthesize(speech, self.expressive, "keep")
+            if self._can_synthesize(self.expressive):
+                speech = merge_streams(units, keep_repeats=True)
+                resynthesis = self._resynthesize(speech, self.expressive, "keep")
             rebuilt = rebuild_f0(timeline, self._pitch, f0) if self.expressive else None
         return Inspected(
             id=id,
@@ -77,14 +80,15 @@ class Inspector:
     def inspect_sequence(self, sequence: Sequence, id: str, source: str) -> Inspected:  # noqa: A002
         """Find out when the units of a token line sound, and synthesize its speech if sounds are asked for.
 
-        A line without pitch units is for the vocoder of phonetic units. Raises TokenError for units that the vocoder
-        does not have.
+        A line without pitch units is for the vocoder of phonetic units. If the checkpoint has none, the duration
+        predictor of the other vocoder times the line, and there is no resynthesis.
+        Raises TokenError for units that the vocoder does not have.
         """
         kinds = {unit.kind for span in sequence.speech for unit in span.units}
         expressive = self.expressive and Kind.PITCH in kinds
         timeline = sequence_timeline(sequence, self._predictor(expressive))
         resynthesis = rebuilt = None
-        if self.sounds and Kind.HUBERT in kinds:
+        if self.sounds and Kind.HUBERT in kinds and self._can_synthesize(expressive):
             resynthesis = self._resynthesize(
                 sequence, expressive, "predict" if timeline.predicted else "keep"
             )
@@ -117,6 +121,24 @@ class Inspector:
         return self._vocoders[expressive]
 
     def _predictor(self, expressive: bool) -> DurationPredictor:
+        expressive = expressive if self._has_vocoder(expressive) else not expressive
         if expressive not in self._predictors:
             self._predictors[expressive] = DurationPredictor.load(find_checkpoint(self.model), expressive)
         return self._predictors[expressive]
+
+    def _can_synthesize(self, expressive: bool) -> bool:
+        """Whether there is a vocoder for these streams. Warns if there is none."""
+        found = self._has_vocoder(expressive)
+        if not found:
+            name = find_checkpoint(self.model).name
+            warn_once(
+                f"{name} has no vocoder for phonetic units without pitch: they are shown without resynthesis"
+            )
+        return found
+
+    def _has_vocoder(self, expressive: bool) -> bool:
+        try:
+            find_checkpoint(self.model).vocoder(expressive)
+        except CheckpointError:
+            return False
+        return True

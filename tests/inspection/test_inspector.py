@@ -99,3 +99,16 @@ def test_inspect_sequence_without_speech(with_sounds, line):
 def test_inspect_sequence_of_unknown_units(inspector):
     with pytest.raises(TokenError, match="not a unit of this vocoder"):
         inspector.inspect_sequence(parse_line("[SPEECH][Hu9999]").sequence, "1", "lines.txt")
+
+
+def test_phonetic_units_without_a_vocoder_for_them(caplog, waveform):
+    nano = Inspector(model="nano", device="cpu", expressive=False, sounds=True)
+    line = nano.inspect_sequence(parse_line("[SPEECH][Hu1][Hu2]").sequence, "1", "lines.txt")
+    assert line.resynthesis is None
+    assert line.seconds > 0
+    clip = nano.inspect_waveform(waveform, "a", "a.wav")
+    assert clip.resynthesis is None
+    assert clip.original.f0 is not None
+    assert caplog.messages == [
+        "nano has no vocoder for phonetic units without pitch: they are shown without resynthesis"
+    ]
