@@ -19,6 +19,7 @@ from spiritlm_cli.tokens.units import IntArray, Kind, Unit, Units
 from spiritlm_cli.vocoder.durations import DurationPredictor
 
 RATES = {Kind.HUBERT: HUBERT_RATE, Kind.PITCH: PITCH_RATE, Kind.STYLE: STYLE_RATE}
+STREAM_NAMES = {Kind.HUBERT: "phonetic", Kind.PITCH: "pitch", Kind.STYLE: "style"}
 
 
 @dataclass(frozen=True, eq=False)

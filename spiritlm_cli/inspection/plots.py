@@ -1,0 +1,22 @@
+"""Plots of clips, token lines and statistics, as PNG or SVG. They need matplotlib, of the extra `plot`."""
+
+from pathlib import Path
+
+from spiritlm_cli.inspection.inspected import Inspected
+from spiritlm_cli.third_party import needs_extra
+
+
+def plot_clip(inspected: Inspected, path: Path) -> None:
+    """Write the plot of a clip or token line, 1200 pixels wide, to a .png or .svg file.
+
+    Raises OptionError for another suffix, AudioError for more than 5 minutes, MissingPackageError without matplotlib,
+    and OSError if the file can't be written.
+    """
+    with needs_extra("matplotlib", extra="plot", purpose="plots"):
+        import matplotlib  # noqa: F401
+    from spiritlm_cli.inspection.clip_figure import clip_figure
+    from spiritlm_cli.inspection.figure import check_suffix, figure_style, write_figure
+
+    check_suffix(path)
+    with figure_style():
+        write_figure(clip_figure(inspected), path)
