@@ -26,13 +26,15 @@ class Boxes:
     labels: tuple[str, ...]
 
     def cut(self, start: float, end: float) -> "Boxes":
-        """The boxes from `start` to `end` seconds. One that goes on before or after keeps its label in its longer part.
+        """The boxes from `start` to `end` seconds. One that goes on before or after has its label in its longer part,
+        the first of two halves, and parts of a second or more.
 
         Boxes without duration are left out.
         """
         first, last = np.maximum(self.starts, start), np.minimum(self.ends, end)
         inside = np.flatnonzero(last > first)
-        shown = 2 * (last - first) >= self.ends - self.starts
+        rest = (self.ends - self.starts) - (last - first)
+        shown = last - first > np.minimum(rest + np.where(self.starts < start, 1e-6, -1e-6), 1.0)
         labels = tuple(self.labels[index] if shown[index] else "" for index in inside.tolist())
         return Boxes(first[inside], last[inside], labels)
 

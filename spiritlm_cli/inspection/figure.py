@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def add_axes(figure: Figure, label: str, left: float, top: float, width: float, 
     return figure.add_axes(box, label=label)
 
 
-def add_text(figure: Figure, left: float, top: float, text: str, **style: object) -> None:
+def add_text(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
     """Add a text whose upper left corner is `left` and `top` inches from that of the figure."""
     across, down = figure.get_size_inches()
     figure.text(left / across, 1 - top / down, text, verticalalignment="top", **style)

@@ -1,0 +1,44 @@
+import sys
+import warnings
+
+import pytest
+from plot_fixtures import clip, empty
+
+from spiritlm_cli.errors import MissingPackageError, OptionError
+from spiritlm_cli.inspection.plots import plot_clip
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_plot_clip_is_deterministic(tmp_path, suffix):
+    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    for path in paths:
+        plot_clip(clip(0.4), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert b"Date" not in paths[0].read_bytes()
+
+
+def test_plot_clip_is_1200_pixels_wide(tmp_path):
+    plot_clip(empty(), tmp_path / "a.PNG")
+    content = (tmp_path / "a.PNG").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert int.from_bytes(content[16:20], "big") == 1200
+
+
+def test_plot_clip_of_hostile_text(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_clip(empty(["$\\frac{1$ 日本 <script>alert(1)</script> --> \x1b"]), tmp_path / "a.svg")
+    content = (tmp_path / "a.svg").read_text()
+    assert "<script" not in content
+    assert "alert" not in content.replace("&lt;script&gt;alert(1)", "")
+
+
+def test_plot_clip_refuses_other_formats(tmp_path):
+    with pytest.raises(OptionError, match=r"\.png or a \.svg"):
+        plot_clip(empty(), tmp_path / "a.pdf")
+
+
+def test_plot_clip_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[plot\]'"):
+        plot_clip(empty(), tmp_path / "a.png")
