@@ -3,22 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from spiritlm_cli.audio.levels import silent_frames
+from spiritlm_cli.inspection.codebooks import NO_CODEBOOKS, Codebooks
 from spiritlm_cli.inspection.histogram import Histogram
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.streams import StreamStatistics
 from spiritlm_cli.tokens.sequence import Modality, SpeechSpan, TextSpan, modality
 from spiritlm_cli.tokens.timeline import HUBERT_RATE
 from spiritlm_cli.tokens.units import Kind
-
-# Sizes of the codebooks of a model, where they are known.
-Codebooks = Mapping[Kind, int]
-NO_CODEBOOKS: Codebooks = MappingProxyType({})
 
 
 @dataclass(frozen=True)

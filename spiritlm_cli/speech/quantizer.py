@@ -54,6 +54,11 @@ class LinearQuantizer(nn.Module):
         return self.config.vocab_size
 
     @property
+    def num_units(self) -> int:
+        """Number of units, without the blank."""
+        return self.config.vocab_size
+
+    @property
     def dim(self) -> int:
         """Width of the features."""
         return self.config.dim
@@ -78,6 +83,11 @@ class KMeansQuantizer(nn.Module):
         """centers: (units, dim)."""
         super().__init__()
         self.register_buffer("centers", centers.float())
+
+    @property
+    def num_units(self) -> int:
+        """Number of units."""
+        return self.centers.shape[0]
 
     @property
     def dim(self) -> int:
