@@ -112,10 +112,16 @@ def _describe(statistics: UnitStatistics) -> str:
 
 
 def _print_table(table: Table, console: Console) -> None:
-    """Print an empty line and a table. It is wider than the terminal rather than cut off."""
+    """Print an empty line and a table, whose lines may be longer than the terminal is wide, and end without spaces."""
+    options = console.options.update(width=_ANY_WIDTH)
+    options = options.update(width=console.measure(table, options=options).maximum)
     console.print()
-    natural = console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum
-    console.print(table, width=natural, crop=False)
+    for line in console.render_lines(table, options, pad=False):
+        while line and line[-1].text.isspace():
+            line.pop()
+        if line:
+            line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
+        console.print(Segments([*line, Segment.line()]), soft_wrap=True, end="")
 
 
 def _print_sequence(inspected: Inspected, console: Console) -> None:

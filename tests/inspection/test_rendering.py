@@ -65,7 +65,7 @@ def shown(inspected, width=80, terminal=False, **options):
 
 
 def test_print_inspected_of_a_line(line):
-    printed = [text.rstrip() for text in shown(line(INTERLEAVED, "clip-7")).splitlines()]
+    printed = shown(line(INTERLEAVED, "clip-7")).splitlines()
     assert printed[:2] == [
         "clip-7  lines.txt",
         "0.12 s of speech (durations exact), silence n/a; 3 words of text",
@@ -125,6 +125,13 @@ def test_print_inspected_shortens_on_a_terminal_only(line):
     assert printed[-3].startswith("\x1b[2m… 467 of 667 rows are not shown")
     assert sum(text.startswith("[Hu") for text in printed) == MAX_ROWS - 1
     assert "not shown" not in shown(inspected, 60)
+
+
+def test_tables_are_not_cut_off_on_a_narrow_terminal(line):
+    inspected = line(INTERLEAVED)
+    narrow, wide = shown(inspected, 20).splitlines(), shown(inspected, 80).splitlines()
+    assert any(text.split() == ["different", "units", "2", "1", "1"] for text in wide)
+    assert narrow == wide
 
 
 @pytest.mark.parametrize("terminal", [False, True])
