@@ -24,7 +24,14 @@ def test_boxes_cut_labels_the_longer_part():
     assert row.starts.tolist() == [2, 4]
     assert row.ends.tolist() == [4, 4.5]
     assert row.labels == ("c", "d")
-    assert boxes([0, 3], "a").cut(2, 4).labels == ("",)
+    assert boxes([0, 3], "a").cut(2.5, 4).labels == ("",)
+
+
+def test_boxes_cut_labels_each_box():
+    halves = boxes([0, 0.2], "a")
+    assert (halves.cut(0, 0.1).labels, halves.cut(0.1, 0.2).labels) == (("a",), ("",))
+    # a run of 9 s in three rows has no part that is longer than the rest
+    assert boxes([0, 9], "a").cut(3, 6).labels == ("a",)
 
 
 def test_boxes_cut_leaves_out_boxes_without_duration():

@@ -2,14 +2,14 @@
 
 import codecs
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 from spiritlm_cli.alignment.formats.textgrid_tokens import Tokens
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.manifests.clip import Alignment
+from spiritlm_cli.manifests.clip import Alignment, Word
 from spiritlm_cli.manifests.labels import Label, classify
 from spiritlm_cli.manifests.word_times import AlignmentBuilder
 from spiritlm_cli.text_files import read_whole
@@ -21,7 +21,9 @@ _MAX_NUMBER_LENGTH = 40
 
 
 @dataclass(frozen=True)
-class _Interval:
+class Interval:
+    """A label from `start` to `end` seconds, which are equal for a point. where: file and line of what was read."""
+
     start: float
     end: float
     label: str
@@ -29,9 +31,17 @@ class _Interval:
 
 
 @dataclass(frozen=True)
-class _Tier:
+class Tier:
+    """Intervals in time order, or points."""
+
     name: str
-    intervals: list[_Interval]
+    intervals: list[Interval]
+    of_points: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The class of the tier in Praat."""
+        return "TextTier" if self.of_points else "IntervalTier"
 
 
 def read_textgrid(path: Path | str, keep_labels: bool = False) -> Alignment:
@@ -71,8 +81,13 @@ def format_textgrid(alignment: Alignment, seconds: float, short: bool = False) -
     end = max([seconds, *(word.end for word in alignment.words)])
     if end <= 0:
         raise ManifestError("a TextGrid can't be written for audio without duration")
-    intervals = _intervals(alignment, end)
-    return "\n".join(_short_lines(intervals, end) if short else _long_lines(intervals, end)) + "\n"
+    intervals = word_intervals(alignment.words, end)
+    for interval in intervals:
+        if classify(interval.label) is Label.SILENCE:
+            raise ManifestError(
+                f"the word {interval.label!r} can't be written as a TextGrid, since it would be read as silence"
+            )
+    return format_tiers([Tier("words", intervals)], end, short)
 
 
 def _decode(content: bytes, name: str) -> str:
@@ -88,7 +103,7 @@ def _decode(content: bytes, name: str) -> str:
     return text
 
 
-def _read_interval_tiers(tokens: Tokens) -> Iterator[_Tier]:
+def _read_interval_tiers(tokens: Tokens) -> Iterator[Tier]:
     tokens.string()
     kind = tokens.string()
     if kind != "TextGrid":
@@ -109,7 +124,7 @@ def _read_interval_tiers(tokens: Tokens) -> Iterator[_Tier]:
         tokens.string()
 
 
-def _read_tier(tokens: Tokens) -> Iterator[_Tier]:
+def _read_tier(tokens: Tokens) -> Iterator[Tier]:
     """Yield a tier, if it is of intervals. Raises ManifestError if it has not as many of them as it says."""
     kind, name = tokens.string(), tokens.string()
     if kind not in ("IntervalTier", "TextTier"):
@@ -122,11 +137,11 @@ def _read_tier(tokens: Tokens) -> Iterator[_Tier]:
             intervals.append(_read_interval(tokens))
         else:
             point = tokens.number()
-            intervals.append(_Interval(point, point, tokens.string()))
+            intervals.append(Interval(point, point, tokens.string()))
     what = "intervals" if kind == "IntervalTier" else "points"
     _check_count(declared, len(intervals), f"the tier {name[:40]!r} says that it has", what, where)
     if kind == "IntervalTier":
-        yield _Tier(name, intervals)
+        yield Tier(name, intervals)
 
 
 def _check_count(declared: int, found: int, says: str, what: str, where: str) -> None:
@@ -136,12 +151,12 @@ def _check_count(declared: int, found: int, says: str, what: str, where: str) ->
         raise ManifestError(f"{where}: {says} {declared} {what}, but {found} follow; {reason}")
 
 
-def _read_interval(tokens: Tokens) -> _Interval:
+def _read_interval(tokens: Tokens) -> Interval:
     start, where = tokens.number(), tokens.where
-    return _Interval(start, tokens.number(), tokens.string(), where)
+    return Interval(start, tokens.number(), tokens.string(), where)
 
 
-def _select_word_tier(tiers: list[_Tier], name: str) -> _Tier:
+def _select_word_tier(tiers: list[Tier], name: str) -> Tier:
     named = [tier for tier in tiers if _WORDS.fullmatch(tier.name.strip())]
     of_speakers = [tier for tier in tiers if _WORDS_OF_SPEAKER.fullmatch(tier.name.strip())]
     candidates = named or of_speakers or tiers
@@ -170,11 +185,12 @@ def _split_label(label: str) -> tuple[list[str], str, list[str]]:
     return tokens[: spoken[0]], tokens[spoken[0]], tokens[spoken[0] + 1 :]
 
 
-def _intervals(alignment: Alignment, end: float) -> list[_Interval]:
-    """Adjacent intervals of words and gaps from 0 to `end` seconds."""
+def word_intervals(words: Sequence[Word], end: float) -> list[Interval]:
+    """Intervals of words in time order, without overlaps. A word without duration is added to the label of the one
+    before it, or of the first; if none has a duration, all are one interval from 0 to `end` seconds."""
     timed: list[tuple[float, float, list[str]]] = []
     leading: list[str] = []
-    for word in alignment.words:
+    for word in words:
         if word.end > word.start:
             timed.append((word.start, word.end, [word.word] if timed else [*leading, word.word]))
         elif timed:
@@ -183,57 +199,65 @@ def _intervals(alignment: Alignment, end: float) -> list[_Interval]:
             leading.append(word.word)
     if leading and not timed:
         timed.append((0.0, end, leading))
-    intervals: list[_Interval] = []
+    return [Interval(start, end, " ".join(tokens)) for start, end, tokens in timed]
+
+
+def format_tiers(tiers: Sequence[Tier], end: float, short: bool = False) -> str:
+    """A TextGrid of tiers from 0 to `end` seconds. short: in Praat's short text format.
+
+    Time without an interval becomes an interval with an empty label, since the intervals of a tier are adjacent in
+    Praat. Points are at times of their own, in time order.
+    """
+    filled = [
+        tier if tier.of_points else replace(tier, intervals=_fill_gaps(tier.intervals, end)) for tier in tiers
+    ]
+    return "\n".join(_short_lines(filled, end) if short else _long_lines(filled, end)) + "\n"
+
+
+def _fill_gaps(intervals: Sequence[Interval], end: float) -> list[Interval]:
+    filled: list[Interval] = []
     last = 0.0
-    for start, stop, tokens in timed:
-        if start > last:
-            intervals.append(_Interval(last, start, ""))
-        label = " ".join(tokens)
-        if classify(label) is Label.SILENCE:
-            raise ManifestError(
-                f"the word {label!r} can't be written as a TextGrid, since it would be read as silence"
-            )
-        intervals.append(_Interval(start, stop, label))
-        last = stop
-    if end > last:
-        intervals.append(_Interval(last, end, ""))
-    return intervals
-
-
-def _long_lines(intervals: list[_Interval], end: float) -> Iterator[str]:
-    yield from ('File type = "ooTextFile"', 'Object class = "TextGrid"', "")
-    yield from (
-        "xmin = 0",
-        f"xmax = {_format_seconds(end)}",
-        "tiers? <exists>",
-        "size = 1",
-        "item []:",
-        "    item [1]:",
-    )
-    tier = ('class = "IntervalTier"', 'name = "words"', "xmin = 0", f"xmax = {_format_seconds(end)}")
-    yield from (f"        {line}" for line in (*tier, f"intervals: size = {len(intervals)}"))
-    for number, interval in enumerate(intervals, 1):
-        yield f"        intervals [{number}]:"
-        yield f"            xmin = {_format_seconds(interval.start)}"
-        yield f"            xmax = {_format_seconds(interval.end)}"
-        yield f"            text = {_quote(interval.label)}"
-
-
-def _short_lines(intervals: list[_Interval], end: float) -> Iterator[str]:
-    yield from ('File type = "ooTextFile"', 'Object class = "TextGrid"', "")
-    yield from (
-        "0",
-        _format_seconds(end),
-        "<exists>",
-        "1",
-        '"IntervalTier"',
-        '"words"',
-        "0",
-        _format_seconds(end),
-    )
-    yield str(len(intervals))
     for interval in intervals:
-        yield from (_format_seconds(interval.start), _format_seconds(interval.end), _quote(interval.label))
+        if interval.start > last:
+            filled.append(Interval(last, interval.start, ""))
+        filled.append(interval)
+        last = interval.end
+    if end > last:
+        filled.append(Interval(last, end, ""))
+    return filled
+
+
+def _long_lines(tiers: Sequence[Tier], end: float) -> Iterator[str]:
+    yield from ('File type = "ooTextFile"', 'Object class = "TextGrid"', "")
+    limits = ("xmin = 0", f"xmax = {_format_seconds(end)}")
+    yield from (*limits, "tiers? <exists>", f"size = {len(tiers)}", "item []:")
+    for tier_number, tier in enumerate(tiers, 1):
+        parts = "points" if tier.of_points else "intervals"
+        yield f"    item [{tier_number}]:"
+        head = (f'class = "{tier.kind}"', f"name = {_quote(tier.name)}", *limits)
+        yield from (f"        {line}" for line in (*head, f"{parts}: size = {len(tier.intervals)}"))
+        for number, interval in enumerate(tier.intervals, 1):
+            yield f"        {parts} [{number}]:"
+            if tier.of_points:
+                yield f"            number = {_format_seconds(interval.start)}"
+                yield f"            mark = {_quote(interval.label)}"
+            else:
+                yield f"            xmin = {_format_seconds(interval.start)}"
+                yield f"            xmax = {_format_seconds(interval.end)}"
+                yield f"            text = {_quote(interval.label)}"
+
+
+def _short_lines(tiers: Sequence[Tier], end: float) -> Iterator[str]:
+    yield from ('File type = "ooTextFile"', 'Object class = "TextGrid"', "")
+    limits = ("0", _format_seconds(end))
+    yield from (*limits, "<exists>", str(len(tiers)))
+    for tier in tiers:
+        yield from (f'"{tier.kind}"', _quote(tier.name), *limits, str(len(tier.intervals)))
+        for interval in tier.intervals:
+            yield _format_seconds(interval.start)
+            if not tier.of_points:
+                yield _format_seconds(interval.end)
+            yield _quote(interval.label)
 
 
 def _format_seconds(seconds: float) -> str:

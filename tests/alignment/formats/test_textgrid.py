@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiritlm_cli.alignment.formats.textgrid import format_textgrid, read_textgrid
+from spiritlm_cli.alignment.formats.textgrid import (
+    Interval,
+    Tier,
+    format_textgrid,
+    format_tiers,
+    read_textgrid,
+)
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Word
 
@@ -298,3 +304,22 @@ def test_read_inverts_format(
     result = read(folder, format_textgrid(alignment, seconds, short).encode(encoding))
     assert result == alignment
     assert result.notes == ()
+
+
+def test_format_tiers(tmp_path):
+    tiers = [
+        Tier('the "a"', [Interval(0.1, 0.2, "x")]),
+        Tier("words", [Interval(0, 0.4, 'y "z"')]),
+        Tier("clicks", [Interval(0.3, 0.3, "!")], of_points=True),
+    ]
+    short = format_tiers(tiers, 0.4, short=True)
+    assert short.splitlines() == [
+        *('File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0", "0.4", "<exists>", "3"),
+        *('"IntervalTier"', '"the ""a"""', "0", "0.4", "3"),
+        *("0.0", "0.1", '""', "0.1", "0.2", '"x"', "0.2", "0.4", '""'),
+        *('"IntervalTier"', '"words"', "0", "0.4", "1", "0.0", "0.4", '"y ""z"""'),
+        *('"TextTier"', '"clicks"', "0", "0.4", "1", "0.3", '"!"'),
+    ]
+    for text in (short, format_tiers(tiers, 0.4)):
+        (tmp_path / "a.TextGrid").write_text(text)
+        assert read_textgrid(tmp_path / "a.TextGrid").words == (Word('y "z"', 0, 0.4),)
