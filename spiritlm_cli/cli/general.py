@@ -112,6 +112,24 @@ class Command(TyperCommand):
         return first_sentence(self.help)
 
 
+# The exit status of an error, in the `meta` of a context; 1 where there is none.
+ERROR_STATUS = "spiritlm.error_status"
+
+
+class ComparingCommand(Command):
+    """A command whose exit status is that of `diff`: 0 if all is equal, 1 if there are differences, 2 for an error."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        ctx.meta[ERROR_STATUS] = 2
+        return super().invoke(ctx)
+
+
+def comparison_status(equal: bool, failed: int) -> int:
+    """The exit status of a comparison. failed: number of inputs that could not be compared."""
+    return 2 if failed else int(not equal)
+
+
 class Group(TyperGroup):
     """A group of commands; it takes the general options too."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from spiritlm_cli import console
+from spiritlm_cli.cli.general import ERROR_STATUS
 from spiritlm_cli.cli.lazy import LazyGroup
 from spiritlm_cli.errors import OutOfMemoryError, SpiritLMError
 from spiritlm_cli.files import naming
@@ -75,7 +76,7 @@ class _Root(LazyGroup):
                 traceback.print_exc()
             console.write_message(_message(error))
             _drop_stdout()
-            raise typer.Exit(1) from None
+            raise typer.Exit(context.meta.get(ERROR_STATUS, 1)) from None
 
 
 @contextmanager

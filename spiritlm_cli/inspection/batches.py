@@ -38,6 +38,11 @@ class BatchDifference:
     alone: Unit
     batched: Unit
 
+    def __str__(self) -> str:
+        units = "1 unit differs" if self.count == 1 else f"{self.count:,} units differ"
+        where = f"{self.id}: {self.batch}: {units}, first at {self.seconds:.2f} s"
+        return f"{where}: {self.alone} alone, {self.batched} in the batch"
+
     def to_json(self) -> dict[str, Any]:
         """Return an object for `json.dumps`."""
         return {

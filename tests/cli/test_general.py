@@ -3,7 +3,7 @@ import typer
 from typer.testing import CliRunner
 
 from spiritlm_cli import __version__, console
-from spiritlm_cli.cli.general import Command, DefaultGroup
+from spiritlm_cli.cli.general import ERROR_STATUS, Command, ComparingCommand, DefaultGroup, comparison_status
 
 
 @pytest.fixture
@@ -73,3 +73,23 @@ def test_default_group(group: typer.Typer, arguments: tuple[str, ...], printed: 
 def test_help_of_a_default_group_has_the_options_of_the_default(group: typer.Typer) -> None:
     text = CliRunner().invoke(group, ["--help"]).stdout
     assert text.index("diff  Compare.") < text.index("--upper") < text.index("--quiet")
+
+
+@pytest.mark.parametrize(
+    ("equal", "failed", "status"), [(True, 0, 0), (False, 0, 1), (True, 1, 2), (False, 2, 2)]
+)
+def test_comparison_status(equal: bool, failed: int, status: int) -> None:
+    assert comparison_status(equal, failed) == status
+
+
+def test_comparing_command_sets_the_status_of_errors() -> None:
+    app = typer.Typer(rich_markup_mode=None)
+    statuses = []
+
+    @app.command(cls=ComparingCommand)
+    def compare(context: typer.Context) -> None:
+        """Compare."""
+        statuses.append(context.meta[ERROR_STATUS])
+
+    CliRunner().invoke(app, [])
+    assert statuses == [2]

@@ -93,6 +93,10 @@ def test_difference_to_json(faulty, clips):
         "alone": str(Unit(Kind.HUBERT, difference.alone.id)),
         "batched": str(Unit(Kind.HUBERT, difference.batched.id)),
     }
+    assert str(difference) == (
+        "a: all together, with a long clip: 1 unit differs, first at 0.00 s: "
+        f"{difference.alone} alone, {difference.batched} in the batch"
+    )
 
 
 def test_compare_refuses_what_cannot_be_encoded(tokenizer):

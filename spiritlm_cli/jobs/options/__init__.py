@@ -12,6 +12,7 @@ from spiritlm_cli.jobs.options.evaluate import (
 )
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.inspect import InspectOptions
+from spiritlm_cli.jobs.options.inspect_batch import InspectBatchOptions
 from spiritlm_cli.jobs.options.interleave import InterleaveOptions
 from spiritlm_cli.jobs.options.shared import ClipOptions
 from spiritlm_cli.jobs.options.tokenize import TokenizeOptions
@@ -23,6 +24,7 @@ __all__ = [
     "ClipOptions",
     "DecodeOptions",
     "GenerateOptions",
+    "InspectBatchOptions",
     "InspectOptions",
     "InterleaveOptions",
     "PairsOptions",
