@@ -81,6 +81,9 @@ def print_line_diff(diff: LineDiff, console: Console, context: int) -> None:
     name, other = one_line(diff.a.id), one_line(diff.b.id)
     title = name if name == other else f"{name} | {other}"
     _print(console, Text(title, style="bold"))
+    rates = [f"{stream.name} {_rate(stream.counts)}" for stream in diff.streams if stream.counts.distance]
+    if rates:
+        _print(console, Text(f"  UER: {', '.join(rates)}"))
     if diff.only_times_differ:
         _print(console, Text("  the same units and text; their repeats or their order differ"))
     for stream in diff.streams:

@@ -29,8 +29,8 @@ _NO_TRANSCRIPT = Transcript(None, None)
 class Inspector:
     """Makes `Inspected` of clips and token lines. Each part of the checkpoint is loaded when it is first needed.
 
-    model, expressive, device, f0: see `SpeechTokenizer.load`. speaker: see `Vocoder.decode`. keep_repeats: whether the
-    sequences of clips keep runs of equal units. sounds: resynthesize, and track F0.
+    model, expressive, device, f0, dtype: see `SpeechTokenizer.load`. speaker: see `Vocoder.decode`. keep_repeats:
+    whether the sequences of clips keep runs of equal units. sounds: resynthesize, and track F0.
     Raises CheckpointError if a part of the checkpoint can't be used.
     """
 
@@ -38,6 +38,7 @@ class Inspector:
     expressive: bool = True
     device: str = "auto"
     f0: F0Method = "fcpe"
+    dtype: str = "float32"
     speaker: str | None = None
     keep_repeats: bool = False
     sounds: bool = False
@@ -104,7 +105,7 @@ class Inspector:
     @cached_property
     def tokenizer(self) -> SpeechTokenizer:
         """The tokenizer."""
-        return SpeechTokenizer.load(self.model, self.expressive, self.f0, self.device)
+        return SpeechTokenizer.load(self.model, self.expressive, self.f0, self.device, self.dtype)
 
     @cached_property
     def _tracker(self) -> F0Tracker:

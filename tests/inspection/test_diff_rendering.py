@@ -29,6 +29,7 @@ def test_print_line_diff():
     text = shown("[SPEECH][Hu5][Hu7][Hu9][Hu11]", "[SPEECH][Hu5][Hu70][Hu9]")
     assert text == (
         "1\n"
+        "  UER: phonetic 50.0 %\n"
         "  phonetic  A about 0.00–0.48 s, B about 0.00–0.36 s\n"
         "    A Hu5 Hu7  Hu9 Hu11\n"
         "    B Hu5 Hu70 Hu9 -\n"
@@ -47,7 +48,7 @@ def test_print_line_diff_of_equal_lines_is_empty():
 def test_print_line_diff_fits_the_width():
     a = "[SPEECH]" + "".join(f"[Hu{unit}]" for unit in range(100, 160))
     b = "[SPEECH]" + "".join(f"[Hu{unit}]" for unit in range(200, 260))
-    lines = shown(a, b, width=60).splitlines()[2:]
+    lines = shown(a, b, width=60).splitlines()[3:]
     assert max(map(len, lines)) <= 60
     rows = [label for row in lines if row.startswith("    A") for label in row.split()[1:]]
     assert rows == [f"Hu{unit}" for unit in range(100, 160)]

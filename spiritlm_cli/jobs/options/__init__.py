@@ -13,6 +13,7 @@ from spiritlm_cli.jobs.options.evaluate import (
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.inspect import InspectOptions
 from spiritlm_cli.jobs.options.inspect_batch import InspectBatchOptions
+from spiritlm_cli.jobs.options.inspect_diff import InspectDiffOptions
 from spiritlm_cli.jobs.options.interleave import InterleaveOptions
 from spiritlm_cli.jobs.options.shared import ClipOptions
 from spiritlm_cli.jobs.options.tokenize import TokenizeOptions
@@ -25,6 +26,7 @@ __all__ = [
     "DecodeOptions",
     "GenerateOptions",
     "InspectBatchOptions",
+    "InspectDiffOptions",
     "InspectOptions",
     "InterleaveOptions",
     "PairsOptions",

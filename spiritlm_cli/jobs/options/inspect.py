@@ -7,13 +7,19 @@ from typing import Literal
 from spiritlm_cli.errors import AudioError, OptionError
 from spiritlm_cli.jobs.options.align import aligner_option, keep_labels_option
 from spiritlm_cli.jobs.options.paths import check_paths
-from spiritlm_cli.jobs.options.shared import FailureOptions, ModelOptions, parse_channel
+from spiritlm_cli.jobs.options.shared import (
+    Dtype,
+    FailureOptions,
+    ModelOptions,
+    parse_channel,
+    speech_dtype_option,
+)
 from spiritlm_cli.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
-class InspectOptions(FailureOptions, ModelOptions):
-    """Options of `spiritlm inspect`."""
+class InputOptions(ModelOptions):
+    """What to inspect, and how it is tokenized."""
 
     inputs: tuple[str, ...] = option(
         (),
@@ -49,12 +55,31 @@ class InspectOptions(FailureOptions, ModelOptions):
         default_text="mix",
         group="input",
     )
+    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
+    dtype: Dtype = speech_dtype_option()
+
+    def check_inputs(self) -> None:
+        """Raise OptionError for inputs that can't be combined, AudioError and OSError for files that are not there."""
+        if self.inputs and self.manifest:
+            raise OptionError("give files, or --manifest, not both", "--manifest")
+        if self.inputs.count("-") > 1:
+            raise OptionError("stdin can be read once only", "FILE")
+        for path in self.inputs:
+            check_input(path)
+        for other in (self.manifest, self.alignments):
+            if other not in (None, "-"):
+                Path(str(other)).stat()
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectOptions(InputOptions, FailureOptions):
+    """Options of `spiritlm inspect`."""
+
     keep_repeats: bool = option(
         False,
         "Show the runs of equal units of audio, which are otherwise merged into one unit.",
         group="units",
     )
-    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
     speaker: str | None = option(
         None,
         "Speaker of the resynthesis, by name or number.",
@@ -105,20 +130,12 @@ class InspectOptions(FailureOptions, ModelOptions):
         return not self.stats and bool(self.sounds or self.textgrid or self.as_json)
 
     def check(self) -> None:
-        """Raise OptionError for options that can't be combined, OSError for files that are not there."""
-        if self.inputs and self.manifest:
-            raise OptionError("give files, or --manifest, not both", "--manifest")
-        if self.inputs.count("-") > 1:
-            raise OptionError("stdin can be read once only", "FILE")
+        """Raise OptionError for options that can't be combined, AudioError and OSError for files that are not there."""
         for flag, given in (("--html", self.html), ("--textgrid", self.textgrid)):
             if self.stats and given:
                 raise OptionError("shows single inputs, and --stats all of them together", flag)
         self._check_plot()
-        for path in self.inputs:
-            _check_input(path)
-        for other in (self.manifest, self.alignments):
-            if other not in (None, "-"):
-                Path(str(other)).stat()
+        self.check_inputs()
         check_paths(self)
 
     def _check_plot(self) -> None:
@@ -136,7 +153,7 @@ def is_folder(path: str) -> bool:
     return path.endswith("/") or Path(path).is_dir()
 
 
-def _check_input(path: str) -> None:
+def check_input(path: str) -> None:
     """Raise OptionError for a token line in place of a file, and AudioError for a file that is not there."""
     if path == "-":
         return

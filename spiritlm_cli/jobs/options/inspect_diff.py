@@ -1,0 +1,129 @@
+"""Options of `spiritlm inspect diff`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.inspect import InputOptions, check_input
+from spiritlm_cli.jobs.options.paths import check_paths
+from spiritlm_cli.jobs.options.shared import Dtype, ModelOptions, parse_channel, speech_dtype_option
+from spiritlm_cli.options import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectDiffOptions(ModelOptions):
+    """Options of `spiritlm inspect diff`."""
+
+    inputs: tuple[str, ...] = option(
+        (),
+        "What to compare: two files of token lines, two audio files or folders, or one of these with --against or "
+        "another option of B.",
+        metavar="A [B]",
+        argument=True,
+        path=True,
+        group="input",
+    )
+    manifest: str | None = option(
+        None, "List of clips to compare under two settings.", metavar="FILE|-", path=True, group="input"
+    )
+    channel: Literal["mix"] | int = option(
+        "mix",
+        "Channel to read. mix: the average of all channels; N: one channel. The first one is 0.",
+        metavar="mix|N",
+        parse=parse_channel,
+        default_text="mix",
+        group="input",
+    )
+    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
+    dtype: Dtype = speech_dtype_option()
+    against: str | None = option(
+        None,
+        "Checkpoint of B, as --model.",
+        metavar="nano|FOLDER|HF-REPO",
+        default_text="that of A",
+        group="task",
+    )
+    against_channel: Literal["mix"] | int | None = option(
+        None, "Channel of B.", metavar="mix|N", parse=parse_channel, default_text="that of A", group="task"
+    )
+    against_f0: Literal["fcpe", "pyaapt"] | None = option(
+        None, "F0 (pitch) tracker of B.", default_text="that of A", group="task"
+    )
+    against_dtype: Dtype | None = option(
+        None, "Data type of the networks of B.", default_text="that of A", group="task"
+    )
+    against_device: str | None = option(
+        None, "Device of B.", metavar="auto|cpu|cuda[:N]|mps", default_text="that of A", group="task"
+    )
+    context: int = option(
+        3, "Equal units to show before and after what differs.", "-U", "--context", metavar="N", minimum=0,
+        group="output",
+    )  # fmt: skip
+    brief: bool = option(False, "Print the totals only, not each difference.", group="output")
+    as_json: bool = option(False, "Print one JSON object with the totals.", "--json", group="output")
+    items: Path | None = option(
+        None,
+        "Also write the differences of each clip or line to this file, as JSONL.",
+        metavar="FILE",
+        group="output",
+        writes="text",
+    )
+
+    @property
+    def side_a(self) -> InputOptions:
+        """The inputs A, and how they are tokenized."""
+        return self._side(self.inputs[:1], self.model, self.channel, self.f0, self.dtype, self.device)
+
+    @property
+    def side_b(self) -> InputOptions:
+        """The inputs B, which are those of A where there is one input, and how they are tokenized."""
+        return self._side(
+            self.inputs[-1:],
+            self.against or self.model,
+            self.channel if self.against_channel is None else self.against_channel,
+            self.against_f0 or self.f0,
+            self.against_dtype or self.dtype,
+            self.against_device or self.device,
+        )
+
+    def _side(
+        self,
+        inputs: tuple[str, ...],
+        model: str | None,
+        channel: Literal["mix"] | int,
+        f0: Literal["fcpe", "pyaapt"],
+        dtype: Dtype,
+        device: str,
+    ) -> InputOptions:
+        return InputOptions(
+            inputs=inputs,
+            manifest=self.manifest,
+            units=self.units,
+            model=model,
+            channel=channel,
+            f0=f0,
+            dtype=dtype,
+            device=device,
+        )
+
+    def check(self) -> None:
+        """Raise OptionError for options that can't be combined, OSError for files that are not there."""
+        if self.manifest and self.inputs:
+            raise OptionError("give files, or --manifest, not both", "--manifest")
+        if len(self.inputs) > 2:
+            raise OptionError(f"compares two inputs, not {len(self.inputs)}", "A [B]")
+        if not (self.manifest or self.inputs):
+            raise OptionError("give two files, or one with --against", "A [B]")
+        if len(self.inputs) < 2:
+            if self.side_a == self.side_b:
+                raise OptionError("give a second file, or --against or another option of B", "A [B]")
+            if "-" in (self.manifest, *self.inputs):
+                raise OptionError("stdin can be read once only", "A [B]")
+        if self.inputs == ("-", "-"):
+            raise OptionError("stdin can be read once only", "A [B]")
+        for path in self.inputs:
+            check_input(path)
+        if self.manifest not in (None, "-"):
+            Path(str(self.manifest)).stat()
+        check_paths(self)
