@@ -29,7 +29,7 @@ def paired(a, b):
         ("ab", "ba", [("b", "b"), ("a", "a")]),
         ("abc", "cab", [("a", "a"), ("c", "c"), ("b", "b")]),
         ("abc", "ac", [("a", "a"), ("c", "c"), ("b", None)]),
-        ("ac", "abd", [("a", "a"), ("c", None), (None, "b"), (None, "d")]),
+        ("ac", "abe", [("a", "a"), ("c", None), (None, "b"), (None, "e")]),
         ("aab", "abb", [("a", "a"), ("b", "b"), ("a", None), (None, "b")]),
         # one of each
         ("a", "b", [("a", "b")]),
