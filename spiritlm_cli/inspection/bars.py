@@ -10,10 +10,10 @@ from rich.text import Text
 from spiritlm_cli.inspection.histogram import Histogram
 from spiritlm_cli.tokens.units import IntArray
 
-_WIDEST = 60  # columns of a bar
+_WIDEST = 40  # columns of a bar
 _NARROWEST = 4
-_EIGHTHS = "▏▎▍▌▋▊▉█"
-_LEVELS = "·▁▂▃▄▅▆▇█"
+_WHOLE, _HALF = "━╸"
+_LEVELS = "·▁▂▃▄▅▆▇"
 _CELLS_PER_TEN = 10
 _MAX_CELLS = 1000
 _MAX_CELLS_PER_ROW = 100
@@ -44,7 +44,8 @@ def chart(bars: Sequence[Bar], total: int, width: int, style: str = "") -> Itera
         if notes:
             figures += f"{bar.note:>{notes}}  "
         room = min(max(width - len(figures), _NARROWEST), _WIDEST)
-        yield Text.assemble(figures, (_bar(bar.count / max(largest, 1), room), style))
+        drawn = _bar(bar.count / max(largest, 1), room)
+        yield Text.assemble(figures if drawn else figures.rstrip(), (drawn, style))
 
 
 def histogram_bars(histogram: Histogram, scale: float = 1, step: float = 0) -> list[Bar]:
@@ -81,13 +82,14 @@ def grid(counts: IntArray, width: int, style: str = "") -> Iterator[Text]:
 
 
 def _level(count: int, largest: int) -> int:
-    """0 for no count, 1 for the count 1, up to 8 for the largest one."""
-    if count < 1:
-        return 0
-    return 1 + round(7 * math.log(count) / math.log(largest)) if largest > 1 else 8
+    """0 for no count, 1 for the count 1, up to the highest level for the largest one."""
+    highest = len(_LEVELS) - 1
+    if count < 1 or largest == 1:
+        return highest if count else 0
+    return 1 + round((highest - 1) * math.log(count) / math.log(largest))
 
 
 def _bar(share: float, width: int) -> str:
     """A bar of `width` columns for the share 1. No share above 0 is without a bar."""
-    eighths = max(round(share * width * 8), 1 if share else 0)
-    return _EIGHTHS[-1] * (eighths // 8) + (_EIGHTHS[eighths % 8 - 1] if eighths % 8 else "")
+    halves = max(round(share * width * 2), 1 if share else 0)
+    return _WHOLE * (halves // 2) + _HALF * (halves % 2)

@@ -13,18 +13,18 @@ def test_chart() -> None:
     # the figures take 24 columns, and the bar of the largest count the other 16
     bars = [Bar("[Hu12]", 1000), Bar("[Hu3]", 500), Bar("[Hu4]", 94), Bar("[Hu5]", 1), Bar("[Hu6]", 0)]
     assert lines(bars, 2000, 40) == [
-        "[Hu12]  1,000   50.0 %  ████████████████",
-        " [Hu3]    500   25.0 %  ████████",
-        " [Hu4]     94    4.7 %  █▌",
-        " [Hu5]      1    0.1 %  ▏",
-        " [Hu6]      0    0.0 %  ",
+        "[Hu12]  1,000   50.0 %  ━━━━━━━━━━━━━━━━",
+        " [Hu3]    500   25.0 %  ━━━━━━━━",
+        " [Hu4]     94    4.7 %  ━╸",
+        " [Hu5]      1    0.1 %  ╸",
+        " [Hu6]      0    0.0 %",
     ]
 
 
 def test_chart_with_notes() -> None:
     assert lines([Bar("a", 2, "40 ms"), Bar("b", 1, "120 ms")], 3, 31) == [
-        "a  2   66.7 %   40 ms  ████████",
-        "b  1   33.3 %  120 ms  ████",
+        "a  2   66.7 %   40 ms  ━━━━━━━━",
+        "b  1   33.3 %  120 ms  ━━━━",
     ]
 
 
@@ -32,12 +32,12 @@ def test_chart_with_notes() -> None:
 def test_chart_fits(width: int) -> None:
     shown = lines([Bar("[Hu499]" * 3, 10**6), Bar("x", 1)], 10**6, width)
     assert len(shown[0]) <= width
-    assert "██████" in shown[0]
+    assert "━━━━━━" in shown[0]
 
 
 def test_chart_of_nothing() -> None:
     assert lines([], 0, 60) == []
-    assert lines([Bar("a", 0)], 0, 60) == ["a  0    0.0 %  "]
+    assert lines([Bar("a", 0)], 0, 60) == ["a  0    0.0 %"]
 
 
 def test_histogram_bars() -> None:
@@ -50,11 +50,11 @@ def test_histogram_bars() -> None:
 
 
 def test_grid() -> None:
-    counts = np.array([0, 1, 128, 2, *[0] * 7, 16])
-    # 1 + 7 × log(count) / log(128): the count 2 has the height 2, and 16 the height 5
+    counts = np.array([0, 1, 64, 2, *[0] * 7, 16])
+    # 1 + 6 × log(count) / log(64): the count 2 has the height 2, and 16 the height 5
     assert [row.plain for row in grid(counts, 16)] == [
-        "· never  ▁ once  █ 128 times; one character for each id",
-        " 0  ·▁█▂······",
+        "· never  ▁ once  ▇ 64 times; one character for each id",
+        " 0  ·▁▇▂······",
         "10  ·▅",
     ]
 
@@ -67,7 +67,7 @@ def test_grid_fits(width: int) -> None:
 
 
 def test_grid_of_counts_that_are_all_equal() -> None:
-    assert [row.plain for row in grid(np.array([1, 0]), 60)][1] == "0  █·"
+    assert [row.plain for row in grid(np.array([1, 0]), 60)][1] == "0  ▇·"
     assert [row.plain for row in grid(np.zeros(2, dtype=np.int64), 60)][1] == "0  ··"
 
 
@@ -77,4 +77,4 @@ def test_grid_of_very_many_ids() -> None:
     legend, *rows = grid(counts, 80)
     assert "one character for 1049 ids" in legend.plain
     assert sum(row.plain.count("·") for row in rows) == 999
-    assert rows[-1].plain.endswith("█")
+    assert rows[-1].plain.endswith("▇")

@@ -200,9 +200,9 @@ def test_print_statistics(line, clip, width):
         "3 words in 2 text spans, 3 speech spans, 2 switches of modality"
     )
     units = printed.index("Hu: most frequent units, with mean durations")
-    assert printed[units + 1].startswith("[Hu5]  2   28.6 %  80 ms  ██████")
+    assert printed[units + 1].startswith("[Hu5]  2   28.6 %  80 ms  ━━━━━━")
     bigrams = printed.index("Hu: most frequent bigrams of runs")
-    assert printed[bigrams + 1].startswith("[Hu5][Hu7]  2   50.0 %  ██████")
+    assert printed[bigrams + 1].startswith("[Hu5][Hu7]  2   50.0 %  ━━━━━━")
     durations = printed.index("Pi: durations of runs in ms")
     assert printed[durations + 1].split()[:2] == ["80", "2"]
     assert "seconds of speech an input" in printed
