@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from spiritlm_cli.inspection.inspected import Inspected
+from spiritlm_cli.inspection.statistics import UnitStatistics
 from spiritlm_cli.third_party import needs_extra
 
 
@@ -12,11 +13,27 @@ def plot_clip(inspected: Inspected, path: Path) -> None:
     Raises OptionError for another suffix, AudioError for more than 5 minutes, MissingPackageError without matplotlib,
     and OSError if the file can't be written.
     """
-    with needs_extra("matplotlib", extra="plot", purpose="plots"):
-        import matplotlib  # noqa: F401
+    check_matplotlib()
     from spiritlm_cli.inspection.clip_figure import clip_figure
     from spiritlm_cli.inspection.figure import check_suffix, figure_style, write_figure
 
     check_suffix(path)
     with figure_style():
         write_figure(clip_figure(inspected), path)
+
+
+def plot_statistics(statistics: UnitStatistics, path: Path) -> None:
+    """Write a plot of statistics, 1200 pixels wide, to a .png or .svg file. Raises as `plot_clip` does."""
+    check_matplotlib()
+    from spiritlm_cli.inspection.figure import check_suffix, figure_style, write_figure
+    from spiritlm_cli.inspection.statistics_figure import statistics_figure
+
+    check_suffix(path)
+    with figure_style():
+        write_figure(statistics_figure(statistics), path)
+
+
+def check_matplotlib() -> None:
+    """Raise MissingPackageError, which says how to install it, if matplotlib is missing."""
+    with needs_extra("matplotlib", extra="plot", purpose="plots"):
+        import matplotlib  # noqa: F401

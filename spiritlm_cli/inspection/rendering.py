@@ -147,7 +147,7 @@ def _print_sequence(inspected: Inspected, console: Console) -> None:
 def print_statistics(statistics: UnitStatistics, console: Console) -> None:
     """Print the figures of all inputs together, and for each stream charts of its codebook use, most frequent units and
     n-grams, and durations."""
-    for line in _describe_all(statistics):
+    for line in describe_inputs(statistics):
         console.print(Text(line))
     if statistics.streams:
         _print_table(streams_table(statistics), console)
@@ -158,7 +158,8 @@ def print_statistics(statistics: UnitStatistics, console: Console) -> None:
         _print_chart("units an input", histogram_bars(statistics.units_per_input, step=1), console)
 
 
-def _describe_all(statistics: UnitStatistics) -> Iterator[str]:
+def describe_inputs(statistics: UnitStatistics) -> Iterator[str]:
+    """Yield lines that say how many inputs of which kind there are, and how long they are."""
     inputs = _count(statistics.inputs, "input")
     if len(statistics.modalities) > 1:
         kinds = sorted(statistics.modalities.items())

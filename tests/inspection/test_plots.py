@@ -5,7 +5,8 @@ import pytest
 from plot_fixtures import clip, empty
 
 from spiritlm_cli.errors import MissingPackageError, OptionError
-from spiritlm_cli.inspection.plots import plot_clip
+from spiritlm_cli.inspection.plots import plot_clip, plot_statistics
+from spiritlm_cli.inspection.statistics import UnitStatistics
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
@@ -42,3 +43,21 @@ def test_plot_clip_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[plot\]'"):
         plot_clip(empty(), tmp_path / "a.png")
+
+
+def test_plot_statistics_is_deterministic(tmp_path):
+    statistics = UnitStatistics.of(clip(0.4))
+    for name in "ab":
+        plot_statistics(statistics, tmp_path / f"{name}.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_plot_statistics_of_nothing(tmp_path):
+    plot_statistics(UnitStatistics(), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("suffix", [".pdf", ""])
+def test_plot_statistics_refuses_other_formats(tmp_path, suffix):
+    with pytest.raises(OptionError, match=r"\.png or a \.svg"):
+        plot_statistics(UnitStatistics(), tmp_path / f"a{suffix}")
