@@ -88,7 +88,7 @@ class ClipHeader:
 
 
 def describe(inspected: Inspected) -> str:
-    """The duration, the number of units and of runs, and how the times of units are known."""
+    """The duration, the number of units and of runs, how the times of units are known, and the checkpoint."""
     timeline = inspected.timeline
     if not timeline.seconds:
         if any(isinstance(span, TextSpan) for span in inspected.sequence.spans):
@@ -103,5 +103,7 @@ def describe(inspected: Inspected) -> str:
             parts[-1] += f" ({hidden} of them without duration, not shown)"
     if timeline.lane(Kind.HUBERT):
         predicted = "durations predicted by the vocoder"
-        parts.append(predicted if timeline.predicted else "durations exact: 40 ms for each phonetic unit")
+        parts.append(predicted if timeline.predicted else "durations exact, 40 ms for each phonetic unit")
+    if inspected.model:
+        parts.append(f"checkpoint {inspected.model}")
     return " · ".join(parts)

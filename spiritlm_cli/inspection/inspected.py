@@ -34,8 +34,8 @@ class Inspected:
     as the line has them. original: what the tokenizer read, None for a token line. resynthesis: what the vocoder makes
     of the units; of a clip with the durations of the original, and of a line with those of `timeline`. rebuilt_f0: F0
     at 200 Hz that the pitch units stand for, see `rebuild_f0`; of a line it is relative to the mean. words: with times
-    in the original, empty if unknown. text: the transcript, if known. The resynthesis and all F0 are None unless sounds
-    are asked for.
+    in the original, empty if unknown. text: the transcript, if known. model: name of the checkpoint. The resynthesis
+    and all F0 are None unless sounds are asked for.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Inspected:
     rebuilt_f0: FloatArray | None = None
     words: tuple[Word, ...] = ()
     text: str | None = None
+    model: str | None = None
 
     @property
     def seconds(self) -> float:

@@ -76,6 +76,7 @@ class Inspector:
             rebuilt_f0=rebuilt,
             words=transcript.alignment.words if transcript.alignment else (),
             text=transcript.text,
+            model=self._name,
         )
 
     def inspect_sequence(self, sequence: Sequence, id: str, source: str) -> Inspected:  # noqa: A002
@@ -94,7 +95,9 @@ class Inspector:
                 sequence, expressive, "predict" if timeline.predicted else "keep"
             )
             rebuilt = rebuild_f0(timeline, self._pitch, None) if expressive else None
-        return Inspected(id, source, sequence, timeline, resynthesis=resynthesis, rebuilt_f0=rebuilt)
+        return Inspected(
+            id, source, sequence, timeline, resynthesis=resynthesis, rebuilt_f0=rebuilt, model=self._name
+        )
 
     def _resynthesize(self, speech: Sequence | SpeechSpan, expressive: bool, durations: Durations) -> Sound:
         decoded = self._vocoder(expressive).decode(speech, self.speaker, durations=durations)
@@ -106,6 +109,10 @@ class Inspector:
     def tokenizer(self) -> SpeechTokenizer:
         """The tokenizer."""
         return SpeechTokenizer.load(self.model, self.expressive, self.f0, self.device, self.dtype)
+
+    @cached_property
+    def _name(self) -> str:
+        return find_checkpoint(self.model).name
 
     @cached_property
     def _tracker(self) -> F0Tracker:

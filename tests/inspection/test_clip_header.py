@@ -17,12 +17,16 @@ def lines(inspected):
 def test_describe():
     assert describe(clip(2)) == (
         "2.00 s · 50 phonetic units in 25 runs · 25 pitch units · 2 style units · "
-        "durations exact: 40 ms for each phonetic unit"
+        "durations exact, 40 ms for each phonetic unit"
     )
     assert (
         describe(line(0.08))
         == "0.08 s · 2 phonetic units in 1 run · 1 pitch unit · 1 style unit · durations predicted by the vocoder"
     )
+
+
+def test_describe_names_the_checkpoint():
+    assert describe(clip(1, model="nano")).endswith(" · checkpoint nano")
 
 
 def test_describe_says_what_is_not_shown():
