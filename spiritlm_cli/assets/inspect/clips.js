@@ -125,7 +125,7 @@ function bytesOf(base64) {
 
 /** The statistics of a clip in one line. */
 function describe(clip) {
-  const parts = [`${(Math.round(100 * clip.seconds) / 100).toFixed(2)} s`];
+  const parts = clip.speechSeconds ? [`${(Math.round(100 * clip.seconds) / 100).toFixed(2)} s`] : ["no speech"];
   for (const lane of clip.lanes.filter((lane) => lane.ids.length)) {
     const units = lane.counts.reduce((sum, count) => sum + count, 0);
     const runs = units === lane.ids.length ? "" : ` in ${plural(lane.ids.length, "run")}`;
@@ -135,17 +135,17 @@ function describe(clip) {
   if (texts) parts.push(plural(texts, "text span"));
   if (clip.words.length) parts.push(plural(clip.words.length, "word"));
   const rate = clip.speechSeconds ? `, ${(clip.tokens.length / clip.speechSeconds).toFixed(1)} a second` : "";
-  parts.push(`${plural(clip.tokens.length, "speech token")} in the line${rate}`);
+  if (clip.tokens.length) parts.push(`${plural(clip.tokens.length, "speech token")} in the line${rate}`);
   return parts.join(" · ");
 }
 
 /** What the reader has to know of the times of a clip; empty if they are exact. */
 function describeTimes(clip) {
   const notes = [];
-  if (clip.predicted) {
+  if (clip.predicted && clip.speechSeconds) {
     notes.push(
-      "Times are predicted. Repeated units were merged in this line, so how long each unit lasted is not known. " +
-        "The times are those that the vocoder's duration predictor gives, and those of the resynthesis.",
+      "Times are predicted. Repeated units were merged in this line, so it does not say how long each unit lasts. " +
+        "The times are those of the vocoder's duration predictor, with which it is spoken.",
     );
   }
   if (clip.isStretched()) {

@@ -19,6 +19,11 @@ function visible(text) {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu, "�");
 }
 
+/** Text for a place where it is read: characters that change the direction of text are shown as �. */
+function readable(text) {
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "�");
+}
+
 function shorten(text, length) {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }

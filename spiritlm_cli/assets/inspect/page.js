@@ -331,7 +331,7 @@ function showAbout(clip) {
   byId("notice").hidden = !notes;
   showProblem(clip.seconds && !Object.keys(clip.sounds).length ? "There is no sound for this line." : "");
   byId("transcript").hidden = !clip.text;
-  byId("transcript-text").textContent = clip.text ?? "";
+  byId("transcript-text").textContent = readable(clip.text ?? "");
   byId("copy").disabled = !clip.spans.length;
 }
 
@@ -346,7 +346,7 @@ function showLegend(clip, picture) {
   const isShifted = picture.scene.f0Shift !== 0;
   const buttons = curves.map(({ name, label, color, dash }) => {
     const swatch = element("span", { className: `swatch ${color}${dash.length ? " dashed" : ""}`, "aria-hidden": "true" });
-    const text = name === "rebuilt" && isShifted ? `${label}, around the mean of the resynthesis` : label;
+    const text = name === "rebuilt" && isShifted ? `${label}, with the mean of the resynthesis` : label;
     const button = element("button", { type: "button", "aria-pressed": String(!picture.hiddenCurves.has(name)) }, swatch, text);
     button.addEventListener("click", () => {
       const isShown = picture.hiddenCurves.delete(name);
@@ -356,6 +356,7 @@ function showLegend(clip, picture) {
     });
     return button;
   });
+  byId("legend").hidden = !curves.length;
   byId("legend").replaceChildren(...(curves.length ? [element("span", { className: "hint" }, "F0"), ...buttons] : []));
 }
 
