@@ -364,6 +364,30 @@ def test_page_runs_no_script_of_hostile_strings(browser, waveform):
     assert "\u202e" not in browser.text("clip-id")
 
 
+def test_page_decodes_sounds_to_the_same_samples(browser, clip):
+    browser.open(clip)
+    samples = browser.run(
+        "decodeSounds({ index: 0, sounds: { original: { rate: 16000 }, resynthesis: { rate: 16000 } } })"
+        ".then((sounds) => [sounds.original.length, Array.from(sounds.original.slice(3000, 3100))])"
+    )
+    assert samples == [4 * 16000, clip.original.waveform.samples[3000:3100].tolist()]
+
+
+def test_page_spectrogram_of_a_tone(browser, clip):
+    browser.open(clip)
+    levels = browser.driver.execute_script(
+        """
+        const tone = Float32Array.from({ length: 16000 }, (_, i) => Math.sin((2 * Math.PI * 1000 * i) / 16000));
+        const levels = new Float32Array(FFT_SIZE / 2);
+        new Spectrogram(tone, 16000).column(0.5, levels, 0);
+        return Array.from(levels);
+        """
+    )
+    assert levels[32] == pytest.approx(1, abs=0.01)  # 1000 Hz: bin 32 of 31.25 Hz
+    # a Hann window of 400 samples: its side lobes are lower than the range that is shown
+    assert [level for bin, level in enumerate(levels) if level > 0.2 and abs(bin - 32) > 6] == []
+
+
 def test_page_draws_only_what_is_visible(browser, clip):
     browser.open(clip)
     browser.keys("+" * 12)

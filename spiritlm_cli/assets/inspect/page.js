@@ -109,8 +109,7 @@ class App {
       return;
     }
     this.range = null;
-    const isAtEnd = this.time > this.clip.seconds - 0.02;
-    this.player.play(isAtEnd ? 0 : this.player.position, this._isLooping);
+    this.player.play(this.player.isAtEnd ? 0 : this.player.position, this._isLooping);
   }
 
   seek(seconds) {
@@ -183,6 +182,7 @@ class App {
   stepToken(by) {
     const { tokens } = this.clip;
     if (!tokens.length) return;
+    // The phonetic units are the first lane.
     const here = this.clip.tokenAt(0, this.time);
     const from = this.chosen ?? (here >= 0 ? here - by : -1);
     this.playToken(clamp(from + by, 0, tokens.length - 1));
@@ -201,10 +201,13 @@ class App {
     }
   }
 
-  /** Escape: close what was opened last. */
+  /** Escape: leave a text field, or clear what was selected, searched for or chosen. */
   escape() {
-    if (document.activeElement?.matches("input")) document.activeElement.blur();
-    if (this.selection) this.select(null);
+    const field = document.activeElement?.matches("input") ? document.activeElement : null;
+    field?.blur();
+    if (field === byId("query")) this.search.clear();
+    else if (field) return;
+    else if (this.selection) this.select(null);
     else if (this.search.isActive) this.search.clear();
     else this._chooseToken(null);
   }

@@ -23,6 +23,10 @@ class Player {
     return this._resting ?? this._offset + this.audio.currentTime;
   }
 
+  get isAtEnd() {
+    return this.samples !== null && this.position > this.samples.length / this.rate - 0.02;
+  }
+
   /** Change the sound; null for none. Playing stops. */
   load(samples, rate) {
     this.stop();

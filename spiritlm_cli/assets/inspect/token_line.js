@@ -54,7 +54,7 @@ class TokenLine {
 
   _span(span) {
     if (!span.tokens) {
-      return element("span", { className: "span text" }, element("span", { className: "marker" }, "[TEXT]"), element("bdi", {}, span.text));
+      return element("span", { className: "span text", role: "presentation" }, element("span", { className: "marker" }, "[TEXT]"), element("bdi", {}, span.text));
     }
     const made = element("span", { className: "span", role: "presentation" }, element("span", { className: "marker" }, "[SPEECH]"));
     made.append(...span.tokens.map((token) => this._token(token)));
