@@ -31,7 +31,7 @@ def test_inspect_waveform(inspector, waveform):
     words = (Word("hello", 0.1, 0.4),)
     inspected = inspector.inspect_waveform(waveform, "a", "a.wav", Transcript("hello", Alignment(words)))
     assert (inspected.id, inspected.source, inspected.text, inspected.words) == ("a", "a.wav", "hello", words)
-    assert inspected.model == "nano"
+    assert inspected.model == "release0"
     assert inspected.sequence == inspector.tokenizer.tokenize(waveform)
     units = inspector.tokenizer.encode(waveform)
     assert not inspected.timeline.predicted
