@@ -8,7 +8,7 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.inspection.inspected import Inspected, Sound, rebuild_f0
-from spiritlm_cli.inspection.timeline import sequence_timeline, units_timeline
+from spiritlm_cli.inspection.timeline import Timeline, sequence_timeline, units_timeline
 from spiritlm_cli.manifests.clip import Transcript, Waveform
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import F0Method, F0Tracker, load_tracker
@@ -86,24 +86,40 @@ class Inspector:
         predictor of the other vocoder times the line, and there is no resynthesis.
         Raises TokenError for units that the vocoder does not have.
         """
-        kinds = {unit.kind for span in sequence.speech for unit in span.units}
-        expressive = self.expressive and Kind.PITCH in kinds
+        expressive = self._is_expressive(sequence)
         timeline = sequence_timeline(sequence, self._predictor(expressive))
         resynthesis = rebuilt = None
-        if self.sounds and Kind.HUBERT in kinds and self._can_synthesize(expressive):
-            resynthesis = self._resynthesize(
-                sequence, expressive, "predict" if timeline.predicted else "keep"
-            )
+        if self.sounds and timeline.seconds and self._can_synthesize(expressive):
+            resynthesis = self._resynthesize(sequence, expressive, _durations(timeline))
             rebuilt = rebuild_f0(timeline, self._pitch, None) if expressive else None
         return Inspected(
             id, source, sequence, timeline, resynthesis=resynthesis, rebuilt_f0=rebuilt, model=self._name
         )
 
+    def synthesize(self, line: Inspected) -> Waveform | None:
+        """Return the speech of a token line at 16 kHz, with the times of its timeline; None if there is no vocoder.
+
+        Raises TokenError for a line without speech.
+        """
+        expressive = self._is_expressive(line.sequence)
+        if not self._can_synthesize(expressive):
+            return None
+        return self._decode(line.sequence, expressive, _durations(line.timeline))
+
+    def _is_expressive(self, sequence: Sequence) -> bool:
+        """Whether a line is for the vocoder of phonetic, pitch and style units."""
+        return self.expressive and any(
+            unit.kind is Kind.PITCH for span in sequence.speech for unit in span.units
+        )
+
     def _resynthesize(self, speech: Sequence | SpeechSpan, expressive: bool, durations: Durations) -> Sound:
+        waveform = self._decode(speech, expressive, durations)
+        track = self._tracker(waveform.samples) if len(waveform.samples) >= MIN_SAMPLES else None
+        return Sound(waveform, track)
+
+    def _decode(self, speech: Sequence | SpeechSpan, expressive: bool, durations: Durations) -> Waveform:
         decoded = self._vocoder(expressive).decode(speech, self.speaker, durations=durations)
-        samples = Resampler(decoded.rate, SAMPLE_RATE).feed(decoded.samples, last=True)
-        track = self._tracker(samples) if len(samples) >= MIN_SAMPLES else None
-        return Sound(Waveform(samples, SAMPLE_RATE), track)
+        return Waveform(Resampler(decoded.rate, SAMPLE_RATE).feed(decoded.samples, last=True), SAMPLE_RATE)
 
     @cached_property
     def tokenizer(self) -> SpeechTokenizer:
@@ -150,3 +166,8 @@ class Inspector:
         except CheckpointError:
             return False
         return True
+
+
+def _durations(timeline: Timeline) -> Durations:
+    """How a vocoder gives the units of a line the durations that they have in its timeline."""
+    return "predict" if timeline.predicted else "keep"

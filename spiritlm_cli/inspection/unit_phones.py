@@ -24,8 +24,11 @@ class PhoneCounts:
     others: int = 0
     frames: Counter[str] = field(default_factory=Counter)
 
-    def add(self, places: Iterable[Place], phones: tuple[Phone, ...]) -> None:
-        """Count the frames of a clip's places. phones: of the clip, in time order."""
+    def add(self, places: Iterable[Place], phones: tuple[Phone, ...] | None) -> None:
+        """Count the frames of a clip's places. phones: of the clip, in time order; None if they are unknown."""
+        if phones is None:
+            self.others += 1
+            return
         self.clips += 1
         starts = np.array([phone.start for phone in phones])
         for place in places:

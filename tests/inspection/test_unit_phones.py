@@ -25,7 +25,7 @@ def test_counts_the_phone_at_the_center_of_each_frame():
 def test_counts_of_several_clips():
     counts = counted([7, 5])
     counts.add(find_places(clip([7, 7, 5, 5]), parse_units("Hu5"), 0), PHONES)
-    counts.others += 1
+    counts.add(find_places(clip([5]), parse_units("Hu5"), 0), None)
     assert counts.to_json() == {
         "clips": 2,
         "clips_without_phones": 1,

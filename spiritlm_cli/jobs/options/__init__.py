@@ -14,6 +14,7 @@ from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.inspect import InspectOptions
 from spiritlm_cli.jobs.options.inspect_batch import InspectBatchOptions
 from spiritlm_cli.jobs.options.inspect_diff import InspectDiffOptions
+from spiritlm_cli.jobs.options.inspect_unit import InspectUnitOptions
 from spiritlm_cli.jobs.options.interleave import InterleaveOptions
 from spiritlm_cli.jobs.options.shared import ClipOptions
 from spiritlm_cli.jobs.options.tokenize import TokenizeOptions
@@ -28,6 +29,7 @@ __all__ = [
     "InspectBatchOptions",
     "InspectDiffOptions",
     "InspectOptions",
+    "InspectUnitOptions",
     "InterleaveOptions",
     "PairsOptions",
     "ResynthesisOptions",
