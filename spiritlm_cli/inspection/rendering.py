@@ -175,9 +175,11 @@ def describe_inputs(statistics: UnitStatistics) -> Iterator[str]:
 
 
 def _print_stream(stream: StreamStatistics, console: Console) -> None:
+    if not stream.distinct:  # it has only ids that no model has
+        return
     kind, style = stream.kind.value, STYLES[stream.kind.value]
-    size = max(stream.codebook or 0, len(stream.counts))
-    counts = np.pad(stream.counts, (0, size - len(stream.counts)))
+    size = stream.codebook or len(stream.counts)
+    counts = np.pad(stream.counts[:size], (0, max(size - len(stream.counts), 0)))
     console.print("", Text(f"{kind}: runs of each unit", "bold"), sep="\n")
     for row in grid(counts, console.width, style):
         console.print(row, soft_wrap=True)

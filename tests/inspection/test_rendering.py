@@ -210,3 +210,13 @@ def test_print_statistics(line, clip, width):
 
 def test_print_statistics_of_nothing():
     assert shown(UnitStatistics()) == "0 inputs, 0.0 s of speech, silence n/a\n"
+
+
+def test_print_statistics_of_units_that_the_model_does_not_have(line):
+    statistics = UnitStatistics({Kind.PITCH: 64})
+    statistics.add(line("[SPEECH][Pi1000000][Hu1][St999999999999999999]"))
+    printed = shown(statistics).splitlines()
+    assert any(text.split() == ["runs", "outside", "codebook", "0", "1", "1"] for text in printed)
+    # the grid has the codebook alone, and a stream of ids that no model has is in the table only
+    assert "0  " + "·" * 64 in [text.strip() for text in printed]
+    assert not any(text.startswith("St:") for text in printed)
