@@ -6,13 +6,15 @@ from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from spiritlm_cli.audio.encoders import write_all
 from spiritlm_cli.files import open_atomic
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.page_data import clip_to_json, script_json, sounds_to_json
+from spiritlm_cli.inspection.page_diff import diff_fields
 from spiritlm_cli.inspection.palette import DARK, LIGHT, Palette
+from spiritlm_cli.inspection.unit_diff import LineDiff
 from spiritlm_cli.streams import is_written_through, open_through
 
 _ASSETS = files("spiritlm_cli") / "assets" / "inspect"
@@ -67,8 +69,19 @@ class Page:
         Raises TokenError for a sequence that a token line can't represent, AudioError for a waveform with samples that
         are no numbers, and OSError. A page with an input that raised can go on with the next.
         """
+        self._add(clip_to_json(inspected), inspected)
+
+    def add_diff(self, diff: LineDiff) -> None:
+        """Write the data of both sides of a comparison, each with the units of the other below its own.
+
+        Raises as `add`.
+        """
+        for side, inspected in (("A", diff.a), ("B", diff.b)):
+            self._add(clip_to_json(inspected) | diff_fields(diff, side), inspected)
+
+    def _add(self, fields: dict[str, Any], inspected: Inspected) -> None:
         # The sounds apart, as the page parses them only when the clip is shown.
-        clip, sounds = script_json(clip_to_json(inspected)), script_json(sounds_to_json(inspected))
+        clip, sounds = script_json(fields), script_json(sounds_to_json(inspected))
         for name, content in (("clip", clip), ("sounds", sounds)):
             self._write(f'<script type="application/json" data-{name}="{self._clips}">{content}</script>\n')
         self._clips += 1

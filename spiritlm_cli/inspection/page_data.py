@@ -36,7 +36,7 @@ def clip_to_json(inspected: Inspected) -> dict[str, Any]:
         "seconds": _seconds(max(inspected.seconds, timeline.seconds)),
         "speech_seconds": _seconds(timeline.seconds),
         "predicted": timeline.predicted,
-        "lanes": [_lane(lane) for lane in timeline.lanes],
+        "lanes": lanes_to_json(timeline),
         "texts": [{"text": mark.text, "seconds": _seconds(mark.seconds)} for mark in timeline.texts],
         "words": [
             {"word": word.word, "start": _seconds(word.start), "end": _seconds(word.end)}
@@ -54,6 +54,11 @@ def clip_to_json(inspected: Inspected) -> dict[str, Any]:
             for name, sound in _sounds(inspected).items()
         },
     }
+
+
+def lanes_to_json(timeline: Timeline) -> list[dict[str, Any]]:
+    """The runs of each stream, with their times."""
+    return [_lane(lane) for lane in timeline.lanes]
 
 
 def sounds_to_json(inspected: Inspected) -> dict[str, str]:

@@ -21,6 +21,7 @@ from spiritlm_cli.inspection.diff_rendering import (
 )
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.inspector import Inspector
+from spiritlm_cli.inspection.page import Page
 from spiritlm_cli.inspection.unit_diff import DiffTotals, LineDiff, diff_inspected
 from spiritlm_cli.jobs.failures import Failures, name_of
 from spiritlm_cli.jobs.inspect_inputs import Item, inspect_inputs, new_inspector
@@ -58,17 +59,20 @@ def run(options: InspectDiffOptions) -> Comparison:
     with ExitStack() as stack:
         view = _View(options, Console(file=sys.stdout))
         items = stack.enter_context(LineWriter(options.items)) if options.items else None
+        page = stack.enter_context(Page(options.html)) if options.html else None
         progress = stack.enter_context(Progress("lines", lines=not (options.brief or options.as_json)))
         stack.enter_context(data_only())
         sides = [
             stack.enter_context(closing(inspect_inputs(side, inspector)))
-            for side, inspector in _sides(options.side_a, options.side_b)
+            for side, inspector in _sides(options)
         ]
         for a, b in pairs(*sides):
             if a and b:
                 diff = diff_inspected(_result(a), _result(b))
                 totals.add(diff)
                 view.show(diff)
+                if page and not diff.equal:
+                    page.add_diff(diff)
                 if items:
                     items.write_text(json.dumps(diff.to_json(), ensure_ascii=False))
             elif a or b:
@@ -80,11 +84,15 @@ def run(options: InspectDiffOptions) -> Comparison:
     return Comparison(totals.lines + totals.only_a + totals.only_b, totals=totals)
 
 
-def _sides(a: InputOptions, b: InputOptions) -> list[tuple[InputOptions, Inspector]]:
+def _sides(options: InspectDiffOptions) -> list[tuple[InputOptions, Inspector]]:
     """Both sides, each with its inspector: one for both, if only their inputs differ."""
-    inspector = new_inspector(a, keep_repeats=True)
+    a, b = options.side_a, options.side_b
+    inspector = new_inspector(a, keep_repeats=True, sounds=options.html is not None)
     same = replace(b, inputs=a.inputs) == a
-    return [(a, inspector), (b, inspector if same else new_inspector(b, keep_repeats=True))]
+    return [
+        (a, inspector),
+        (b, inspector if same else new_inspector(b, keep_repeats=True, sounds=inspector.sounds)),
+    ]
 
 
 def _result(given: Input) -> Inspected:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import page_fixtures
 import pytest
+from inspection_fixtures import line
 
 from spiritlm_cli.inspection.page import Page, content_policy, page_parts
 from spiritlm_cli.inspection.palette import DARK, LIGHT
+from spiritlm_cli.inspection.unit_diff import diff_inspected
 
 
 class Document(HTMLParser):
@@ -136,3 +138,13 @@ def test_page_parts_have_the_palettes():
     assert before.count(f"--pitch: {LIGHT.pitch};") == 1
     assert before.count(f"--pitch: {DARK.pitch};") == 2  # chosen, and by the system
     assert "innerHTML" not in after
+
+
+def test_page_add_diff(tmp_path):
+    path = tmp_path / "diff.html"
+    with Page(path) as page:
+        page.add_diff(diff_inspected(line("[SPEECH][Hu5][Hu7]", "x"), line("[SPEECH][Hu5][Hu8][Hu9]", "y")))
+    clips = Document(path.read_text()).scripts("data-clip")
+    assert [clip["id"] for clip in clips] == ["x (A)", "y (B)"]
+    assert [clip["lanes"][0]["ids"] for clip in clips] == [[5, 7], [5, 8, 9]]
+    assert [clip["other"]["lanes"][0]["ids"] for clip in clips] == [[5, 8, 9], [5, 7]]

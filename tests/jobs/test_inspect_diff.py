@@ -130,3 +130,13 @@ def test_run_refuses_what_cannot_be_used(write, small):
         compare(good, write("b", "[SPEECH][Hu7000]\n"), small=small)
     with pytest.raises(AudioError, match=r"c\.wav"):
         compare(write("c.wav", "no audio"), good, small=small)
+
+
+def test_run_writes_a_page_of_what_differs(write, small, tmp_path):
+    a = write("a", "x\t[SPEECH][Pi1][Hu5][Hu7]\nsame\t[SPEECH][Pi1][Hu5]\n")
+    b = write("b", "x\t[SPEECH][Pi1][Hu5][Hu8]\nsame\t[SPEECH][Pi1][Hu5]\n")
+    compare(a, b, small=small, html=tmp_path / "diff.html")
+    page = (tmp_path / "diff.html").read_text()
+    assert '"id":"x (A)"' in page
+    assert '"id":"x (B)"' in page
+    assert "same (" not in page

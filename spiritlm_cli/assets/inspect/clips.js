@@ -25,6 +25,8 @@ class Clip {
       f0: data.f0,
       f0Rate: data.f0_rate,
       sounds: data.sounds,
+      /** The clip that this one is compared with: { note, lanes, changed }; undefined if there is none. */
+      other: data.other,
     });
     /** All tokens in the order of the line: { lane, run, start, end }. */
     this.tokens = data.spans
@@ -141,7 +143,7 @@ function describe(clip) {
 
 /** What the reader has to know of the times of a clip; empty if they are exact. */
 function describeTimes(clip) {
-  const notes = [];
+  const notes = clip.other ? [clip.other.note] : [];
   if (clip.predicted && clip.speechSeconds) {
     notes.push(
       "Times are predicted. Repeated units were merged in this line, so it does not say how long each unit lasts. " +

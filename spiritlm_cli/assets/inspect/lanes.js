@@ -165,22 +165,29 @@ function f0Scale(clip) {
 
 const mean = (values) => (values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 0);
 
-/** The lane of a stream of units. */
-function unitLane(kind) {
+/** The lane of a stream of units: of the clip, or of the one that it is compared with. */
+function unitLane(kind, isOther = false) {
+  const laneIn = (clip) => (isOther ? clip.other?.lanes.find((lane) => lane.kind === kind) : clip.laneOf(kind));
   return {
-    name: kind,
-    kind,
-    label: STREAMS[kind].name,
+    name: isOther ? `other ${kind}` : kind,
+    kind: isOther ? null : kind,
+    otherKind: isOther ? kind : null,
+    label: isOther ? "compared" : STREAMS[kind].name,
     height: 24,
     hasBoxes: true,
-    isShown: (scene) => Boolean(scene.clip.laneOf(kind)?.ids.length),
+    isShown: (scene) => Boolean(laneIn(scene.clip)?.ids.length),
     ticks: () => [],
     paint(context, box, scene) {
-      const lane = scene.clip.laneOf(kind);
+      const lane = laneIn(scene.clip);
+      const changed = scene.clip.other?.changed[kind]?.[isOther ? "other" : "own"] ?? [];
       const color = scene.colors[STREAMS[kind].color];
       forVisible(lane.starts, lane.ends, scene.view, (run, left, right) => {
         const isSame = scene.highlight?.kind === kind && scene.highlight.id === lane.ids[run];
         paintBox(context, box, scene, { left, right, color, strength: isSame ? 1 : run % 2 ? 0.16 : 0.3 }, String(lane.ids[run]));
+        if (changed[lastAtMost(changed, run)] === run) {
+          context.fillStyle = scene.colors.text;
+          context.fillRect(left, box.height - 3, Math.max(right - left - 1, 1), 3);
+        }
       });
     },
   };
@@ -300,8 +307,11 @@ const LANES = [
   spectrogramLane,
   f0Lane,
   unitLane("Hu"),
+  unitLane("Hu", true),
   unitLane("Pi"),
+  unitLane("Pi", true),
   unitLane("St"),
+  unitLane("St", true),
   wordLane,
   textLane,
 ];

@@ -295,6 +295,7 @@ function explainTarget({ lane, seconds, share, index, run, word }, scene) {
   const lines = [`${seconds.toFixed(3)} s`];
   if (lane === spectrogramLane) lines.push(`${Math.round(((1 - share) * sound.rate) / 20) * 10} Hz`);
   if (lane === f0Lane) lines.push(...explainF0(seconds, scene));
+  if (lane?.otherKind) lines.unshift(...explainOther(clip.other, lane.otherKind, seconds));
   if (lane === textLane) {
     const mark = lastAtMost(clip.texts.map((text) => text.seconds), seconds);
     if (mark >= 0) lines.unshift(shorten(visible(clip.texts[mark].text.trim()), 200));
@@ -312,6 +313,13 @@ function explainRun(clip, lane, run) {
     counts[run] > 1 ? `${counts[run]} units in succession` : "not repeated",
     places > 1 ? `at ${places} places of the clip` : "the only place in the clip",
   ];
+}
+
+/** What is said of the unit at a time of the clip that this one is compared with. */
+function explainOther({ lanes }, kind, seconds) {
+  const { ids, starts, ends } = lanes.find((lane) => lane.kind === kind);
+  const run = lastAtMost(starts, seconds);
+  return run >= 0 && seconds < ends[run] ? [`${kind}${ids[run]}`, formatRange(starts[run], ends[run])] : [];
 }
 
 function formatRange(start, end) {

@@ -70,6 +70,14 @@ class InspectDiffOptions(ModelOptions):
         writes="text",
     )
 
+    html: Path | None = option(
+        None,
+        "Also write an HTML page with both sides of what differs: their units above each other, and their sound.",
+        metavar="FILE",
+        writes="text",
+        group="output",
+    )
+
     @property
     def side_a(self) -> InputOptions:
         """The inputs A, and how they are tokenized."""
