@@ -25,11 +25,17 @@ _SCRIPTS = (
     "signal.js",
     "player.js",
     "view.js",
+    "colors.js",
+    "f0.js",
     "lanes.js",
+    "tooltip.js",
     "picture.js",
     "token_line.js",
     "search.js",
     "clip_list.js",
+    "about.js",
+    "app.js",
+    "keys.js",
     "page.js",
 )
 
@@ -66,8 +72,8 @@ class Page:
     def add(self, inspected: Inspected) -> None:
         """Write the data of one input.
 
-        Raises TokenError for a sequence that a token line can't represent, AudioError for a waveform with samples that
-        are no numbers, and OSError. A page with an input that raised can go on with the next.
+        Raises TokenError for a sequence that a token line can't represent and AudioError for samples that are no
+        numbers; the page is then as before, and can go on with the next input. Raises OSError if it can't be written.
         """
         self._add(clip_to_json(inspected), inspected)
 

@@ -5,13 +5,17 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import page_fixtures
 import pytest
 from inspection_fixtures import line
 
+from spiritlm_cli.errors import AudioError
+from spiritlm_cli.inspection.inspected import Sound
 from spiritlm_cli.inspection.page import Page, content_policy, page_parts
 from spiritlm_cli.inspection.palette import DARK, LIGHT
 from spiritlm_cli.inspection.unit_diff import diff_inspected
+from spiritlm_cli.manifests.clip import Waveform
 
 
 class Document(HTMLParser):
@@ -111,6 +115,16 @@ def test_page_appears_only_when_complete(tmp_path, waveform):
         interrupt()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_page_goes_on_after_an_input_that_it_refuses(tmp_path, waveform):
+    broken = Sound(Waveform(np.full(10, np.nan, dtype=np.float32), 16000))
+    with Page(tmp_path / "out.html") as page:
+        with pytest.raises(AudioError, match="not a number"):
+            page.add(replace(page_fixtures.clip(waveform), original=broken))
+        page.add(page_fixtures.clip(waveform))
+    document = Document((tmp_path / "out.html").read_text())
+    assert [len(document.scripts(name)) for name in ("data-clip", "data-sounds")] == [1, 1]
 
 
 def test_page_keeps_no_clip(tmp_path, waveform):

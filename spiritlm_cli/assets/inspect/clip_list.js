@@ -38,7 +38,12 @@ class ClipList {
     const size = `${clip.seconds.toFixed(1)} s · ${plural(clip.tokens.length, "token")}`;
     const item = element(
       "li",
-      { id: `clip-${clip.index}`, role: "option", "aria-selected": "false", title: shorten(visible(clip.id), 500) },
+      {
+        id: `clip-${clip.index}`,
+        role: "option",
+        "aria-selected": "false",
+        title: shorten(visible(clip.id), 500),
+      },
       element("span", { className: "clip-name" }, element("bdi", {}, shorten(visible(clip.id), 200))),
       element("span", { className: "when" }, size),
     );
@@ -48,7 +53,8 @@ class ClipList {
 
   _filter() {
     const wanted = byId("filter").value.trim().toLowerCase();
-    for (const [index, item] of this.items.entries()) item.hidden = !this.clips[index].id.toLowerCase().includes(wanted);
+    for (const [index, item] of this.items.entries())
+      item.hidden = !this.clips[index].id.toLowerCase().includes(wanted);
     this._countShown();
   }
 

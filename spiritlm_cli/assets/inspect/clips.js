@@ -86,7 +86,11 @@ class Clip {
   /** The token line. */
   get line() {
     return this.spans
-      .map((span) => (span.tokens ? `[SPEECH]${span.tokens.map((token) => this.spelling(token)).join("")}` : `[TEXT]${span.text}`))
+      .map((span) =>
+        span.tokens
+          ? `[SPEECH]${span.tokens.map((token) => this.spelling(token)).join("")}`
+          : `[TEXT]${span.text}`,
+      )
       .join("");
   }
 
@@ -123,38 +127,4 @@ function bytesOf(base64) {
   const bytes = new Uint8Array(characters.length);
   for (let i = 0; i < characters.length; i++) bytes[i] = characters.charCodeAt(i);
   return bytes;
-}
-
-/** The statistics of a clip in one line. */
-function describe(clip) {
-  const parts = clip.speechSeconds ? [`${(Math.round(100 * clip.seconds) / 100).toFixed(2)} s`] : ["no speech"];
-  for (const lane of clip.lanes.filter((lane) => lane.ids.length)) {
-    const units = lane.counts.reduce((sum, count) => sum + count, 0);
-    const runs = units === lane.ids.length ? "" : ` in ${plural(lane.ids.length, "run")}`;
-    parts.push(`${plural(units, `${STREAMS[lane.kind].name} unit`)}${runs}, ${new Set(lane.ids).size} different`);
-  }
-  const texts = clip.spans.filter((span) => !span.tokens).length;
-  if (texts) parts.push(plural(texts, "text span"));
-  if (clip.words.length) parts.push(plural(clip.words.length, "word"));
-  const rate = clip.speechSeconds ? `, ${(clip.tokens.length / clip.speechSeconds).toFixed(1)} a second` : "";
-  if (clip.tokens.length) parts.push(`${plural(clip.tokens.length, "speech token")} in the line${rate}`);
-  return parts.join(" · ");
-}
-
-/** What the reader has to know of the times of a clip; empty if they are exact. */
-function describeTimes(clip) {
-  const notes = clip.other ? [clip.other.note] : [];
-  if (clip.predicted && clip.speechSeconds) {
-    notes.push(
-      "Times are predicted. Repeated units were merged in this line, so it does not say how long each unit lasts. " +
-        "The times are those of the vocoder's duration predictor, with which it is spoken.",
-    );
-  }
-  if (clip.isStretched()) {
-    notes.push(
-      `The resynthesis lasts ${clip.sounds.resynthesis.seconds.toFixed(2)} s and the tokens ${clip.speechSeconds.toFixed(2)} s. ` +
-        "It is drawn and played in proportion, so single units may sound a little earlier or later than shown.",
-    );
-  }
-  return notes.join(" ");
 }

@@ -1,7 +1,8 @@
 // The picture of a clip: its lanes on one canvas of the size of the visible part, drawn again when that changes.
 
 class Picture {
-  /** actions: seek(seconds), playRun(lane, run), playWord(index), select(start, end). */
+  /** actions: seek(seconds), playRun(lane, run), playWord(index), select({ start, end }), hover(unit or null), and
+   *  onZoom() after each change of the scale. */
   constructor(actions) {
     this.actions = actions;
     this.canvas = byId("canvas");
@@ -100,7 +101,10 @@ class Picture {
     this._gridHeight = this._rows.find(({ lane }) => lane.hasBoxes)?.top ?? top;
     byId("extent").style.height = `${top}px`;
     byId("gutter").replaceChildren(...this._rows.flatMap((row) => this._labels(row)));
-    this.canvas.setAttribute("aria-label", `${this._rows.map(({ lane }) => lane.label).join(", ")} over time`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${this._rows.map(({ lane }) => lane.label).join(", ")} over time`,
+    );
     this.redraw();
   }
 
@@ -136,6 +140,7 @@ class Picture {
     this._drawTextMarks(context);
     performance.clearMeasures("picture");
     performance.measure("picture", "picture-start");
+    performance.clearMarks("picture-start");
   }
 
   _prepareCanvas() {
@@ -154,17 +159,23 @@ class Picture {
    *  their own. */
   _drawRuler(context) {
     const { view, scene } = this;
-    const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120].find((s) => s * view.scale >= 70) ?? 300;
+    const step =
+      [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120].find((s) => s * view.scale >= 70) ?? 300;
     context.font = FONT;
     context.textBaseline = "middle";
     context.textAlign = "left";
-    for (let index = Math.floor(view.first / step); index * step <= Math.min(view.last, scene.clip.seconds); index++) {
+    for (
+      let index = Math.floor(view.first / step);
+      index * step <= Math.min(view.last, scene.clip.seconds);
+      index++
+    ) {
       const x = Math.round(view.x(index * step)) + 0.5;
       context.fillStyle = scene.colors.line;
       context.fillRect(x - 0.5, 4, 1, this._gridHeight - LANE_GAP - 4);
       context.fillStyle = scene.colors.muted;
       const label = rulerLabel(index * step, step);
-      if (x + 4 + context.measureText(label).width < view.width) context.fillText(label, x + 4, RULER_HEIGHT / 2);
+      if (x + 4 + context.measureText(label).width < view.width)
+        context.fillText(label, x + 4, RULER_HEIGHT / 2);
     }
   }
 
@@ -237,7 +248,9 @@ class Picture {
   }
 
   _select(from, to) {
-    const ends = [from, to].map((seconds) => clamp(seconds, 0, this.scene.clip.seconds)).sort((a, b) => a - b);
+    const ends = [from, to]
+      .map((seconds) => clamp(seconds, 0, this.scene.clip.seconds))
+      .sort((a, b) => a - b);
     if (ends[1] > ends[0]) this.actions.select({ start: ends[0], end: ends[1] });
   }
 
@@ -253,7 +266,13 @@ class Picture {
     const { clip, wordTimes } = this.scene;
     const seconds = this.view.time(x);
     const row = this._rows.find(({ lane, top }) => y >= top && y < top + lane.height);
-    const target = { lane: row?.lane, seconds, share: row ? (y - row.top) / row.lane.height : 0, run: -1, word: -1 };
+    const target = {
+      lane: row?.lane,
+      seconds,
+      share: row ? (y - row.top) / row.lane.height : 0,
+      run: -1,
+      word: -1,
+    };
     if (row?.lane.kind) {
       target.index = clip.lanes.findIndex((lane) => lane.kind === row.lane.kind);
       target.run = clip.runAt(target.index, seconds);
@@ -274,7 +293,8 @@ class Picture {
         ? { kind: clip.lanes[target.index].kind, id: clip.lanes[target.index].ids[target.run] }
         : null,
     );
-    const lines = target.seconds >= 0 && target.seconds <= clip.seconds ? explainTarget(target, this.scene) : [];
+    const lines =
+      target.seconds >= 0 && target.seconds <= clip.seconds ? explainTarget(target, this.scene) : [];
     showTooltip(lines, event.clientX, event.clientY);
   }
 
@@ -284,95 +304,8 @@ class Picture {
   }
 }
 
-/** The lines of the tooltip at a point of the picture. */
-function explainTarget({ lane, seconds, share, index, run, word }, scene) {
-  const { clip, sound } = scene;
-  if (run >= 0) return explainRun(clip, index, run);
-  if (word >= 0) {
-    const { word: text, start, end } = clip.words[word];
-    return [shorten(visible(text), 100), formatRange(start, end)];
-  }
-  const lines = [`${seconds.toFixed(3)} s`];
-  if (lane === spectrogramLane) lines.push(`${Math.round(((1 - share) * sound.rate) / 20) * 10} Hz`);
-  if (lane === f0Lane) lines.push(...explainF0(seconds, scene));
-  if (lane?.otherKind) lines.unshift(...explainOther(clip.other, lane.otherKind, seconds));
-  if (lane === textLane) {
-    const mark = lastAtMost(clip.texts.map((text) => text.seconds), seconds);
-    if (mark >= 0) lines.unshift(shorten(visible(clip.texts[mark].text.trim()), 200));
-  }
-  return lines;
-}
-
-/** What is said of a run of units: its unit, its times, its repeats, and how often the unit occurs. */
-function explainRun(clip, lane, run) {
-  const { starts, ends, counts } = clip.lanes[lane];
-  const places = clip.occurrences(lane, run);
-  return [
-    clip.unitOf(lane, run),
-    formatRange(starts[run], ends[run]) + (clip.predicted ? ", predicted" : ""),
-    counts[run] > 1 ? `${counts[run]} units in succession` : "not repeated",
-    places > 1 ? `at ${places} places of the clip` : "the only place in the clip",
-  ];
-}
-
-/** What is said of the unit at a time of the clip that this one is compared with. */
-function explainOther({ lanes }, kind, seconds) {
-  const { ids, starts, ends } = lanes.find((lane) => lane.kind === kind);
-  const run = lastAtMost(starts, seconds);
-  return run >= 0 && seconds < ends[run] ? [`${kind}${ids[run]}`, formatRange(starts[run], ends[run])] : [];
-}
-
-function formatRange(start, end) {
-  return `${start.toFixed(3)}–${end.toFixed(3)} s (${Math.round(1000 * (end - start))} ms)`;
-}
-
-function explainF0(seconds, { clip, f0Shift, hiddenCurves }) {
-  return CURVES.filter(({ name }) => clip.f0[name] && !hiddenCurves.has(name)).map(({ name, label }) => {
-    const scale = name === "resynthesis" ? clip.scale("resynthesis") : 1;
-    const f0 = clip.f0[name][Math.round(seconds * clip.f0Rate * scale)];
-    const shift = name === "rebuilt" ? f0Shift : 0;
-    return `${label}: ${f0 === null || f0 === undefined ? "unvoiced" : `${f0 + shift} Hz`}`;
-  });
-}
-
 function rulerLabel(seconds, step) {
   if (step >= 60 || seconds >= 60) return formatTime(seconds).replace(/\.00$/, "");
   const places = step >= 1 ? 0 : step >= 0.1 ? 1 : 2;
   return `${seconds.toFixed(places)} s`;
-}
-
-/** The colors of the theme, by the name of their custom property, and the shades of the spectrogram. */
-function themeColors() {
-  const style = getComputedStyle(document.documentElement);
-  const names = ["background", "text", "phonetic", "pitch", "style", "original", "resynthesis", "line", "muted"];
-  const colors = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
-  const stops = style.getPropertyValue("--shades").trim().split(/\s+/);
-  return { colors, shades: shadesBetween(stops) };
-}
-
-/** 256 colors between stops (#rrggbb), as the pixels of an image. */
-function shadesBetween(stops) {
-  const channels = stops.map((stop) => [1, 3, 5].map((i) => Number.parseInt(stop.slice(i, i + 2), 16)));
-  return Uint32Array.from({ length: 256 }, (_, level) => {
-    const place = (level / 255) * (stops.length - 1);
-    const stop = Math.min(Math.floor(place), stops.length - 2);
-    const [r, g, b] = channels[stop].map((c, i) => Math.round(c + (place - stop) * (channels[stop + 1][i] - c)));
-    return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-  });
-}
-
-/** Show lines beside the pointer, inside of the window. */
-function showTooltip(lines, clientX, clientY) {
-  const tooltip = byId("tooltip");
-  tooltip.hidden = lines.length === 0;
-  if (!lines.length) return;
-  tooltip.replaceChildren(...lines.map((line) => element("div", {}, line)));
-  const { width, height } = tooltip.getBoundingClientRect();
-  const left = clientX + 14 + width < innerWidth ? clientX + 14 : clientX - 14 - width;
-  const top = clientY + 18 + height < innerHeight ? clientY + 18 : clientY - 12 - height;
-  tooltip.style.transform = `translate(${Math.max(left, 4)}px, ${Math.max(top, 4)}px)`;
-}
-
-function hideTooltip() {
-  byId("tooltip").hidden = true;
 }

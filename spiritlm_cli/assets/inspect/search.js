@@ -6,7 +6,9 @@ const MAX_PLACES = 500; // that are listed; all are counted
 function parseUnit(query) {
   const match = /^\[?(hu|pi|st)?(\d{1,18})\]?$/i.exec(query);
   if (!match) return null;
-  const kinds = Object.keys(STREAMS).filter((kind) => !match[1] || kind.toLowerCase() === match[1].toLowerCase());
+  const kinds = Object.keys(STREAMS).filter(
+    (kind) => !match[1] || kind.toLowerCase() === match[1].toLowerCase(),
+  );
   return { kinds, id: Number(match[2]) };
 }
 
@@ -16,7 +18,9 @@ function findPlaces(clips, query) {
   if (!wanted) return [];
   const unit = parseUnit(wanted);
   return clips.flatMap((clip) =>
-    unit ? findUnit(clip, unit) : [...findWords(clip, wanted.toLowerCase()), ...findTexts(clip, wanted.toLowerCase())],
+    unit
+      ? findUnit(clip, unit)
+      : [...findWords(clip, wanted.toLowerCase()), ...findTexts(clip, wanted.toLowerCase())],
   );
 }
 
@@ -118,7 +122,9 @@ class Search {
     byId("results").hidden = !this.isActive;
     byId("results-title").textContent = this._title();
     byId("results-hint").hidden = !this.places.length;
-    this.list.replaceChildren(...this.places.slice(0, MAX_PLACES).map((place, index) => this._item(place, index)));
+    this.list.replaceChildren(
+      ...this.places.slice(0, MAX_PLACES).map((place, index) => this._item(place, index)),
+    );
     this.list.removeAttribute("aria-activedescendant");
     this.list.hidden = !this.places.length;
     this.actions.onChange(this.isActive);
@@ -170,9 +176,17 @@ class Search {
       element("mark", {}, visible(shorten(place.found, 100))),
       visible(place.after),
     );
-    const clip = element("span", { className: "clip-name" }, element("bdi", {}, shorten(visible(place.clip.id), 60)));
+    const clip = element(
+      "span",
+      { className: "clip-name" },
+      element("bdi", {}, shorten(visible(place.clip.id), 60)),
+    );
     const item = element("li", { id: `place-${index}`, role: "option", "aria-selected": "false" });
-    item.append(...(this.clips.length > 1 ? [clip] : []), element("span", { className: "when" }, formatTime(place.start)), context);
+    item.append(
+      ...(this.clips.length > 1 ? [clip] : []),
+      element("span", { className: "when" }, formatTime(place.start)),
+      context,
+    );
     item.dataset.place = index;
     return item;
   }

@@ -9,8 +9,13 @@ const DYNAMIC_RANGE_DB = 65;
 
 /** Radix-2 FFT in place. real, imaginary: Float64Array of FFT_SIZE. */
 const fft = (() => {
-  const cosines = Float64Array.from({ length: FFT_SIZE / 2 }, (_, i) => Math.cos((2 * Math.PI * i) / FFT_SIZE));
-  const sines = Float64Array.from({ length: FFT_SIZE / 2 }, (_, i) => -Math.sin((2 * Math.PI * i) / FFT_SIZE));
+  const cosines = Float64Array.from({ length: FFT_SIZE / 2 }, (_, i) =>
+    Math.cos((2 * Math.PI * i) / FFT_SIZE),
+  );
+  const sines = Float64Array.from(
+    { length: FFT_SIZE / 2 },
+    (_, i) => -Math.sin((2 * Math.PI * i) / FFT_SIZE),
+  );
   const bits = Math.log2(FFT_SIZE);
   const reversed = Uint16Array.from({ length: FFT_SIZE }, (_, i) =>
     Number.parseInt(i.toString(2).padStart(bits, "0").split("").reverse().join(""), 2),
@@ -136,7 +141,10 @@ class Peaks {
 
 /** A part of a sound, faded in and out over 10 ms so that its edges don't click. */
 function fadedPart(samples, rate, start, end) {
-  const part = samples.slice(Math.round(start * rate), Math.max(Math.round(end * rate), Math.round(start * rate) + 1));
+  const part = samples.slice(
+    Math.round(start * rate),
+    Math.max(Math.round(end * rate), Math.round(start * rate) + 1),
+  );
   const fade = Math.min(Math.round(0.01 * rate), part.length >> 1);
   for (let i = 0; i < fade; i++) {
     part[i] *= i / fade;

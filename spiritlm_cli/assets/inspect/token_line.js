@@ -23,13 +23,16 @@ class TokenLine {
     this._items = [];
     this.box.replaceChildren(...clip.spans.map((span) => this._span(span)));
     this.box.removeAttribute("aria-activedescendant");
-    if (!clip.spans.length) this.box.append(element("span", { className: "hint" }, "This line has no tokens."));
+    if (!clip.spans.length)
+      this.box.append(element("span", { className: "hint" }, "This line has no tokens."));
     this.box.scrollTop = 0;
   }
 
   /** Highlight the tokens that sound at a time. isPlaying: keep the phonetic one visible. */
   setTime(seconds, isPlaying) {
-    const tokens = this.clip.lanes.map((_, lane) => this.clip.tokenAt(lane, seconds)).filter((index) => index >= 0);
+    const tokens = this.clip.lanes
+      .map((_, lane) => this.clip.tokenAt(lane, seconds))
+      .filter((index) => index >= 0);
     const current = new Set(tokens);
     for (const index of this._current) if (!current.has(index)) this._items[index].classList.remove("now");
     for (const index of current) if (!this._current.has(index)) this._items[index].classList.add("now");
@@ -54,9 +57,18 @@ class TokenLine {
 
   _span(span) {
     if (!span.tokens) {
-      return element("span", { className: "span text", role: "presentation" }, element("span", { className: "marker" }, "[TEXT]"), element("bdi", {}, span.text));
+      return element(
+        "span",
+        { className: "span text", role: "presentation" },
+        element("span", { className: "marker" }, "[TEXT]"),
+        element("bdi", {}, span.text),
+      );
     }
-    const made = element("span", { className: "span", role: "presentation" }, element("span", { className: "marker" }, "[SPEECH]"));
+    const made = element(
+      "span",
+      { className: "span", role: "presentation" },
+      element("span", { className: "marker" }, "[SPEECH]"),
+    );
     made.append(...span.tokens.map((token) => this._token(token)));
     return made;
   }
@@ -65,7 +77,12 @@ class TokenLine {
     const index = this._items.length;
     const item = element(
       "span",
-      { className: `token ${this.clip.lanes[token[0]].kind}`, id: `token-${index}`, role: "option", "aria-selected": "false" },
+      {
+        className: `token ${this.clip.lanes[token[0]].kind}`,
+        id: `token-${index}`,
+        role: "option",
+        "aria-selected": "false",
+      },
       this.clip.spelling(token),
     );
     item.dataset.index = index;
