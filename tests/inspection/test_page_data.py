@@ -1,4 +1,5 @@
 import base64
+import functools
 import io
 import json
 from dataclasses import replace
@@ -7,17 +8,26 @@ import numpy as np
 import page_fixtures
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.inspection.inspected import Sound
 from spiritlm_cli.inspection.page_data import clip_to_json, script_json, sounds_to_json
 from spiritlm_cli.inspection.timeline import sequence_timeline, units_timeline
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.tokens.reader import parse_line
-from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
-from spiritlm_cli.tokens.units import Units
+from spiritlm_cli.tokens.units import Kind, Unit, Units
 from spiritlm_cli.tokens.writer import format_sequence
+from spiritlm_cli.vocoder.durations import DurationPredictor
+
+
+@functools.cache
+def predictor():
+    return DurationPredictor.load(find_checkpoint("nano"), True)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +114,46 @@ def test_clip_to_json_times_of_tokens_of_a_line():
     ]
     assert text == {"text": "ha"}
     assert second["tokens"] == [[0, 2, 0.16, 0.2], [0, 2, 0.2, 0.24]]
+
+
+ids = st.integers(0, 3)
+spans = st.lists(
+    st.builds(TextSpan, st.text("a[\\\n ", min_size=1))
+    | st.builds(SpeechSpan, st.lists(st.builds(Unit, st.sampled_from(Kind), ids), min_size=1).map(tuple))
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(spans.map(Sequence.of))
+def test_clip_to_json_of_any_line(sequence):
+    data = clip_to_json(
+        replace(
+            page_fixtures.text_only(), sequence=sequence, timeline=sequence_timeline(sequence, predictor())
+        )
+    )
+    assert line_of(data) == format_sequence(sequence)
+    tokens = [token for span in data["spans"] for token in span.get("tokens", [])]
+    for _, run, start, end in tokens:
+        assert run >= 0
+        assert 0 <= start <= end <= data["seconds"]
+    for lane in range(len(data["lanes"])):
+        starts = [token[2] for token in tokens if token[0] == lane]
+        assert starts == sorted(starts)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(ids, ids), min_size=1, max_size=80), st.booleans())
+def test_clip_to_json_of_any_clip(frames, repeats):
+    hubert, pitch = np.array(frames).T
+    units = Units(hubert, pitch[: len(pitch) // 2], pitch[: len(pitch) // 25 + 1])
+    sequence = Sequence.of([merge_streams(units, repeats)])
+    data = clip_to_json(replace(page_fixtures.text_only(), sequence=sequence, timeline=units_timeline(units)))
+    assert line_of(data) == format_sequence(sequence)
+    for index, lane in enumerate(data["lanes"]):
+        # the tokens of a stream follow each other without gaps
+        times = [time for token in data["spans"][0]["tokens"] if token[0] == index for time in token[2:]]
+        assert times[1:-1:2] == times[2::2]
+        assert (times[:1], times[-1:]) == (lane["starts"][:1], lane["ends"][-1:])
 
 
 def test_sounds_to_json_is_lossless(waveform):
