@@ -37,13 +37,11 @@ def print_inspected(inspected: Inspected, console: Console, codebooks: Codebooks
     codebooks: sizes of the codebooks of the model.
     """
     statistics = UnitStatistics.of(inspected, codebooks)
-    title = Text.assemble((one_line(inspected.id), "bold"), "  ", (one_line(inspected.source), "dim"))
-    console.print(title, Text(_describe(statistics)), sep="\n", soft_wrap=not console.is_terminal)
+    source = "stdin" if inspected.source == "-" else one_line(inspected.source)
+    _print_text(Text.assemble((one_line(inspected.id), "bold"), "  ", (source, "dim")), console)
+    _print_text(Text(_describe(statistics)), console)
     if inspected.text is not None:
-        console.print(
-            Text.assemble(("transcript: ", "dim"), one_line(inspected.text)),
-            soft_wrap=not console.is_terminal,
-        )
+        _print_text(Text.assemble(("transcript: ", "dim"), one_line(inspected.text)), console)
     if statistics.streams:
         _print_table(streams_table(statistics), console)
     if inspected.sequence.spans:
@@ -111,6 +109,11 @@ def _describe(statistics: UnitStatistics) -> str:
     return "; ".join(parts) or "empty: no speech and no text"
 
 
+def _print_text(text: Text, console: Console) -> None:
+    """Print a text, wrapped on a terminal only."""
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
 def _print_table(table: Table, console: Console) -> None:
     """Print an empty line and a table, whose lines may be longer than the terminal is wide, and end without spaces."""
     options = console.options.update(width=_ANY_WIDTH)
@@ -136,19 +139,19 @@ def _print_sequence(inspected: Inspected, console: Console) -> None:
     console.print(Segments(segments), soft_wrap=True, end="")
     if len(shown) < len(rows):
         note = f"… {len(rows) - len(shown):,} of {len(rows):,} rows are not shown; to see all, write to a pipe: | less"
-        console.print(Text(note, "dim"))
+        _print_text(Text(note, "dim"), console)
     line = format_sequence(inspected.sequence)
     replaced = sum(shown != written for shown, written in zip(printable(line), line, strict=True))
     if replaced:
         note = f"{_count(replaced, 'character')} that could control the terminal: shown as {REPLACEMENT}; see --json"
-        console.print(Text(note, "dim"))
+        _print_text(Text(note, "dim"), console)
 
 
 def print_statistics(statistics: UnitStatistics, console: Console) -> None:
     """Print the figures of all inputs together, and for each stream charts of its codebook use, most frequent units and
     n-grams, and durations."""
     for line in describe_inputs(statistics):
-        console.print(Text(line))
+        _print_text(Text(line), console)
     if statistics.streams:
         _print_table(streams_table(statistics), console)
     for stream in statistics.streams.values():
@@ -190,7 +193,8 @@ def _print_stream(stream: StreamStatistics, console: Console) -> None:
     ]
     _print_chart(f"{kind}: most frequent units, with mean durations", frequent, console, stream.runs, style)
     rare = "  ".join(f"{item.unit}×{item.runs:,}" for item in stream.least_frequent(top))
-    console.print("", Text(f"{kind}: least frequent units", "bold"), Text(rare), sep="\n")
+    console.print("", Text(f"{kind}: least frequent units", "bold"), sep="\n")
+    _print_text(Text(rare), console)
     for name, ngrams in (("bigrams", stream.bigrams), ("trigrams", stream.trigrams)):
         bars = [Bar(stream.spell(ids), count) for ids, count in ngrams.top(top)]
         low = f" (counts may be up to {ngrams.undercount:,} too low)" if ngrams.undercount else ""
