@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def test_inspect_waveform(inspector, waveform):
     words = (Word("hello", 0.1, 0.4),)
     inspected = inspector.inspect_waveform(waveform, "a", "a.wav", Transcript("hello", Alignment(words)))
     assert (inspected.id, inspected.source, inspected.text, inspected.words) == ("a", "a.wav", "hello", words)
-    assert inspected.model == "release0"
+    assert inspected.model == Path(inspector.model).name
     assert inspected.sequence == inspector.tokenizer.tokenize(waveform)
     units = inspector.tokenizer.encode(waveform)
     assert not inspected.timeline.predicted
