@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -10,6 +11,7 @@ from spiritlm_cli.inspection.figure import GRAY, LARGE, MARGIN, NORMAL, WIDTH, R
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.palette import LIGHT
 from spiritlm_cli.inspection.timeline import STREAM_NAMES
+from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.tokens.sequence import TextSpan
 from spiritlm_cli.tokens.units import Kind
 
@@ -87,14 +89,22 @@ class ClipHeader:
             )
 
 
+def _peak(waveform: Waveform) -> str:
+    peak = float(np.abs(waveform.samples).max(initial=0))
+    return f"{20 * np.log10(peak):.1f} dBFS" if peak > 0 else "0"
+
+
 def describe(inspected: Inspected) -> str:
-    """The duration, the number of units and of runs, how the times of units are known, and the checkpoint."""
+    """Duration, peak level, number of units and of runs, how the times of units are known, and the checkpoint."""
     timeline = inspected.timeline
     if not timeline.seconds:
         if any(isinstance(span, TextSpan) for span in inspected.sequence.spans):
             return "text without speech"
         return "empty: neither speech nor text"
     parts = [f"{inspected.seconds:.2f} s"]
+    if inspected.original:
+        # The waveform fills its panel, however quiet it is.
+        parts.append(f"peak {_peak(inspected.original.waveform)}")
     for lane in timeline.lanes:
         units, runs = int(lane.counts.sum()), len(lane)
         name = f"{units} {STREAM_NAMES[lane.kind]} unit{'s' if units != 1 else ''}"

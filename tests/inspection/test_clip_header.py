@@ -1,9 +1,11 @@
+import numpy as np
 from plot_fixtures import RULER, clip, empty, line
 
 from spiritlm_cli.inspection.clip_header import ClipHeader, describe
 from spiritlm_cli.inspection.clip_signals import f0_panel
 from spiritlm_cli.inspection.figure import new_figure
-from spiritlm_cli.manifests.clip import Word
+from spiritlm_cli.inspection.inspected import Sound
+from spiritlm_cli.manifests.clip import Waveform, Word
 
 
 def header(inspected):
@@ -16,13 +18,18 @@ def lines(inspected):
 
 def test_describe():
     assert describe(clip(2)) == (
-        "2.00 s · 50 phonetic units in 25 runs · 25 pitch units · 2 style units · "
+        "2.00 s · peak -6.0 dBFS · 50 phonetic units in 25 runs · 25 pitch units · 2 style units · "
         "durations exact, 40 ms for each phonetic unit"
     )
     assert (
         describe(line(0.08))
         == "0.08 s · 2 phonetic units in 1 run · 1 pitch unit · 1 style unit · durations predicted by the vocoder"
     )
+
+
+def test_describe_silence():
+    silence = Sound(Waveform(np.zeros(16000, np.float32), 16000))
+    assert describe(clip(1, original=silence)).startswith("1.00 s · peak 0 · 25 phonetic")
 
 
 def test_describe_names_the_checkpoint():
