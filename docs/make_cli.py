@@ -48,14 +48,16 @@ def _sections(command: Any, name: str, level: int) -> Iterator[str]:
     context = command.context_class(command, info_name=f"spiritlm {name}")
     yield f"{'#' * level} {name}\n\n{_description(command)}"
     subcommands = getattr(command, "commands", {})
-    if not subcommands:
+    described = getattr(command, "default", None if subcommands else command)
+    if described:
         general = {parameter.name for parameter in typer.main.get_command(app).params}
-        own = [parameter for parameter in command.params if parameter.name not in general]
+        own = [parameter for parameter in described.params if parameter.name not in general]
         usage = " ".join([f"spiritlm {name}", *command.collect_usage_pieces(context)])
         records = [record for parameter in own if (record := parameter_row(parameter, context))]
         yield f"Usage: `{usage}`\n\n{_table(records)}"
     for subcommand in subcommands.values():
-        yield from _sections(subcommand, f"{name} {subcommand.name}", level + 1)
+        if subcommand is not described:
+            yield from _sections(subcommand, f"{name} {subcommand.name}", level + 1)
 
 
 def _description(command: Any) -> str:

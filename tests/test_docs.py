@@ -38,7 +38,8 @@ FOREIGN = {
 def commands(command: Any, name: str = "spiritlm") -> dict[str, set[str]]:
     """Return the options of each command and subcommand, by its full name."""
     options = {"--help"}
-    for parameter in command.params:
+    default = getattr(command, "default", None)
+    for parameter in [*command.params, *(default.params if default else ())]:
         options |= {*parameter.opts, *parameter.secondary_opts}
     found = {name: options}
     for subcommand in getattr(command, "commands", {}).values():

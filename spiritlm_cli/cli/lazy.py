@@ -14,6 +14,7 @@ SUMMARIES = {
     "interleave": "Make training sequences that switch between speech and text at word boundaries.",
     "generate": "Continue token lines.",
     "decode": "Turn token lines into audio.",
+    "inspect": "Show the tokens of audio or of token lines: tables, plots, a page with sound, differences.",
     "bench": "Measure the speed of each stage here; the table goes to stdout.",
     "evaluate": "Evaluate a model on a benchmark; the result goes to stdout.",
     "train": "Train a part of a model, in the layout of --model.",

@@ -1,0 +1,167 @@
+"""The views of `inspect`: what each writes of an input, and where."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from rich.console import Console
+
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.files import naming, write_text
+from spiritlm_cli.inspection.inspected import Inspected
+from spiritlm_cli.inspection.page import Page
+from spiritlm_cli.inspection.plots import plot_clip, plot_statistics
+from spiritlm_cli.inspection.rendering import inspected_to_json, print_inspected, print_statistics
+from spiritlm_cli.inspection.statistics import UnitStatistics
+from spiritlm_cli.inspection.textgrid import format_units_textgrid
+from spiritlm_cli.jobs.options.inspect import InspectOptions, is_folder
+from spiritlm_cli.manifests.filenames import filename_for
+from spiritlm_cli.streams import is_stdout
+
+
+class View(Protocol):
+    """What takes each input, in order."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+    def add(self, inspected: Inspected) -> None:
+        """Write an input, or count it. Raises SpiritLMError for one that can't be written."""
+        ...
+
+
+def views_of(options: InspectOptions) -> list[View]:
+    """The views that options ask for; the table if they ask for no other."""
+    views: list[View] = []
+    if options.stats:
+        views.append(StatisticsView(options))
+    elif options.plot:
+        views.append(FilesView(options.plot, ".png", plot_clip, "--plot"))
+    if options.html:
+        views.append(Page(options.html))
+    if options.textgrid:
+        views.append(FilesView(options.textgrid, ".TextGrid", _write_textgrid, "--textgrid"))
+    if options.as_json and not options.stats:
+        views.append(JsonView())
+    return views or [TableView()]
+
+
+class TableView:
+    """Prints a table and the tokens of each input."""
+
+    def __init__(self) -> None:
+        self._console = _console()
+
+    def __enter__(self) -> "TableView":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def add(self, inspected: Inspected) -> None:
+        """Print an input."""
+        with naming("stdout"):
+            print_inspected(inspected, self._console)
+            self._console.file.flush()
+
+
+class JsonView:
+    """Prints a JSON object for each input."""
+
+    def __init__(self) -> None:
+        self._stdout = sys.stdout
+
+    def __enter__(self) -> "JsonView":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def add(self, inspected: Inspected) -> None:
+        """Print an input."""
+        with naming("stdout"):
+            print(_to_json(inspected_to_json(inspected)), file=self._stdout, flush=True)
+
+
+class StatisticsView:
+    """Counts the units of all inputs, and prints or plots the statistics at the end."""
+
+    def __init__(self, options: InspectOptions) -> None:
+        self._options, self._console = options, _console()
+        self._statistics = UnitStatistics()
+
+    def __enter__(self) -> "StatisticsView":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            return
+        with naming("stdout"):
+            if self._options.as_json:
+                print(_to_json(self._statistics.to_json()), file=self._console.file)
+            elif not self._options.plot:
+                print_statistics(self._statistics, self._console)
+            self._console.file.flush()
+        if self._options.plot:
+            plot_statistics(self._statistics, Path(self._options.plot))
+
+    def add(self, inspected: Inspected) -> None:
+        """Count the units of an input."""
+        self._statistics.add(inspected)
+
+
+class FilesView:
+    """Writes one input to a file, or a file for each input to a folder, named by its id."""
+
+    def __init__(self, path: str, suffix: str, write: Callable[[Inspected, Path], None], flag: str) -> None:
+        """suffix: of the files in a folder. write: writes an input to a path. flag: the option, for messages."""
+        self._path, self._suffix, self._write, self._flag = path, suffix, write, flag
+        self._written: set[str] = set()
+
+    def __enter__(self) -> "FilesView":
+        if is_folder(self._path):
+            Path(self._path).mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def add(self, inspected: Inspected) -> None:
+        """Write an input. Raises TokenError for a second one with the same file."""
+        if is_folder(self._path):
+            path = Path(self._path, filename_for(inspected.id) + self._suffix)
+        else:
+            path = Path(self._path)
+        if path.name.casefold() in self._written:
+            advice = "" if is_folder(self._path) else f"; for a file for each input give {self._flag} FOLDER/"
+            raise TokenError(f"{path}: is already written for another input{advice}")
+        self._written.add(path.name.casefold())
+        self._write(inspected, path)
+
+
+def _write_textgrid(inspected: Inspected, path: Path) -> None:
+    text = format_units_textgrid(inspected)
+    if is_stdout(path):
+        print(text, end="", file=sys.__stdout__, flush=True)
+    else:
+        write_text(path, text)
+
+
+def _console() -> Console:
+    # The stream is kept: while the networks run, `data_only` keeps what libraries print out of it.
+    return Console(file=sys.stdout, highlight=False)
+
+
+def _to_json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)
