@@ -1,7 +1,7 @@
 """Clips and token lines to tables, statistics, plots, an HTML page and TextGrids."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -64,7 +64,7 @@ def run(options: InspectOptions) -> Summary:
     return Summary(count, failures.count)
 
 
-def inspect_inputs(options: InspectOptions) -> Iterator[tuple[Item, Outcome[Inspected]]]:
+def inspect_inputs(options: InspectOptions) -> Generator[tuple[Item, Outcome[Inspected]], None, None]:
     """Yield each input with its outcome, in order.
 
     The outcome raises AudioError, ManifestError and TokenError for an input that can't be used.

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.files import naming, write_text
+from spiritlm_cli.inspection.codebooks import Codebooks, model_codebooks
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.page import Page
 from spiritlm_cli.inspection.plots import plot_clip, plot_statistics
@@ -45,18 +46,21 @@ def views_of(options: InspectOptions) -> list[View]:
         views.append(FilesView(options.plot, ".png", plot_clip, "--plot"))
     if options.html:
         views.append(Page(options.html))
-    if options.textgrid:
+    if options.textgrid and is_stdout(options.textgrid):
+        views.append(PrintView(format_units_textgrid))
+    elif options.textgrid:
         views.append(FilesView(options.textgrid, ".TextGrid", _write_textgrid, "--textgrid"))
     if options.as_json and not options.stats:
-        views.append(JsonView())
-    return views or [TableView()]
+        codebooks = model_codebooks(options.model)
+        views.append(PrintView(lambda inspected: _to_json(inspected_to_json(inspected, codebooks))))
+    return views or [TableView(model_codebooks(options.model))]
 
 
 class TableView:
     """Prints a table and the tokens of each input."""
 
-    def __init__(self) -> None:
-        self._console = _console()
+    def __init__(self, codebooks: Codebooks) -> None:
+        self._codebooks, self._console = codebooks, _console()
 
     def __enter__(self) -> "TableView":
         return self
@@ -68,17 +72,18 @@ class TableView:
     def add(self, inspected: Inspected) -> None:
         """Print an input."""
         with naming("stdout"):
-            print_inspected(inspected, self._console)
+            print_inspected(inspected, self._console, self._codebooks)
             self._console.file.flush()
 
 
-class JsonView:
-    """Prints a JSON object for each input."""
+class PrintView:
+    """Prints a text for each input."""
 
-    def __init__(self) -> None:
-        self._stdout = sys.stdout
+    def __init__(self, text: Callable[[Inspected], str]) -> None:
+        """text: of an input, with its line end."""
+        self._text, self._stdout = text, sys.stdout
 
-    def __enter__(self) -> "JsonView":
+    def __enter__(self) -> "PrintView":
         return self
 
     def __exit__(
@@ -88,7 +93,7 @@ class JsonView:
     def add(self, inspected: Inspected) -> None:
         """Print an input."""
         with naming("stdout"):
-            print(_to_json(inspected_to_json(inspected)), file=self._stdout, flush=True)
+            print(self._text(inspected), end="", file=self._stdout, flush=True)
 
 
 class StatisticsView:
@@ -96,7 +101,7 @@ class StatisticsView:
 
     def __init__(self, options: InspectOptions) -> None:
         self._options, self._console = options, _console()
-        self._statistics = UnitStatistics()
+        self._statistics = UnitStatistics(model_codebooks(options.model))
 
     def __enter__(self) -> "StatisticsView":
         return self
@@ -108,7 +113,7 @@ class StatisticsView:
             return
         with naming("stdout"):
             if self._options.as_json:
-                print(_to_json(self._statistics.to_json()), file=self._console.file)
+                self._console.file.write(_to_json(self._statistics.to_json()))
             elif not self._options.plot:
                 print_statistics(self._statistics, self._console)
             self._console.file.flush()
@@ -151,11 +156,7 @@ class FilesView:
 
 
 def _write_textgrid(inspected: Inspected, path: Path) -> None:
-    text = format_units_textgrid(inspected)
-    if is_stdout(path):
-        print(text, end="", file=sys.__stdout__, flush=True)
-    else:
-        write_text(path, text)
+    write_text(path, format_units_textgrid(inspected))
 
 
 def _console() -> Console:
@@ -164,4 +165,4 @@ def _console() -> Console:
 
 
 def _to_json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False) + "\n"

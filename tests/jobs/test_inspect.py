@@ -17,11 +17,11 @@ LINE = "[SPEECH][St1][Pi1][Hu1][Pi2][Hu2][Pi3][Hu3]"
 def lines(tmp_path: Path) -> str:
     """A file of three token lines, the second of which can't be read."""
     path = tmp_path / "lines.txt"
-    path.write_text(f"a\t{LINE}\nb\t[SPEECH][Hu\nc\t[TEXT]the cat\n")
+    path.write_bytes(f"a\t{LINE}\nb\t".encode() + b"\xff\n" + b"c\t[TEXT]the cat\n")
     return str(path)
 
 
-def inspected(small, **options):
+def show(small, **options):
     """The ids and sequences of inputs, or the errors in their place."""
     found = []
     for item, outcome in inspect_inputs(InspectOptions(**small, **options)):
@@ -34,7 +34,7 @@ def inspected(small, **options):
 
 
 def test_token_lines(small, lines):
-    assert inspected(small, inputs=(lines,)) == [
+    assert show(small, inputs=(lines,)) == [
         ("a", lines, LINE),
         ("b", "error"),
         ("c", lines, "[TEXT]the cat"),
@@ -43,7 +43,7 @@ def test_token_lines(small, lines):
 
 def test_audio_and_token_lines_in_the_order_given(small, lines, short, monkeypatch):
     monkeypatch.chdir(short.parent)
-    found = inspected(small, inputs=(lines, str(short), lines, str(short.parent)))
+    found = show(small, inputs=(lines, str(short), lines, str(short.parent)))
     assert [one[0] for one in found] == ["a", "b", "c", "short", "a", "b", "c", "short"]
     assert found[3][2] == found[7][2]
     assert found[3][2].startswith("[SPEECH][St")
@@ -60,7 +60,7 @@ def test_manifest(small, manifest):
 def test_stdin(small, short, lines, monkeypatch, kind):
     content = Path(short if kind == "audio" else lines).read_bytes()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
-    ids = [one[0] for one in inspected(small, inputs=("-",))]
+    ids = [one[0] for one in show(small, inputs=("-",))]
     assert ids == (["stdin"] if kind == "audio" else ["a", "b", "c"])
 
 
@@ -74,16 +74,16 @@ def test_words_of_an_alignment(small, short, tmp_path):
     }
     words.write_text(json.dumps(row) + "\n")
     options = InspectOptions(**small, inputs=(str(short.parent),), alignments=words, as_json=True)
-    ((_, outcome),) = inspect_inputs(options)
-    assert [(word.word, word.start, word.end) for word in outcome.result().words] == [("hello", 0.1, 0.3)]
+    (inspected,) = (outcome.result() for _, outcome in inspect_inputs(options))
+    assert [(word.word, word.start, word.end) for word in inspected.words] == [("hello", 0.1, 0.3)]
 
 
 def test_a_clip_whose_words_cannot_be_found_is_shown_without(small, short, tmp_path, caplog):
     words = tmp_path / "words.jsonl"
     words.write_text('{"id": "other", "audio": "x.wav", "words": []}\n')
     options = InspectOptions(**small, inputs=(str(short.parent),), alignments=words, as_json=True)
-    ((_, outcome),) = inspect_inputs(options)
-    assert outcome.result().words == ()
+    (inspected,) = (outcome.result() for _, outcome in inspect_inputs(options))
+    assert inspected.words == ()
     assert "short: shown without words" in caplog.text
 
 
@@ -104,4 +104,4 @@ def test_a_file_with_a_beginning_of_audio_and_no_suffix(small, short, tmp_path):
     samples, rate = soundfile.read(short)
     path = tmp_path / "recording"
     soundfile.write(path, samples, rate, format="WAV")
-    assert inspected(small, inputs=(str(path),))[0][0] == "recording"
+    assert show(small, inputs=(str(path),))[0][0] == "recording"

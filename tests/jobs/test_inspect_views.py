@@ -12,7 +12,7 @@ LINE = "[SPEECH][St1][Pi1][Hu1][Pi2][Hu2][Pi3][Hu3]"
 @pytest.fixture
 def lines(tmp_path):
     path = tmp_path / "lines.txt"
-    path.write_text(f"a/b\t{LINE}\nc\t[TEXT]the cat\n")
+    path.write_text(f"a/b\t{LINE}\nc\t[TEXT]the cat[SPEECH][Pi1][Hu1]\n")
     return str(path)
 
 

@@ -16,7 +16,7 @@ def test_json_of_audio(spiritlm, model, recording):
     result = spiritlm("inspect", *model, "--json", recording)
     row = json.loads(result.stdout)
     tokens = spiritlm("tokenize", *model, recording).stdout.rstrip("\n")
-    assert row["tokens"] == tokens
+    assert row["line"] == tokens
     assert row["timing"] == "exact"
 
 
