@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import torch
 from preloaded import serve
-from release_tree import write_release_tree
+from release_tree import write_release_tree, write_shallow_vocoders
 
 import spiritlm_cli
 from spiritlm_cli import console
@@ -53,6 +53,14 @@ def release_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stand-in for the release's checkpoints, tiny, with random weights. Not to be written to."""
     root = tmp_path_factory.mktemp("release")
     write_release_tree(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def shallow_vocoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of vocoders with few layers, for many lengths: oneDNN compiles each layer anew for each length."""
+    root = tmp_path_factory.mktemp("vocoders")
+    write_shallow_vocoders(root)
     return root
 
 

@@ -53,6 +53,13 @@ SIZES = {
         "embed": 16,
     },
 }
+# Of each vocoder stage: its upsampling rate and kernel size.
+STAGES = [(5, 11), (4, 8), (4, 8), (4, 8), (2, 4)]
+# Of each residual block of a stage: its kernel size and dilations.
+BLOCKS = [(3, [1, 3, 5]), (7, [1, 3, 5]), (11, [1, 3, 5])]
+# Fewer layers, whose output depends on as much context.
+SHALLOW_STAGES = [(5, 11), (8, 16), (16, 32)]
+SHALLOW_BLOCKS = [(3, [1]), (11, [1, 3, 5])]
 HUBERT_CONV = [(10, 5)] + [(3, 2)] * 4 + [(2, 2)] * 3  # stride 640: 25 Hz at 16 kHz
 STYLE_CONV = [(10, 5)] + [(3, 2)] * 4 + [(2, 2)] * 2  # stride 320: 50 Hz
 N_UNITS, N_PITCH, N_STYLE, N_SPEAKERS = 500, 64, 100, 4
@@ -269,18 +276,16 @@ def style_encoder(s, seed):
     return w.state, config
 
 
-def hifigan(s, seed, expressive):
+def hifigan(s, seed, expressive, stages=STAGES, blocks=BLOCKS):
     name = "hifigan_expressive" if expressive else "hifigan_base"
     w = Weights(seed, name)
     emb, ch = s["embed"], s["channels"]
-    rates, kernels = [5, 4, 4, 4, 2], [11, 8, 8, 8, 4]
-    res_kernels, res_dilations = [3, 7, 11], [[1, 3, 5]] * 3
     cfg = {
         "resblock": "1",
-        "resblock_kernel_sizes": res_kernels,
-        "resblock_dilation_sizes": res_dilations,
-        "upsample_rates": rates,
-        "upsample_kernel_sizes": kernels,
+        "resblock_kernel_sizes": [kernel for kernel, _ in blocks],
+        "resblock_dilation_sizes": [dilations for _, dilations in blocks],
+        "upsample_rates": [rate for rate, _ in stages],
+        "upsample_kernel_sizes": [kernel for _, kernel in stages],
         "upsample_initial_channel": ch,
         "num_embeddings": N_UNITS + 1,
         "embedding_dim": emb,
@@ -297,14 +302,14 @@ def hifigan(s, seed, expressive):
         },
     }
     w.weight_normed("conv_pre", ch, cfg["model_in_dim"], 7, ch)
-    for i, k in enumerate(kernels):
+    for i, (_, k) in enumerate(stages):
         c_in, c_out = max(ch // 2**i, 1), max(ch // 2 ** (i + 1), 1)
         w.weight_normed(f"ups.{i}", c_in, c_out, k, c_out, gain=1.5)
-        for j, rk in enumerate(res_kernels):
+        for j, (rk, dilations) in enumerate(blocks, len(blocks) * i):
             for conv in ("convs1", "convs2"):
-                for m in range(3):
-                    w.weight_normed(f"resblocks.{3 * i + j}.{conv}.{m}", c_out, c_out, rk, c_out, gain=0.7)
-    w.weight_normed("conv_post", 1, max(ch // 32, 1), 7, 1, gain=0.3)
+                for m in range(len(dilations)):
+                    w.weight_normed(f"resblocks.{j}.{conv}.{m}", c_out, c_out, rk, c_out, gain=0.7)
+    w.weight_normed("conv_post", 1, c_out, 7, 1, gain=0.3)
     w.normal("dict.weight", N_UNITS + 1, emb, scale=1.0)
     if expressive:
         cfg |= {
@@ -447,18 +452,30 @@ def language_model(out, seed, expressive):
     (out / "tokenizer.model").write_bytes(llama_tokenizer_model(expressive))
 
 
+def write_vocoders(tok, s, seed, **shape):
+    """Write both vocoders into the folder `speech_tokenizer`; shape: `stages` and `blocks`."""
+    for expressive, d in ((False, "hifigan_spiritlm_base"), (True, "hifigan_spiritlm_expressive_w2v2")):
+        (tok / d).mkdir(parents=True, exist_ok=True)
+        state, cfg = hifigan(s, seed, expressive, **shape)
+        torch.save(state, tok / d / "generator.pt")
+        (tok / d / "config.json").write_text(json.dumps(cfg, indent=2) + "\n")
+        (tok / d / "speakers.txt").write_text("\n".join(SPEAKERS) + "\n")
+    (tok / "hifigan_spiritlm_base/styles.txt").write_text("\n".join(STYLES) + "\n")
+
+
+def write_shallow_vocoders(root):
+    """Write a checkpoint of vocoders only, of few layers, into the folder `root`."""
+    write_vocoders(
+        root / "speech_tokenizer", SIZES["tiny"], seed=0, stages=SHALLOW_STAGES, blocks=SHALLOW_BLOCKS
+    )
+
+
 def write_release_tree(root, size="tiny", seed=0, part="all"):
     """Write the tree into the folder `root`; part: "speech", "lm" or "all"."""
     s = SIZES[size]
     if part in ("speech", "all"):
         tok = root / "speech_tokenizer"
-        for d in (
-            "hubert_25hz",
-            "vqvae_f0_quantizer",
-            "style_encoder_w2v2",
-            "hifigan_spiritlm_base",
-            "hifigan_spiritlm_expressive_w2v2",
-        ):
+        for d in ("hubert_25hz", "vqvae_f0_quantizer", "style_encoder_w2v2"):
             (tok / d).mkdir(parents=True, exist_ok=True)
         torch.save(hubert(s, seed), tok / "hubert_25hz/mhubert_base_25hz.pt")
         torch.save(quantizer(s, seed), tok / "hubert_25hz/L11_quantizer_500.pt")
@@ -467,12 +484,7 @@ def write_release_tree(root, size="tiny", seed=0, part="all"):
         state, config = style_encoder(s, seed)
         torch.save(state, tok / "style_encoder_w2v2/pytorch_model.bin")
         (tok / "style_encoder_w2v2/config.json").write_text(json.dumps(config, indent=2) + "\n")
-        for expressive, d in ((False, "hifigan_spiritlm_base"), (True, "hifigan_spiritlm_expressive_w2v2")):
-            state, cfg = hifigan(s, seed, expressive)
-            torch.save(state, tok / d / "generator.pt")
-            (tok / d / "config.json").write_text(json.dumps(cfg, indent=2) + "\n")
-            (tok / d / "speakers.txt").write_text("\n".join(SPEAKERS) + "\n")
-        (tok / "hifigan_spiritlm_base/styles.txt").write_text("\n".join(STYLES) + "\n")
+        write_vocoders(tok, s, seed)
 
     if part in ("lm", "all"):
         for name, expressive in (("spirit-lm-base-7b", False), ("spirit-lm-expressive-7b", True)):

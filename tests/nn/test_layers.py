@@ -14,7 +14,7 @@ from spiritlm_cli.vocoder.vocoder import Vocoder
 
 
 def test_compile_modules_makes_whole_graphs_with_the_same_results(
-    release_tree: Path, clips, monkeypatch
+    release_tree: Path, shallow_vocoders: Path, clips, monkeypatch
 ) -> None:
     """Graph breaks and too many forms are errors. Only captured (backend "eager"): compiling needs a C compiler."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
@@ -26,6 +26,7 @@ def test_compile_modules_makes_whole_graphs_with_the_same_results(
         assert one.style.tolist() == other.style.tolist()
 
     spans = [merge_streams(each) for each in units]
+    model = str(shallow_vocoders)
     vocoder = Vocoder.load(model, device="cpu", compile=True)
     waveforms = Vocoder.load(model, device="cpu").decode_batch(spans)
     windows = [vocoder.split_windows(span)[0] for span in spans]

@@ -16,8 +16,8 @@ from spiritlm_cli.vocoder.vocoder import Vocoder
 
 
 @pytest.fixture(scope="module")
-def network(release_tree) -> HifiGan:
-    return Vocoder.load(str(release_tree), device="cpu").network
+def network(shallow_vocoders) -> HifiGan:
+    return Vocoder.load(str(shallow_vocoders), device="cpu").network
 
 
 @given(frames=st.integers(1, 130))

@@ -21,8 +21,10 @@ ROUNDING = 1e-6
 
 
 @pytest.fixture(scope="module")
-def vocoders(release_tree: Path) -> dict[bool, Vocoder]:
-    return {expressive: Vocoder.load(str(release_tree), expressive, "cpu") for expressive in (False, True)}
+def vocoders(shallow_vocoders: Path) -> dict[bool, Vocoder]:
+    return {
+        expressive: Vocoder.load(str(shallow_vocoders), expressive, "cpu") for expressive in (False, True)
+    }
 
 
 def speech(golden, keep: bool = False, clip: str = "medium") -> tuple[Unit, ...]:
