@@ -1,5 +1,6 @@
 """What tests in every room share."""
 
+import gc
 import io
 import json
 import os
@@ -25,6 +26,12 @@ DATA = Path(__file__).parent / "data"
 
 # Commands that the tests start can be interrupted, also if a shell runs the tests in the background and ignores it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Excludes all modules and tests from garbage collection, which would otherwise visit them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,7 @@ class Grammar:
         }
         self._without_end = torch.zeros(len(State), vocab_size, dtype=torch.bool)
         for state, ids in content.items():
-            self._without_end[state, ids] = True
+            self._without_end[state, torch.tensor(ids)] = True
         self._with_end = self._without_end.clone()
         self._with_end[:, vocabulary.eos_id] = True
 

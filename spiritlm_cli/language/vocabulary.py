@@ -53,7 +53,9 @@ class Vocabulary:
         self.eos_id = ids["</s>"]
         self.marker_ids: dict[Modality, int] = {modality: ids[name] for modality, name in _MARKERS.items()}
 
-        units = ((token, _UNIT.fullmatch(piece)) for token, piece in enumerate(self._pieces))
+        units = (
+            (token, _UNIT.fullmatch(piece)) for token, piece in enumerate(self._pieces) if piece[:1] == "["
+        )
         self._units = {token: Unit(Kind(match[1]), int(match[2])) for token, match in units if match}
         self.unit_ids = {unit: token for token, unit in self._units.items()}
         self.unit_counts = {kind: sum(unit.kind is kind for unit in self.unit_ids) for kind in Kind}

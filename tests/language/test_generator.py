@@ -47,11 +47,12 @@ def test_generate_ends_at_the_end_of_sequence(lm: LanguageModel) -> None:
 
 
 def test_generate_depends_on_seed_and_key(lm: LanguageModel) -> None:
-    first = lm.generate(TEXT, "speech", Sampling(seed=3), key="a")
-    lm.generate(SPEECH, "speech", Sampling(seed=3), key="b")
-    assert lm.generate(TEXT, "speech", Sampling(seed=3), key="a") == first
-    assert lm.generate(TEXT, "speech", Sampling(seed=3), key="b") != first
-    assert lm.generate(TEXT, "speech", Sampling(seed=4), key="a") != first
+    three, four = (Sampling(seed=seed, max_new_tokens=20) for seed in (3, 4))
+    first = lm.generate(TEXT, "speech", three, key="a")
+    lm.generate(SPEECH, "speech", three, key="b")
+    assert lm.generate(TEXT, "speech", three, key="a") == first
+    assert lm.generate(TEXT, "speech", three, key="b") != first
+    assert lm.generate(TEXT, "speech", four, key="a") != first
 
 
 def test_generate_refuses_a_prompt_longer_than_the_context(lm: LanguageModel) -> None:
@@ -63,9 +64,11 @@ def test_generate_refuses_a_prompt_longer_than_the_context(lm: LanguageModel) ->
 
 
 @pytest.mark.parametrize(("to", "batch_size"), [("same", 16), ("any", 3), ("text", 1), ("speech", 5)])
-def test_generate_stream_does_not_depend_on_the_batch(lm: LanguageModel, to: str, batch_size: int) -> None:
+def test_generate_stream_does_not_depend_on_the_batch(to: str, batch_size: int) -> None:
     drawn = Sampling(max_new_tokens=12, temperature=2.0, repetition_penalty=1.2, seed=4)
     for sampling in (Sampling(greedy=True, max_new_tokens=12), drawn):
+        # greedy, one that ends often would end at once
+        lm = random_lm(0, layers=2, context=256, ends=not sampling.greedy)
         requests = [
             GenerationRequest(prompt, to, sampling, str(index))  # type: ignore[arg-type]
             for index, prompt in enumerate(PROMPTS)
