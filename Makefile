@@ -28,9 +28,9 @@ demo: $(VENV)/.installed
 	@echo "To go on: . $(BIN)/activate; spiritlm --help"
 
 # A process for each core, of one thread: the networks of the tests are so small that threads wait for each other
-# longer than they compute.
+# longer than they compute. Each process gets tests of neighboring modules, which share fixtures and compiled kernels.
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -18,8 +18,10 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
+from spiritlm_cli.cli.lazy import load_command
 from spiritlm_cli.cli.main import SPINS
 
 CLIENT = """#!{python} -IS
@@ -64,11 +66,13 @@ def serve(folder: Path) -> Iterator[Path]:
 
 def main(address: str) -> None:
     """Accept connections until stdin is closed; fork a process for each."""
-    import spiritlm_cli.alignment.pocketsphinx
-    import spiritlm_cli.cli.main
-    import spiritlm_cli.language.model
-    import spiritlm_cli.speech.tokenizer
-    import spiritlm_cli.vocoder.vocoder  # noqa: F401
+    for name in ("align", "decode", "generate", "interleave", "tokenize"):
+        load_command(name)
+        import_module(f"spiritlm_cli.jobs.{name}")
+    for name in ("alignment.pocketsphinx", "language.model", "speech.tokenizer", "vocoder.vocoder"):
+        import_module(f"spiritlm_cli.{name}")
+    for name in ("pydantic.type_adapter", "pydantic.functional_validators", "sentencepiece", "soundfile"):
+        import_module(name)  # pydantic is imported by typer when it parses arguments
 
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # handlers are not waited for

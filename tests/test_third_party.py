@@ -41,9 +41,9 @@ print(torchaudio_works(), hidden, "torchaudio" in sys.modules, is_found() == bef
 """
 
 
-def run_python(code: str, folder: Path) -> str:
+def run_python(code: str, folder: Path, python: str | Path = sys.executable) -> str:
     code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
@@ -69,9 +69,12 @@ def test_missing_torchaudio(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("files", [WORKING, BROKEN], ids=["working", "broken"])
-def test_transformers_and_fcpe_load_beside_any_torchaudio(tmp_path: Path, files: dict[str, str]) -> None:
+def test_transformers_and_fcpe_load_beside_any_torchaudio(
+    tmp_path: Path, programs: Path, files: dict[str, str]
+) -> None:
     write_torchaudio(tmp_path, files)
     code = """
+assert not {"transformers", "torchaudio"} & set(sys.modules)
 import spiritlm_cli.language.transformers_llama
 from spiritlm_cli.speech.fcpe import Fcpe
 from transformers.utils import is_torchaudio_available
@@ -79,7 +82,7 @@ Fcpe.load()
 print(is_torchaudio_available(), sys.modules.get("torchaudio") is not None)
 """
     works = str(files is WORKING)
-    assert run_python(code, tmp_path) == f"{works} {works}"
+    assert run_python(code, tmp_path, programs / "python") == f"{works} {works}"
 
 
 def test_needs_extra_of_an_installed_package() -> None:

@@ -1,7 +1,6 @@
 import json
 import shutil
 import subprocess
-import sys
 import weakref
 from pathlib import Path
 from typing import Any
@@ -166,7 +165,7 @@ def test_prompts_with_shared_examples_generate_as_they_do_alone(lm: LanguageMode
 
 
 @pytest.mark.parametrize("arguments", ["--max-new-tokens 2", "--score"])
-def test_generate_does_not_import_transformers(arguments: str) -> None:
+def test_generate_does_not_import_transformers(programs: Path, arguments: str) -> None:
     code = (
         "import sys\n"
         "from spiritlm_cli.cli.main import main\n"
@@ -174,7 +173,8 @@ def test_generate_does_not_import_transformers(arguments: str) -> None:
         "try:\n    main()\n"
         "finally:\n    print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [str(programs / "python"), "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout
     assert result.stderr.splitlines()[-1] == "['torch']"
 

@@ -1,7 +1,6 @@
 """Minimal filtering against plain convolutions: results, precision, and compiled kernels."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numba
@@ -150,10 +149,10 @@ def test_large_vocoders_are_loaded_with_winograd_convs(release_tree, monkeypatch
     assert not np.array_equal(samples, expected)
 
 
-def test_loading_does_not_import_torch_s_compiler(release_tree) -> None:
+def test_loading_does_not_import_torch_s_compiler(release_tree, programs) -> None:
     """Its import takes a second, and initializing weights on the meta device would cause it."""
     script = (
         "import sys; from spiritlm_cli.vocoder.vocoder import Vocoder;"
-        "Vocoder.load(sys.argv[1], device='cpu'); assert 'torch._dynamo' not in sys.modules"
+        f"Vocoder.load({str(release_tree)!r}, device='cpu'); assert 'torch._dynamo' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script, str(release_tree)], check=True)
+    subprocess.run([programs / "python", "-c", script], check=True)
