@@ -288,7 +288,8 @@ class App {
     this._isTicking = this.player.isPlaying;
     this._place();
     if (!this._isTicking) return;
-    if (!this.range) this.picture.view.follow(this.time);
+    // A short part is visible where it was clicked.
+    if (!this.range || this.range.end - this.range.start > 1) this.picture.view.follow(this.time);
     requestAnimationFrame(() => this._tick());
   }
 
