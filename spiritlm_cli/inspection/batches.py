@@ -85,6 +85,8 @@ class BatchReport:
     @property
     def verdict(self) -> str:
         """One sentence."""
+        if not self.clips:
+            return "No clip was compared"
         what = f"{self.clips:,} clip{'s' * (self.clips != 1)} of {self.seconds:,.1f} s"
         batches = sum(counts.batches for counts in self.counts.values())
         units = sum(counts.units for counts in self.counts.values())

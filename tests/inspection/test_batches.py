@@ -106,3 +106,4 @@ def test_compare_refuses_what_cannot_be_encoded(tokenizer):
 
 def test_report_without_clips_is_equal():
     assert BatchReport({"dtype": "float32"}).equal
+    assert BatchReport({"dtype": "float32"}).verdict == "No clip was compared"
