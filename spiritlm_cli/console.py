@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 from spiritlm_cli.signals import on_signal
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 T = TypeVar("T")
@@ -89,6 +90,21 @@ def escape_markup(text: str) -> str:
     from rich.markup import escape
 
     return escape(one_line(text))
+
+
+def data_console() -> "Console":
+    """Return a console of `rich` for results.
+
+    It keeps the stdout of this call, also while `data_only` keeps what libraries print out of it. BrokenPipeError is
+    raised as by other output; rich's own console would exit with status 1.
+    """
+    from rich.console import Console
+
+    class DataConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # called where the error is handled
+
+    return DataConsole(file=sys.stdout, highlight=False)
 
 
 def in_pipe() -> bool:

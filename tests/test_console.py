@@ -1,3 +1,4 @@
+import io
 import logging
 import os
 import re
@@ -9,6 +10,7 @@ import pytest
 
 from spiritlm_cli.console import (
     ProgressBar,
+    data_console,
     escape_markup,
     in_pipe,
     log,
@@ -141,3 +143,14 @@ def test_messages_are_written_above_the_bar(terminal: Callable[[], str]) -> None
 def test_descriptions_are_no_markup(terminal: Callable[[], str]) -> None:
     list(track("ab", "[red]letters", 2))
     assert "[red]letters" in terminal()
+
+
+class ClosedPipe(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_data_console_raises_the_error_of_a_closed_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", ClosedPipe())
+    with pytest.raises(BrokenPipeError):
+        data_console().print("x")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
+from spiritlm_cli.console import data_console
 from spiritlm_cli.files import naming
 
 if TYPE_CHECKING:
@@ -40,9 +41,7 @@ def print_report(report: Report, as_json: bool) -> None:
 
 
 def _print_table(report: Report) -> None:
-    from rich.console import Console
-
-    console, table = Console(), report.table()
+    console, table = data_console(), report.table()
     names = table.columns[0]
     natural = console.measure(table, options=console.options.update(width=10_000)).maximum
     longest = max((len(str(cell)) for cell in names.cells), default=0)

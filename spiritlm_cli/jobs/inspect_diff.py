@@ -1,7 +1,6 @@
 """Differences of two sets of clips or token lines: `inspect diff`."""
 
 import json
-import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -11,6 +10,7 @@ from itertools import chain, islice
 from rich.console import Console
 
 from spiritlm_cli.batching import Outcome
+from spiritlm_cli.console import data_console
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.files import naming
 from spiritlm_cli.inspection.diff_rendering import (
@@ -57,7 +57,7 @@ def run(options: InspectDiffOptions) -> Comparison:
     options.check()
     totals = DiffTotals()
     with ExitStack() as stack:
-        view = _View(options, Console(file=sys.stdout))
+        view = _View(options, data_console())
         items = stack.enter_context(LineWriter(options.items)) if options.items else None
         page = stack.enter_context(Page(options.html)) if options.html else None
         progress = stack.enter_context(Progress("lines", lines=not (options.brief or options.as_json)))

@@ -1,7 +1,6 @@
 """All places of a unit: `inspect unit`."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from rich.console import Console
 
 from spiritlm_cli.alignment.pocketsphinx import Phone, PocketsphinxAligner
 from spiritlm_cli.audio.writing import AudioWriter
-from spiritlm_cli.console import log, notify, one_line
+from spiritlm_cli.console import data_console, log, notify, one_line
 from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, SpiritLMError
 from spiritlm_cli.files import naming
 from spiritlm_cli.inspection.concordance import Place, PlaceCounts, Selection, find_places, parse_units
@@ -59,7 +58,7 @@ def run(options: InspectUnitOptions) -> Concordance:
     search = _Search(options, inspector)
     with ExitStack() as stack:
         failures = stack.enter_context(Failures(options.on_error, options.errors))
-        output = stack.enter_context(_Output(options, Console(file=sys.stdout)))
+        output = stack.enter_context(_Output(options, data_console()))
         progress = stack.enter_context(Progress("inputs", lines=not options.as_json))
         stack.enter_context(data_only())
         for item, outcome in stack.enter_context(closing(inspect_inputs(options, inspector, words=True))):

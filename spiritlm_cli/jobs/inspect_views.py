@@ -7,8 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from rich.console import Console
-
+from spiritlm_cli.console import data_console
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.files import naming, write_text
 from spiritlm_cli.inspection.codebooks import Codebooks, model_codebooks
@@ -60,7 +59,7 @@ class TableView:
     """Prints a table and the tokens of each input."""
 
     def __init__(self, codebooks: Codebooks) -> None:
-        self._codebooks, self._console = codebooks, _console()
+        self._codebooks, self._console = codebooks, data_console()
 
     def __enter__(self) -> "TableView":
         return self
@@ -100,7 +99,7 @@ class StatisticsView:
     """Counts the units of all inputs, and prints or plots the statistics at the end."""
 
     def __init__(self, options: InspectOptions) -> None:
-        self._options, self._console = options, _console()
+        self._options, self._console = options, data_console()
         self._statistics = UnitStatistics(model_codebooks(options.model))
 
     def __enter__(self) -> "StatisticsView":
@@ -157,11 +156,6 @@ class FilesView:
 
 def _write_textgrid(inspected: Inspected, path: Path) -> None:
     write_text(path, format_units_textgrid(inspected))
-
-
-def _console() -> Console:
-    # The stream is kept: while the networks run, `data_only` keeps what libraries print out of it.
-    return Console(file=sys.stdout, highlight=False)
 
 
 def _to_json(value: dict[str, Any]) -> str:

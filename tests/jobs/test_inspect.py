@@ -1,14 +1,11 @@
-import io
 import json
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from spiritlm_cli.errors import AudioError, TokenError
-from spiritlm_cli.jobs.inspect import InspectOptions, inspect_inputs, run
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.jobs.inspect import InspectOptions, run
 from spiritlm_cli.jobs.run import Summary
-from spiritlm_cli.tokens.writer import format_sequence
 
 LINE = "[SPEECH][St1][Pi1][Hu1][Pi2][Hu2][Pi3][Hu3]"
 
@@ -19,72 +16,6 @@ def lines(tmp_path: Path) -> str:
     path = tmp_path / "lines.txt"
     path.write_bytes(f"a\t{LINE}\nb\t".encode() + b"\xff\n" + b"c\t[TEXT]the cat\n")
     return str(path)
-
-
-def show(small, **options):
-    """The ids and sequences of inputs, or the errors in their place."""
-    found = []
-    for item, outcome in inspect_inputs(InspectOptions(**small, **options)):
-        try:
-            one = outcome.result()
-            found.append((one.id, one.source, format_sequence(one.sequence)))
-        except TokenError:
-            found.append((item.id, "error"))
-    return found
-
-
-def test_token_lines(small, lines):
-    assert show(small, inputs=(lines,)) == [
-        ("a", lines, LINE),
-        ("b", "error"),
-        ("c", lines, "[TEXT]the cat"),
-    ]
-
-
-def test_audio_and_token_lines_in_the_order_given(small, lines, short, monkeypatch):
-    monkeypatch.chdir(short.parent)
-    found = show(small, inputs=(lines, str(short), lines, str(short.parent)))
-    assert [one[0] for one in found] == ["a", "b", "c", "short", "a", "b", "c", "short"]
-    assert found[3][2] == found[7][2]
-    assert found[3][2].startswith("[SPEECH][St")
-
-
-def test_manifest(small, manifest):
-    outcomes = list(inspect_inputs(InspectOptions(**small, manifest=str(manifest))))
-    assert [item.id for item, _ in outcomes] == ["a", "bad", "b"]
-    with pytest.raises(AudioError, match="no such file"):
-        outcomes[1][1].result()
-
-
-@pytest.mark.parametrize("kind", ["audio", "lines"])
-def test_stdin(small, short, lines, monkeypatch, kind):
-    content = Path(short if kind == "audio" else lines).read_bytes()
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
-    ids = [one[0] for one in show(small, inputs=("-",))]
-    assert ids == (["stdin"] if kind == "audio" else ["a", "b", "c"])
-
-
-def test_words_of_an_alignment(small, short, tmp_path):
-    words = tmp_path / "words.jsonl"
-    row = {
-        "id": "short",
-        "audio": "x.wav",
-        "text": "hello",
-        "words": [{"word": "hello", "start": 0.1, "end": 0.3}],
-    }
-    words.write_text(json.dumps(row) + "\n")
-    options = InspectOptions(**small, inputs=(str(short.parent),), alignments=words, as_json=True)
-    (inspected,) = (outcome.result() for _, outcome in inspect_inputs(options))
-    assert [(word.word, word.start, word.end) for word in inspected.words] == [("hello", 0.1, 0.3)]
-
-
-def test_a_clip_whose_words_cannot_be_found_is_shown_without(small, short, tmp_path, caplog):
-    words = tmp_path / "words.jsonl"
-    words.write_text('{"id": "other", "audio": "x.wav", "words": []}\n')
-    options = InspectOptions(**small, inputs=(str(short.parent),), alignments=words, as_json=True)
-    (inspected,) = (outcome.result() for _, outcome in inspect_inputs(options))
-    assert inspected.words == ()
-    assert "short: shown without words" in caplog.text
 
 
 def test_on_error_skip(small, lines, tmp_path, capsys):
@@ -98,10 +29,3 @@ def test_on_error_skip(small, lines, tmp_path, capsys):
 def test_on_error_fail(small, lines):
     with pytest.raises(TokenError, match=r"lines\.txt: line 2"):
         run(InspectOptions(**small, inputs=(lines,), as_json=True))
-
-
-def test_a_file_with_a_beginning_of_audio_and_no_suffix(small, short, tmp_path):
-    samples, rate = soundfile.read(short)
-    path = tmp_path / "recording"
-    soundfile.write(path, samples, rate, format="WAV")
-    assert show(small, inputs=(str(path),))[0][0] == "recording"

@@ -1,47 +1,114 @@
+import io
+import json
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from spiritlm_cli.errors import AudioError, TokenError
 from spiritlm_cli.jobs.inspect_inputs import inspect_inputs, new_inspector
 from spiritlm_cli.jobs.options.inspect import InputOptions
 from spiritlm_cli.tokens.writer import format_sequence
 
-
-def read(inputs, small, words=False, **options):
-    options = InputOptions(inputs=tuple(map(str, inputs)), **small, **options)
-    return list(inspect_inputs(options, new_inspector(options, keep_repeats=True), words))
+LINE = "[SPEECH][St1][Pi1][Hu1][Pi2][Hu2][Pi3][Hu3]"
 
 
 @pytest.fixture
-def base(small):
-    return {**small, "units": "base"}
+def lines(tmp_path: Path) -> str:
+    """A file of three token lines, the second of which can't be read."""
+    path = tmp_path / "lines.txt"
+    path.write_bytes(f"a\t{LINE}\nb\t".encode() + b"\xff\n" + b"c\t[TEXT]the cat\n")
+    return str(path)
 
 
-def test_clips_and_lines_in_order(short: Path, tmp_path: Path, base) -> None:
-    lines = tmp_path / "lines"
-    lines.write_text("x\t[SPEECH][Hu5][Hu5][Hu7]\n[Hu]\n")
-    found = read([lines, short, short.parent, lines], base)
-    assert [getattr(item, "id", None) for item, _ in found] == ["x", None, "short", "short", "x", None]
-    first = found[0][1].result()
-    assert format_sequence(first.sequence) == "[SPEECH][Hu5][Hu5][Hu7]"
-    assert first.source == str(lines)
-    with pytest.raises(TokenError):
-        found[1][1].result()
-    clip = found[2][1].result()
-    assert clip.original.waveform.seconds == pytest.approx(0.5)
-    assert not clip.timeline.predicted
+def read(options, words=False):
+    return inspect_inputs(options, new_inspector(options), words)
 
 
-def test_a_clip_that_is_not_there(base, manifest: Path) -> None:
-    found = read([], base, manifest=str(manifest))
-    assert [item.id for item, _ in found] == ["a", "bad", "b"]
-    with pytest.raises(AudioError, match="gone"):
-        found[1][1].result()
+def show(small, **options):
+    """The ids and sequences of inputs, or the errors in their place."""
+    found = []
+    for item, outcome in read(InputOptions(**small, **options)):
+        try:
+            one = outcome.result()
+            found.append((one.id, one.source, format_sequence(one.sequence)))
+        except TokenError:
+            found.append((item.id, "error"))
+    return found
 
 
-def test_words_are_read_only_if_asked_for(base, manifest: Path) -> None:
-    [(_, outcome), *_] = read([], base, manifest=str(manifest), words=True, aligner="none")
+def test_token_lines(small, lines):
+    assert show(small, inputs=(lines,)) == [
+        ("a", lines, LINE),
+        ("b", "error"),
+        ("c", lines, "[TEXT]the cat"),
+    ]
+
+
+def test_audio_and_token_lines_in_the_order_given(small, lines, short, monkeypatch):
+    monkeypatch.chdir(short.parent)
+    found = show(small, inputs=(lines, str(short), lines, str(short.parent)))
+    assert [one[0] for one in found] == ["a", "b", "c", "short", "a", "b", "c", "short"]
+    assert found[3][2] == found[7][2]
+    assert found[3][2].startswith("[SPEECH][St")
+
+
+def test_manifest(small, manifest):
+    outcomes = list(read(InputOptions(**small, manifest=str(manifest))))
+    assert [item.id for item, _ in outcomes] == ["a", "bad", "b"]
+    with pytest.raises(AudioError, match="no such file"):
+        outcomes[1][1].result()
+
+
+@pytest.mark.parametrize("kind", ["audio", "lines"])
+def test_stdin(small, short, lines, monkeypatch, kind):
+    content = Path(short if kind == "audio" else lines).read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    ids = [one[0] for one in show(small, inputs=("-",))]
+    assert ids == (["stdin"] if kind == "audio" else ["a", "b", "c"])
+
+
+def test_words_of_an_alignment(small, short, tmp_path):
+    words = tmp_path / "words.jsonl"
+    row = {
+        "id": "short",
+        "audio": "x.wav",
+        "text": "hello",
+        "words": [{"word": "hello", "start": 0.1, "end": 0.3}],
+    }
+    words.write_text(json.dumps(row) + "\n")
+    options = InputOptions(**small, inputs=(str(short.parent),), alignments=words)
+    (inspected,) = (outcome.result() for _, outcome in read(options, words=True))
+    assert [(word.word, word.start, word.end) for word in inspected.words] == [("hello", 0.1, 0.3)]
+
+
+def test_a_clip_whose_words_cannot_be_found_is_shown_without(small, short, tmp_path, caplog):
+    words = tmp_path / "words.jsonl"
+    words.write_text('{"id": "other", "audio": "x.wav", "words": []}\n')
+    options = InputOptions(**small, inputs=(str(short.parent),), alignments=words)
+    (inspected,) = (outcome.result() for _, outcome in read(options, words=True))
+    assert inspected.words == ()
+    assert "short: shown without words" in caplog.text
+
+
+def test_a_file_with_a_beginning_of_audio_and_no_suffix(small, short, tmp_path):
+    samples, rate = soundfile.read(short)
+    path = tmp_path / "recording"
+    soundfile.write(path, samples, rate, format="WAV")
+    assert show(small, inputs=(str(path),))[0][0] == "recording"
+
+
+def test_texts_are_read_only_if_words_are_asked_for(small, manifest: Path) -> None:
+    options = InputOptions(**small, manifest=str(manifest), aligner="none", units="base")
+    [(_, outcome), *_] = read(options, words=True)
     found = outcome.result()
     assert found.text == "and a strip of cow skin for a belt to hold it in."
     assert found.words == ()
+
+
+def test_new_inspector_keeps_repeats(small, short: Path) -> None:
+    options = InputOptions(**small, inputs=(str(short),), units="base")
+    [(_, outcome)] = inspect_inputs(options, new_inspector(options, keep_repeats=True))
+    found = outcome.result()
+    assert len(found.sequence.speech[0].units) == found.timeline.lanes[0].counts.sum()
+    assert not found.timeline.predicted

@@ -4,6 +4,9 @@ import typer
 
 from spiritlm_cli.cli import general
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.commands.inspect_batch import batch
+from spiritlm_cli.cli.commands.inspect_diff import diff
+from spiritlm_cli.cli.commands.inspect_unit import unit
 from spiritlm_cli.jobs.options import InspectOptions
 
 inspect = typer.Typer(name="inspect", cls=general.DefaultGroup, rich_markup_mode=None)
@@ -19,6 +22,7 @@ def about() -> None:
       spiritlm inspect in.wav --html page.html --plot units.png --textgrid in.TextGrid
       spiritlm tokenize corpus/ | spiritlm inspect --stats
       spiritlm inspect --manifest clips.tsv --json
+      spiritlm inspect diff in.wav noisy.wav
     """
 
 
@@ -37,3 +41,8 @@ def show(options: InspectOptions) -> object:
     from spiritlm_cli.jobs.inspect import run
 
     return run(options)
+
+
+inspect.command(cls=general.ComparingCommand)(diff)
+inspect.command(cls=general.Command)(unit)
+inspect.command(cls=general.ComparingCommand)(batch)
