@@ -171,7 +171,7 @@ function paintFlag(context, label, flag, right, box) {
   }
   const left = Math.max(flag - 12 - context.measureText(label).width, flag - 160);
   paintLabel(context, label, left, flag, box, "start");
-  return left;
+  return left - 8;
 }
 
 /** Call for each visible run with its edges in pixels, except for those that end in a pixel that is painted. */
