@@ -4,7 +4,7 @@ function showAbout(clip) {
   document.title = `${shorten(visible(clip.id), 80)} – speech tokens`;
   byId("clip-id").textContent = visible(clip.id);
   byId("clip-id").title = shorten(visible(clip.id), 500);
-  byId("clip-source").textContent = visible(clip.source);
+  byId("clip-source").textContent = clip.source === "-" ? "stdin" : visible(clip.source);
   byId("statistics").textContent = describe(clip);
   const notes = describeTimes(clip);
   byId("notice").textContent = notes;
