@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = (
     "README.md",
     *(f"docs/{name}.md" for name in ("tokenize", "align", "generate", "decode", "bench", "models")),
-    *("docs/python.md", "docs/token-format.md"),
+    *("docs/inspect.md", "docs/python.md", "docs/token-format.md"),
 )
 # Pages whose snippets build on each other.
 WALKS = ("docs/interleave.md",)
