@@ -27,6 +27,9 @@ DATA = Path(__file__).parent / "data"
 # Commands that the tests start can be interrupted, also if a shell runs the tests in the background and ignores it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# By default oneDNN keeps 1024 compiled kernels, those of the stand-in's vocoder for ten lengths.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
+
 
 def pytest_collection_finish() -> None:
     """Excludes all modules and tests from garbage collection, which would otherwise visit them again and again."""

@@ -10,6 +10,8 @@ from spiritlm_cli.manifests.manifest import read_manifest
 
 TEXT = "and a strip of cow skin for a belt to hold it in."
 WORDS = TEXT.split()
+# In the process of the tests: starting others takes longer than aligning a few words.
+ALIGN = ("align", "--workers", "0")
 
 
 @pytest.fixture
@@ -64,8 +66,7 @@ def test_rows_are_a_manifest(spiritlm, manifest, tmp_path):
 def test_resume_is_byte_identical(spiritlm, manifest, tmp_path, crash_states, monkeypatch):
     monkeypatch.setattr("spiritlm_cli.jobs.journal._INTERVAL", 0.0)
     output, errors = tmp_path / "aligned.jsonl", tmp_path / "errors.tsv"
-    arguments = ("align", "--manifest", manifest, "--on-error", "skip", "--errors", errors, "-o", output)
-    arguments = (*arguments, "--workers", "0")
+    arguments = (*ALIGN, "--manifest", manifest, "--on-error", "skip", "--errors", errors, "-o", output)
     crashes = crash_states(output)
     assert spiritlm(*arguments).exit_code == 1
     monkeypatch.undo()
@@ -80,7 +81,7 @@ def test_a_file_for_each_clip(spiritlm, manifest, tmp_path):
     for name, suffix in (("textgrid", ".TextGrid"), ("whisper", ".json"), ("whisperx", ".json")):
         folder = tmp_path / name
         result = spiritlm(
-            "align", "--manifest", manifest, "--on-error", "skip", "-o", f"{folder}/", "--format", name
+            *ALIGN, "--manifest", manifest, "--on-error", "skip", "-o", f"{folder}/", "--format", name
         )
         assert result.exit_code == 1
         assert sorted(path.name for path in folder.iterdir()) == [f"a{suffix}", f"dir%2Fb{suffix}"]
@@ -90,34 +91,34 @@ def test_a_file_for_each_clip(spiritlm, manifest, tmp_path):
         assert files.find("gone") is None
     (tmp_path / "textgrid" / "a.TextGrid").write_text("kept")
     (tmp_path / "textgrid" / "dir%2Fb.TextGrid").unlink()
-    spiritlm("align", "--manifest", manifest, "--on-error", "skip", "-o", f"{tmp_path}/textgrid/", "--resume")
+    spiritlm(*ALIGN, "--manifest", manifest, "--on-error", "skip", "-o", f"{tmp_path}/textgrid/", "--resume")
     assert (tmp_path / "textgrid" / "a.TextGrid").read_text() == "kept"
     assert words(read_textgrid(tmp_path / "textgrid" / "dir%2Fb.TextGrid")) == WORDS
 
 
 def test_text_beside_the_sound_and_every_format(spiritlm, pair, tmp_path):
     text = (tmp_path / "in.txt").read_text().strip()
-    row = json.loads(spiritlm("align", pair).stdout)
+    row = json.loads(spiritlm(*ALIGN, pair).stdout)
     assert [word["word"] for word in row["words"]] == text.split()
     expected = Alignment(tuple(Word(word["word"], word["start"], word["end"]) for word in row["words"]))
 
-    assert spiritlm("align", pair, "-o", tmp_path / "in.TextGrid").exit_code == 0
+    assert spiritlm(*ALIGN, pair, "-o", tmp_path / "in.TextGrid").exit_code == 0
     assert read_textgrid(tmp_path / "in.TextGrid") == expected
-    assert spiritlm("align", pair, "-o", tmp_path / "in.json").exit_code == 0
+    assert spiritlm(*ALIGN, pair, "-o", tmp_path / "in.json").exit_code == 0
     found = read_whisper(tmp_path / "in.json")
     assert (found.text, words(found.alignment)) == (text, text.split())
-    ctm = spiritlm("align", pair, "--format", "ctm").stdout.splitlines()
+    ctm = spiritlm(*ALIGN, pair, "--format", "ctm").stdout.splitlines()
     assert [line.split()[4] for line in ctm] == text.split()
-    assert spiritlm("align", pair, "--format", "textgrid-short").stdout.splitlines()[5] == "<exists>"
+    assert spiritlm(*ALIGN, pair, "--format", "textgrid-short").stdout.splitlines()[5] == "<exists>"
     # the same for a folder: ids are those of its files, seen from it
-    assert json.loads(spiritlm("align", tmp_path).stdout)["id"] == "in"
+    assert json.loads(spiritlm(*ALIGN, tmp_path).stdout)["id"] == "in"
 
 
 def test_text_on_the_command_line(spiritlm, pair, tmp_path):
-    row = json.loads(spiritlm("align", pair, "--text", (tmp_path / "in.txt").read_text().upper()).stdout)
+    row = json.loads(spiritlm(*ALIGN, pair, "--text", (tmp_path / "in.txt").read_text().upper()).stdout)
     assert row["words"][0]["word"] == "AND"
     sound = pair.read_bytes()
-    result = spiritlm("align", "-", "--text", TEXT, "--format", "ctm", stdin=sound)
+    result = spiritlm(*ALIGN, "-", "--text", TEXT, "--format", "ctm", stdin=sound)
     assert result.exit_code == 0, result.stderr
     assert len(result.stdout.splitlines()) == len(WORDS)
 
@@ -125,7 +126,7 @@ def test_text_on_the_command_line(spiritlm, pair, tmp_path):
 def test_doubts_are_said(spiritlm, pair, tmp_path):
     text = (tmp_path / "in.txt").read_text()
     other = text.replace("I could show you where to get something", "it was the season of light and darkness")
-    result = spiritlm("align", pair, "--text", other)
+    result = spiritlm(*ALIGN, pair, "--text", other)
     assert result.exit_code == 0
     assert "words have low confidence" in result.stderr
 
@@ -150,20 +151,20 @@ def test_usage(spiritlm, arguments, reason):
 
 def test_faults_are_named(spiritlm, pair, tmp_path):
     (tmp_path / "in.txt").unlink()
-    result = spiritlm("align", pair)
+    result = spiritlm(*ALIGN, pair)
     assert result.exit_code == 1
     assert "no text; give a manifest with a field text, or a file NAME.txt beside the audio" in result.stderr
-    result = spiritlm("align", pair, "--text", "hello", "--aligner", tmp_path)
+    result = spiritlm(*ALIGN, pair, "--text", "hello", "--aligner", tmp_path)
     assert result.exit_code == 1
     assert "config.json" in result.stderr
-    assert "the text is empty" in spiritlm("align", pair, "--text", " ").stderr
+    assert "the text is empty" in spiritlm(*ALIGN, pair, "--text", " ").stderr
 
 
 def test_two_clips_of_one_name_are_an_error_in_a_resumed_run_too(spiritlm, manifest, tmp_path):
     rows = [json.loads(row) for row in manifest.read_text().splitlines()]
     manifest.write_text("".join(json.dumps({**rows[0], "id": name}) + "\n" for name in ("a", "A", "words")))
     arguments = (
-        "align",
+        *ALIGN,
         "--manifest",
         manifest,
         "--on-error",
@@ -182,7 +183,7 @@ def test_the_rows_that_failed_are_counted_again_whatever_they_are_called(spiritl
     rows = [json.loads(row) for row in manifest.read_text().splitlines()]
     manifest.write_text("".join(json.dumps({**rows[2], "id": name}) + "\n" for name in ("words", "b")))
     output, errors = tmp_path / "x.jsonl", tmp_path / "errors.tsv"
-    arguments = ("align", "--manifest", manifest, "--on-error", "skip", "-o", output, "--errors", errors)
+    arguments = (*ALIGN, "--manifest", manifest, "--on-error", "skip", "-o", output, "--errors", errors)
     spiritlm(*arguments)
     first = errors.read_text()
     assert first.count("\n") == 2
@@ -197,7 +198,7 @@ def test_ids_of_any_legal_length_can_be_written_to_a_folder(spiritlm, recording_
     rows = "".join(json.dumps({"id": "x" * length, **clip}) + "\n" for length in lengths)
     (tmp_path / "clips.jsonl").write_text(rows)
     folder = tmp_path / "out"
-    arguments = ("align", "--manifest", tmp_path / "clips.jsonl", "--on-error", "skip", "-o", f"{folder}/")
+    arguments = (*ALIGN, "--manifest", tmp_path / "clips.jsonl", "--on-error", "skip", "-o", f"{folder}/")
     for resume in ([], ["--resume"]):
         result = spiritlm(*arguments, *resume)
         assert result.exit_code == 1

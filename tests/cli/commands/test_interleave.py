@@ -69,7 +69,7 @@ def test_a_folder_is_aligned_on_the_way_or_before(spiritlm, model, corpus, tmp_p
     assert [line.split("\t")[0] for line in straight.stdout.splitlines()] == ["b", "robin/a"]
     assert "2 clips" in straight.stderr
     for output in ("aligned.jsonl", "aligned.ctm", "textgrids/"):
-        assert spiritlm("align", corpus, "-o", f"{tmp_path}/{output}").exit_code == 0
+        assert spiritlm("align", "--workers", "0", corpus, "-o", f"{tmp_path}/{output}").exit_code == 0
         arguments = ("interleave", *model, *SHORT, "--alignments", tmp_path / output)
         assert spiritlm(*arguments, corpus).stdout == straight.stdout
     from_rows = spiritlm("interleave", *model, *SHORT, "--manifest", tmp_path / "aligned.jsonl")
@@ -79,7 +79,7 @@ def test_a_folder_is_aligned_on_the_way_or_before(spiritlm, model, corpus, tmp_p
 def test_stored_units_in_place_of_sound(spiritlm, model, corpus, tmp_path):
     straight = spiritlm("interleave", *model, corpus, *SHORT).stdout
     aligned, units = tmp_path / "aligned.jsonl", tmp_path / "units.txt"
-    spiritlm("align", corpus, "-o", aligned)
+    spiritlm("align", "--workers", "0", corpus, "-o", aligned)
     spiritlm("tokenize", *model, corpus, "--keep-repeats", "--header", "-o", units)
     for path in corpus.rglob("*.wav"):
         path.unlink()
@@ -111,7 +111,7 @@ def test_stored_units_in_place_of_sound(spiritlm, model, corpus, tmp_path):
 
 def test_units_that_can_not_be_used_cost_their_line(spiritlm, model, corpus, tmp_path):
     aligned, units = tmp_path / "aligned.jsonl", tmp_path / "units.txt"
-    spiritlm("align", corpus, "-o", aligned)
+    spiritlm("align", "--workers", "0", corpus, "-o", aligned)
     spiritlm("tokenize", *model, corpus, "--keep-repeats", "-o", units)
     good = units.read_text().splitlines()
     units.write_text(f"{good[0]}\nmerged\t[SPEECH]{'[Hu1][Hu2]' * 30}\nbad\t[Hu01]\n{good[1]}\n")
