@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import page_fixtures
 import pytest
+from inspection_fixtures import line
 
 from spiritlm_cli.inspection.page import Page
+from spiritlm_cli.inspection.unit_diff import diff_inspected
 from spiritlm_cli.tokens.writer import format_sequence
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -411,3 +413,22 @@ def test_page_draws_only_what_is_visible(browser, clip):
 def test_page_without_clips(browser):
     browser.open()
     assert browser.text("layout") == "There are no clips in this page."
+
+
+def test_page_of_a_comparison(browser):
+    one, other = (
+        line(f"[SPEECH][Pi1][Hu5]{units}[Hu9]", name) for name, units in (("x", "[Hu7]"), ("y", "[Hu8]"))
+    )
+    path = browser.folder / "diff.html"
+    with Page(path) as page:
+        page.add_diff(diff_inspected(one, other))
+    browser.driver.get(path.as_uri())
+    labels = browser.run("[...document.querySelectorAll('.lane-label')].map((label) => label.textContent)")
+    assert labels == ["phonetic", "compared", "pitch", "compared"]
+    assert "Compared with B, y of lines.txt" in browser.text("notice")
+    assert "phonetic: 1 replaced, 0 inserted, 0 deleted, UER 33.3 %" in browser.text("notice")
+    ids = browser.run(
+        "[...document.querySelectorAll('#clips [role=option]')].map((clip) => clip.textContent)"
+    )
+    assert [name for name in ("x (A)", "y (B)") if any(name in clip for clip in ids)] == ["x (A)", "y (B)"]
+    assert browser.errors() == []
