@@ -88,7 +88,7 @@ def _sides(options: InspectDiffOptions) -> list[tuple[InputOptions, Inspector]]:
     """Both sides, each with its inspector: one for both, if only their inputs differ."""
     a, b = options.side_a, options.side_b
     inspector = new_inspector(a, keep_repeats=True, sounds=options.html is not None)
-    same = replace(b, inputs=a.inputs) == a
+    same = replace(b, inputs=a.inputs, manifest=a.manifest) == a
     return [
         (a, inspector),
         (b, inspector if same else new_inspector(b, keep_repeats=True, sounds=inspector.sounds)),

@@ -20,6 +20,7 @@ def diff(options: InspectDiffOptions) -> None:
     Examples:
       spiritlm inspect diff old.txt new.txt
       spiritlm inspect diff clean.wav noisy.wav
+      spiritlm inspect diff old.txt --manifest clips.tsv
       spiritlm inspect diff in.wav --against spirit-lm/
       spiritlm inspect diff --manifest clips.tsv --against-dtype bfloat16 --brief
     """

@@ -17,15 +17,19 @@ class InspectDiffOptions(ModelOptions):
 
     inputs: tuple[str, ...] = option(
         (),
-        "What to compare: two files of token lines, two audio files or folders, or one of these with --against or "
-        "another option of B.",
+        "What to compare: two files of token lines, two audio files or folders, or one of these with --manifest, with "
+        "--against, or with another option of B.",
         metavar="A [B]",
         argument=True,
         path=True,
         group="input",
     )
     manifest: str | None = option(
-        None, "List of clips to compare under two settings.", metavar="FILE|-", path=True, group="input"
+        None,
+        "List of clips: B, or if there is no file A, what is compared under two settings.",
+        metavar="FILE|-",
+        path=True,
+        group="input",
     )
     channel: Literal["mix"] | int = option(
         "mix",
@@ -81,13 +85,17 @@ class InspectDiffOptions(ModelOptions):
     @property
     def side_a(self) -> InputOptions:
         """The inputs A, and how they are tokenized."""
-        return self._side(self.inputs[:1], self.model, self.channel, self.f0, self.dtype, self.device)
+        manifest = None if self.inputs else self.manifest
+        return self._side(
+            self.inputs[:1], manifest, self.model, self.channel, self.f0, self.dtype, self.device
+        )
 
     @property
     def side_b(self) -> InputOptions:
         """The inputs B, which are those of A where there is one input, and how they are tokenized."""
         return self._side(
-            self.inputs[-1:],
+            () if self.manifest else self.inputs[-1:],
+            self.manifest,
             self.against or self.model,
             self.channel if self.against_channel is None else self.against_channel,
             self.against_f0 or self.f0,
@@ -98,6 +106,7 @@ class InspectDiffOptions(ModelOptions):
     def _side(
         self,
         inputs: tuple[str, ...],
+        manifest: str | None,
         model: str | None,
         channel: Literal["mix"] | int,
         f0: Literal["fcpe", "pyaapt"],
@@ -106,7 +115,7 @@ class InspectDiffOptions(ModelOptions):
     ) -> InputOptions:
         return InputOptions(
             inputs=inputs,
-            manifest=self.manifest,
+            manifest=manifest,
             units=self.units,
             model=model,
             channel=channel,
@@ -117,18 +126,14 @@ class InspectDiffOptions(ModelOptions):
 
     def check(self) -> None:
         """Raise OptionError for options that can't be combined, OSError for files that are not there."""
-        if self.manifest and self.inputs:
-            raise OptionError("give files, or --manifest, not both", "--manifest")
-        if len(self.inputs) > 2:
-            raise OptionError(f"compares two inputs, not {len(self.inputs)}", "A [B]")
-        if not (self.manifest or self.inputs):
+        named = [*self.inputs, *([self.manifest] if self.manifest else [])]
+        if len(named) > 2:
+            raise OptionError(f"compares two inputs, not {len(named)}", "A [B]")
+        if not named:
             raise OptionError("give two files, or one with --against", "A [B]")
-        if len(self.inputs) < 2:
-            if self.side_a == self.side_b:
-                raise OptionError("give a second file, or --against or another option of B", "A [B]")
-            if "-" in (self.manifest, *self.inputs):
-                raise OptionError("stdin can be read once only", "A [B]")
-        if self.inputs == ("-", "-"):
+        if len(named) == 1 and self.side_a == self.side_b:
+            raise OptionError("give a second file, or --against or another option of B", "A [B]")
+        if named[0] == "-" and named[-1] == "-":
             raise OptionError("stdin can be read once only", "A [B]")
         for path in self.inputs:
             check_input(path)

@@ -18,7 +18,8 @@ def lines(tmp_path):
         (3, {}, "two inputs, not 3"),
         (1, {}, "a second file, or --against"),
         (1, {"against_dtype": "float32"}, "a second file, or --against"),
-        (1, {"manifest": "clips.tsv"}, "not both"),
+        (2, {"manifest": "clips.tsv"}, "two inputs, not 3"),
+        (0, {"manifest": "clips.tsv"}, "a second file, or --against"),
         (2, {"items": "out.wav"}, "name of an audio file"),
     ],
 )
@@ -77,3 +78,9 @@ def test_sides():
         "clips.tsv",
         "bfloat16",
     )
+
+
+def test_sides_of_a_file_and_a_manifest():
+    options = InspectDiffOptions(inputs=("a",), manifest="clips.tsv")
+    a, b = options.side_a, options.side_b
+    assert (a.inputs, a.manifest, b.inputs, b.manifest) == (("a",), None, (), "clips.tsv")
