@@ -29,8 +29,9 @@ demo: $(VENV)/.installed
 
 # A process for each core, of one thread: the networks of the tests are so small that threads wait for each other
 # longer than they compute. Each process gets tests of neighboring modules, which share fixtures and compiled kernels.
+# Bytecode is written whatever the environment says, since many tests start Python anew.
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

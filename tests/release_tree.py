@@ -14,6 +14,7 @@ Needs numpy, torch, and, for the language models, sentencepiece.
 """
 
 import argparse
+import functools
 import io
 import json
 import zlib
@@ -344,9 +345,10 @@ SPEAKERS = ["ex01", "ex02", "ex03", "ex04"]
 STYLES = [f"style{i:02d}" for i in range(26)]
 
 
-def llama_tokenizer_model(expressive):
+@functools.cache
+def text_pieces_model():
     """A byte-fallback BPE SentencePiece model with LLaMA's ids: 0 <unk>, 1 <s>, 2 </s>, 3-258
-    bytes, ordinary pieces up to 31999, then [Text] [Speech] [Hu0..500] ([Pi0..63] [St0..99])."""
+    bytes, ordinary pieces up to 31999."""
     import sentencepiece as spm
     from sentencepiece import sentencepiece_model_pb2 as pb
 
@@ -381,6 +383,14 @@ def llama_tokenizer_model(expressive):
     while len(proto.pieces) < 32000:  # unused filler pieces hold the real layout
         p = proto.pieces.add()
         p.piece, p.score, p.type = f"\u2581unused{len(proto.pieces):05d}", low - len(proto.pieces), 1
+    return proto.SerializeToString()
+
+
+def llama_tokenizer_model(expressive):
+    """The text pieces, then [Text] [Speech] [Hu0..500] ([Pi0..63] [St0..99])."""
+    from sentencepiece import sentencepiece_model_pb2 as pb
+
+    proto = pb.ModelProto.FromString(text_pieces_model())
     special = ["[Text]", "[Speech]"] + [f"[Hu{i}]" for i in range(501)]
     if expressive:
         special += [f"[Pi{i}]" for i in range(64)] + [f"[St{i}]" for i in range(100)]
