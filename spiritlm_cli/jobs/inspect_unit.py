@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from spiritlm_cli.alignment.pocketsphinx import Phone, PocketsphinxAligner
+from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.audio.writing import AudioWriter
 from spiritlm_cli.console import data_console, log, notify, one_line
 from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, SpiritLMError
@@ -32,8 +33,9 @@ from spiritlm_cli.jobs.options.inspect_unit import InspectUnitOptions
 from spiritlm_cli.jobs.output import data_only
 from spiritlm_cli.jobs.progress import Progress
 from spiritlm_cli.jobs.run import Summary
-from spiritlm_cli.manifests.clip import FloatArray, Waveform
+from spiritlm_cli.manifests.clip import Clip, FloatArray, Waveform
 from spiritlm_cli.manifests.labels import remove_labels
+from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.speech.windows import SAMPLE_RATE
 
 __all__ = ["Concordance", "InspectUnitOptions", "run"]
@@ -61,7 +63,9 @@ def run(options: InspectUnitOptions) -> Concordance:
         output = stack.enter_context(_Output(options, data_console()))
         progress = stack.enter_context(Progress("inputs", lines=not options.as_json))
         stack.enter_context(data_only())
-        for item, outcome in stack.enter_context(closing(inspect_inputs(options, inspector, words=True))):
+        for item, outcome in stack.enter_context(
+            closing(inspect_inputs(options.searched, inspector, words=True))
+        ):
             failed = False
             try:
                 for found in search.find(outcome.result()):
@@ -94,6 +98,7 @@ class _Search:
         self._options, self._inspector = options, inspector
         self._units = parse_units(options.unit)
         self._selection: Selection[_Found] = Selection(options.limit, options.seed)
+        self._clips = _read_clips(options.audio_of_lines) if options.output else {}
         self._aligner = PocketsphinxAligner() if options.phones else None
         self.counts = PlaceCounts()
         self.phones = PhoneCounts() if options.phones else None
@@ -106,7 +111,7 @@ class _Search:
         self.counts.add(places)
         if self.phones:
             self.phones.add(places, phones)
-        sound = _InputSound(inspected, self._inspector, self._options)
+        sound = _InputSound(inspected, self._clips.get(inspected.id), self._inspector, self._options)
         for place in places:
             if self._selection.wants():
                 yield from self._selection.add(sound.cut(place))
@@ -130,9 +135,13 @@ class _Search:
 
 @dataclass(frozen=True, eq=False)
 class _InputSound:
-    """The sound of an input: its audio, or of a token line what the vocoder makes of it."""
+    """The sound of an input: its audio, or of a token line what the vocoder makes of it.
+
+    clip: with the audio of a line, which is used if the line has its times.
+    """
 
     inspected: Inspected
+    clip: Clip | None
     inspector: Inspector
     options: InspectUnitOptions
 
@@ -142,13 +151,24 @@ class _InputSound:
             return _Found(place)
         context = self.options.context_ms / 1000
         samples, before = cut_place(self._waveform, place.start, place.end, context)
-        return _Found(place, samples, before, resynthesized=self.inspected.original is None)
+        return _Found(place, samples, before, self._is_resynthesized)
+
+    @property
+    def _is_resynthesized(self) -> bool:
+        return self.inspected.original is None and (self.clip is None or self.inspected.timeline.predicted)
 
     @cached_property
     def _waveform(self) -> Waveform | None:
         if self.inspected.original:
             return self.inspected.original.waveform
+        if self.clip and not self._is_resynthesized:
+            return read_clip(self.clip, rate=SAMPLE_RATE, channel=self.options.channel)
         return self.inspector.synthesize(self.inspected)
+
+
+def _read_clips(manifest: str | None) -> dict[str, Clip]:
+    """The clips of a manifest by id; none without one."""
+    return {clip.id: clip for clip in read_manifest(manifest)} if manifest else {}
 
 
 class _Output:

@@ -121,3 +121,17 @@ def test_run_at_a_bad_line(base, lines, tmp_path):
     found = find("Hu7", lines, on_error="skip", errors=errors, **base)
     assert (found.places, found.failed) == (3, 1)
     assert errors.read_text().startswith("bad\t")
+
+
+def test_run_cuts_the_sound_of_lines_with_repeats(short, base, tmp_path, capsys):
+    lines, manifest = tmp_path / "lines", tmp_path / "clips.tsv"
+    # of the two lines with audio, the first has its times
+    lines.write_text("a\t[SPEECH][Hu5][Hu5][Hu7]\nb\t[SPEECH][Hu7][Hu9]\nc\t[SPEECH][Hu5][Hu5][Hu7]\n")
+    manifest.write_text(f"id\taudio\na\t{short}\nb\t{short}\n")
+    output = tmp_path / "out.wav"
+    find("Hu7", lines, manifest=str(manifest), output=str(output), context_ms=0, as_json=True, **base)
+    places = json.loads(capsys.readouterr().out)["places"]
+    assert [place["sound"]["of"] for place in places] == ["original", "resynthesis", "resynthesis"]
+    original, _ = soundfile.read(short, start=1280, stop=1920)
+    cut, _ = soundfile.read(output, stop=640)
+    assert np.corrcoef(cut[80:-80], original[80:-80])[0, 1] > 0.999

@@ -1,6 +1,7 @@
 """Options of `spiritlm inspect unit`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from spiritlm_cli.errors import OptionError, TokenError
 from spiritlm_cli.jobs.options.inspect import InputOptions
@@ -26,6 +27,14 @@ class _UnitOptions:
 class InspectUnitOptions(InputOptions, FailureOptions, _UnitOptions):
     """Options of `spiritlm inspect unit`."""
 
+    manifest: str | None = option(
+        None,
+        "List of clips to search. With files of token lines: the clips, by id, that the sound of lines with repeats is "
+        "cut from.",
+        metavar="FILE|-",
+        path=True,
+        group="input",
+    )
     aligner: str = option(
         "none",
         "Aligner that finds the words of clips with a text: none, pocketsphinx (US English), or the Hugging Face "
@@ -73,6 +82,16 @@ class InspectUnitOptions(InputOptions, FailureOptions, _UnitOptions):
     )
     as_json: bool = option(False, "Print one JSON object instead of a list.", "--json", group="output")
 
+    @property
+    def searched(self) -> "InspectUnitOptions":
+        """The options of what is searched: the files, or if there are none the clips of the manifest."""
+        return replace(self, manifest=None) if self.inputs else self
+
+    @property
+    def audio_of_lines(self) -> str | None:
+        """The manifest with the audio of token lines."""
+        return self.manifest if self.inputs else None
+
     def check(self) -> None:
         """Raise OptionError for options that can't be combined, AudioError and OSError for files that are not there."""
         from spiritlm_cli.audio.writing import check_output_path  # with numpy, which `--help` does without
@@ -84,7 +103,9 @@ class InspectUnitOptions(InputOptions, FailureOptions, _UnitOptions):
             raise OptionError(str(error), "UNIT") from None
         if self.seed is not None and self.limit is None:
             raise OptionError("is for --limit, whose places it draws", "--seed")
-        self.check_inputs()
+        self.searched.check_inputs()
+        if self.manifest not in (None, "-"):
+            Path(str(self.manifest)).stat()
         check_paths(self)
         if self.output is not None:
             check_output_path(self.output)

@@ -17,7 +17,6 @@ def lines(tmp_path):
         ({"unit": "x"}, "units are written 'Hu28'"),
         ({"unit": "Hu1 Pi1"}, "one stream"),
         ({"seed": 1}, "for --limit"),
-        ({"manifest": "clips.tsv"}, "not both"),
         ({"errors": "out.wav"}, "name of an audio file"),
     ],
 )
@@ -37,3 +36,14 @@ def test_check_of_the_output(lines, tmp_path):
 def test_check_names_what_is_not_there():
     with pytest.raises(AudioError, match="no such file"):
         InspectUnitOptions(unit="Hu1", inputs=("gone.wav",)).check()
+    for inputs in ((), ("-",)):
+        with pytest.raises(FileNotFoundError):
+            InspectUnitOptions(unit="Hu1", inputs=inputs, manifest="gone.tsv").check()
+
+
+def test_what_is_searched(lines):
+    options = InspectUnitOptions(unit="Hu1", manifest="clips.tsv")
+    assert (options.searched, options.audio_of_lines) == (options, None)
+    options = InspectUnitOptions(unit="Hu1", inputs=(lines,), manifest="clips.tsv")
+    assert (options.searched.inputs, options.searched.manifest) == ((lines,), None)
+    assert options.audio_of_lines == "clips.tsv"
