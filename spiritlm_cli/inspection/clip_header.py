@@ -113,7 +113,7 @@ def describe(inspected: Inspected) -> str:
             parts[-1] += f" ({hidden} of them without duration, not shown)"
     if timeline.lane(Kind.HUBERT):
         predicted = "durations predicted by the vocoder"
-        parts.append(predicted if timeline.predicted else "durations exact, 40 ms for each phonetic unit")
+        parts.append(predicted if timeline.predicted else "durations exact")
     if inspected.model:
         parts.append(f"checkpoint {inspected.model}")
     return " · ".join(parts)

@@ -19,7 +19,7 @@ def lines(inspected):
 def test_describe():
     assert describe(clip(2)) == (
         "2.00 s · peak -6.0 dBFS · 50 phonetic units in 25 runs · 25 pitch units · 2 style units · "
-        "durations exact, 40 ms for each phonetic unit"
+        "durations exact"
     )
     assert (
         describe(line(0.08))
