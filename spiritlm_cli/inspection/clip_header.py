@@ -110,7 +110,7 @@ def describe(inspected: Inspected) -> str:
         name = f"{units} {STREAM_NAMES[lane.kind]} unit{'s' if units != 1 else ''}"
         parts.append(f"{name} in {runs} run{'s' if runs != 1 else ''}" if runs != units else name)
         if hidden := int((lane.ends <= lane.starts).sum()):
-            parts[-1] += f" ({hidden} of them without duration, not shown)"
+            parts[-1] += f" ({hidden} without duration, not shown)"
     if timeline.lane(Kind.HUBERT):
         predicted = "durations predicted by the vocoder"
         parts.append(predicted if timeline.predicted else "durations exact")

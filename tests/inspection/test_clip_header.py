@@ -40,7 +40,7 @@ def test_describe_says_what_is_not_shown():
     inspected = line(1)
     starts = inspected.timeline.lanes[1].starts
     starts[1:3] = 0.24  # where the third one ends
-    assert "12 pitch units (2 of them without duration, not shown)" in describe(inspected)
+    assert "12 pitch units (2 without duration, not shown)" in describe(inspected)
 
 
 def test_describe_without_speech():
