@@ -9,6 +9,7 @@ from spiritlm_cli.jobs.options.shared import (
     Dtype,
     FailureOptions,
     ModelOptions,
+    OnError,
     compile_option,
     speech_dtype_option,
 )
@@ -23,6 +24,12 @@ class InspectBatchOptions(ClipOptions, FailureOptions, ModelOptions):
     f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
     seed: int = option(0, "Random seed of the order in a batch.", metavar="N", minimum=0, group="sampling")
     as_json: bool = option(False, "Print one JSON object instead of a table.", "--json", group="output")
+    on_error: OnError = option(
+        "fail",
+        "At a clip that can't be used: stop, or skip it, continue, and exit with status 2.",
+        group="output",
+        execution=True,
+    )
     batch_seconds: float | None = option(
         None,
         "Seconds of audio in the largest batches.",

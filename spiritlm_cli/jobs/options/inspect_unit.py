@@ -6,7 +6,7 @@ from pathlib import Path
 from spiritlm_cli.errors import OptionError, TokenError
 from spiritlm_cli.jobs.options.inspect import InputOptions
 from spiritlm_cli.jobs.options.paths import check_paths
-from spiritlm_cli.jobs.options.shared import FailureOptions
+from spiritlm_cli.jobs.options.shared import FailureOptions, OnError
 from spiritlm_cli.options import option
 
 
@@ -46,6 +46,12 @@ class InspectUnitOptions(InputOptions, FailureOptions, _UnitOptions):
         False,
         "Align the phones of clips with a text (US English), and print which phones the unit stands for.",
         group="task",
+    )
+    on_error: OnError = option(
+        "fail",
+        "At an input that can't be used: stop, or skip it, continue, and exit with status 1.",
+        group="output",
+        execution=True,
     )
     context: int = option(
         3, "Number of units to show before and after each place.", "-U", "--context", minimum=0
