@@ -25,10 +25,13 @@ _SORT_RATES = {Kind.STYLE: STYLE_RATE, Kind.PITCH: PITCH_RATE, Kind.HUBERT: _HUB
 _RANKS = {kind: rank for rank, kind in enumerate(_SORT_RATES)}
 
 # Speech kept its runs if more than this share of its phonetic units equal the unit before. With runs kept the share is
-# about 1/4. With runs merged it is 0, except for mistakes of a language model.
-REPEAT_THRESHOLD = 0.1
-# Margin at which the decision no longer waits for more units: 20 pairs without a repeat reach it.
-_DECISION_MARGIN = 2.0
+# about 1/4 for the published tokenizer, and for nano from 1/20 (noisy recordings) to 1/3. With runs merged it is 0,
+# except for mistakes of a language model: nano makes up to 3 in 100 units.
+REPEAT_THRESHOLD = 0.04
+# Margins at which the decision no longer waits for more units: 20 pairs without a repeat reach the first, and three
+# repeats among the first 20 pairs the second.
+_MERGED_MARGIN = -20 * REPEAT_THRESHOLD
+_KEPT_MARGIN = 3 - 20 * REPEAT_THRESHOLD
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +167,7 @@ class RepeatDetector:
     @property
     def is_decided(self) -> bool:
         """Whether the margin is large enough to decide without the rest of the line."""
-        return abs(self.margin) >= _DECISION_MARGIN
+        return not _MERGED_MARGIN < self.margin < _KEPT_MARGIN
 
 
 def _streams(units: Units) -> list[tuple[Kind, IntArray]]:

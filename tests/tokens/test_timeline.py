@@ -175,6 +175,9 @@ def test_repeat_detector_ignores_rare_repeats() -> None:
     assert detect((1, 1, 2, 2, 3)).margin > 0
     assert detect((1, 2), "and", (2, 3)).margin <= 0
     assert detect((*range(30), 29)).margin <= 0
+    # as in a noisy recording, and as in a language model's continuation
+    assert detect((*range(60), 59, 59, 59)).margin > 0
+    assert detect((*range(60), 59, 59)).margin <= 0
     assert detect((7,)).margin <= 0
     assert detect().margin <= 0
 
