@@ -13,7 +13,7 @@ from spiritlm_cli.files import naming, write_text
 from spiritlm_cli.inspection.codebooks import Codebooks, model_codebooks
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.page import Page
-from spiritlm_cli.inspection.plots import plot_clip, plot_statistics
+from spiritlm_cli.inspection.plots import check_matplotlib, plot_clip, plot_statistics
 from spiritlm_cli.inspection.rendering import inspected_to_json, print_inspected, print_statistics
 from spiritlm_cli.inspection.statistics import UnitStatistics
 from spiritlm_cli.inspection.textgrid import format_units_textgrid
@@ -38,6 +38,8 @@ class View(Protocol):
 
 def views_of(options: InspectOptions) -> list[View]:
     """The views that options ask for; the table if they ask for no other."""
+    if options.plot:
+        check_matplotlib()
     views: list[View] = []
     if options.stats:
         views.append(StatisticsView(options))

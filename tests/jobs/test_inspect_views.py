@@ -1,8 +1,9 @@
 import json
+import sys
 
 import pytest
 
-from spiritlm_cli.errors import TokenError
+from spiritlm_cli.errors import MissingPackageError, TokenError
 from spiritlm_cli.jobs.inspect import InspectOptions, run
 from spiritlm_cli.jobs.run import Summary
 
@@ -41,6 +42,14 @@ def test_a_file_takes_one_input(small, lines, tmp_path):
     path = tmp_path / "out.TextGrid"
     with pytest.raises(TokenError, match=r"already written for another input; .* --textgrid FOLDER/"):
         run(InspectOptions(**small, inputs=(lines,), textgrid=str(path)))
+
+
+def test_a_plot_without_matplotlib_ends_the_run(small, lines, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    options = InspectOptions(**small, inputs=(lines,), plot=f"{tmp_path}/plots/", on_error="skip")
+    with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[plot\]'"):
+        run(options)
+    assert not (tmp_path / "plots").exists()
 
 
 def test_statistics(small, lines, tmp_path, capsys):
