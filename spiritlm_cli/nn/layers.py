@@ -52,8 +52,11 @@ class Conv(nn.Conv1d):
             x = F.leaky_relu(x, input_slope)
         weight = self.weight if self.weight.is_mkldnn else self.weight[:, :, None]
         padding, stride, dilation, groups = _geometry(self)
-        if not _uses_onednn(x):
-            out = _as_sequence(F.conv2d(_as_image(x), weight, self.bias, stride, padding, dilation, groups))
+        if not _uses_onednn(x) or _is_miscomputed(self):
+            image, bias = _as_image(x), self.bias
+            if _is_miscomputed(self):
+                image, weight, bias = image.float(), weight.float(), None if bias is None else bias.float()
+            out = _as_sequence(F.conv2d(image, weight, bias, stride, padding, dilation, groups)).to(x.dtype)
             return _activate(out if residual is None else out + residual, activation, slope)
         arguments = weight, self.bias, padding, stride, dilation, groups
         if residual is not None:
@@ -143,8 +146,8 @@ def prepack_weights(network: nn.Module) -> None:
             continue
         if isinstance(layer, Linear):
             packed = prepack_weight(layer.weight)
-        elif layer.in_channels == 1:
-            continue  # Small; and `ConvFeatures` reads the values of its weight.
+        elif layer.in_channels == 1 or _is_miscomputed(layer):
+            continue  # The former is small, and `ConvFeatures` reads the values of its weight.
         else:
             image = [1, layer.in_channels, 1, _PREPACK_FRAMES * layer.stride[0] + layer.kernel_size[0]]
             reorder = torch.ops.mkldnn._reorder_convolution_weight
@@ -170,6 +173,16 @@ def _uses_onednn(x: Tensor) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
     )
+
+
+def _is_miscomputed(conv: Conv) -> bool:
+    """Whether oneDNN can return wrong values for a convolution, which is computed in float32 instead.
+
+    On CPUs with AMX, oneDNN (torch 2.13) returns unrelated values for bfloat16, groups of fewer than 16 channels, and
+    kernels of even size.
+    """
+    small = conv.groups > 1 and conv.in_channels // conv.groups < 16
+    return small and conv.weight.is_cpu and conv.weight.dtype is torch.bfloat16
 
 
 def _geometry(conv: Conv) -> tuple[list[int], list[int], list[int], int]:

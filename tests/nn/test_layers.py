@@ -1,5 +1,6 @@
 """Layers against PyTorch's own, clips in batches, and networks that torch.compile compiled."""
 
+import copy
 from functools import partial
 from pathlib import Path
 
@@ -87,3 +88,19 @@ def test_map_clips_stacks_clips_of_one_length() -> None:
         for clip, doubled in zip(clips, map_clips(double, clips), strict=True):
             assert torch.equal(doubled, 2 * clip)
         assert batches == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    ("dim", "kernel", "groups"), [(128, 32, 16), (96, 32, 16), (128, 31, 16), (32, 4, 2)]
+)
+@torch.inference_mode()
+def test_conv_of_small_groups_in_half_precision(dtype, dim, kernel, groups):
+    conv = Conv(dim, dim, kernel, padding=kernel // 2, groups=groups)
+    x = torch.randn(1, 100, dim)
+    expected = conv(x, "gelu")
+    half = copy.deepcopy(conv).to(dtype)
+    prepack_weights(half)
+    result = half(x.to(dtype), "gelu")
+    assert result.dtype is dtype
+    assert (result.float() - expected).norm() < 0.01 * expected.norm()
