@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spiritlm_cli.console import one_line
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.inspection.boxes import Boxes, choose_style, draw_boxes
 from spiritlm_cli.inspection.clip_header import ClipHeader
@@ -21,6 +20,8 @@ from spiritlm_cli.inspection.timeline import STREAM_NAMES
 from spiritlm_cli.tokens.units import Kind
 
 MAX_SECONDS = 300.0
+# Inches: the longest word.
+_MAX_WORD = 1.2
 # Inches between panels, and below the panels of a row.
 _GAP, _BELOW = 0.03, 0.32
 # The most levels of labels in the panels that are not as those of units, and whether labels may stand upright.
@@ -131,7 +132,7 @@ def _lane_panels(inspected: Inspected, rows: list[Row], ruler: Ruler) -> list[Pa
         starts, ends = (
             np.array([getattr(word, edge) for word in inspected.words]) for edge in ("start", "end")
         )
-        labels = tuple(one_line(word.word) for word in inspected.words)
+        labels = tuple(ruler.fit(word.word, SMALL, _MAX_WORD) for word in inspected.words)
         panels.append(_boxes_panel("words", Boxes(starts, ends, labels), LIGHT.original, rows, ruler))
     for kind in Kind:
         lane = inspected.timeline.lane(kind)

@@ -70,6 +70,13 @@ def test_clip_figure_words():
     assert len(axes.collections[0].get_paths()) == 3
 
 
+def test_clip_figure_cuts_long_words():
+    [axes] = panels(clip_figure(clip(1, words=(Word("long" * 1000, 0, 1),))), "words")
+    [word, _] = texts(axes)
+    assert word.startswith("longlong")
+    assert word.endswith("…")
+
+
 def test_clip_figure_of_a_line():
     figure = clip_figure(line(2, [("first", 0), ("second", 1)], resynthesis=tone(2)))
     assert names(figure) == ["text", "resynthesis", "kHz", "phonetic", "F0\nHz", "pitch", "style"]
