@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
+from open_models import write_twist
 from preloaded import serve
 from release_tree import write_release_tree, write_shallow_vocoders
 
@@ -71,6 +72,14 @@ def shallow_vocoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of vocoders with few layers, for many lengths: oneDNN compiles each layer anew for each length."""
     root = tmp_path_factory.mktemp("vocoders")
     write_shallow_vocoders(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def twist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stand-in for TWIST's tokenizer and vocoder, tiny, with random weights. Not to be written to."""
+    root = tmp_path_factory.mktemp("open") / "twist"
+    write_twist(root)
     return root
 
 
