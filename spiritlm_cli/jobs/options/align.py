@@ -23,6 +23,18 @@ def aligner_option(choices: str, text: str) -> Any:
     return option("pocketsphinx", text, metavar=choices, group="model")
 
 
+def alignments_option() -> Any:
+    """Declare `--alignments`."""
+    return option(
+        None,
+        "Word times, matched to the clips by id: a folder of TextGrid, Whisper or WhisperX JSON files, a CTM file, or "
+        "the output of `spiritlm align`.",
+        metavar="FOLDER|FILE",
+        path=True,
+        group="input",
+    )
+
+
 def keep_labels_option() -> Any:
     """Declare `--keep-labels`."""
     text = (

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from spiritlm_cli.errors import AudioError, OptionError
-from spiritlm_cli.jobs.options.align import aligner_option, keep_labels_option
+from spiritlm_cli.jobs.options.align import aligner_option, alignments_option, keep_labels_option
 from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
+    Channel,
     Dtype,
+    F0Method,
     FailureOptions,
     ModelOptions,
-    parse_channel,
+    channel_option,
+    f0_option,
     speech_dtype_option,
 )
 from spiritlm_cli.options import option
@@ -33,29 +35,15 @@ class InputOptions(ModelOptions):
     manifest: str | None = option(
         None, "List of clips, as `tokenize` reads it.", metavar="FILE|-", path=True, group="input"
     )
-    alignments: Path | None = option(
-        None,
-        "Word times, matched to the clips by id: a folder of TextGrid, Whisper or WhisperX JSON files, a CTM file, or "
-        "the output of `spiritlm align`.",
-        metavar="FOLDER|FILE",
-        path=True,
-        group="input",
-    )
+    alignments: Path | None = alignments_option()
     aligner: str = aligner_option(
         "pocketsphinx|FOLDER|none",
         "Aligner for clips with a text and without word times: pocketsphinx (US English), the Hugging Face folder of a "
         "CTC model, or none.",
     )
     keep_labels: bool = keep_labels_option()
-    channel: Literal["mix"] | int = option(
-        "mix",
-        "Channel to read. mix: the average of all channels; N: one channel. The first one is 0.",
-        metavar="mix|N",
-        parse=parse_channel,
-        default_text="mix",
-        group="input",
-    )
-    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
+    channel: Channel = channel_option()
+    f0: F0Method = f0_option()
     dtype: Dtype = speech_dtype_option()
 
     def check_inputs(self) -> None:

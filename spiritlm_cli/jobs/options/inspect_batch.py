@@ -1,16 +1,17 @@
 """Options of `spiritlm inspect batch`."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
     ClipOptions,
     Dtype,
+    F0Method,
     FailureOptions,
     ModelOptions,
     OnError,
     compile_option,
+    f0_option,
     speech_dtype_option,
 )
 from spiritlm_cli.options import option
@@ -21,7 +22,7 @@ class InspectBatchOptions(ClipOptions, FailureOptions, ModelOptions):
     """Options of `spiritlm inspect batch`."""
 
     limit: int | None = option(None, "Use only the first N clips.", metavar="N", minimum=1, group="input")
-    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
+    f0: F0Method = f0_option()
     seed: int = option(0, "Random seed of the order in a batch.", metavar="N", minimum=0, group="sampling")
     as_json: bool = option(False, "Print one JSON object instead of a table.", "--json", group="output")
     on_error: OnError = option(

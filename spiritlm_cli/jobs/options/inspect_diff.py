@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.options.inspect import InputOptions, check_input
 from spiritlm_cli.jobs.options.paths import check_paths
-from spiritlm_cli.jobs.options.shared import Dtype, ModelOptions, parse_channel, speech_dtype_option
+from spiritlm_cli.jobs.options.shared import (
+    Channel,
+    Dtype,
+    F0Method,
+    ModelOptions,
+    channel_option,
+    f0_option,
+    parse_channel,
+    speech_dtype_option,
+)
 from spiritlm_cli.options import option
 
 
@@ -31,15 +39,8 @@ class InspectDiffOptions(ModelOptions):
         path=True,
         group="input",
     )
-    channel: Literal["mix"] | int = option(
-        "mix",
-        "Channel to read. mix: the average of all channels; N: one channel. The first one is 0.",
-        metavar="mix|N",
-        parse=parse_channel,
-        default_text="mix",
-        group="input",
-    )
-    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
+    channel: Channel = channel_option()
+    f0: F0Method = f0_option()
     dtype: Dtype = speech_dtype_option()
     against: str | None = option(
         None,
@@ -48,10 +49,10 @@ class InspectDiffOptions(ModelOptions):
         default_text="that of A",
         group="task",
     )
-    against_channel: Literal["mix"] | int | None = option(
+    against_channel: Channel | None = option(
         None, "Channel of B.", metavar="mix|N", parse=parse_channel, default_text="that of A", group="task"
     )
-    against_f0: Literal["fcpe", "pyaapt"] | None = option(
+    against_f0: F0Method | None = option(
         None, "F0 (pitch) tracker of B.", default_text="that of A", group="task"
     )
     against_dtype: Dtype | None = option(
@@ -73,7 +74,6 @@ class InspectDiffOptions(ModelOptions):
         group="output",
         writes="text",
     )
-
     html: Path | None = option(
         None,
         "Also write an HTML page with both sides of what differs: their units above each other, and their sound.",
@@ -108,8 +108,8 @@ class InspectDiffOptions(ModelOptions):
         inputs: tuple[str, ...],
         manifest: str | None,
         model: str | None,
-        channel: Literal["mix"] | int,
-        f0: Literal["fcpe", "pyaapt"],
+        channel: Channel,
+        f0: F0Method,
         dtype: Dtype,
         device: str,
     ) -> InputOptions:

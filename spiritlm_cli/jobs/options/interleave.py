@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.jobs.options.align import aligner_option, keep_labels_option
+from spiritlm_cli.jobs.options.align import aligner_option, alignments_option, keep_labels_option
 from spiritlm_cli.jobs.options.shared import (
     ClipOptions,
     LineOutputOptions,
@@ -34,14 +34,7 @@ class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
         path=True,
         group="input",
     )
-    alignments: Path | None = option(
-        None,
-        "Word times, matched to the clips by id: a folder of TextGrid, Whisper or WhisperX JSON files, a CTM file, or "
-        "the output of `spiritlm align`.",
-        metavar="FOLDER|FILE",
-        path=True,
-        group="input",
-    )
+    alignments: Path | None = alignments_option()
     aligner: str = aligner_option(
         "pocketsphinx|FOLDER|none",
         "Aligner for clips without word times: pocketsphinx (US English), the Hugging Face folder of a CTC model, or "

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 UnitSet = Literal["base", "expressive"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 OnError = Literal["fail", "skip"]
+Channel = Literal["mix"] | int
+F0Method = Literal["fcpe", "pyaapt"]
 
 # Declared once for the dataclasses that have them.
 EXECUTION: dict[str, Any] = {"group": "execution", "execution": True}
@@ -39,7 +41,7 @@ def parse_range(text: str) -> tuple[int, int]:
     return int(least), int(most)
 
 
-def parse_channel(text: str) -> Literal["mix"] | int:
+def parse_channel(text: str) -> Channel:
     """`mix`, or a channel's number. Raises OptionError."""
     if text == "mix":
         return "mix"
@@ -194,6 +196,23 @@ def seed_option() -> Any:
     return option(
         None, "Random seed.", metavar="N", minimum=0, default_text="random; -v shows it", group="sampling"
     )
+
+
+def channel_option() -> Any:
+    """Declare `--channel`."""
+    return option(
+        "mix",
+        "Channel to read. mix: the average of all channels; N: one channel. The first one is 0.",
+        metavar="mix|N",
+        parse=parse_channel,
+        default_text="mix",
+        group="input",
+    )
+
+
+def f0_option() -> Any:
+    """Declare `--f0`."""
+    return option("fcpe", "F0 (pitch) tracker.", group="units")
 
 
 def speech_dtype_option() -> Any:

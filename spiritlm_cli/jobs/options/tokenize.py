@@ -6,15 +6,18 @@ from typing import Literal
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.options.shared import (
     EXECUTION,
+    Channel,
     ClipOptions,
     Dtype,
+    F0Method,
     LineOutputOptions,
     ModelOptions,
     batch_seconds_option,
+    channel_option,
     compile_option,
+    f0_option,
     header_option,
     ids_option,
-    parse_channel,
     ray_option,
     speech_dtype_option,
     workers_option,
@@ -29,15 +32,8 @@ class TokenizeOptions(ClipOptions, LineOutputOptions, ModelOptions):
     keep_repeats: bool = option(
         False, "Keep runs of equal units, which are otherwise merged into one unit.", group="units"
     )
-    f0: Literal["fcpe", "pyaapt"] = option("fcpe", "F0 (pitch) tracker.", group="units")
-    channel: Literal["mix"] | int = option(
-        "mix",
-        "Channel to read. mix: the average of all channels; N: one channel. The first one is 0.",
-        metavar="mix|N",
-        parse=parse_channel,
-        default_text="mix",
-        group="input",
-    )
+    f0: F0Method = f0_option()
+    channel: Channel = channel_option()
     format: Literal["text", "jsonl"] = option(
         "text",
         "text: token lines; jsonl: a JSON object for each clip, with each unit stream.",
