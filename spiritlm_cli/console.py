@@ -92,6 +92,11 @@ def escape_markup(text: str) -> str:
     return escape(one_line(text))
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number and what is counted: `1 clip`, `1,200 clips`. plural: if it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def data_console() -> "Console":
     """Return a console of `rich` for results.
 

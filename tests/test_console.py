@@ -10,6 +10,7 @@ import pytest
 
 from spiritlm_cli.console import (
     ProgressBar,
+    counted,
     data_console,
     escape_markup,
     in_pipe,
@@ -154,3 +155,9 @@ def test_data_console_raises_the_error_of_a_closed_pipe(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stdout", ClosedPipe())
     with pytest.raises(BrokenPipeError):
         data_console().print("x")
+
+
+def test_counted() -> None:
+    assert counted(1, "clip") == "1 clip"
+    assert counted(1200, "clip") == "1,200 clips"
+    assert counted(0, "switch", "switches") == "0 switches"

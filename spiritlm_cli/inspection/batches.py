@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from spiritlm_cli.console import counted
 from spiritlm_cli.inspection.timeline import RATES
 from spiritlm_cli.manifests.clip import FloatArray, Waveform
 from spiritlm_cli.speech.tokenizer import EncodedWindow, SpeechTokenizer
@@ -39,7 +40,7 @@ class BatchDifference:
     batched: Unit
 
     def __str__(self) -> str:
-        units = "1 unit differs" if self.count == 1 else f"{self.count:,} units differ"
+        units = counted(self.count, "unit differs", "units differ")
         where = f"{self.id}: {self.batch}: {units}, first at {self.seconds:.2f} s"
         return f"{where}: {self.alone} alone, {self.batched} in the batch"
 
@@ -87,7 +88,7 @@ class BatchReport:
         """One sentence."""
         if not self.clips:
             return "No clip was compared"
-        what = f"{self.clips:,} clip{'s' * (self.clips != 1)} of {self.seconds:,.1f} s"
+        what = f"{counted(self.clips, 'clip')} of {self.seconds:,.1f} s"
         batches = sum(counts.batches for counts in self.counts.values())
         units = sum(counts.units for counts in self.counts.values())
         different = sum(counts.different for counts in self.counts.values())

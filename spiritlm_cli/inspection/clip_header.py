@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from spiritlm_cli.console import counted
 from spiritlm_cli.inspection.clip_signals import F0Panel
-from spiritlm_cli.inspection.figure import GRAY, LARGE, MARGIN, NORMAL, WIDTH, Ruler, add_text
+from spiritlm_cli.inspection.figure import GRAY, LARGE, LINE_SPACING, MARGIN, NORMAL, WIDTH, Ruler, add_text
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.palette import LIGHT
 from spiritlm_cli.inspection.timeline import STREAM_NAMES
@@ -16,7 +17,6 @@ from spiritlm_cli.tokens.sequence import TextSpan
 from spiritlm_cli.tokens.units import Kind
 
 _INNER = WIDTH - 2 * MARGIN
-_LINE = 1.35 / 72  # inches for each point of a font
 # Lines of the transcript, and of the text of a line without speech.
 _TEXT_LINES, _ONLY_TEXT_LINES = 2, 12
 
@@ -57,8 +57,8 @@ class ClipHeader:
     @property
     def height(self) -> float:
         """Inches from the upper edge of the figure to the first row."""
-        legend = _LINE * NORMAL + 0.02 if self.f0 else 0
-        return MARGIN + sum(_LINE * line.size for line in self.lines) + legend + 0.08
+        legend = LINE_SPACING * NORMAL + 0.02 if self.f0 else 0
+        return MARGIN + sum(LINE_SPACING * line.size for line in self.lines) + legend + 0.08
 
     def draw(self, figure: Figure) -> None:
         """Draw the header at the top of a figure."""
@@ -66,7 +66,7 @@ class ClipHeader:
         for line in self.lines:
             weight = "bold" if line.bold else "normal"
             add_text(figure, MARGIN, top, line.text, fontsize=line.size, color=line.color, fontweight=weight)
-            top += _LINE * line.size
+            top += LINE_SPACING * line.size
         if self.f0:
             handles = [
                 Line2D([], [], color=curve.color, linewidth=curve.width, linestyle=curve.dashes)
@@ -107,8 +107,8 @@ def describe(inspected: Inspected) -> str:
         parts.append(f"peak {_peak(inspected.original.waveform)}")
     for lane in timeline.lanes:
         units, runs = int(lane.counts.sum()), len(lane)
-        name = f"{units} {STREAM_NAMES[lane.kind]} unit{'s' if units != 1 else ''}"
-        parts.append(f"{name} in {runs} run{'s' if runs != 1 else ''}" if runs != units else name)
+        name = counted(units, f"{STREAM_NAMES[lane.kind]} unit")
+        parts.append(f"{name} in {counted(runs, 'run')}" if runs != units else name)
         if hidden := int((lane.ends <= lane.starts).sum()):
             parts[-1] += f" ({hidden} without duration, not shown)"
     if timeline.lane(Kind.HUBERT):

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from spiritlm_cli.console import one_line
+from spiritlm_cli.console import counted, one_line
 from spiritlm_cli.inspection.concordance import Place, PlaceCounts
 from spiritlm_cli.inspection.unit_phones import PhoneCounts
 
@@ -40,8 +40,7 @@ def print_place(console: Console, place: Place, context: int, at: float | None) 
 def print_place_counts(console: Console, query: str, counts: PlaceCounts, shown: int) -> None:
     """Print how many places there are. query: the units."""
     inputs = f"{counts.found:,} of {counts.inputs:,} inputs"
-    places = "1 place" if counts.places == 1 else f"{counts.places:,} places"
-    parts = [f"{query}: {places} in {inputs}"]
+    parts = [f"{query}: {counted(counts.places, 'place')} in {inputs}"]
     if counts.mean_seconds is not None:
         parts.append(f"{1000 * counts.mean_seconds:.0f} ms on average")
     if shown < counts.places:
@@ -58,10 +57,12 @@ def print_phones(console: Console, phones: PhoneCounts) -> None:
         _print(console, Text("phones: none; no place is in a clip with a text that could be aligned"))
         return
     others = f"; {phones.others:,} without" if phones.others else ""
-    clips = "1 clip" if phones.clips == 1 else f"{phones.clips:,} clips"
     total = sum(phones.frames.values())
     purity = f"purity {100 * phones.purity:.1f} %"
-    _print(console, Text(f"phones of {clips}{others}: {total:,} frames of 40 ms, {purity}"))
+    _print(
+        console,
+        Text(f"phones of {counted(phones.clips, 'clip')}{others}: {total:,} frames of 40 ms, {purity}"),
+    )
     console.print(phones.table())
 
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spiritlm_cli.console import one_line
+from spiritlm_cli.console import counted, one_line
 from spiritlm_cli.inspection.edit_distance import NONE
-from spiritlm_cli.inspection.unit_diff import STREAMS, Counts, DiffTotals, LineDiff, Row, StreamDiff
+from spiritlm_cli.inspection.unit_diff import STREAMS, Counts, DiffTotals, LineDiff, StreamDiff, StreamSide
 
 # What stands where one side has no unit.
 _GAP = "-"
@@ -45,8 +45,7 @@ class DiffReport:
 
 
 def _headline(totals: DiffTotals) -> str:
-    lines = "1 line" if totals.lines == 1 else f"{totals.lines:,} lines"
-    parts = [f"{lines} compared, {totals.different:,} different"]
+    parts = [f"{counted(totals.lines, 'line')} compared, {totals.different:,} different"]
     parts += [
         f"{count:,} only in {side}" for side, count in (("A", totals.only_a), ("B", totals.only_b)) if count
     ]
@@ -110,15 +109,15 @@ def _interval(stream: StreamDiff, steps: slice, predicted: tuple[bool, bool]) ->
     """When a stretch is spoken on either side, such as `A 1.24–1.80 s, B 1.24–1.84 s`."""
     sides = (("A", stream.a, stream.path.a), ("B", stream.b, stream.path.b))
     parts = []
-    for (side, row, path), is_predicted in zip(sides, predicted, strict=True):
+    for (name, side, path), is_predicted in zip(sides, predicted, strict=True):
         indices = [index for index in path[steps].tolist() if index != NONE]
         if indices:
             about = "about " if is_predicted else ""
-            start, end = row.starts[indices[0]], row.ends[indices[-1]]
+            start, end = side.starts[indices[0]], side.ends[indices[-1]]
             seconds = f"{start:.2f}" if stream.name == "text" else f"{start:.2f}–{end:.2f}"
-            parts.append(f"{side} {about}{seconds} s")
+            parts.append(f"{name} {about}{seconds} s")
         else:
-            parts.append(f"{side} nothing")
+            parts.append(f"{name} nothing")
     return ", ".join(parts)
 
 
@@ -162,8 +161,8 @@ class _Column:
         return max(cell_len(self.a), cell_len(self.b))
 
 
-def _label(row: Row, index: int) -> str | None:
-    return None if index == NONE else row.labels[index]
+def _label(side: StreamSide, index: int) -> str | None:
+    return None if index == NONE else side.labels[index]
 
 
 def _row(name: str, cells: list[tuple[str, _Column]]) -> Text:

@@ -24,6 +24,8 @@ from spiritlm_cli.files import atomic_path
 WIDTH, DPI = 8.0, 150
 # Points.
 SMALL, NORMAL, LARGE = 6.5, 7.5, 10.0
+# Inches from one line of text to the next, for each point of the font.
+LINE_SPACING = 1.35 / 72
 GRAY = "#555555"
 # Inches around a figure.
 MARGIN = 0.1

@@ -10,7 +10,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from spiritlm_cli.console import one_line
+from spiritlm_cli.console import counted, one_line
 from spiritlm_cli.inspection.bars import Bar, chart, grid, histogram_bars
 from spiritlm_cli.inspection.codebooks import NO_CODEBOOKS, Codebooks
 from spiritlm_cli.inspection.inspected import Inspected
@@ -102,10 +102,11 @@ def _describe(statistics: UnitStatistics) -> str:
     parts = []
     if statistics.spans["speech"]:
         durations = "predicted" if statistics.predicted else "exact"
-        silence = "n/a" if statistics.silence is None else f"{100 * statistics.silence:.0f} %"
-        parts.append(f"{statistics.seconds:.2f} s of speech (durations {durations}), silence {silence}")
+        parts.append(
+            f"{statistics.seconds:.2f} s of speech (durations {durations}), silence {_silence(statistics)}"
+        )
     if statistics.spans["text"]:
-        parts.append(f"{_count(statistics.words, 'word')} of text")
+        parts.append(f"{counted(statistics.words, 'word')} of text")
     return "; ".join(parts) or "empty: no speech and no text"
 
 
@@ -143,7 +144,7 @@ def _print_sequence(inspected: Inspected, console: Console) -> None:
     line = format_sequence(inspected.sequence)
     replaced = sum(shown != written for shown, written in zip(printable(line), line, strict=True))
     if replaced:
-        note = f"{_count(replaced, 'character')} that could control the terminal: shown as {REPLACEMENT}; see --json"
+        note = f"{counted(replaced, 'character')} that could control the terminal: shown as {REPLACEMENT}; see --json"
         _print_text(Text(note, "dim"), console)
 
 
@@ -163,18 +164,17 @@ def print_statistics(statistics: UnitStatistics, console: Console) -> None:
 
 def describe_inputs(statistics: UnitStatistics) -> Iterator[str]:
     """Yield lines that say how many inputs of which kind there are, and how long they are."""
-    inputs = _count(statistics.inputs, "input")
+    inputs = counted(statistics.inputs, "input")
     if len(statistics.modalities) > 1:
         kinds = sorted(statistics.modalities.items())
         inputs += f" ({', '.join(f'{count:,} {_MODALITIES[name]}' for name, count in kinds)})"
-    silence = "n/a" if statistics.silence is None else f"{100 * statistics.silence:.0f} %"
-    yield f"{inputs}, {_duration(statistics.seconds)} of speech, silence {silence}"
+    yield f"{inputs}, {_duration(statistics.seconds)} of speech, silence {_silence(statistics)}"
     if statistics.predicted:
-        yield f"durations predicted for {_count(statistics.predicted, 'input')}"
+        yield f"durations predicted for {counted(statistics.predicted, 'input')}"
     if statistics.spans["text"]:
-        words = f"{_count(statistics.words, 'word')} in {_count(statistics.spans['text'], 'text span')}"
-        speech = _count(statistics.spans["speech"], "speech span")
-        yield f"{words}, {speech}, {_count(statistics.switches, 'switch', 'switches')} of modality"
+        words = f"{counted(statistics.words, 'word')} in {counted(statistics.spans['text'], 'text span')}"
+        speech = counted(statistics.spans["speech"], "speech span")
+        yield f"{words}, {speech}, {counted(statistics.switches, 'switch', 'switches')} of modality"
 
 
 def _print_stream(stream: StreamStatistics, console: Console) -> None:
@@ -214,9 +214,9 @@ def _print_chart(
         console.print(line, soft_wrap=True)
 
 
+def _silence(statistics: UnitStatistics) -> str:
+    return "n/a" if statistics.silence is None else f"{100 * statistics.silence:.0f} %"
+
+
 def _duration(seconds: float) -> str:
     return f"{seconds / 3600:,.2f} hours" if seconds >= 3600 else f"{seconds:.1f} s"
-
-
-def _count(number: int, noun: str, plural: str = "") -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

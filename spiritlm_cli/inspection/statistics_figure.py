@@ -13,6 +13,7 @@ from spiritlm_cli.inspection.boxes import place_labels
 from spiritlm_cli.inspection.figure import (
     GRAY,
     LARGE,
+    LINE_SPACING,
     MARGIN,
     NORMAL,
     SMALL,
@@ -32,20 +33,19 @@ from spiritlm_cli.inspection.timeline import STREAM_NAMES
 _PANEL_HEIGHT, _LEFT, _ABOVE, _BELOW = 1.15, 0.52, 0.24, 0.42
 # Bars of a histogram that the width of a panel has room for, at least: one bar is not as wide as the panel.
 _MIN_BARS = 6
-_LINE = 1.35 / 72  # for each point of a font
 
 
 def statistics_figure(statistics: UnitStatistics) -> Figure:
     """The figure of statistics, 1200 pixels wide: a row of panels for each stream, and one for the inputs."""
     ruler = Ruler()
     lines = [ruler.fit(line, NORMAL, WIDTH - 2 * MARGIN) for line in describe_inputs(statistics)]
-    header = MARGIN + _LINE * (LARGE + NORMAL * len(lines)) + 0.06
+    header = MARGIN + LINE_SPACING * (LARGE + NORMAL * len(lines)) + 0.06
     row_height = _ABOVE + _PANEL_HEIGHT + _BELOW
     has_inputs = statistics.inputs > 1
     figure = new_figure(header + row_height * (len(statistics.streams) + has_inputs) + 0.02)
     add_text(figure, MARGIN, MARGIN, "Statistics of units", fontsize=LARGE, fontweight="bold")
     for index, line in enumerate(lines):
-        top = MARGIN + _LINE * (LARGE + NORMAL * index)
+        top = MARGIN + LINE_SPACING * (LARGE + NORMAL * index)
         add_text(figure, MARGIN, top, line, fontsize=NORMAL, color=GRAY)
     top = header
     for stream in statistics.streams.values():

@@ -33,10 +33,10 @@ _WORD = re.compile(r"\s*\S+\s*|\s+")
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class StreamSide:
     """One side of a stream: the runs of units, such as `Hu28`, or the words of text spans, and when each is spoken.
 
-    labels: without brackets. starts, ends: (labels,) float64, seconds.
+    labels: units without brackets, or words with the white space around them. starts, ends: (labels,) float64, seconds.
     """
 
     labels: tuple[str, ...]
@@ -93,8 +93,8 @@ class StreamDiff:
     """The two sides of a stream, and the minimal alignment of their labels. name: of `STREAMS`."""
 
     name: str
-    a: Row
-    b: Row
+    a: StreamSide
+    b: StreamSide
     path: EditPath
     counts: Counts
 
@@ -153,10 +153,12 @@ def diff_inspected(a: Inspected, b: Inspected) -> LineDiff:
     exact = not (one.predicted or other.predicted)
     streams = []
     for name, kind in STREAMS.items():
-        row_a, row_b = (_words(t) if kind is None else _runs(t.lane(kind)) for t in (one, other))
-        if row_a.labels or row_b.labels:
+        side_a, side_b = (
+            _words(timeline) if kind is None else _runs(timeline.lane(kind)) for timeline in (one, other)
+        )
+        if side_a.labels or side_b.labels:
             frames = _frames(one, other, kind) if exact and kind else (0, 0)
-            streams.append(_diff_rows(name, row_a, row_b, frames))
+            streams.append(_diff_sides(name, side_a, side_b, frames))
     if one.predicted == other.predicted:
         equal = a.sequence == b.sequence
     else:
@@ -164,23 +166,23 @@ def diff_inspected(a: Inspected, b: Inspected) -> LineDiff:
     return LineDiff(a, b, tuple(streams), equal)
 
 
-def _diff_rows(name: str, a: Row, b: Row, frames: tuple[int, int]) -> StreamDiff:
+def _diff_sides(name: str, a: StreamSide, b: StreamSide, frames: tuple[int, int]) -> StreamDiff:
     path = edit_path(a.labels, b.labels)
     counts = Counts(len(a.labels), path.substitutions, path.insertions, path.deletions, *frames)
     return StreamDiff(name, a, b, path, counts)
 
 
-def _runs(lane: Lane | None) -> Row:
+def _runs(lane: Lane | None) -> StreamSide:
     if lane is None:
-        return Row((), np.empty(0), np.empty(0))
+        return StreamSide((), np.empty(0), np.empty(0))
     prefix = lane.kind.value
-    return Row(tuple(f"{prefix}{unit}" for unit in lane.ids.tolist()), lane.starts, lane.ends)
+    return StreamSide(tuple(f"{prefix}{unit}" for unit in lane.ids.tolist()), lane.starts, lane.ends)
 
 
-def _words(timeline: Timeline) -> Row:
+def _words(timeline: Timeline) -> StreamSide:
     words = [(word, mark.seconds) for mark in timeline.texts for word in _WORD.findall(mark.text)]
     seconds = np.array([seconds for _, seconds in words], dtype=np.float64)
-    return Row(tuple(word for word, _ in words), seconds, seconds)
+    return StreamSide(tuple(word for word, _ in words), seconds, seconds)
 
 
 def _frames(a: Timeline, b: Timeline, kind: Kind) -> tuple[int, int]:
@@ -215,27 +217,29 @@ def _merged(span: Span) -> Span:
     return SpeechSpan(tuple(units))
 
 
-def _to_json(row: Row, index: int) -> dict[str, Any] | None:
+def _to_json(side: StreamSide, index: int) -> dict[str, Any] | None:
     if index == NONE:
         return None
-    start, end = float(row.starts[index]), float(row.ends[index])
-    return {"label": row.labels[index], "start": round(start, 3), "end": round(end, 3)}
+    start, end = float(side.starts[index]), float(side.ends[index])
+    return {"label": side.labels[index], "start": round(start, 3), "end": round(end, 3)}
 
 
 class DiffTotals:
-    """The differences of all lines together."""
+    """The differences of all lines together.
+
+    lines: that both sides have; different: of these. only_a, only_b: lines that one side lacks. counts: by stream.
+    confusions: by stream, how often a unit of A is replaced by one of B, as (A, B).
+    """
 
     def __init__(self) -> None:
         self.lines = self.different = self.only_a = self.only_b = 0
         self.counts: dict[str, Counts] = {}
         self.confusions: dict[str, Counter[tuple[str, str]]] = {}
-        self.predicted = False
 
     def add(self, diff: LineDiff) -> None:
         """Count the differences of a line."""
         self.lines += 1
         self.different += not diff.equal
-        self.predicted |= diff.a.timeline.predicted or diff.b.timeline.predicted
         for stream in diff.streams:
             self.counts[stream.name] = self.counts.get(stream.name, Counts()) + stream.counts
             if stream.name != "text":

@@ -23,13 +23,15 @@ from spiritlm_cli.streams import is_stdout
 
 
 class View(Protocol):
-    """What takes each input, in order."""
+    """What takes each input, in order. By default, a view has nothing to do before the first and after the last."""
 
-    def __enter__(self) -> Any: ...
+    def __enter__(self) -> Any:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
+    ) -> None:
+        return None
 
     def add(self, inspected: Inspected) -> None:
         """Write an input, or count it. Raises SpiritLMError for one that can't be written."""
@@ -57,18 +59,11 @@ def views_of(options: InspectOptions) -> list[View]:
     return views or [TableView(model_codebooks(options.model))]
 
 
-class TableView:
+class TableView(View):
     """Prints a table and the tokens of each input."""
 
     def __init__(self, codebooks: Codebooks) -> None:
         self._codebooks, self._console = codebooks, data_console()
-
-    def __enter__(self) -> "TableView":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
     def add(self, inspected: Inspected) -> None:
         """Print an input."""
@@ -77,19 +72,12 @@ class TableView:
             self._console.file.flush()
 
 
-class PrintView:
+class PrintView(View):
     """Prints a text for each input."""
 
     def __init__(self, text: Callable[[Inspected], str]) -> None:
         """text: of an input, with its line end."""
         self._text, self._stdout = text, sys.stdout
-
-    def __enter__(self) -> "PrintView":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
     def add(self, inspected: Inspected) -> None:
         """Print an input."""
@@ -97,18 +85,15 @@ class PrintView:
             print(self._text(inspected), end="", file=self._stdout, flush=True)
 
 
-class StatisticsView:
+class StatisticsView(View):
     """Counts the units of all inputs, and prints or plots the statistics at the end."""
 
     def __init__(self, options: InspectOptions) -> None:
         self._options, self._console = options, data_console()
         self._statistics = UnitStatistics(model_codebooks(options.model))
 
-    def __enter__(self) -> "StatisticsView":
-        return self
-
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         if kind is not None:
             return
@@ -126,7 +111,7 @@ class StatisticsView:
         self._statistics.add(inspected)
 
 
-class FilesView:
+class FilesView(View):
     """Writes one input to a file, or a file for each input to a folder, named by its id."""
 
     def __init__(self, path: str, suffix: str, write: Callable[[Inspected, Path], None], flag: str) -> None:
@@ -139,10 +124,6 @@ class FilesView:
             Path(self._path).mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
     def add(self, inspected: Inspected) -> None:
         """Write an input. Raises TokenError for a second one with the same file."""
         if is_folder(self._path):
@@ -152,8 +133,8 @@ class FilesView:
         if path.name.casefold() in self._written:
             advice = "" if is_folder(self._path) else f"; for a file for each input give {self._flag} FOLDER/"
             raise TokenError(f"{path}: is already written for another input{advice}")
-        self._written.add(path.name.casefold())
         self._write(inspected, path)
+        self._written.add(path.name.casefold())
 
 
 def _write_textgrid(inspected: Inspected, path: Path) -> None:

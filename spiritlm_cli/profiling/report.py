@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from spiritlm_cli.console import escape_markup
+from spiritlm_cli.console import counted, escape_markup
 
 Unit = Literal["seconds of sound", "tokens"]
 
@@ -48,7 +48,7 @@ class SpeedReport:
     def setting(self) -> str:
         """What was measured, as one line of text."""
         threads = f", {self.threads} threads" if self.device == "cpu" else ""
-        clips = "1 clip" if self.clips == 1 else f"{self.clips} clips"
+        clips = counted(self.clips, "clip")
         return f"{self.model} on {self.device}{threads}, {self.dtype}, {self.seconds:g} s of sound in {clips}"
 
     def table(self) -> Table:
