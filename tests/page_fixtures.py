@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.inspection.inspected import Inspected, Sound
+from spiritlm_cli.inspection.inspected import Inspected, RebuiltF0, Sound
 from spiritlm_cli.inspection.timeline import Lane, TextMark, Timeline, units_timeline
 from spiritlm_cli.manifests.clip import Waveform, Word
 from spiritlm_cli.speech.f0 import F0Track
@@ -39,7 +39,7 @@ def clip(waveform: Waveform, id: str = "clip", repeats: bool = False, words: boo
         units_timeline(units),
         Sound(waveform, track(waveform.seconds, 120)),
         Sound(Waveform(waveform.samples[::-1] / 2, 16000), track(waveform.seconds, 130)),
-        np.full(200 * frames // 25, 125, dtype=np.float32),
+        RebuiltF0(np.full(200 * frames // 25, 125, dtype=np.float32)),
         (Word("hello", 0.2, 0.6), Word("world", 0.7, 1.1)) if words else (),
         "hello world" if words else None,
     )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spiritlm_cli.inspection.figure import Ruler
-from spiritlm_cli.inspection.inspected import Inspected, Sound
+from spiritlm_cli.inspection.inspected import Inspected, RebuiltF0, Sound
 from spiritlm_cli.inspection.timeline import TextMark, Timeline, units_timeline
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.speech.f0 import F0Track
@@ -36,7 +36,11 @@ def clip(seconds, name="a", **fields):
     encoded = units(seconds)
     rebuilt = np.full(16 * len(encoded.pitch), 190, dtype=np.float32)
     rebuilt[::7] = np.nan
-    known = {"original": tone(seconds), "resynthesis": tone(seconds, 220), "rebuilt_f0": rebuilt, **fields}
+    known = {
+        "original": tone(seconds),
+        "resynthesis": tone(seconds, 220),
+        "rebuilt_f0": RebuiltF0(rebuilt),
+    } | fields
     return Inspected(name, "a.wav", Sequence.of([merge_streams(encoded)]), units_timeline(encoded), **known)
 
 

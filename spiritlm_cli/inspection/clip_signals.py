@@ -114,18 +114,14 @@ def f0_panel(inspected: Inspected) -> F0Panel | None:
         curves.append(F0Curve("resynthesis", resynthesis, LIGHT.resynthesis, 0.9, (0, (2.5, 1.2))))
     rebuilt = inspected.rebuilt_f0
     relative = False
-    if rebuilt is not None and not np.isnan(rebuilt).all():
-        name = "pitch units"
-        if inspected.original is None or inspected.original.f0 is None:
-            # It may be relative to the mean of a clip that is unknown.
-            rebuilt = rebuilt - np.nanmean(rebuilt)
+    if rebuilt is not None and not np.isnan(rebuilt.f0).all():
+        f0, name = rebuilt.f0, "pitch units"
+        if rebuilt.is_relative:
+            f0 = f0 - np.nanmean(f0)
             relative = resynthesis is None
             if resynthesis is not None:
-                rebuilt, name = (
-                    rebuilt + np.nanmean(resynthesis),
-                    "pitch units, at the mean of the resynthesis",
-                )
-        curves.append(F0Curve(name, rebuilt, LIGHT.pitch, 1.1))
+                f0, name = f0 + np.nanmean(resynthesis), "pitch units, at the mean of the resynthesis"
+        curves.append(F0Curve(name, f0, LIGHT.pitch, 1.1))
     if not curves:
         return None
     values = np.concatenate([curve.f0 for curve in curves])

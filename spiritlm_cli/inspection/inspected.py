@@ -27,15 +27,26 @@ class Sound:
 
 
 @dataclass(frozen=True, eq=False)
+class RebuiltF0:
+    """F0 that pitch units stand for.
+
+    f0: (frames,) float32 Hz at 200 Hz, NaN where the units stand for unvoiced speech. is_relative: whether it is
+    relative to the mean of the original, which is unknown.
+    """
+
+    f0: FloatArray
+    is_relative: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Inspected:
     """One clip or token line.
 
     id: of the clip or line, or its index from 1. source: the file. sequence: the tokens, as `tokenize` writes them, or
     as the line has them. original: what the tokenizer read, None for a token line. resynthesis: what the vocoder makes
-    of the units; of a clip with the durations of the original, and of a line with those of `timeline`. rebuilt_f0: F0
-    at 200 Hz that the pitch units stand for, see `rebuild_f0`; of a line it is relative to the mean. words: with times
-    in the original, empty if unknown. text: the transcript, if known. model: name of the checkpoint. The resynthesis
-    and all F0 are None unless sounds are asked for.
+    of the units; of a clip with the durations of the original, and of a line with those of `timeline`. rebuilt_f0: see
+    `rebuild_f0`. words: with times in the original, empty if unknown. text: the transcript, if known. model: name of
+    the checkpoint. The resynthesis and all F0 are None unless sounds are asked for.
     """
 
     id: str
@@ -44,7 +55,7 @@ class Inspected:
     timeline: Timeline
     original: Sound | None = None
     resynthesis: Sound | None = None
-    rebuilt_f0: FloatArray | None = None
+    rebuilt_f0: RebuiltF0 | None = None
     words: tuple[Word, ...] = ()
     text: str | None = None
     model: str | None = None
@@ -56,12 +67,12 @@ class Inspected:
 
 
 @torch.inference_mode()
-def rebuild_f0(timeline: Timeline, model: PitchVqVae, reference: F0Track | None) -> FloatArray | None:
+def rebuild_f0(timeline: Timeline, model: PitchVqVae, reference: F0Track | None) -> RebuiltF0 | None:
     """Decode the pitch units of a timeline to F0.
 
-    model: the VQ-VAE of the checkpoint. reference: F0 of the original, whose mean is added where the model encodes F0
-    relative to the mean of a clip; None: the result is relative. Returns (frames,) float32 Hz at 200 Hz, NaN where the
-    units stand for unvoiced speech; None without pitch units.
+    model: the VQ-VAE of the checkpoint. reference: F0 of the original, None if it is unknown. Where the model encodes
+    F0 relative to the mean of a clip, the mean of the reference is added; if it has none, the result is relative.
+    Returns None without pitch units.
     """
     lane = timeline.lane(Kind.PITCH)
     if lane is None or not len(lane):
@@ -70,7 +81,9 @@ def rebuild_f0(timeline: Timeline, model: PitchVqVae, reference: F0Track | None)
     if not len(units):
         return None
     f0, voicing = model.decode(torch.from_numpy(units)[None])[0].numpy()
-    if model.config.relative and reference is not None and reference.voiced.any():
+    is_relative = model.config.relative
+    if is_relative and reference is not None and reference.voiced.any():
         f0 = f0 + reference.f0[reference.voiced].mean()
+        is_relative = False
     rebuilt: NDArray[np.float32] = np.where(voicing > 0.5, f0, np.float32(np.nan))
-    return rebuilt
+    return RebuiltF0(rebuilt, is_relative)

@@ -28,7 +28,7 @@ def clip_to_json(inspected: Inspected) -> dict[str, Any]:
 
     Raises TokenError for a sequence that a token line can't represent.
     """
-    timeline = inspected.timeline
+    timeline, rebuilt = inspected.timeline, inspected.rebuilt_f0
     return {
         "id": inspected.id,
         "source": inspected.source,
@@ -46,9 +46,10 @@ def clip_to_json(inspected: Inspected) -> dict[str, Any]:
         "f0_rate": F0_RATE,
         "f0": {
             "original": _track(inspected.original),
-            "rebuilt": None if inspected.rebuilt_f0 is None else _f0(inspected.rebuilt_f0),
+            "rebuilt": None if rebuilt is None else _f0(rebuilt.f0),
             "resynthesis": _track(inspected.resynthesis),
         },
+        "rebuilt_is_relative": rebuilt is not None and rebuilt.is_relative,
         "sounds": {
             name: {"seconds": sound.waveform.seconds, "rate": sound.waveform.rate}
             for name, sound in _sounds(inspected).items()

@@ -12,7 +12,7 @@ from spiritlm_cli.inspection.clip_signals import (
     voiced_f0,
 )
 from spiritlm_cli.inspection.figure import add_axes, new_figure
-from spiritlm_cli.inspection.inspected import Sound
+from spiritlm_cli.inspection.inspected import RebuiltF0, Sound
 from spiritlm_cli.inspection.palette import LIGHT
 from spiritlm_cli.inspection.rows import ROW_WIDTH, Row
 from spiritlm_cli.manifests.clip import Waveform
@@ -78,7 +78,7 @@ def test_f0_panel(axes):
 
 
 def test_f0_panel_moves_relative_f0_to_the_mean_of_the_resynthesis():
-    relative = np.array([-10, np.nan, 30], dtype=np.float32)
+    relative = RebuiltF0(np.array([-10, np.nan, 30], dtype=np.float32), is_relative=True)
     panel = f0_panel(line(2, resynthesis=tone(2), rebuilt_f0=relative))
     assert [curve.name for curve in panel.curves] == [
         "resynthesis",
@@ -88,8 +88,16 @@ def test_f0_panel_moves_relative_f0_to_the_mean_of_the_resynthesis():
     assert not panel.relative
 
 
+def test_f0_panel_of_a_line_whose_model_encodes_hz():
+    rebuilt = RebuiltF0(np.array([110, np.nan, 130], dtype=np.float32))
+    panel = f0_panel(line(2, resynthesis=tone(2), rebuilt_f0=rebuilt))
+    assert [curve.name for curve in panel.curves] == ["resynthesis", "pitch units"]
+    assert panel.curves[1].f0 is rebuilt.f0
+
+
 def test_f0_panel_of_relative_f0_alone(axes):
-    panel = f0_panel(line(2, rebuilt_f0=np.array([-10, np.nan, 30], dtype=np.float32)))
+    relative = RebuiltF0(np.array([-10, np.nan, 30], dtype=np.float32), is_relative=True)
+    panel = f0_panel(line(2, rebuilt_f0=relative))
     assert panel.relative
     assert (panel.low, panel.high) == (-30, 30)
     panel.draw(axes, Row(0, 2))
@@ -98,6 +106,8 @@ def test_f0_panel_of_relative_f0_alone(axes):
 
 def test_f0_panel_without_f0():
     assert f0_panel(line(1)) is None
-    assert f0_panel(clip(1, original=None, resynthesis=None, rebuilt_f0=np.full(9, np.nan))) is None
+    assert (
+        f0_panel(clip(1, original=None, resynthesis=None, rebuilt_f0=RebuiltF0(np.full(9, np.nan)))) is None
+    )
     silent = replace(tone(1), f0=F0Track(np.zeros(201, np.float32), np.zeros(201, bool)))
     assert f0_panel(clip(1, original=silent, resynthesis=None, rebuilt_f0=None)) is None

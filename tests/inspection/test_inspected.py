@@ -23,7 +23,7 @@ def waveform(recording_file):
 
 def test_rebuild_f0_follows_the_original(tokenizer, waveform):
     units, track = tokenizer.encode(waveform), tokenizer.prosody.tracker(waveform.samples)
-    rebuilt = rebuild_f0(units_timeline(units), tokenizer.prosody.pitch, track)
+    rebuilt = rebuild_f0(units_timeline(units), tokenizer.prosody.pitch, track).f0
     assert len(rebuilt) == 16 * len(units.pitch)
     frames = min(len(rebuilt), len(track.f0))
     both = track.voiced[:frames] & ~np.isnan(rebuilt[:frames])
@@ -35,9 +35,14 @@ def test_rebuild_f0_follows_the_original(tokenizer, waveform):
 def test_rebuild_f0_without_the_original_is_relative_to_its_mean(tokenizer):
     timeline = units_timeline(Units(np.zeros(4, dtype=np.int64), np.array([1, 2])))
     model = tokenizer.prosody.pitch
-    relative = rebuild_f0(timeline, model, None)
+    rebuilt = rebuild_f0(timeline, model, None)
+    assert rebuilt.is_relative
     track = F0Track(np.full(32, 100, dtype=np.float32), np.ones(32, dtype=bool))
-    assert np.array_equal(rebuild_f0(timeline, model, track), relative + 100, equal_nan=True)
+    with_mean = rebuild_f0(timeline, model, track)
+    assert np.array_equal(with_mean.f0, rebuilt.f0 + 100, equal_nan=True)
+    assert not with_mean.is_relative
+    unvoiced = F0Track(track.f0, np.zeros(32, dtype=bool))
+    assert rebuild_f0(timeline, model, unvoiced).is_relative
 
 
 def test_rebuild_f0_without_pitch_units(tokenizer):

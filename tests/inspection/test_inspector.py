@@ -58,7 +58,7 @@ def test_inspect_waveform_with_sounds(with_sounds, waveform):
     assert abs(inspected.seconds - inspected.timeline.seconds) < 0.08
     for sound in (inspected.original, inspected.resynthesis):
         assert len(sound.f0.f0) == len(sound.waveform.samples) // 80 + 1
-    assert len(inspected.rebuilt_f0) == 16 * round(12.5 * inspected.timeline.seconds)
+    assert len(inspected.rebuilt_f0.f0) == 16 * round(12.5 * inspected.timeline.seconds)
 
 
 def test_inspect_waveform_of_phonetic_units_only(release_tree, waveform):

@@ -4,10 +4,12 @@ import shutil
 from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import page_fixtures
 import pytest
 from inspection_fixtures import line
 
+from spiritlm_cli.inspection.inspected import RebuiltF0
 from spiritlm_cli.inspection.page import Page
 from spiritlm_cli.inspection.unit_diff import diff_inspected
 from spiritlm_cli.tokens.writer import format_sequence
@@ -401,6 +403,15 @@ def test_page_spectrogram_of_a_tone(browser, clip):
     assert levels[32] == pytest.approx(1, abs=0.01)  # 1000 Hz: bin 32 of 31.25 Hz
     # a Hann window of 400 samples: its side lobes are lower than the range that is shown
     assert [index for index, level in enumerate(levels) if level > 0.2 and abs(index - 32) > 6] == []
+
+
+def test_page_gives_relative_f0_the_mean_of_the_resynthesis(browser, clip):
+    # all values are above 0, as they may be in a short line
+    relative = RebuiltF0(np.full(800, 5, dtype=np.float32), is_relative=True)
+    browser.open(replace(clip, original=None, rebuilt_f0=relative))
+    assert "from pitch units, with the mean of the resynthesis" in browser.text("legend")
+    browser.click_picture(1.0, "F0")
+    assert "from pitch units: 130 Hz" in browser.text("tooltip")
 
 
 def test_page_draws_only_what_is_visible(browser, clip):

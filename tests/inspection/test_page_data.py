@@ -62,6 +62,7 @@ def test_clip_to_json(waveform):
     assert data["f0_rate"] == 200
     assert data["f0"]["original"][18:22] == [None, None, 120, 120]
     assert data["f0"]["rebuilt"][0] == 125
+    assert not data["rebuilt_is_relative"]
     assert data["sounds"]["resynthesis"] == {"seconds": 2.0, "rate": 16000}
 
 

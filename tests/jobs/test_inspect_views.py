@@ -44,6 +44,16 @@ def test_a_file_takes_one_input(small, lines, tmp_path):
         run(InspectOptions(**small, inputs=(lines,), textgrid=str(path)))
 
 
+def test_a_file_goes_to_the_next_input_if_the_first_cannot_be_written(small, tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_text(f"a\t[TEXT]no speech\nb\t{LINE}\n")
+    grid = tmp_path / "out.TextGrid"
+    assert run(InspectOptions(**small, inputs=(str(path),), textgrid=str(grid), on_error="skip")) == Summary(
+        2, 1
+    )
+    assert grid.exists()
+
+
 def test_a_plot_without_matplotlib_ends_the_run(small, lines, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     options = InspectOptions(**small, inputs=(lines,), plot=f"{tmp_path}/plots/", on_error="skip")

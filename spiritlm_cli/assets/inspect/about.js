@@ -23,13 +23,12 @@ function showProblem(text) {
 /** Buttons that show and hide the curves of the F0 lane. */
 function showLegend(clip, picture) {
   const curves = CURVES.filter(({ name }) => clip.f0[name]?.some((f0) => f0 !== null));
-  const isShifted = picture.scene.f0Shift !== 0;
   const buttons = curves.map(({ name, label, color, dash }) => {
     const swatch = element("span", {
       className: `swatch ${color}${dash.length ? " dashed" : ""}`,
       "aria-hidden": "true",
     });
-    const text = name === "rebuilt" && isShifted ? `${label}, with the mean of the resynthesis` : label;
+    const text = name === "rebuilt" && clip.isRebuiltRelative ? `${label}, ${rebuiltMean(clip)}` : label;
     const button = element(
       "button",
       { type: "button", "aria-pressed": String(!picture.hiddenCurves.has(name)) },
@@ -48,6 +47,12 @@ function showLegend(clip, picture) {
   byId("legend").replaceChildren(
     ...(curves.length ? [element("span", { className: "hint" }, "F0"), ...buttons] : []),
   );
+}
+
+/** Which mean is given to F0 from pitch units that is relative to an unknown one. */
+function rebuiltMean(clip) {
+  const isVoiced = clip.f0.resynthesis?.some((f0) => f0 !== null);
+  return isVoiced ? "with the mean of the resynthesis" : "relative to its mean";
 }
 
 /** The statistics of a clip in one line. */

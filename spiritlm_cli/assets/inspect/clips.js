@@ -24,6 +24,8 @@ class Clip {
       spans: data.spans,
       f0: data.f0,
       f0Rate: data.f0_rate,
+      /** Whether the F0 from pitch units is relative to the mean of a clip that is unknown. */
+      isRebuiltRelative: data.rebuilt_is_relative,
       sounds: data.sounds,
       /** The clip that this one is compared with: { note, lanes, changed }; undefined if there is none. */
       other: data.other,

@@ -72,13 +72,13 @@ function paintCurve(
   context.lineWidth = 1;
 }
 
-/** The range of the F0 lane in Hz, and what to add to rebuilt F0 that is relative to an unknown mean. */
+/** The range of the F0 lane in Hz, and what to add to rebuilt F0 that is relative to an unknown mean: it gets the mean
+ *  of the sounds, or 0 if nothing in them is voiced. */
 function f0Scale(clip) {
   const voiced = (name) => (clip.f0[name] ?? []).filter((f0) => f0 !== null);
   const rebuilt = voiced("rebuilt");
   const measured = [...voiced("original"), ...voiced("resynthesis")];
-  const isRelative = rebuilt.some((f0) => f0 <= 0);
-  const shift = isRelative ? Math.round(mean(measured) - mean(rebuilt)) : 0;
+  const shift = clip.isRebuiltRelative ? Math.round(mean(measured) - mean(rebuilt)) : 0;
   const all = [...measured, ...rebuilt.map((f0) => f0 + shift)].sort((a, b) => a - b);
   if (!all.length) return { range: [0, 1], shift };
   // Without the outermost values, which are mistakes of the tracker.
