@@ -195,19 +195,6 @@ def test_page_switches_sounds_and_keeps_the_position(browser, clip):
     assert browser.time > before
 
 
-def test_page_maps_a_resynthesis_of_another_duration(browser, clip, waveform):
-    half = replace(clip.resynthesis, waveform=replace(waveform, samples=waveform.samples[: 2 * 16000]))
-    browser.open(replace(clip, resynthesis=half))
-    assert "The resynthesis lasts 2.00 s and the tokens 4.00 s" in browser.text("notice")
-    browser.click_picture(2.0)
-    browser.keys("r", Keys.SPACE)
-    browser.wait("Number(document.getElementById('time').dataset.seconds) > 2.1")
-    browser.keys(Keys.SPACE)
-    assert browser.run("document.getElementById('audio').currentTime") == pytest.approx(
-        browser.time / 2, abs=0.01
-    )
-
-
 def test_page_plays_a_token(browser, clip):
     browser.open(clip)
     browser.click(".token.Hu[data-index='20']")

@@ -84,12 +84,5 @@ function describeTimes(clip) {
         "The times are those of the vocoder's duration predictor, with which it is spoken.",
     );
   }
-  if (clip.isStretched()) {
-    notes.push(
-      `The resynthesis lasts ${clip.sounds.resynthesis.seconds.toFixed(2)} s ` +
-        `and the tokens ${clip.speechSeconds.toFixed(2)} s. ` +
-        "It is drawn and played in proportion, so single units may sound a little earlier or later than shown.",
-    );
-  }
   return notes.join(" ");
 }

@@ -35,11 +35,7 @@ class App {
 
   /** Times are in seconds of the timeline. */
   get time() {
-    return this.player.position / this._scale;
-  }
-
-  get _scale() {
-    return this.soundName ? this.clip.scale(this.soundName) : 1;
+    return this.player.position;
   }
 
   /** Show a clip. Its sounds follow when they are decoded; returns the promise of that. */
@@ -92,11 +88,11 @@ class App {
     this.soundName = name;
     const { rate } = this.clip.sounds[name];
     this.player.load(samples, rate);
-    this.picture.setSound(analyze(name, samples, rate, this._scale));
+    this.picture.setSound(analyze(name, samples, rate));
     this._showSounds();
     if (isPlaying && this.range) this._playRange(this.range, this.range.loop);
-    else if (isPlaying) this.player.play(time * this._scale, this._isLooping);
-    else this.player.seek(time * this._scale);
+    else if (isPlaying) this.player.play(time, this._isLooping);
+    else this.player.seek(time);
     this._onPlayer();
   }
 
@@ -120,7 +116,7 @@ class App {
     const time = clamp(seconds, 0, this.clip.seconds);
     if (this.range) this.player.pause();
     this.range = null;
-    this.player.seek(time * this._scale);
+    this.player.seek(time);
     this.picture.view.follow(time);
     this._place();
   }
@@ -177,7 +173,7 @@ class App {
     if (this.clip === place.clip) this._hear(place);
   }
 
-  /** Go to the next (1) or last (-1) start of a phonetic unit. */
+  /** Go to the next (1) or previous (-1) start of a phonetic unit. */
   stepUnit(by) {
     const { starts } = this.clip.laneOf("Hu") ?? { starts: [] };
     const next =
@@ -185,7 +181,7 @@ class App {
     this.seek(next ?? (by > 0 ? this.clip.seconds : 0));
   }
 
-  /** Play the next (1) or last (-1) token of the line. */
+  /** Play the next (1) or previous (-1) token of the line. */
   stepToken(by) {
     const { tokens } = this.clip;
     if (!tokens.length) return;
@@ -232,7 +228,7 @@ class App {
 
   _playRange(range, loop) {
     this.range = { start: range.start, end: range.end, loop };
-    this.player.playPart(range.start * this._scale, range.end * this._scale, loop);
+    this.player.playPart(range.start, range.end, loop);
   }
 
   _chooseToken(index) {
@@ -271,7 +267,7 @@ class App {
 
   /** The player started, paused or ended. */
   _onPlayer(event) {
-    if (event === "ended" && this.range) this.player.seek(this.range.start * this._scale);
+    if (event === "ended" && this.range) this.player.seek(this.range.start);
     const { isPlaying } = this.player;
     byId("play").classList.toggle("playing", isPlaying);
     byId("play-label").textContent = this._playLabel();
@@ -325,9 +321,9 @@ class App {
 }
 
 /** What the picture draws of a sound. */
-function analyze(name, samples, rate, scale) {
+function analyze(name, samples, rate) {
   const peaks = new Peaks(samples);
   const [low, high] = peaks.between(0, samples.length);
   const loudest = Math.max(-low, high) || 1;
-  return { name, samples, rate, scale, peaks, loudest, spectrogram: new Spectrogram(samples, rate) };
+  return { name, samples, rate, peaks, loudest, spectrogram: new Spectrogram(samples, rate) };
 }

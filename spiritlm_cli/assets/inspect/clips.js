@@ -71,20 +71,6 @@ class Clip {
     return ids.reduce((count, id) => count + (id === ids[run]), 0);
   }
 
-  /** The factor from times of the timeline to those of a sound. A sound ends where the timeline does; a resynthesis
-   *  with predicted durations is longer or shorter than what it is made from. */
-  scale(sound) {
-    const known = this.sounds[sound];
-    if (sound !== "resynthesis" || !known || !this.speechSeconds) return 1;
-    return this.isStretched() ? known.seconds / this.speechSeconds : 1;
-  }
-
-  /** Whether the resynthesis has other durations than the timeline: differs by more than a few units. */
-  isStretched() {
-    const known = this.sounds.resynthesis;
-    return Boolean(known && this.speechSeconds) && Math.abs(known.seconds - this.speechSeconds) > 0.1;
-  }
-
   /** The token line. */
   get line() {
     return this.spans

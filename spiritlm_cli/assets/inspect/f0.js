@@ -45,7 +45,7 @@ function paintCurve(
 ) {
   const values = clip.f0[name];
   const shift = name === "rebuilt" ? f0Shift : 0;
-  const rate = clip.f0Rate * (name === "resynthesis" ? clip.scale("resynthesis") : 1);
+  const rate = clip.f0Rate;
   // Not more points than three a pixel, however long the visible part is.
   const step = Math.max(1, Math.floor(rate / view.scale / 3));
   const first = Math.max(Math.floor((view.first * rate) / step) * step - step, 0);

@@ -47,7 +47,7 @@ function keyTable(app) {
     { keys: ["0"], run: () => picture.fit() },
     { shown: ["/"], keys: ["/"], does: "search", run: () => byId("query").select() },
     { shown: ["n", "N"], keys: ["n"], does: "next or previous place found", run: () => app.search.step(1) },
-    { keys: ["N", "Shift N"], run: () => app.search.step(-1) },
+    { keys: ["N"], run: () => app.search.step(-1) },
     {
       shown: ["↑", "↓"],
       keys: ["ArrowUp"],
@@ -62,7 +62,7 @@ function keyTable(app) {
       run: () => app.escape(),
     },
     { shown: ["t"], keys: ["t"], does: "light or dark", run: () => switchTheme(app) },
-    { shown: ["?"], keys: ["?", "Shift ?"], does: "this list", run: () => byId("keys").showModal() },
+    { shown: ["?"], keys: ["?"], does: "this list", run: () => byId("keys").showModal() },
   ];
 }
 

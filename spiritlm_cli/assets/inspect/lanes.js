@@ -13,11 +13,11 @@ const waveformLane = {
   isShown: (scene) => scene.sound !== null,
   ticks: () => [],
   paint(context, box, { view, sound, colors }) {
-    const perPixel = sound.scale / view.scale;
+    const perPixel = 1 / view.scale;
     const middle = box.height / 2;
     context.fillStyle = colors[sound.name];
     for (let x = 0; x < box.width; x++) {
-      const start = view.time(x) * sound.scale;
+      const start = view.time(x);
       const first = Math.floor(start * sound.rate);
       const last = Math.max(Math.floor((start + perPixel) * sound.rate), first + 1);
       if (first >= sound.samples.length) break;
@@ -73,7 +73,7 @@ function spectrumLevels(width, { view, sound }) {
   const levels = new Float32Array(width * spectrogram.bins);
   const end = sound.samples.length / sound.rate;
   for (let x = 0; x < width; x++) {
-    const seconds = view.time(x + 0.5) * sound.scale;
+    const seconds = view.time(x + 0.5);
     if (seconds > end) break;
     spectrogram.column(seconds, levels, x * spectrogram.bins);
   }

@@ -35,7 +35,7 @@ class Picture {
     this._lay();
   }
 
-  /** sound: { name, samples, rate, scale, peaks, spectrogram, loudest }. */
+  /** sound: { name, samples, rate, peaks, spectrogram, loudest }. */
   setSound(sound) {
     this.scene.sound = sound;
     this._lay();
@@ -123,7 +123,6 @@ class Picture {
   _draw() {
     // Hidden, or no wider than the labels.
     if (!this.scene || this.view.width < 1) return;
-    performance.mark("picture-start");
     const context = this._prepareCanvas();
     this._drawRuler(context);
     for (const { lane, top } of this._rows) {
@@ -138,9 +137,6 @@ class Picture {
       context.restore();
     }
     this._drawTextMarks(context);
-    performance.clearMeasures("picture");
-    performance.measure("picture", "picture-start");
-    performance.clearMarks("picture-start");
   }
 
   _prepareCanvas() {

@@ -47,8 +47,7 @@ function formatRange(start, end) {
 
 function explainF0(seconds, { clip, f0Shift, hiddenCurves }) {
   return CURVES.filter(({ name }) => clip.f0[name] && !hiddenCurves.has(name)).map(({ name, label }) => {
-    const scale = name === "resynthesis" ? clip.scale("resynthesis") : 1;
-    const f0 = clip.f0[name][Math.round(seconds * clip.f0Rate * scale)];
+    const f0 = clip.f0[name][Math.round(seconds * clip.f0Rate)];
     const shift = name === "rebuilt" ? f0Shift : 0;
     return `${label}: ${f0 === null || f0 === undefined ? "unvoiced" : `${f0 + shift} Hz`}`;
   });

@@ -1,6 +1,6 @@
 // The visible part of the timeline: zoom, scrolling, and the mapping of times to pixels.
 
-// Zoom in to 8 ms a finger's width: five samples a pixel.
+// Five samples of 16 kHz a pixel.
 const MAX_PIXELS_PER_SECOND = 3200;
 // Browsers lay out boxes up to some 17 million pixels.
 const MAX_EXTENT = 8_000_000;
