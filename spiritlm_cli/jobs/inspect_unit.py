@@ -179,7 +179,7 @@ class _Output:
         self._options, self._console = options, console
         self._stack = ExitStack()
         self._sound: AudioWriter | None = None
-        self._samples = self._shown = self._resynthesized = 0
+        self._samples = self._shown = self._cut = self._resynthesized = 0
         self._rows: list[dict[str, Any]] = []
 
     def __enter__(self) -> "_Output":
@@ -195,6 +195,7 @@ class _Output:
         at = None if found.samples is None else self._write_sound(found.samples) + found.before
         self._shown += 1
         self._resynthesized += found.resynthesized
+        self._cut += found.samples is not None and not found.resynthesized
         if self._options.as_json:
             sound = "resynthesis" if found.resynthesized else "original"
             heard = None if at is None else {"at": round(at, 3), "of": sound}
@@ -235,8 +236,7 @@ class _Output:
             return
         if self._sound is None:
             raise AudioError(f"{self._options.output}: not written, as there is no place with sound")
-        cut = self._shown - self._resynthesized
         notify(
-            f"{self._options.output}: {self._samples / SAMPLE_RATE:.1f} s; {cut} places are cut out of the audio, "
-            f"{self._resynthesized} are the vocoder's"
+            f"{self._options.output}: {self._samples / SAMPLE_RATE:.1f} s; {self._cut} places are cut out of the "
+            f"audio, {self._resynthesized} are the vocoder's"
         )
