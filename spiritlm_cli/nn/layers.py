@@ -147,7 +147,7 @@ def prepack_weights(network: nn.Module) -> None:
         if isinstance(layer, Linear):
             packed = prepack_weight(layer.weight)
         elif layer.in_channels == 1 or _is_miscomputed(layer):
-            continue  # The former is small, and `ConvFeatures` reads the values of its weight.
+            continue  # A layer of one channel is small, and `ConvFeatures` reads the values of its weight.
         else:
             image = [1, layer.in_channels, 1, _PREPACK_FRAMES * layer.stride[0] + layer.kernel_size[0]]
             reorder = torch.ops.mkldnn._reorder_convolution_weight
@@ -179,7 +179,7 @@ def _is_miscomputed(conv: Conv) -> bool:
     """Whether oneDNN can return wrong values for a convolution, which is computed in float32 instead.
 
     On CPUs with AMX, oneDNN (torch 2.13) returns unrelated values for bfloat16, groups of fewer than 16 channels, and
-    kernels of even size.
+    kernels of even size. Odd sizes are computed in float32 too, since no network has them in bfloat16.
     """
     small = conv.groups > 1 and conv.in_channels // conv.groups < 16
     return small and conv.weight.is_cpu and conv.weight.dtype is torch.bfloat16
