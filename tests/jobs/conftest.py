@@ -1,4 +1,4 @@
-"""The options of a small model, and half a second of speech."""
+"""The options of a small model, half a second of speech, and token lines."""
 
 from pathlib import Path
 
@@ -30,3 +30,11 @@ def manifest(short: Path, recording_file: Path, tmp_path: Path) -> Path:
         f"bad\tgone.wav\t\thello\nb\t{recording_file}\t3\tand a strip of cow skin for a belt to hold it in.\n"
     )
     return path
+
+
+@pytest.fixture
+def mixed_lines(tmp_path: Path) -> str:
+    """A file of three token lines: speech, one that can't be read, and text."""
+    path = tmp_path / "lines.txt"
+    path.write_bytes(b"a\t[SPEECH][St1][Pi1][Hu1][Pi2][Hu2][Pi3][Hu3]\nb\t\xff\nc\t[TEXT]the cat\n")
+    return str(path)

@@ -8,6 +8,8 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import AudioError, TokenError
 from spiritlm_cli.jobs.inspect_diff import InspectDiffOptions, pairs, run
 from spiritlm_cli.jobs.lines import InputLine
+from spiritlm_cli.jobs.tokenize import TokenizeOptions
+from spiritlm_cli.jobs.tokenize import run as tokenize
 from spiritlm_cli.tokens.reader import parse_line
 
 
@@ -104,9 +106,6 @@ def test_run_brief_prints_no_differences(write, small, capsys):
 
 def test_run_of_a_clip_and_its_tokens(write, small, short):
     """The tokens of a clip equal those of its token line, with and without repeats."""
-    from spiritlm_cli.jobs.tokenize import TokenizeOptions
-    from spiritlm_cli.jobs.tokenize import run as tokenize
-
     lines = Path(write("lines", ""))
     for keep in (False, True):
         tokenize(TokenizeOptions(audio=(str(short),), keep_repeats=keep, output=lines, units="base", **small))

@@ -10,16 +10,6 @@ from spiritlm_cli.jobs.inspect_inputs import inspect_inputs, new_inspector
 from spiritlm_cli.jobs.options.inspect import InputOptions
 from spiritlm_cli.tokens.writer import format_sequence
 
-LINE = "[SPEECH][St1][Pi1][Hu1][Pi2][Hu2][Pi3][Hu3]"
-
-
-@pytest.fixture
-def lines(tmp_path: Path) -> str:
-    """A file of three token lines, the second of which can't be read."""
-    path = tmp_path / "lines.txt"
-    path.write_bytes(f"a\t{LINE}\nb\t".encode() + b"\xff\n" + b"c\t[TEXT]the cat\n")
-    return str(path)
-
 
 def read(options, words=False):
     return inspect_inputs(options, new_inspector(options), words)
@@ -37,17 +27,17 @@ def show(small, **options):
     return found
 
 
-def test_token_lines(small, lines):
-    assert show(small, inputs=(lines,)) == [
-        ("a", lines, LINE),
+def test_token_lines(small, mixed_lines):
+    assert show(small, inputs=(mixed_lines,)) == [
+        ("a", mixed_lines, "[SPEECH][St1][Pi1][Hu1][Pi2][Hu2][Pi3][Hu3]"),
         ("b", "error"),
-        ("c", lines, "[TEXT]the cat"),
+        ("c", mixed_lines, "[TEXT]the cat"),
     ]
 
 
-def test_audio_and_token_lines_in_the_order_given(small, lines, short, monkeypatch):
+def test_audio_and_token_lines_in_the_order_given(small, mixed_lines, short, monkeypatch):
     monkeypatch.chdir(short.parent)
-    found = show(small, inputs=(lines, str(short), lines, str(short.parent)))
+    found = show(small, inputs=(mixed_lines, str(short), mixed_lines, str(short.parent)))
     assert [one[0] for one in found] == ["a", "b", "c", "short", "a", "b", "c", "short"]
     assert found[3][2] == found[7][2]
     assert found[3][2].startswith("[SPEECH][St")
@@ -61,8 +51,8 @@ def test_manifest(small, manifest):
 
 
 @pytest.mark.parametrize("kind", ["audio", "lines"])
-def test_stdin(small, short, lines, monkeypatch, kind):
-    content = Path(short if kind == "audio" else lines).read_bytes()
+def test_stdin(small, short, mixed_lines, monkeypatch, kind):
+    content = Path(short if kind == "audio" else mixed_lines).read_bytes()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
     ids = [one[0] for one in show(small, inputs=("-",))]
     assert ids == (["stdin"] if kind == "audio" else ["a", "b", "c"])

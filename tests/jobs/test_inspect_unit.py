@@ -7,6 +7,8 @@ import soundfile
 
 from spiritlm_cli.errors import AudioError, TokenError
 from spiritlm_cli.jobs.inspect_unit import InspectUnitOptions, run
+from spiritlm_cli.jobs.tokenize import TokenizeOptions
+from spiritlm_cli.jobs.tokenize import run as tokenize
 
 LINES = "a\t[SPEECH][Hu5][Hu5][Hu7][Hu9]\nb\t[TEXT]Hu5\nc\t\nd\t[SPEECH][Hu7][Hu9][Hu7][Hu9]\n"
 
@@ -84,9 +86,6 @@ def test_run_joins_the_sound_of_lines(lines, base, capsys, tmp_path):
 
 def test_run_cuts_the_sound_of_clips(short, base, capsys, tmp_path):
     lines = tmp_path / "units"
-    from spiritlm_cli.jobs.tokenize import TokenizeOptions
-    from spiritlm_cli.jobs.tokenize import run as tokenize
-
     tokenize(TokenizeOptions(audio=(str(short),), output=lines, **base))
     unit = lines.read_text().removeprefix("[SPEECH]").split("]")[1][1:]
     capsys.readouterr()

@@ -4,13 +4,6 @@ from spiritlm_cli.errors import AudioError, OptionError
 from spiritlm_cli.jobs.options.inspect import InspectOptions, is_folder
 
 
-@pytest.fixture
-def lines(tmp_path):
-    path = tmp_path / "lines.txt"
-    path.write_text("[SPEECH][Hu1]\n")
-    return str(path)
-
-
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -4,13 +4,6 @@ from spiritlm_cli.errors import AudioError, OptionError
 from spiritlm_cli.jobs.options import InspectUnitOptions
 
 
-@pytest.fixture
-def lines(tmp_path):
-    path = tmp_path / "lines"
-    path.write_text("[SPEECH][Hu1]\n")
-    return str(path)
-
-
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
