@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spiritlm_cli.inspection.figure import Ruler
+from spiritlm_cli.inspection.figures.figure import Ruler
 from spiritlm_cli.inspection.inspected import Inspected, RebuiltF0, Sound
 from spiritlm_cli.inspection.timeline import TextMark, Timeline, units_timeline
 from spiritlm_cli.manifests.clip import Waveform

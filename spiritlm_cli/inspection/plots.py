@@ -14,8 +14,8 @@ def plot_clip(inspected: Inspected, path: Path) -> None:
     and OSError if the file can't be written.
     """
     check_matplotlib()
-    from spiritlm_cli.inspection.clip_figure import clip_figure
-    from spiritlm_cli.inspection.figure import check_suffix, figure_style, write_figure
+    from spiritlm_cli.inspection.figures.clip_figure import clip_figure
+    from spiritlm_cli.inspection.figures.figure import check_suffix, figure_style, write_figure
 
     check_suffix(path)
     with figure_style():
@@ -25,8 +25,8 @@ def plot_clip(inspected: Inspected, path: Path) -> None:
 def plot_statistics(statistics: UnitStatistics, path: Path) -> None:
     """Write a plot of statistics, 1200 pixels wide, to a .png or .svg file. Raises as `plot_clip` does."""
     check_matplotlib()
-    from spiritlm_cli.inspection.figure import check_suffix, figure_style, write_figure
-    from spiritlm_cli.inspection.statistics_figure import statistics_figure
+    from spiritlm_cli.inspection.figures.figure import check_suffix, figure_style, write_figure
+    from spiritlm_cli.inspection.figures.statistics_figure import statistics_figure
 
     check_suffix(path)
     with figure_style():

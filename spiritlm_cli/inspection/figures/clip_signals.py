@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from spiritlm_cli.inspection.figure import DPI
+from spiritlm_cli.inspection.figures.figure import DPI
+from spiritlm_cli.inspection.figures.rows import ROW_WIDTH, Row
+from spiritlm_cli.inspection.figures.spectrogram import DYNAMIC_RANGE, spectrogram_db
 from spiritlm_cli.inspection.inspected import F0_RATE, Inspected, Sound
 from spiritlm_cli.inspection.palette import LIGHT
-from spiritlm_cli.inspection.rows import ROW_WIDTH, Row
-from spiritlm_cli.inspection.spectrogram import DYNAMIC_RANGE, spectrogram_db
 from spiritlm_cli.manifests.clip import FloatArray, Waveform
 
 # Of the spectrogram: a file with fewer levels is smaller, and an eye sees no more.

@@ -7,7 +7,7 @@ import pytest
 from plot_fixtures import RULER
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.inspection.figure import (
+from spiritlm_cli.inspection.figures.figure import (
     DPI,
     add_axes,
     add_text,

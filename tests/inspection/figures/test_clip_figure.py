@@ -4,7 +4,7 @@ from matplotlib.colors import to_hex
 from plot_fixtures import clip, empty, line, panels, texts, tone
 
 from spiritlm_cli.errors import AudioError
-from spiritlm_cli.inspection.clip_figure import clip_figure
+from spiritlm_cli.inspection.figures.clip_figure import clip_figure
 from spiritlm_cli.inspection.palette import LIGHT
 from spiritlm_cli.manifests.clip import Waveform, Word
 

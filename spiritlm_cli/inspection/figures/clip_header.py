@@ -7,8 +7,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from spiritlm_cli.console import counted
-from spiritlm_cli.inspection.clip_signals import F0Panel
-from spiritlm_cli.inspection.figure import GRAY, LARGE, LINE_SPACING, MARGIN, NORMAL, WIDTH, Ruler, add_text
+from spiritlm_cli.inspection.figures.clip_signals import F0Panel
+from spiritlm_cli.inspection.figures.figure import (
+    GRAY,
+    LARGE,
+    LINE_SPACING,
+    MARGIN,
+    NORMAL,
+    WIDTH,
+    Ruler,
+    add_text,
+)
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.palette import LIGHT
 from spiritlm_cli.inspection.timeline import STREAM_NAMES

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spiritlm_cli.inspection.spectrogram import spectrogram_db
+from spiritlm_cli.inspection.figures.spectrogram import spectrogram_db
 from spiritlm_cli.manifests.clip import Waveform
 
 

@@ -3,8 +3,8 @@ import pytest
 from matplotlib.colors import to_hex
 from plot_fixtures import RULER, texts
 
-from spiritlm_cli.inspection.boxes import Boxes, choose_style, draw_boxes, place_labels
-from spiritlm_cli.inspection.figure import add_axes, new_figure
+from spiritlm_cli.inspection.figures.boxes import Boxes, choose_style, draw_boxes, place_labels
+from spiritlm_cli.inspection.figures.figure import add_axes, new_figure
 
 RED = "#ff0000"
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from spiritlm_cli.inspection.boxes import LINE_HEIGHT
-from spiritlm_cli.inspection.figure import SMALL, Ruler
+from spiritlm_cli.inspection.figures.boxes import LINE_HEIGHT
+from spiritlm_cli.inspection.figures.figure import SMALL, Ruler
+from spiritlm_cli.inspection.figures.rows import ROW_WIDTH, Row
 from spiritlm_cli.inspection.palette import LIGHT
-from spiritlm_cli.inspection.rows import ROW_WIDTH, Row
 from spiritlm_cli.inspection.timeline import TextMark
 
 MAX_LINES = 6

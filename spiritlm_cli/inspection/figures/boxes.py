@@ -8,7 +8,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
 
-from spiritlm_cli.inspection.figure import SMALL, Ruler
+from spiritlm_cli.inspection.figures.figure import SMALL, Ruler
 
 # Opacity of the fill of even and odd boxes, which tells adjacent ones apart where they are too narrow for an edge.
 _FILLS = (0.13, 0.28)

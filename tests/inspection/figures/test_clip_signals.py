@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from plot_fixtures import clip, line, tone
 
-from spiritlm_cli.inspection.clip_signals import (
+from spiritlm_cli.inspection.figures.clip_signals import (
     draw_spectrogram,
     draw_waveform,
     f0_panel,
     loudest_db,
     voiced_f0,
 )
-from spiritlm_cli.inspection.figure import add_axes, new_figure
+from spiritlm_cli.inspection.figures.figure import add_axes, new_figure
+from spiritlm_cli.inspection.figures.rows import ROW_WIDTH, Row
 from spiritlm_cli.inspection.inspected import RebuiltF0, Sound
 from spiritlm_cli.inspection.palette import LIGHT
-from spiritlm_cli.inspection.rows import ROW_WIDTH, Row
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.speech.f0 import F0Track
 

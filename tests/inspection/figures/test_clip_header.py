@@ -1,9 +1,9 @@
 import numpy as np
 from plot_fixtures import RULER, clip, empty, line
 
-from spiritlm_cli.inspection.clip_header import ClipHeader, describe
-from spiritlm_cli.inspection.clip_signals import f0_panel
-from spiritlm_cli.inspection.figure import new_figure
+from spiritlm_cli.inspection.figures.clip_header import ClipHeader, describe
+from spiritlm_cli.inspection.figures.clip_signals import f0_panel
+from spiritlm_cli.inspection.figures.figure import new_figure
 from spiritlm_cli.inspection.inspected import Sound
 from spiritlm_cli.manifests.clip import Waveform, Word
 

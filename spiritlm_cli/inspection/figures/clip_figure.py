@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spiritlm_cli.errors import AudioError
-from spiritlm_cli.inspection.boxes import Boxes, choose_style, draw_boxes
-from spiritlm_cli.inspection.clip_header import ClipHeader
-from spiritlm_cli.inspection.clip_signals import draw_spectrogram, draw_waveform, f0_panel, loudest_db
-from spiritlm_cli.inspection.figure import SMALL, Ruler, add_axes, new_figure
-from spiritlm_cli.inspection.flags import Flags, draw_flags, place_flags
+from spiritlm_cli.inspection.figures.boxes import Boxes, choose_style, draw_boxes
+from spiritlm_cli.inspection.figures.clip_header import ClipHeader
+from spiritlm_cli.inspection.figures.clip_signals import draw_spectrogram, draw_waveform, f0_panel, loudest_db
+from spiritlm_cli.inspection.figures.figure import SMALL, Ruler, add_axes, new_figure
+from spiritlm_cli.inspection.figures.flags import Flags, draw_flags, place_flags
+from spiritlm_cli.inspection.figures.rows import ROW_LEFT, ROW_WIDTH, Row, split_rows
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.palette import LIGHT
-from spiritlm_cli.inspection.rows import ROW_LEFT, ROW_WIDTH, Row, split_rows
 from spiritlm_cli.inspection.timeline import STREAM_NAMES
 from spiritlm_cli.tokens.units import Kind
 

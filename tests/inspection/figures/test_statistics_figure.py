@@ -5,16 +5,16 @@ from matplotlib.colors import to_hex
 from plot_fixtures import RULER, texts
 
 from spiritlm_cli.inspection.bars import Bar
-from spiritlm_cli.inspection.figure import add_axes, new_figure
-from spiritlm_cli.inspection.palette import LIGHT
-from spiritlm_cli.inspection.statistics import UnitStatistics
-from spiritlm_cli.inspection.statistics_figure import (
+from spiritlm_cli.inspection.figures.figure import add_axes, new_figure
+from spiritlm_cli.inspection.figures.statistics_figure import (
     describe_stream,
     draw_bars,
     draw_ranks,
     draw_use,
     statistics_figure,
 )
+from spiritlm_cli.inspection.palette import LIGHT
+from spiritlm_cli.inspection.statistics import UnitStatistics
 from spiritlm_cli.tokens.units import Kind
 
 

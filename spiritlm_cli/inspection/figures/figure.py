@@ -1,7 +1,4 @@
-"""What all figures share: size, style, texts that fit, and files that are the same for the same figure.
-
-Import this module only where matplotlib is known to be installed; `plots` checks it.
-"""
+"""What all figures share: size, style, texts that fit, and files that are the same for the same figure."""
 
 import logging
 import warnings

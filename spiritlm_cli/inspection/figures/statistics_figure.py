@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from spiritlm_cli.inspection.bars import Bar, histogram_bars
-from spiritlm_cli.inspection.boxes import place_labels
-from spiritlm_cli.inspection.figure import (
+from spiritlm_cli.inspection.figures.boxes import place_labels
+from spiritlm_cli.inspection.figures.figure import (
     GRAY,
     LARGE,
     LINE_SPACING,

@@ -1,10 +1,10 @@
 import pytest
 from plot_fixtures import RULER
 
-from spiritlm_cli.inspection.figure import add_axes, new_figure
-from spiritlm_cli.inspection.flags import MAX_LINES, draw_flags, place_flags
+from spiritlm_cli.inspection.figures.figure import add_axes, new_figure
+from spiritlm_cli.inspection.figures.flags import MAX_LINES, draw_flags, place_flags
+from spiritlm_cli.inspection.figures.rows import ROW_WIDTH, Row
 from spiritlm_cli.inspection.palette import LIGHT
-from spiritlm_cli.inspection.rows import ROW_WIDTH, Row
 from spiritlm_cli.inspection.timeline import TextMark
 
 ROW = Row(0, 7.24)  # an inch is a second

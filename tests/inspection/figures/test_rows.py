@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from spiritlm_cli.inspection.rows import MAX_ROW_SECONDS, ROW_WIDTH, Row, split_rows
+from spiritlm_cli.inspection.figures.rows import MAX_ROW_SECONDS, ROW_WIDTH, Row, split_rows
 
 
 @pytest.mark.parametrize("seconds", [0.08, 1.0, 6.99, 7.0])
