@@ -1,35 +1,176 @@
 """Checkpoints from Hugging Face repositories."""
 
-from pathlib import Path
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
+from spiritlm_cli.checkpoints.registry import RemoteFile, is_name
 from spiritlm_cli.console import log, notify, shows_progress
 from spiritlm_cli.errors import CheckpointError
 
-# What a checkpoint consists of. Other files, such as code, are not downloaded.
-_FOLDERS = ("speech_tokenizer", "spiritlm_model")
+# What a checkpoint consists of: folders of the release and of TWIST, and the files of a Hugging Face model at the top.
+# Other files, such as code or the state of a training, are not downloaded.
+_FOLDERS = ("speech_tokenizer", "spiritlm_model", "mhubert-base-25hz")
 _SUFFIXES = (".safetensors", ".pt", ".bin", ".json", ".yaml", ".txt", ".model")
+_SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
+_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
+_CONFIGURATION = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+    "mhubert_base_25hz_*.bin", "hifigan_lj_*.pt", "hifigan_lj_*.json",
+)  # fmt: skip
+_PATTERNS = [
+    *(f"{folder}/*{suffix}" for folder in _FOLDERS for suffix in _SUFFIXES),
+    *_SAFETENSORS,
+    *_PICKLES,
+    *_CONFIGURATION,
+]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a checkpoint in a repository, by path. commit: of the repository, 40 hex digits."""
+
+    repository: str
+    commit: str
+    files: Mapping[str, RemoteFile]
+
+
+def is_offline() -> bool:
+    """Whether $SPIRITLM_OFFLINE or $HF_HUB_OFFLINE forbids the use of the network."""
+    from huggingface_hub import constants
+
+    is_set = any(
+        os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
+        for name in ("SPIRITLM_OFFLINE", "HF_HUB_OFFLINE")
+    )
+    return is_set or constants.HF_HUB_OFFLINE
+
+
+def endpoint() -> str:
+    """The address of the Hub: $HF_ENDPOINT, or https://huggingface.co."""
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def token() -> str | None:
+    """The user's token: $HF_TOKEN, or the one that `hf auth login` saved. It is for the Hub alone."""
+    from huggingface_hub import get_token
+
+    return get_token()
+
+
+def gated_message(repository: str) -> str:
+    """Return what to do about a repository whose files the Hub does not give to this user."""
+    page = f"{endpoint()}/{repository}"
+    if token():
+        return f"{repository}: is gated, and your token gives no access; accept its conditions on {page} as its user"
+    return (
+        f"{repository}: is gated; accept its conditions on {page}, make a token on {endpoint()}/settings/tokens, "
+        "and set HF_TOKEN to it"
+    )
+
+
+def list_files(repository: str, revision: str | None = None) -> Listing:
+    """List the files of the checkpoint in a repository; pickles that have safetensors beside them are left out.
+
+    revision: a commit, a tag or a branch; None is the main branch.
+    Raises CheckpointError if the repository can't be listed, has no file of a checkpoint, or has names of files that
+    would lead out of a folder.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    api = HfApi(endpoint=endpoint(), token=token())
+    try:
+        commit = api.model_info(repository, revision=revision).sha
+        tree = [
+            one
+            for one in api.list_repo_tree(repository, recursive=True, revision=commit)
+            if isinstance(one, RepoFile)
+        ]
+    except Exception as error:
+        raise _not_had(repository, revision, error) from error
+    entries = {one.path: one for one in tree if _matches(one.path, _PATTERNS)}
+    superseded = _superseded(entries)
+    files = {}
+    for name, one in entries.items():
+        if _matches(name, superseded):
+            continue
+        if not all(map(is_name, PurePosixPath(name).parts)) or name.startswith("/"):
+            raise CheckpointError(
+                f"{repository}: has a file {name!r}, which can't be the name of a file here"
+            )
+        files[name] = RemoteFile(
+            f"{endpoint()}/{repository}/resolve/{commit}/{quote(name)}",
+            sha256=one.lfs.sha256 if one.lfs else None,
+            size=one.lfs.size if one.lfs else one.size,
+            git_id=None if one.lfs else one.blob_id,
+        )
+    if not files or commit is None:
+        raise CheckpointError(f"{endpoint()}/{repository}: has no file of a checkpoint")
+    return Listing(repository, commit, files)
 
 
 def pull(repository: str, revision: str | None = None) -> Path:
     """Download a checkpoint from a Hugging Face repository into the hub's cache, with the user's own token.
 
     revision: a commit, a tag or a branch; None is the main branch. Files that are in the cache already are not
-    downloaded again. Returns the folder, whose name is the commit. Raises CheckpointError if the repository can't be
-    downloaded.
+    downloaded again; offline, they are all that is used. Returns the folder, whose name is the commit. Raises
+    CheckpointError if the repository can't be downloaded.
     """
     from huggingface_hub import snapshot_download
 
-    if shows_progress():
+    offline = is_offline()
+    if shows_progress() and not offline:
         notify(f"{repository}: downloading what is not in the cache of the Hub yet")
-    patterns = [f"{folder}/*{suffix}" for folder in _FOLDERS for suffix in _SUFFIXES]
+    # Without a list, a folder is complete that has either form of the weights, so that the pickles are not asked for.
+    ignored = list(_PICKLES)
+    if not offline:
+        try:
+            ignored = _superseded(list_files(repository, revision).files)
+        except CheckpointError as error:
+            if error.__cause__ is None:  # the list is at fault
+                raise
+            # Otherwise the Hub's client takes what is in its cache, or says what is wrong.
     try:
-        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
+        folder = Path(
+            snapshot_download(
+                repository,
+                revision=revision,
+                allow_patterns=_PATTERNS,
+                ignore_patterns=ignored,
+                local_files_only=offline,
+                endpoint=endpoint(),
+                token=token(),
+            )
+        )
     except Exception as error:
-        # The hub's client raises dozens of types (network, authorization, disk); all mean the same here.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        name = f"{repository}@{revision}" if revision else repository
-        raise CheckpointError(
-            f"{name}: no such folder, and not to be had from Hugging Face ({reason})"
-        ) from error
+        raise _not_had(repository, revision, error) from error
     log.info("%s: commit %s", repository, folder.name)
     return folder
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name matches any pattern, as the Hub's client understands them: `*` is any text, also with `/`."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _superseded(names: Iterable[str]) -> list[str]:
+    """The patterns of files that are not needed beside these."""
+    return list(_PICKLES) if {*_SAFETENSORS} & {*names} else []
+
+
+def _not_had(repository: str, revision: str | None, error: Exception) -> CheckpointError:
+    """Return the error for what the hub's client raises: dozens of types (network, authorization, disk)."""
+    from huggingface_hub.errors import GatedRepoError
+
+    if isinstance(error, GatedRepoError):
+        return CheckpointError(gated_message(repository))
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    name = f"{repository}@{revision}" if revision else repository
+    return CheckpointError(f"{name}: no such folder, and not to be had from Hugging Face ({reason})")

@@ -23,11 +23,16 @@ Parts = Annotated[list[Text], Bounds(1, 3)]
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file with a URL of its own. sha256, size (bytes): None if not known."""
+    """A file with a URL of its own.
+
+    sha256: of its content, in hex digits. size: in bytes. git_id: its SHA-1 as git computes it, by which the Hub knows
+    small files. Each is None if not known.
+    """
 
     url: Text
     sha256: Text | None = None
     size: Bytes | None = None
+    git_id: Text | None = None
 
     def __post_init__(self) -> None:
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):

@@ -1,0 +1,206 @@
+"""Downloads of known models into folders below $SPIRITLM_HOME."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from spiritlm_cli.checkpoints import hub
+from spiritlm_cli.checkpoints.download import RefusedError, check_file, download
+from spiritlm_cli.checkpoints.layout import file_hash
+from spiritlm_cli.checkpoints.registry import KnownModel, RemoteFile, model_folder
+from spiritlm_cli.config import from_mapping, read_json
+from spiritlm_cli.console import ProgressBar, log, notify
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.files import lock_file, write_text
+
+# The file in a model's folder that says what was downloaded.
+PULL_RECORD = "pulled.json"
+
+
+@dataclass(frozen=True)
+class PullPlan:
+    """What a download of a model takes.
+
+    folder: where it goes. files: by path in the folder. missing: those that are not here yet. commit: of the model's
+    repository, None if it has none.
+    """
+
+    model: KnownModel
+    folder: Path
+    files: Mapping[str, RemoteFile]
+    missing: tuple[str, ...]
+    commit: str | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the missing files whose size is known."""
+        return sum(self.files[name].size or 0 for name in self.missing)
+
+    @property
+    def unknown(self) -> int:
+        """Number of missing files whose size is not known."""
+        return sum(self.files[name].size is None for name in self.missing)
+
+
+def plan_pull(model: KnownModel, revision: str | None = None) -> PullPlan:
+    """Find out what a download of a known model takes.
+
+    revision: of its repository: a commit, a tag or a branch.
+    Raises CheckpointError if the model can't be downloaded, if its repository can't be listed, and offline if it is not
+    here.
+    """
+    if not model.can_pull:
+        raise CheckpointError(f"{model.name}: {model.how_to_get}")
+    if revision and not model.repository:
+        raise CheckpointError(f"{model.name}: is in no repository, so it has no revisions")
+    folder = model_folder(model.name)
+    if hub.is_offline():
+        return _plan_offline(model, folder)
+    files, commit = dict(model.files), None
+    if model.repository:
+        listing = hub.list_files(model.repository, revision)
+        prefix = f"{model.folder}/" if model.folder else ""
+        files |= {prefix + name: file for name, file in listing.files.items()}
+        commit = listing.commit
+    before = _recorded(folder)
+    missing = tuple(
+        name for name, file in files.items() if not _is_here(folder / name, file, before.get(name))
+    )
+    return PullPlan(model, folder, files, missing, commit)
+
+
+def pull_model(plan: PullPlan) -> Path:
+    """Download the missing files of a model. Returns its folder, which is replaced only when all files are there.
+
+    A download that was broken off is continued. If another process downloads the same model, waits for it.
+    Raises CheckpointError if a file can't be had or is not as expected, or if the folder holds another model.
+    """
+    if not plan.missing:
+        return plan.folder
+    if plan.folder.exists() and not (plan.folder / PULL_RECORD).is_file():
+        raise CheckpointError(
+            f"{plan.folder}: is there, but was not downloaded by this command; move it away"
+        )
+    plan.folder.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(plan.folder.parent).free
+    if plan.size > free:
+        raise CheckpointError(
+            f"{plan.folder}: takes {plan.size / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB; set SPIRITLM_HOME"
+        )
+    part = plan.folder.with_name(f".{plan.folder.name}.part")
+    with _locked(plan.folder.with_name(f".{plan.folder.name}.lock")):
+        before = _recorded(plan.folder)
+        if all(_is_here(plan.folder / name, file, before.get(name)) for name, file in plan.files.items()):
+            return plan.folder  # another process has downloaded it
+        for number, (name, file) in enumerate(plan.files.items(), 1):
+            _fetch(plan, name, file, part / name, f"{number}/{len(plan.files)}", before)
+        _remove_others(part, {part / name for name in plan.files})
+        files = {name: _record(part / name, file) for name, file in plan.files.items()}
+        record = {"model": plan.model.name, "commit": plan.commit, "files": files}
+        write_text(part / PULL_RECORD, json.dumps(record, indent=2) + "\n")
+        if plan.folder.exists():
+            shutil.rmtree(plan.folder)
+        part.replace(plan.folder)
+    return plan.folder
+
+
+def pulled_files(folder: Path) -> dict[str, RemoteFile]:
+    """The files that were downloaded to a folder, with their checksums; empty if it was not made by a download.
+
+    Raises CheckpointError if the record of the download can't be read.
+    """
+    return _recorded(folder)
+
+
+def _plan_offline(model: KnownModel, folder: Path) -> PullPlan:
+    files = _recorded(folder)
+    missing = [name for name in files if not (folder / name).is_file()]
+    if not files or missing:
+        what = ", ".join(missing or model.files) or f"the files of {model.repository}"
+        raise CheckpointError(
+            f"{model.name}: not in {folder}: {what}; unset SPIRITLM_OFFLINE and HF_HUB_OFFLINE to download it"
+        )
+    return PullPlan(model, folder, files, (), None)
+
+
+def _recorded(folder: Path) -> dict[str, RemoteFile]:
+    path = folder / PULL_RECORD
+    if not path.is_file():
+        return {}
+    files = read_json(path).get("files")
+    if not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
+        raise CheckpointError(f"{path}: has no files")
+    return {name: from_mapping(RemoteFile, one, path) for name, one in files.items()}
+
+
+def _record(path: Path, file: RemoteFile) -> dict[str, Any]:
+    sha256 = file.sha256 or file_hash(path)
+    return asdict(file) | {"size": path.stat().st_size, "sha256": sha256}
+
+
+def _is_here(path: Path, file: RemoteFile, before: RemoteFile | None) -> bool:
+    """Whether a file is here as it was downloaded. before: what was recorded of it."""
+    if before is None or not path.is_file() or path.stat().st_size != before.size:
+        return False
+    for expected, recorded in ((file.sha256, before.sha256), (file.git_id, before.git_id)):
+        if expected:
+            return expected == recorded
+    return file.url == before.url
+
+
+def _fetch(
+    plan: PullPlan, name: str, file: RemoteFile, path: Path, position: str, before: Mapping[str, RemoteFile]
+) -> None:
+    """Bring one file to the folder that becomes the model's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        with suppress(CheckpointError):
+            check_file(path, file)
+            return
+        path.unlink()
+    if _is_here(plan.folder / name, file, before.get(name)):
+        with suppress(OSError):  # a file system without links
+            os.link(plan.folder / name, path)
+            return
+    size = "" if file.size is None else f", {file.size / 1e6:,.1f} MB"
+    from_hub = plan.model.repository if name not in plan.model.files else None
+    with ProgressBar(f"{path.name} (MB)", None if file.size is None else file.size // 10**6) as bar:
+        if not bar.visible:
+            notify(f"{position} {name}{size}")
+        counts = [0]
+
+        def show(count: int) -> None:
+            bar.update(advance=count // 10**6 - counts[0])
+            counts[0] = count // 10**6
+
+        try:
+            download(file, path, token=hub.token() if from_hub else None, progress=show)
+        except RefusedError as error:
+            raise CheckpointError(hub.gated_message(from_hub) if from_hub else str(error)) from error
+
+
+def _remove_others(folder: Path, wanted: set[Path]) -> None:
+    """Remove what earlier downloads left that the model does not have any more."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in wanted:
+            log.info("removed: %s", path)
+            path.unlink()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock on a file; if another process has it, wait."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        if not lock_file(descriptor):
+            notify(f"{path}: another process downloads this model; waiting for it")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,175 @@
+"""Downloads of known models from a stand-in of the Hub and of a plain server, both on localhost."""
+
+import hashlib
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from http_server import COMMIT, Server, serve_http
+from huggingface_hub import constants
+
+from spiritlm_cli.checkpoints import download as downloads
+from spiritlm_cli.checkpoints.pull import plan_pull, pull_model, pulled_files
+from spiritlm_cli.checkpoints.registry import KnownModel, RemoteFile, installed_folder
+from spiritlm_cli.errors import CheckpointError
+
+VOCODER = b"vocoder" * 1000
+WEIGHTS = b"hubert" * 1000
+NAMES = ["hubert/config.json", "hubert/model.safetensors", "vocoder.pt", "voices.json"]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(downloads, "RETRY_DELAYS", ())
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("SPIRITLM_HOME", str(tmp_path / "home"))
+    with serve_http() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        server.files |= {"/vocoder.pt": VOCODER, "/voices.json": b"[]"}
+        server.repositories["a/hubert"] = {
+            "config.json": b"{}",
+            "model.safetensors": WEIGHTS,
+            "modeling.py": b"import os",
+        }
+        yield server
+
+
+@pytest.fixture
+def model(server: Server) -> KnownModel:
+    """A model with parts of both kinds, as twist; one file has no checksum."""
+    return KnownModel(
+        "m",
+        "a model",
+        ["tokenizer", "vocoder"],
+        "units",
+        "https://page",
+        repository="a/hubert",
+        folder="hubert",
+        files={
+            "vocoder.pt": RemoteFile(f"{server.url}/vocoder.pt", hashlib.sha256(VOCODER).hexdigest()),
+            "voices.json": RemoteFile(f"{server.url}/voices.json"),
+        },
+    )
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_pull_model(server: Server, model: KnownModel, tmp_path: Path) -> None:
+    plan = plan_pull(model)
+    assert sorted(plan.missing) == NAMES
+    assert (plan.size, plan.unknown, plan.commit) == (len(WEIGHTS) + 2, 2, COMMIT)
+    assert installed_folder("m") is None
+    folder = pull_model(plan)
+    assert folder == installed_folder("m") == tmp_path / "home/models/m"
+    assert names(folder) == sorted([*NAMES, "pulled.json"])
+    assert (folder / "hubert/model.safetensors").read_bytes() == WEIGHTS
+    recorded = pulled_files(folder)
+    assert recorded["voices.json"].sha256 == hashlib.sha256(b"[]").hexdigest()
+    assert recorded["vocoder.pt"].size == len(VOCODER)
+
+
+def test_what_is_here_is_not_downloaded_again(server: Server, model: KnownModel) -> None:
+    folder = pull_model(plan_pull(model))
+    count = len(server.asked("/vocoder.pt"))
+    plan = plan_pull(model)
+    assert plan.missing == ()
+    assert pull_model(plan) == folder
+    assert len(server.asked("/vocoder.pt")) == count
+
+
+def test_a_new_version_replaces_the_old(server: Server, model: KnownModel) -> None:
+    pull_model(plan_pull(model))
+    server.repositories["a/hubert"] = {"config.json": b"[2]", "pytorch_model.bin": b"new"}
+    plan = plan_pull(model)
+    assert sorted(plan.missing) == ["hubert/config.json", "hubert/pytorch_model.bin"]
+    folder = pull_model(plan)
+    assert names(folder) == ["hubert/config.json", "hubert/pytorch_model.bin", "pulled.json", *NAMES[2:]]
+    assert (folder / "hubert/config.json").read_bytes() == b"[2]"
+    assert len(server.asked("/vocoder.pt")) == 1
+
+
+def test_a_download_that_broke_off_is_continued(server: Server, model: KnownModel) -> None:
+    path = f"/a/hubert/resolve/{COMMIT}/model.safetensors"
+    server.broken[path], server.ranges = [100, 100], True
+    server.statuses["/vocoder.pt"] = [500]
+    with pytest.raises(CheckpointError, match="run this again to continue"):
+        pull_model(plan_pull(model))
+    assert installed_folder("m") is None
+    folder = pull_model(plan_pull(model))
+    assert (folder / "hubert/model.safetensors").read_bytes() == WEIGHTS
+    assert sorted(names(folder.parent)) == sorted(
+        [".m.lock", *(f"m/{name}" for name in [*NAMES, "pulled.json"])]
+    )
+
+
+def test_a_wrong_checksum_leaves_nothing_of_the_file(
+    server: Server, model: KnownModel, tmp_path: Path
+) -> None:
+    server.files["/vocoder.pt"] = b"other"
+    with pytest.raises(CheckpointError, match=r"its SHA-256 is \w+, expected \w+; nothing is kept"):
+        pull_model(plan_pull(model))
+    assert installed_folder("m") is None
+    assert not list(tmp_path.glob("home/**/vocoder.pt*"))
+
+
+def test_gated(server: Server, model: KnownModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.gated.add("a/hubert")
+    with pytest.raises(CheckpointError, match=rf"is gated; accept its conditions on {server.url}/a/hubert"):
+        pull_model(plan_pull(model))
+    monkeypatch.setenv("HF_TOKEN", "other")
+    with pytest.raises(CheckpointError, match="your token gives no access"):
+        pull_model(plan_pull(model))
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    pull_model(plan_pull(model))
+    # The token is for the Hub alone.
+    assert [headers.get("Authorization") for headers in server.asked("/vocoder.pt")] == [None]
+
+
+@pytest.mark.parametrize("variable", ["SPIRITLM_OFFLINE", "HF_HUB_OFFLINE"])
+def test_offline(server: Server, model: KnownModel, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(CheckpointError, match=r"m: not in .*/models/m: vocoder.pt, voices.json; unset"):
+        plan_pull(model)
+    assert not server.requests
+    monkeypatch.delenv(variable)
+    folder = pull_model(plan_pull(model))
+    count = len(server.requests)
+    monkeypatch.setenv(variable, "1")
+    assert pull_model(plan_pull(model)) == folder
+    (folder / "vocoder.pt").unlink()
+    with pytest.raises(CheckpointError, match=r"m: not in .*/models/m: vocoder.pt; unset"):
+        plan_pull(model)
+    assert len(server.requests) == count
+
+
+def test_two_processes_download_once(server: Server, model: KnownModel) -> None:
+    context = multiprocessing.get_context("fork")
+    plan = plan_pull(model)
+    processes = [context.Process(target=pull_model, args=(plan,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert len(server.asked("/vocoder.pt")) == 1
+    assert names(plan.folder) == sorted([*NAMES, "pulled.json"])
+
+
+def test_a_folder_of_the_user_is_left_alone(server: Server, model: KnownModel, tmp_path: Path) -> None:
+    folder = tmp_path / "home/models/m"
+    folder.mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="was not downloaded by this command; move it away"):
+        pull_model(plan_pull(model))
+
+
+def test_a_model_that_is_not_downloaded_says_how_to_get_it(model: KnownModel) -> None:
+    other = replace(model, repository=None, files={}, how_to_get="ask its authors")
+    with pytest.raises(CheckpointError, match=r"^m: ask its authors$"):
+        plan_pull(other)
+    with pytest.raises(CheckpointError, match="no revisions"):
+        plan_pull(replace(model, repository=None), "v1")
