@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from spiritlm_cli import __version__
 from spiritlm_cli.checkpoints.registry import RemoteFile
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import check_regular, naming, sync_folder
@@ -114,7 +113,7 @@ def _fetch_all(file: RemoteFile, part: Path, token: str | None, progress: Progre
 def _fetch(file: RemoteFile, part: Path, token: str | None, progress: Progress) -> None:
     """Fetch the rest of a file in one request. Raises EOFError for an answer after which another is tried."""
     start = _size(part)
-    request = urllib.request.Request(file.url, headers={"User-Agent": f"spiritlm/{__version__}"})
+    request = urllib.request.Request(file.url, headers={"User-Agent": "spiritlm"})
     if start:
         request.add_header("Range", f"bytes={start}-")
     if token:

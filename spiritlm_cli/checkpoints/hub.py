@@ -116,6 +116,13 @@ def list_files(repository: str, revision: str | None = None) -> Listing:
     return Listing(repository, commit, files)
 
 
+def is_cached(listing: Listing, name: str) -> bool:
+    """Whether a file of a repository is in the hub's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(listing.repository, name, revision=listing.commit), str)
+
+
 def pull(repository: str, revision: str | None = None) -> Path:
     """Download a checkpoint from a Hugging Face repository into the hub's cache, with the user's own token.
 

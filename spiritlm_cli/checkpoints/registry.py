@@ -66,7 +66,7 @@ class KnownModel:
         return bool(self.repository or self.files)
 
 
-def read_registry(path: Path = REGISTRY) -> dict[str, KnownModel]:
+def read_registry(path: Path) -> dict[str, KnownModel]:
     """Read a registry. Raises CheckpointError for an unknown key, a value of another type, or a name that is a path."""
     models = {}
     for name, entry in read_yaml(path).items():
@@ -79,7 +79,7 @@ def read_registry(path: Path = REGISTRY) -> dict[str, KnownModel]:
 @cache
 def known_models() -> Mapping[str, KnownModel]:
     """The models of the package's registry, by name."""
-    return read_registry()
+    return read_registry(REGISTRY)
 
 
 def home() -> Path:

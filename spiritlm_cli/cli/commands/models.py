@@ -1,8 +1,9 @@
-"""`spiritlm models TASK`: checkpoint files."""
+"""`spiritlm models TASK`: the files of models."""
 
 import typer
 
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.commands.models_list import list_models, path, pull
 from spiritlm_cli.cli.general import Command, Group
 from spiritlm_cli.console import notify
 from spiritlm_cli.jobs.options.convert import ConvertOptions
@@ -12,12 +13,19 @@ models = typer.Typer(name="models", cls=Group, no_args_is_help=True, rich_markup
 
 @models.callback()
 def about() -> None:
-    """Manage checkpoint files.
+    """Find, download and convert models.
 
     \b
     Examples:
+      spiritlm models list
+      spiritlm models pull twist
       spiritlm models convert spirit-lm/ -o spirit-lm-safetensors/
     """
+
+
+models.command("list", cls=Command)(list_models)
+models.command(cls=Command)(path)
+models.command(cls=Command)(pull)
 
 
 @models.command(cls=Command)

@@ -1,0 +1,158 @@
+"""The models that are known by name: which there are, where they are, and their download."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from spiritlm_cli.checkpoints import hub
+from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.pull import PullPlan, plan_pull, pull_model
+from spiritlm_cli.checkpoints.registry import (
+    KnownModel,
+    RemoteFile,
+    home,
+    installed_folder,
+    known_models,
+    model_folder,
+)
+from spiritlm_cli.console import escape_markup, notify
+from spiritlm_cli.errors import CheckpointError, OptionError
+from spiritlm_cli.jobs.options.models import ModelListOptions, ModelPathOptions, PullOptions
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A known model. folder: where it is, None if it is not here. size: in bytes, of what is here or is published."""
+
+    model: KnownModel
+    folder: Path | None
+    size: int | None
+
+
+@dataclass(frozen=True)
+class ModelTable:
+    """The known models."""
+
+    rows: tuple[ModelRow, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return an object for `json.dumps`."""
+        return {"models": [_row_json(row) for row in self.rows]}
+
+    def table(self) -> Table:
+        """Return a `rich` table."""
+        table = Table(caption=f"Models are in {escape_markup(str(home() / 'models'))}.")
+        for name in ("model", "parts", "license", "size", "here"):
+            table.add_column(name, overflow="fold")
+        for row in self.rows:
+            model = row.model
+            table.add_row(
+                model.name,
+                ", ".join(model.parts),
+                model.license or f"{'gated, ' if model.gated else ''}see {model.page}",
+                "see its page" if row.size is None else _megabytes(row.size),
+                "yes" if row.folder else "no",
+            )
+        return table
+
+
+def list_models(options: ModelListOptions) -> ModelTable:
+    """List the known models, and where they are on this machine."""
+    return ModelTable(tuple(map(_row, known_models().values())))
+
+
+def model_path(options: ModelPathOptions) -> Path:
+    """Find the folder of a model; of one that is to be put there by hand, where that is.
+
+    Raises CheckpointError for a name that is not known, and for a model that is not here and can be downloaded.
+    """
+    if options.name == "nano":
+        return NANO
+    if folder := installed_folder(options.name):
+        return folder
+    model = find_model(options.name)
+    if model.can_pull:
+        raise CheckpointError(f"{model.name}: not here; download it with `spiritlm models pull {model.name}`")
+    return model_folder(model.name)
+
+
+def pull(options: PullOptions) -> Path | None:
+    """Download a model that is not here yet. Returns its folder; None if only the plan was printed.
+
+    Raises CheckpointError if it can't be downloaded.
+    """
+    if options.model not in known_models() and "/" in options.model:
+        return _pull_repository(options)
+    model = find_model(options.model)
+    plan = plan_pull(model, options.revision)
+    if options.dry_run:
+        _notify_plan(plan.folder, plan.files, plan.missing)
+        return None
+    was_here = not plan.missing
+    folder = pull_model(plan)
+    notify(f"{folder}: {'is here already' if was_here else _summary(plan)}")
+    if model.needs:
+        notify(f"{model.name} needs {model.needs}")
+    return folder
+
+
+def find_model(name: str) -> KnownModel:
+    """The entry of the registry of this name. Raises CheckpointError if there is none."""
+    try:
+        return known_models()[name]
+    except KeyError:
+        raise CheckpointError(f"{name}: not a known model; there are {', '.join(known_models())}") from None
+
+
+def _pull_repository(options: PullOptions) -> Path | None:
+    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", options.model)
+    if not match:
+        raise CheckpointError(
+            f"{options.model}: not the name of a Hugging Face repository, such as owner/name"
+        )
+    repository, revision = match[1], match[2] or options.revision
+    if match[2] and options.revision:
+        raise OptionError(f"{options.model} names a revision already", "--revision")
+    if options.dry_run:
+        listing = hub.list_files(repository, revision)
+        missing = tuple(name for name in listing.files if not hub.is_cached(listing, name))
+        _notify_plan(Path("the cache of the Hub"), listing.files, missing)
+        return None
+    folder = hub.pull(repository, revision)
+    notify(f"{folder}: {repository} is here")
+    return folder
+
+
+def _notify_plan(folder: Path, files: Mapping[str, RemoteFile], missing: tuple[str, ...]) -> None:
+    for name in missing:
+        size = files[name].size
+        notify(f"{name}: {'size not known' if size is None else _megabytes(size)}, {files[name].url}")
+    known = sum(files[name].size or 0 for name in missing)
+    more = " and files of unknown size" if any(files[name].size is None for name in missing) else ""
+    notify(f"{len(missing)} of {len(files)} files would be downloaded to {folder}: {_megabytes(known)}{more}")
+
+
+def _summary(plan: PullPlan) -> str:
+    size = sum((plan.folder / name).stat().st_size for name in plan.missing)
+    return f"{len(plan.missing)} files downloaded, {_megabytes(size)}"
+
+
+def _row(model: KnownModel) -> ModelRow:
+    folder = NANO if model.name == "nano" else installed_folder(model.name)
+    size = model.size
+    if folder:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return ModelRow(model, folder, size)
+
+
+def _row_json(row: ModelRow) -> dict[str, Any]:
+    model = {key: value for key, value in asdict(row.model).items() if key != "files"}
+    return model | {"size": row.size, "folder": None if row.folder is None else str(row.folder)}
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

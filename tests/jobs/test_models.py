@@ -1,0 +1,86 @@
+"""The models that are known by name."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from http_server import COMMIT, Server
+from model_server import CONTENT, KMEANS, serve_models
+
+from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.registry import installed_folder
+from spiritlm_cli.errors import CheckpointError, OptionError
+from spiritlm_cli.jobs.models import list_models, model_path, pull
+from spiritlm_cli.jobs.options.models import ModelListOptions, ModelPathOptions, PullOptions
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with serve_models(tmp_path, monkeypatch) as server:
+        yield server
+
+
+def test_pull_twist_makes_a_flat_folder(server: Server, tmp_path: Path) -> None:
+    folder = pull(PullOptions(model="twist"))
+    assert folder == tmp_path / "home/models/twist" == model_path(ModelPathOptions(name="twist"))
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    hubert = {"mhubert-base-25hz/config.json", "mhubert-base-25hz/model.safetensors"}
+    assert files == {*CONTENT, *hubert, "pulled.json"}
+    rows = {row.model.name: row for row in list_models(ModelListOptions()).rows}
+    assert rows["twist"].folder == folder
+    assert rows["slam"].folder is None
+    assert rows["nano"].folder == NANO
+
+
+def test_pull_again_says_that_it_is_here(
+    server: Server, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pull(PullOptions(model="twist"))
+    assert "5 files downloaded, 0.0 MB" in capsys.readouterr().err
+    pull(PullOptions(model="twist"))
+    assert "is here already" in capsys.readouterr().err
+    assert len(server.asked(f"/{KMEANS}")) == 1
+
+
+def test_dry_run_downloads_nothing(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pull(PullOptions(model="twist", dry_run=True)) is None
+    assert installed_folder("twist") is None
+    error = capsys.readouterr().err
+    assert f"{KMEANS}: size not known, {server.url}/{KMEANS}" in error
+    assert "5 of 5 files would be downloaded to" in error
+    assert "and files of unknown size" in error
+
+
+def test_pull_of_a_repository_goes_to_the_cache_of_the_hub(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = PullOptions(model="slprl/slam")
+    assert pull(PullOptions(model="slprl/slam", dry_run=True)) is None
+    assert "2 of 2 files would be downloaded to the cache of the Hub" in capsys.readouterr().err
+    folder = pull(options)
+    assert folder is not None
+    assert folder.name == COMMIT
+    assert pull(PullOptions(model="slprl/slam", dry_run=True)) is None
+    assert "0 of 2 files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b/c", "", "unknown", "a/..@v1/../x x"])
+def test_pull_of_what_is_not_known(server: Server, name: str) -> None:
+    with pytest.raises(CheckpointError):
+        pull(PullOptions(model=name))
+
+
+def test_revision_is_given_once(server: Server) -> None:
+    with pytest.raises(OptionError, match="names a revision already"):
+        pull(PullOptions(model="slprl/slam@main", revision="main"))
+    with pytest.raises(CheckpointError, match=r"^slprl/slam@v9: no such"):
+        pull(PullOptions(model="slprl/slam", revision="v9"))
+
+
+def test_model_path(server: Server, tmp_path: Path) -> None:
+    assert model_path(ModelPathOptions(name="nano")) == NANO
+    assert model_path(ModelPathOptions(name="spirit-lm")) == tmp_path / "home/models/spirit-lm"
+    with pytest.raises(CheckpointError, match="slam: not here; download it with `spiritlm models pull slam`"):
+        model_path(ModelPathOptions(name="slam"))
+    with pytest.raises(CheckpointError, match="not a known model; there are nano, "):
+        model_path(ModelPathOptions(name="../nano"))
