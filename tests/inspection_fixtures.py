@@ -22,7 +22,7 @@ class ThreeFrames:
 def line(text: str, name: str = "1") -> Inspected:
     """A token line; each unit of one without repeats lasts 120 ms."""
     sequence = parse_line(text).sequence
-    return Inspected(name, "lines.txt", sequence, sequence_timeline(sequence, ThreeFrames()))
+    return Inspected(name, "lines.txt", sequence, sequence_timeline(sequence, ThreeFrames))
 
 
 def clip(hubert, pitch=None, style=None, name: str = "1") -> Inspected:

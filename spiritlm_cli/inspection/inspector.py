@@ -1,7 +1,7 @@
 """Clips and token lines to what `inspect` shows of them."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from spiritlm_cli.audio.resampling import Resampler
 from spiritlm_cli.checkpoints import find_checkpoint
@@ -84,10 +84,11 @@ class Inspector:
 
         A line without pitch units is for the vocoder of phonetic units. If the checkpoint has none, the duration
         predictor of the other vocoder times the line, and there is no resynthesis.
-        Raises TokenError for units that the vocoder does not have.
+        Raises TokenError for units that the vocoder does not have, and CheckpointError for a line without repeats if
+        the checkpoint has no vocoder.
         """
         expressive = self._is_expressive(sequence)
-        timeline = sequence_timeline(sequence, self._predictor(expressive))
+        timeline = sequence_timeline(sequence, partial(self._predictor, expressive))
         resynthesis = rebuilt = None
         if self.sounds and timeline.seconds and self._can_synthesize(expressive):
             resynthesis = self._resynthesize(sequence, expressive, _durations(timeline))
@@ -154,10 +155,8 @@ class Inspector:
         """Whether there is a vocoder for these streams. Warns if there is none."""
         found = self._has_vocoder(expressive)
         if not found:
-            name = find_checkpoint(self.model).name
-            warn_once(
-                f"{name} has no vocoder for phonetic units without pitch: they are shown without resynthesis"
-            )
+            streams = "phonetic, pitch and style units" if expressive else "phonetic units without pitch"
+            warn_once(f"{self._name} has no vocoder for {streams}: they are shown without resynthesis")
         return found
 
     def _has_vocoder(self, expressive: bool) -> bool:

@@ -1,5 +1,6 @@
 """When each unit of a clip or of a token line sounds: the runs of each stream, with their times."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,13 +100,14 @@ def units_timeline(units: Units) -> Timeline:
     return Timeline(tuple(lanes), seconds)
 
 
-def sequence_timeline(sequence: Sequence, predictor: DurationPredictor) -> Timeline:
+def sequence_timeline(sequence: Sequence, load_predictor: Callable[[], DurationPredictor]) -> Timeline:
     """The timeline of the speech of a token line, as a vocoder would say it.
 
-    Phonetic units last 40 ms each if runs were kept (see `RepeatDetector`), and otherwise as long as `predictor` says.
+    Phonetic units last 40 ms each if runs were kept (see `RepeatDetector`), and otherwise as long as the predictor
+    says, which is loaded only then.
     A pitch or style unit holds from the next phonetic unit after it to that after the next unit of its stream, which
     may be no time at all. Text spans take no time.
-    Raises TokenError for a phonetic unit that the vocoder does not have.
+    Raises TokenError for a phonetic unit whose duration the predictor does not know.
     """
     units = [unit for span in sequence.speech for unit in span.units]
     hubert = np.array([unit.id for unit in units if unit.kind is Kind.HUBERT], dtype=np.int64)
@@ -113,7 +115,7 @@ def sequence_timeline(sequence: Sequence, predictor: DurationPredictor) -> Timel
     for span in sequence.spans:
         repeats.add(span)
     predicted = repeats.margin <= 0
-    frames = _predicted_frames(hubert, predictor) if predicted else np.ones(len(hubert), dtype=np.int64)
+    frames = _predicted_frames(hubert, load_predictor) if predicted else np.ones(len(hubert), dtype=np.int64)
     # The time at which phonetic unit i starts; at the end, the duration of all.
     edges = np.concatenate([[0], np.cumsum(frames)]) / HUBERT_RATE
     lanes = (_lane(kind, sequence, edges) for kind in Kind)
@@ -125,9 +127,10 @@ def sequence_timeline(sequence: Sequence, predictor: DurationPredictor) -> Timel
     )
 
 
-def _predicted_frames(hubert: IntArray, predictor: DurationPredictor) -> IntArray:
+def _predicted_frames(hubert: IntArray, load_predictor: Callable[[], DurationPredictor]) -> IntArray:
     if not len(hubert):
         return hubert
+    predictor = load_predictor()
     if hubert.max() >= predictor.num_units:
         unit, last = Unit(Kind.HUBERT, int(hubert.max())), Unit(Kind.HUBERT, predictor.num_units - 1)
         raise TokenError(f"{unit} is not a unit of this vocoder, which has {Unit(Kind.HUBERT, 0)} to {last}")

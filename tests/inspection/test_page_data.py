@@ -101,7 +101,7 @@ def test_clip_to_json_times_of_tokens():
 
 def test_clip_to_json_times_of_tokens_of_a_line():
     sequence = parse_line("[SPEECH][St4][Pi1][Hu5][Hu5][Pi2][Hu5][Hu7][TEXT]ha[SPEECH][Hu7][Hu7]").sequence
-    timeline = sequence_timeline(sequence, None)  # runs were kept, and nothing is predicted
+    timeline = sequence_timeline(sequence, pytest.fail)  # runs were kept, and nothing is predicted
     data = clip_to_json(replace(page_fixtures.text_only(), sequence=sequence, timeline=timeline))
     first, text, second = data["spans"]
     assert [token[2:] for token in first["tokens"]] == [
@@ -128,9 +128,7 @@ spans = st.lists(
 @given(spans.map(Sequence.of))
 def test_clip_to_json_of_any_line(sequence):
     data = clip_to_json(
-        replace(
-            page_fixtures.text_only(), sequence=sequence, timeline=sequence_timeline(sequence, predictor())
-        )
+        replace(page_fixtures.text_only(), sequence=sequence, timeline=sequence_timeline(sequence, predictor))
     )
     assert line_of(data) == format_sequence(sequence)
     tokens = [token for span in data["spans"] for token in span.get("tokens", [])]

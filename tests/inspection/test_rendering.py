@@ -33,7 +33,7 @@ def line():
 
     def make(text, name="1", source="lines.txt"):
         sequence = parse_sequence(text)
-        return Inspected(name, source, sequence, sequence_timeline(sequence, predictor))
+        return Inspected(name, source, sequence, sequence_timeline(sequence, lambda: predictor))
 
     return make
 

@@ -24,7 +24,7 @@ def predictor():
 def line(predictor):
     def make(text, name="1"):
         sequence = parse_sequence(text)
-        return Inspected(name, "lines.txt", sequence, sequence_timeline(sequence, predictor))
+        return Inspected(name, "lines.txt", sequence, sequence_timeline(sequence, lambda: predictor))
 
     return make
 
