@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.errors import AudioError, TokenError
+from spiritlm_cli.errors import AudioError, CheckpointError, TokenError
 from spiritlm_cli.inspection.inspector import Inspector
 from spiritlm_cli.manifests.clip import Alignment, Transcript, Waveform, Word
 from spiritlm_cli.tokens.reader import parse_line
@@ -114,3 +114,16 @@ def test_phonetic_units_without_a_vocoder_for_them(caplog, waveform):
     assert caplog.messages == [
         "nano has no vocoder for phonetic units without pitch: they are shown without resynthesis"
     ]
+
+
+def test_only_lines_without_repeats_need_a_vocoder(release_tree, tmp_path):
+    for folder in ("spiritlm_model", "speech_tokenizer"):
+        (tmp_path / folder).mkdir()
+    for folder in (release_tree / "speech_tokenizer").iterdir():
+        if "hifigan" not in folder.name:
+            (tmp_path / "speech_tokenizer" / folder.name).symlink_to(folder)
+    inspector = Inspector(model=str(tmp_path), device="cpu")
+    kept = parse_line("[SPEECH][Hu1][Hu1][Hu2]").sequence
+    assert inspector.inspect_sequence(kept, "1", "lines.txt").seconds == pytest.approx(0.12)
+    with pytest.raises(CheckpointError):
+        inspector.inspect_sequence(parse_line("[SPEECH][Hu1][Hu2]").sequence, "1", "lines.txt")
