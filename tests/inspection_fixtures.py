@@ -19,10 +19,10 @@ class ThreeFrames:
         return 3 + 0 * hubert
 
 
-def line(text: str, name: str = "1") -> Inspected:
+def line(text: str, name: str = "1", source: str = "lines.txt") -> Inspected:
     """A token line; each unit of one without repeats lasts 120 ms."""
     sequence = parse_line(text).sequence
-    return Inspected(name, "lines.txt", sequence, sequence_timeline(sequence, ThreeFrames))
+    return Inspected(name, source, sequence, sequence_timeline(sequence, ThreeFrames))
 
 
 def clip(hubert, pitch=None, style=None, name: str = "1") -> Inspected:

@@ -3,10 +3,10 @@ import json
 
 import numpy as np
 import pytest
+from inspection_fixtures import line
 from rich.cells import cell_len
 from rich.console import Console
 
-from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.inspection.inspected import Inspected, Sound
 from spiritlm_cli.inspection.rendering import (
     MAX_ROWS,
@@ -15,27 +15,14 @@ from spiritlm_cli.inspection.rendering import (
     print_statistics,
 )
 from spiritlm_cli.inspection.statistics import UnitStatistics
-from spiritlm_cli.inspection.timeline import sequence_timeline, units_timeline
+from spiritlm_cli.inspection.timeline import units_timeline
 from spiritlm_cli.manifests.clip import Waveform, Word
-from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Kind, Units
-from spiritlm_cli.vocoder.durations import DurationPredictor
 
 HOSTILE = "\x1b[31m[bold]\u202e\r\n"
 INTERLEAVED = "[TEXT]the cat [SPEECH][St1][Pi2][Hu5][Hu5][Hu7][TEXT]sat"
-
-
-@pytest.fixture(scope="module")
-def line():
-    predictor = DurationPredictor.load(find_checkpoint("nano"), True)
-
-    def make(text, name="1", source="lines.txt"):
-        sequence = parse_sequence(text)
-        return Inspected(name, source, sequence, sequence_timeline(sequence, lambda: predictor))
-
-    return make
 
 
 @pytest.fixture
@@ -64,7 +51,7 @@ def shown(inspected, width=80, terminal=False, **options):
     return file.getvalue()
 
 
-def test_print_inspected_of_a_line(line):
+def test_print_inspected_of_a_line():
     printed = shown(line(INTERLEAVED, "clip-7")).splitlines()
     assert printed[:2] == [
         "clip-7  lines.txt",
@@ -91,7 +78,7 @@ def test_print_inspected_of_a_clip(clip):
     assert printed[-2] == "[SPEECH][St9][Pi3][Hu5][Pi4][Hu7][Hu8]"
 
 
-def test_print_inspected_of_other_lines(line):
+def test_print_inspected_of_other_lines():
     assert shown(line("", source="-")).startswith("1  stdin\n")
     assert shown(line("", "x")) == "x  lines.txt\nempty: no speech and no text\n\n"
     text = shown(line("[TEXT]just text"))
@@ -103,7 +90,7 @@ def test_print_inspected_of_other_lines(line):
     assert base.endswith("\n[SPEECH][Hu1][Hu2]\n\n")
 
 
-def test_print_inspected_is_one_plain_line_if_not_on_a_terminal(line):
+def test_print_inspected_is_one_plain_line_if_not_on_a_terminal():
     text = "[SPEECH]" + "[Hu1][Hu2][Pi3]" * 2000
     printed = shown(line(text))
     assert text in printed.splitlines()
@@ -111,7 +98,7 @@ def test_print_inspected_is_one_plain_line_if_not_on_a_terminal(line):
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_print_inspected_on_a_terminal(line, width):
+def test_print_inspected_on_a_terminal(width):
     printed = shown(line("[TEXT]the cat [SPEECH]" + "[St4][Pi3][Hu1][Hu2]" * 30), width, terminal=True)
     assert "\x1b[35m[Pi3]\x1b[0m" in printed
     assert "\x1b[31m[St4]\x1b[0m" in printed
@@ -119,7 +106,7 @@ def test_print_inspected_on_a_terminal(line, width):
     assert max(cell_len(text.rstrip()) for text in plain.splitlines()[2:-2]) <= width
 
 
-def test_print_inspected_shortens_on_a_terminal_only(line):
+def test_print_inspected_shortens_on_a_terminal_only():
     inspected = line("[SPEECH]" + "[Hu1][Hu2]" * 4000)
     printed = shown(inspected, 60, terminal=True).splitlines()
     # 12 units of 5 columns in a row, and two fewer in the first one, which has the marker
@@ -128,7 +115,7 @@ def test_print_inspected_shortens_on_a_terminal_only(line):
     assert "not shown" not in shown(inspected, 60)
 
 
-def test_tables_are_not_cut_off_on_a_narrow_terminal(line):
+def test_tables_are_not_cut_off_on_a_narrow_terminal():
     inspected = line(INTERLEAVED)
     narrow, wide = shown(inspected, 20).splitlines(), shown(inspected, 80).splitlines()
     assert any(text.split() == ["different", "units", "2", "1", "1"] for text in wide)
@@ -136,7 +123,7 @@ def test_tables_are_not_cut_off_on_a_narrow_terminal(line):
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_hostile_ids_and_texts_are_printed_literally(line, terminal):
+def test_hostile_ids_and_texts_are_printed_literally(terminal):
     inspected = line("[TEXT]a\\[bold]\x1b[2J\u202e[SPEECH][Hu1]", HOSTILE, HOSTILE)
     printed = shown(inspected, terminal=terminal)
     assert "?[31m[bold]?" in printed
@@ -178,7 +165,7 @@ def test_inspected_to_json(clip):
     assert statistics["streams"]["Hu"]["fixed_length_bits_per_second"] == pytest.approx(3 * 9 / 0.16)
 
 
-def test_inspected_to_json_of_lines(line):
+def test_inspected_to_json_of_lines():
     parsed = json.loads(json.dumps(inspected_to_json(line(INTERLEAVED)), allow_nan=False))
     assert parsed["line"] == INTERLEAVED
     assert [span["modality"] for span in parsed["spans"]] == ["text", "speech", "text"]
@@ -188,20 +175,20 @@ def test_inspected_to_json_of_lines(line):
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_print_statistics(line, clip, width):
+def test_print_statistics(clip, width):
     statistics = UnitStatistics({Kind.HUBERT: 500})
     for inspected in (clip, line(INTERLEAVED), line("[SPEECH][Hu1][Hu2]"), line("")):
         statistics.add(inspected)
     printed = shown(statistics, width).splitlines()
     assert printed[:4] == [
-        "4 inputs (1 empty, 2 speech, 1 speech and text), 0.4 s of speech, silence 0 %",
+        "4 inputs (1 empty, 2 speech, 1 speech and text), 0.5 s of speech, silence 0 %",
         "durations predicted for 1 input",
         "3 words in 2 text spans, 3 speech spans, 2 switches of modality",
         "",
     ]
     assert max(map(cell_len, printed[3:])) <= width
     units = printed.index("Hu: most frequent units, with mean durations")
-    assert printed[units + 1].startswith("[Hu5]  2   28.6 %  80 ms  ━━━━━━")
+    assert printed[units + 1].startswith("[Hu5]  2   28.6 %   80 ms  ━━━━━━")
     bigrams = printed.index("Hu: most frequent bigrams of runs")
     assert printed[bigrams + 1].startswith("[Hu5][Hu7]  2   50.0 %  ━━━━━━")
     durations = printed.index("Pi: durations of runs in ms")
@@ -213,7 +200,7 @@ def test_print_statistics_of_nothing():
     assert shown(UnitStatistics()) == "0 inputs, 0.0 s of speech, silence n/a\n"
 
 
-def test_print_statistics_of_units_that_the_model_does_not_have(line):
+def test_print_statistics_of_units_that_the_model_does_not_have():
     statistics = UnitStatistics({Kind.PITCH: 64})
     statistics.add(line("[SPEECH][Pi1000000][Hu1][St999999999999999999]"))
     printed = shown(statistics).splitlines()

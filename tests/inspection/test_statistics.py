@@ -2,31 +2,15 @@ import json
 
 import numpy as np
 import pytest
+from inspection_fixtures import line
 
-from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.inspection.inspected import Inspected, Sound
 from spiritlm_cli.inspection.statistics import SpanMeasures, UnitStatistics, measure_spans
-from spiritlm_cli.inspection.timeline import sequence_timeline, units_timeline
+from spiritlm_cli.inspection.timeline import units_timeline
 from spiritlm_cli.manifests.clip import Waveform, Word
-from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Kind, Units
-from spiritlm_cli.vocoder.durations import DurationPredictor
-
-
-@pytest.fixture(scope="module")
-def predictor():
-    return DurationPredictor.load(find_checkpoint("nano"), True)
-
-
-@pytest.fixture
-def line(predictor):
-    def make(text, name="1"):
-        sequence = parse_sequence(text)
-        return Inspected(name, "lines.txt", sequence, sequence_timeline(sequence, lambda: predictor))
-
-    return make
 
 
 def clip(samples=None, words=()):
@@ -39,7 +23,7 @@ def clip(samples=None, words=()):
     )
 
 
-def test_measure_spans_of_an_interleaved_line(line):
+def test_measure_spans_of_an_interleaved_line():
     # kept repeats: 40 ms each
     inspected = line("[TEXT]the cat [SPEECH][Pi1][Hu5][Hu5][Hu7][TEXT]\\[x][SPEECH][St2][Hu7][Hu7]")
     assert measure_spans(inspected) == [
@@ -56,7 +40,7 @@ def test_measure_spans_of_a_clip_counts_spoken_words():
     assert span.units == {Kind.HUBERT: 3, Kind.PITCH: 2, Kind.STYLE: 1}
 
 
-def test_measure_spans_without_spans(line):
+def test_measure_spans_without_spans():
     assert measure_spans(line("")) == []
 
 
@@ -74,7 +58,7 @@ def test_statistics_of_a_clip():
     assert statistics.predicted == 0
 
 
-def test_statistics_of_many_inputs(line):
+def test_statistics_of_many_inputs():
     statistics = UnitStatistics()
     for inspected in (
         clip(),
@@ -97,13 +81,13 @@ def test_statistics_of_many_inputs(line):
     assert statistics.seconds_per_input.count == 5
 
 
-def test_statistics_do_not_join_units_across_text(line):
+def test_statistics_do_not_join_units_across_text():
     statistics = UnitStatistics.of(line("[SPEECH][Hu5][Hu7][TEXT]x[SPEECH][Hu7][Hu9]"))
     assert dict(statistics.streams[Kind.HUBERT].bigrams.top(9)) == {(5, 7): 1, (7, 9): 1}
     assert statistics.streams[Kind.HUBERT].runs == 4
 
 
-def test_silence_of_token_lines_is_unknown(line):
+def test_silence_of_token_lines_is_unknown():
     assert UnitStatistics.of(line("[SPEECH][Hu5]")).silence is None
 
 
@@ -112,7 +96,7 @@ def test_statistics_of_nothing():
     assert (shown["inputs"], shown["seconds"], shown["streams"]) == (0, 0, {})
 
 
-def test_statistics_to_json(line):
+def test_statistics_to_json():
     statistics = UnitStatistics()
     statistics.add(clip())
     statistics.add(line("", "empty"))
