@@ -242,7 +242,7 @@ class PlainVocoder:
 
     def __init__(self, model: str, device: str) -> None:
         checkpoint = find_checkpoint(model)
-        config = json.loads((checkpoint.vocoder(expressive=True) / "config.json").read_text())
+        config = json.loads(checkpoint.vocoder_config(expressive=True).read_text())
         state = _read(checkpoint.generator(expressive=True))["generator"]
         shared = {name: config[name] for name in SpeechT5HifiGanConfig().to_dict() if name in config}
         network = SpeechT5HifiGan(SpeechT5HifiGanConfig(**shared, normalize_before=False))

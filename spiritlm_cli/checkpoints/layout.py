@@ -5,11 +5,15 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from spiritlm_cli.checkpoints import hub
+from spiritlm_cli.checkpoints.registry import installed_folder, known_models
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import check_regular
+
+UnitSet = Literal["base", "expressive"]
 
 NANO = Path(__file__).parent.parent / "assets" / "nano"
 # The file that `convert` leaves in a folder that it wrote.
@@ -63,19 +67,27 @@ class Checkpoint:
         """Weights of the style encoder; `config.json` is beside them."""
         return _file(self._speech / "style_encoder_w2v2", "pytorch_model.bin", "model.safetensors")
 
-    def vocoder(self, expressive: bool) -> Path:
-        """Folder of a vocoder, with `generator.pt`, `config.json` and `speakers.txt`."""
-        name = "hifigan_spiritlm_expressive_w2v2" if expressive else "hifigan_spiritlm_base"
-        return self._folder(self._speech / name, "vocoder", expressive)
+    def vocoder_config(self, expressive: bool) -> Path:
+        """Configuration of a vocoder; `speakers.txt` and `styles.txt` are beside it."""
+        return self._vocoder(expressive) / "config.json"
 
     def generator(self, expressive: bool) -> Path:
         """Weights of a vocoder."""
-        return _file(self.vocoder(expressive), "generator.pt")
+        return _file(self._vocoder(expressive), "generator.pt")
+
+    def _vocoder(self, expressive: bool) -> Path:
+        name = "hifigan_spiritlm_expressive_w2v2" if expressive else "hifigan_spiritlm_base"
+        return self._folder(self._speech / name, "vocoder", expressive)
 
     def language_model(self, expressive: bool) -> Path:
         """Hugging Face folder of a language model."""
         name = "spirit-lm-expressive-7b" if expressive else "spirit-lm-base-7b"
         return self._folder(self.root / "spiritlm_model" / name, "language model", expressive)
+
+    @property
+    def default_units(self) -> UnitSet:
+        """The unit streams to use if none are named."""
+        return "expressive"
 
     @property
     def identity(self) -> str:
@@ -137,13 +149,92 @@ def file_hash(*paths: Path) -> str:
     return digest.hexdigest()
 
 
-def find_checkpoint(model: str | None = None) -> Checkpoint:
-    """Find the checkpoint called `model`: "nano", a folder in the release's layout, or a Hugging Face repository.
+@dataclass(frozen=True)
+class TwistCheckpoint(Checkpoint):
+    """A folder with TWIST's tokenizer and vocoder (Hassid et al. 2023, arXiv 2305.13009) under their published names.
 
-    None: the folder in $SPIRITLM_CHECKPOINTS_DIR if that is set, otherwise nano. A repository is downloaded; after an
-    `@` it may have a revision: a commit, a tag or a branch.
+    It has phonetic units only, and one voice.
+    """
+
+    HUBERT: ClassVar = "mhubert-base-25hz"
+    QUANTIZER: ClassVar = "mhubert_base_25hz_cp_mls_cv_sp_fisher_L11_km500.bin"
+    GENERATOR: ClassVar = "hifigan_lj_mhubert_base_25hz.pt"
+    VOCODER_CONFIG: ClassVar = "hifigan_lj_mhubert_base_25hz_config.json"
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether a folder has one of the parts."""
+        names = (cls.HUBERT, cls.QUANTIZER, cls.GENERATOR)
+        paths = [root / name for name in names] + [
+            (root / name).with_suffix(".safetensors") for name in names
+        ]
+        return any(path.exists() for path in paths)
+
+    @property
+    def hubert(self) -> Path:
+        """Weights of the HuBERT encoder; `config.json` is beside them."""
+        return _file(self.root / self.HUBERT, "model.safetensors", "pytorch_model.bin")
+
+    @property
+    def quantizer(self) -> Path:
+        """The k-means, as scikit-learn and joblib wrote it."""
+        return _file(self.root, self.QUANTIZER)
+
+    @property
+    def pitch(self) -> Path:
+        """Raises CheckpointError."""
+        raise self._lacks("pitch units")
+
+    @property
+    def pitch_config(self) -> Path:
+        """Raises CheckpointError."""
+        raise self._lacks("pitch units")
+
+    @property
+    def style(self) -> Path:
+        """Raises CheckpointError."""
+        raise self._lacks("style units")
+
+    def vocoder_config(self, expressive: bool) -> Path:
+        """Configuration of the vocoder."""
+        if expressive:
+            raise self._lacks("vocoder for pitch and style units")
+        return _file(self.root, self.VOCODER_CONFIG)
+
+    def generator(self, expressive: bool) -> Path:
+        """Weights of the vocoder."""
+        if expressive:
+            raise self._lacks("vocoder for pitch and style units")
+        return _file(self.root, self.GENERATOR)
+
+    def language_model(self, expressive: bool) -> Path:
+        """Raises CheckpointError."""
+        raise CheckpointError(
+            f"{self.root}: {self.name} has a tokenizer and a vocoder, and no language model"
+        )
+
+    @property
+    def default_units(self) -> UnitSet:
+        """The unit streams that there are."""
+        return "base"
+
+    def _lacks(self, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self.root}: {self.name} has no {what}; its units are phonetic: --units base"
+        )
+
+
+def find_checkpoint(model: str | Checkpoint | None = None) -> Checkpoint:
+    """Find the checkpoint called `model`.
+
+    model: "nano", a folder in the release's layout or with TWIST's files, the name of a model that `models pull` has
+    downloaded, or a Hugging Face repository. A repository is downloaded; after an `@` it may have a revision: a commit,
+    a tag or a branch. None: the folder in $SPIRITLM_CHECKPOINTS_DIR if that is set, otherwise nano. A `Checkpoint` is
+    returned as it is.
     Raises CheckpointError if there is no such checkpoint.
     """
+    if isinstance(model, Checkpoint):
+        return model
     model = model or os.environ.get("SPIRITLM_CHECKPOINTS_DIR") or "nano"
     if model == "nano":
         if not NANO.is_dir():
@@ -152,17 +243,24 @@ def find_checkpoint(model: str | None = None) -> Checkpoint:
             )
         return Checkpoint(NANO, "nano")
     root = Path(model).expanduser()
-    if not root.is_dir():
-        match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", model)
-        if not match or root.parent.is_dir():
-            raise CheckpointError(
-                f"{model}: no such folder; --model takes nano, a folder or a Hugging Face repository"
-            )
-        return _checked(hub.pull(match[1], match[2]), Path(match[1]).name)
-    return _checked(root, root.resolve().name)
+    if root.is_dir():
+        return _checked(root, root.resolve().name)
+    if folder := installed_folder(model):
+        return _checked(folder, model)
+    if known := known_models().get(model):
+        remedy = f"spiritlm models pull {model} downloads it" if known.can_pull else known.how_to_get
+        raise CheckpointError(f"{model}: not on this machine; {remedy}")
+    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", model)
+    if not match or root.parent.is_dir():
+        raise CheckpointError(
+            f"{model}: no such folder; --model takes nano, the name of a model, a folder or a Hugging Face repository"
+        )
+    return _checked(hub.pull(match[1], match[2]), Path(match[1]).name)
 
 
 def _checked(root: Path, name: str) -> Checkpoint:
+    if TwistCheckpoint.is_at(root):
+        return TwistCheckpoint(root, name)
     if not (root / "speech_tokenizer").is_dir() and not (root / "spiritlm_model").is_dir():
         raise CheckpointError(
             f"{root}: holds neither speech_tokenizer/ nor spiritlm_model/: not a checkpoint folder"

@@ -161,7 +161,7 @@ class Inspector:
 
     def _has_vocoder(self, expressive: bool) -> bool:
         try:
-            find_checkpoint(self.model).vocoder(expressive)
+            find_checkpoint(self.model).vocoder_config(expressive)
         except CheckpointError:
             return False
         return True

@@ -1,4 +1,7 @@
-"""HuBERT (Hsu et al. 2021, arXiv 2106.07447): 16 kHz waveform to features at 25 Hz, from the release's files."""
+"""HuBERT (Hsu et al. 2021, arXiv 2106.07447): 16 kHz waveform to features at 25 Hz.
+
+Its files are the release's, or a Hugging Face folder.
+"""
 
 import ast
 import re
@@ -15,7 +18,9 @@ from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_int
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.config import Bounds, Layers, Size, Steps, Text, from_mapping
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.speech import hugging_face
 from spiritlm_cli.speech.encoder import EncoderConfig, SpeechEncoder
+from spiritlm_cli.speech.hugging_face import HuggingFaceConfig
 from spiritlm_cli.speech.windows import SAMPLE_RATE
 
 # From fairseq's names of layers, in files, to this module's; `{}` is a layer's index.
@@ -100,17 +105,51 @@ class HubertTask:
             raise ValueError(f"sample_rate is {self.sample_rate}; only {SAMPLE_RATE} is known")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HuggingFaceHubertConfig(HuggingFaceConfig):
+    """`config.json` of transformers' HubertModel; see `HuggingFaceConfig`. Raises ValueError for another model."""
+
+    model_type: Text
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model_type != "hubert":
+            raise ValueError(f"model_type is {self.model_type!r}, expected 'hubert'")
+
+    def release_config(self, layers: int) -> HubertConfig:
+        """The configuration of its first `layers` layers, by the keys of the release's file."""
+        return HubertConfig(
+            encoder_layers=layers,
+            encoder_embed_dim=self.hidden_size,
+            encoder_ffn_embed_dim=self.intermediate_size,
+            encoder_attention_heads=self.num_attention_heads,
+            conv_feature_layers=str(list(self.conv)),
+            conv_pos=self.num_conv_pos_embeddings,
+            conv_pos_groups=self.num_conv_pos_embedding_groups,
+        )
+
+
 class Hubert(nn.Module):
     """Computes the features of one transformer layer."""
 
-    def __init__(self, config: HubertConfig, task: HubertTask) -> None:
+    def __init__(
+        self, config: HubertConfig, task: HubertTask, encoder: EncoderConfig | None = None, padding: int = 0
+    ) -> None:
+        """encoder: None for that of `config`. padding: number of zero samples to put at both ends of a waveform."""
         super().__init__()
-        self.config, self.task = config, task
-        self.encoder = SpeechEncoder(config.encoder)
+        self.config, self.task, self.padding = config, task, padding
+        self.encoder = SpeechEncoder(encoder or config.encoder)
 
     @classmethod
     def load(cls, path: Path, layer: int | None = None) -> "Hubert":
-        """Load the encoder from a file, up to the layer `layer` (from 1; None: all layers). Raises CheckpointError."""
+        """Load the encoder from a file, up to the layer `layer` (from 1; None: all layers).
+
+        If `config.json` is beside the file, both are read as the Hugging Face folder of a HuBERT.
+        Raises CheckpointError.
+        """
+        config_path = path.with_name("config.json")
+        if config_path.is_file():
+            return cls._load_hugging_face(path, config_path, layer)
         file = read_tensors(path)
         config = from_mapping(
             HubertConfig,
@@ -120,16 +159,33 @@ class Hubert(nn.Module):
             ignore=("required_seq_len_multiple", "final_dim", "untie_final_proj"),
         )
         task = from_mapping(HubertTask, _mapping(file, "task_cfg"), path)
-        if layer is not None:
-            if not 1 <= layer <= config.encoder_layers:
-                raise CheckpointError(f"{path}: layer {layer} wanted, there are {config.encoder_layers}")
-            config = replace(config, encoder_layers=layer)
+        config = replace(config, encoder_layers=_check_layer(path, layer, config.encoder_layers))
         model = build_on_meta(partial(cls, config, task), path)
         load_into(
             model.encoder,
             fold_weight_norm(file),
-            rename=partial(_module_name, layers=config.encoder_layers),
+            rename=partial(_module_name, names=_NAMES, layers=config.encoder_layers),
             ignore=_UNUSED if config.encoder.projected else (*_UNUSED, "post_extract_proj."),
+        )
+        return model.eval().requires_grad_(False)
+
+    @classmethod
+    def _load_hugging_face(cls, path: Path, config_path: Path, layer: int | None) -> "Hubert":
+        """Load a Hugging Face folder, which has no task: its waveforms are padded and not normalized, as TWIST's are.
+
+        The padding makes a frame of each `hop` samples: without it, the convolutions leave out half a frame at
+        either end.
+        """
+        theirs = HuggingFaceHubertConfig.read(config_path)
+        layers = _check_layer(path, layer, theirs.num_hidden_layers)
+        config, encoder = theirs.release_config(layers), replace(theirs.encoder, layers=layers)
+        padding = (encoder.receptive_field - encoder.hop) // 2
+        model = build_on_meta(partial(cls, config, HubertTask(), encoder, padding), config_path)
+        load_into(
+            model.encoder,
+            fold_weight_norm(read_tensors(path)),
+            rename=partial(_module_name, names=hugging_face.NAMES, layers=layers),
+            ignore=("masked_spec_embed",),
         )
         return model.eval().requires_grad_(False)
 
@@ -142,6 +198,8 @@ class Hubert(nn.Module):
         """waveforms: each (samples,) at 16 kHz. Returns features for each, (frames, dim) at 25 Hz."""
         if self.task.normalize:
             waveforms = [F.layer_norm(waveform, waveform.shape) for waveform in waveforms]
+        if self.padding:
+            waveforms = [F.pad(waveform, (self.padding, self.padding)) for waveform in waveforms]
         features: list[Tensor] = self.encoder(waveforms)
         return features
 
@@ -197,7 +255,17 @@ def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:
     return config
 
 
-def _module_name(name: str, layers: int) -> str | None:
-    """Return a tensor's name in `Hubert.encoder`, or None if it belongs to a layer that is not loaded."""
+def _check_layer(path: Path, layer: int | None, layers: int) -> int:
+    """Return the number of layers to load. Raises CheckpointError if a file of `layers` layers has no such layer."""
+    if layer is not None and not 1 <= layer <= layers:
+        raise CheckpointError(f"{path}: layer {layer} wanted, there are {layers}")
+    return layer or layers
+
+
+def _module_name(name: str, names: Mapping[str, str], layers: int) -> str | None:
+    """Return a tensor's name in `Hubert.encoder`, or None if it belongs to a layer that is not loaded.
+
+    names: from those of layers in the file to this module's.
+    """
     index = re.search(r"\.layers\.(\d+)\.", name)
-    return None if index and int(index[1]) >= layers else rename_tensor(name, _NAMES)
+    return None if index and int(index[1]) >= layers else rename_tensor(name, names)

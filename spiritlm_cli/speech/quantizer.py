@@ -8,7 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.checkpoints.tensors import build_on_meta, convert_weight, load_into, read_tensors
+from spiritlm_cli.checkpoints.kmeans_pickles import read_kmeans
+from spiritlm_cli.checkpoints.tensors import (
+    TensorFile,
+    build_on_meta,
+    convert_weight,
+    load_into,
+    read_tensors,
+)
 from spiritlm_cli.config import Size, from_mapping
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.nn.layers import Linear
@@ -74,7 +81,7 @@ class LinearQuantizer(nn.Module):
 
 
 class KMeansQuantizer(nn.Module):
-    """K-means quantizer: the unit of a frame is its nearest center."""
+    """K-means quantizer: the unit of a frame is its nearest center, the first one of several as near."""
 
     centers: Tensor
     blank = None
@@ -113,8 +120,12 @@ def fill_blanks(classes: IntArray, blank: int | None) -> IntArray:
 
 
 def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
-    """Load a quantizer; the tensors in the file determine which kind it is. Raises CheckpointError."""
-    file = read_tensors(path)
+    """Load a quantizer; the tensors in the file determine which kind it is. A `.bin` file is scikit-learn's k-means.
+
+    Raises CheckpointError.
+    """
+    is_pickle = path.suffix == ".bin"
+    file = TensorFile(path, {"cluster_centers": read_kmeans(path)}) if is_pickle else read_tensors(path)
     centers = file.tensors.get("cluster_centers")
     if centers is not None:
         if centers.ndim != 2 or not centers.numel():
@@ -130,11 +141,12 @@ def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
 
 
 def quantizer_layer(path: Path) -> int:
-    """Return the HuBERT layer (from 1) that a quantizer is for, from its name: 11 for `L11_quantizer_500.pt`.
+    """Return the HuBERT layer (from 1) that a quantizer is for, from its name.
 
-    Raises CheckpointError if the name has no layer.
+    It is 11 for `L11_quantizer_500.pt` and `mhubert_base_25hz_L11_km500.bin`. Raises CheckpointError if the name has no
+    layer.
     """
-    match = re.match(r"L(\d+)_", path.name)
+    match = re.search(r"(?:^|_)L(\d+)_", path.name)
     if match is None:
-        raise CheckpointError(f"{path}: a quantizer's name begins with its layer, as L11_quantizer_500.pt")
+        raise CheckpointError(f"{path}: a quantizer's name has its layer, as L11_quantizer_500.pt")
     return int(match[1])

@@ -96,7 +96,7 @@ class SpeechTokenizer:
     @classmethod
     def load(
         cls,
-        model: str | None = "nano",
+        model: str | Checkpoint | None = "nano",
         expressive: bool = True,
         f0: F0Method = "fcpe",
         device: str = "auto",
@@ -105,7 +105,7 @@ class SpeechTokenizer:
     ) -> "SpeechTokenizer":
         """Load the tokenizer of a checkpoint.
 
-        model: "nano", a folder in the release's layout, or a Hugging Face repository.
+        model: see `find_checkpoint`.
         expressive: encode pitch and style units too. f0: the pitch tracker.
         dtype: of HuBERT and the style encoder: "float32", "bfloat16" or "float16". Others than float32 change some
         units. compile: run torch.compile on the networks.

@@ -61,6 +61,7 @@ class HifiGanConfig:
     embedding_dim: Size
     model_in_dim: Size
     dur_predictor_params: DurationConfig
+    f0: bool = False
     resblock: str = "1"
     code_hop_size: Size = 640
     sampling_rate: Size = 16000
@@ -77,6 +78,8 @@ class HifiGanConfig:
 
     def __post_init__(self) -> None:
         self._check_upsampling()
+        if self.f0:
+            raise ValueError("f0 is true: networks that take F0 are not known, only those that take units")
         if self.resblock not in ("1", "2"):
             raise ValueError(f"resblock is {self.resblock!r}, expected '1' or '2'")
         if any(size % 2 == 0 for size in self.resblock_kernel_sizes):

@@ -94,7 +94,7 @@ class DurationPredictor:
 
         Raises CheckpointError that names the file at fault.
         """
-        config_path = checkpoint.vocoder(expressive) / "config.json"
+        config_path = checkpoint.vocoder_config(expressive)
         config, path = HifiGanConfig.read(config_path), checkpoint.generator(expressive)
         model = build_on_meta(lambda: _new_model(config), config_path)
         entries = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spiritlm_cli.batching import BatchScheduler
-from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.checkpoints.tensors import build_on_meta, load_into, read_tensors
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.errors import CheckpointError
@@ -69,7 +69,7 @@ class Vocoder:
     @classmethod
     def load(
         cls,
-        model: str | None = "nano",
+        model: str | Checkpoint | None = "nano",
         expressive: bool = True,
         device: str = "auto",
         dtype: str = "float32",
@@ -77,14 +77,14 @@ class Vocoder:
     ) -> "Vocoder":
         """Load the vocoder of a checkpoint.
 
-        model: "nano", a folder in the release's layout, or a Hugging Face repository.
+        model: see `find_checkpoint`.
         expressive: the vocoder for phonetic, pitch and style units; otherwise the one for phonetic units.
         dtype: of the network: "float32", "bfloat16" or "float16". compile: run torch.compile on the network.
         Raises CheckpointError if the checkpoint or one of its files can't be used, SpiritLMError for the device.
         """
         checkpoint = find_checkpoint(model)
-        folder, generator = checkpoint.vocoder(expressive), checkpoint.generator(expressive)
-        vocoder = cls.from_files(folder, generator, device, dtype)
+        config, generator = checkpoint.vocoder_config(expressive), checkpoint.generator(expressive)
+        vocoder = cls.from_files(config, generator, device, dtype)
         if compile:
             compile_modules(vocoder.network)
             vocoder._multithreaded = False
@@ -95,22 +95,22 @@ class Vocoder:
 
     @classmethod
     def from_files(
-        cls, folder: Path, generator: Path, device: str = "auto", dtype: str = "float32"
+        cls, config_path: Path, generator: Path, device: str = "auto", dtype: str = "float32"
     ) -> "Vocoder":
-        """Load the weights in the file `generator`, with `config.json`, `speakers.txt` and `styles.txt` from `folder`.
+        """Load the weights in the file `generator`; `speakers.txt` and `styles.txt` are beside the configuration.
 
         Raises CheckpointError that names the file at fault.
         """
         target = find_device(device)
-        config = HifiGanConfig.read(folder / "config.json")
-        network = build_on_meta(lambda: HifiGan(config), folder / "config.json")
+        config = HifiGanConfig.read(config_path)
+        network = build_on_meta(lambda: HifiGan(config), config_path)
         load_into(network, fold_weight_norm(read_tensors(generator)))
         if network.context > WINDOW_FRAMES:
             raise CheckpointError(
-                f"{folder / 'config.json'}: each frame depends on {network.context} to either side, more than "
+                f"{config_path}: each frame depends on {network.context} to either side, more than "
                 f"{WINDOW_FRAMES}"
             )
-        return cls(network, Voices.read(folder, config), target, find_dtype(dtype, target))
+        return cls(network, Voices.read(config_path.parent, config), target, find_dtype(dtype, target))
 
     def decode(
         self,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from spiritlm_cli.checkpoints.layout import find_checkpoint
+from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.console import one_line
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.files import read_limited
@@ -50,10 +50,10 @@ class Voices:
         return cls(config, speakers, styles)
 
     @classmethod
-    def of_checkpoint(cls, model: str | None, expressive: bool) -> "Voices":
+    def of_checkpoint(cls, model: str | Checkpoint | None, expressive: bool) -> "Voices":
         """Read the voices of a checkpoint's vocoder, without its weights. Raises CheckpointError."""
-        folder = find_checkpoint(model).vocoder(expressive)
-        return cls.read(folder, HifiGanConfig.read(folder / "config.json"))
+        config = find_checkpoint(model).vocoder_config(expressive)
+        return cls.read(config.parent, HifiGanConfig.read(config))
 
     def describe(self) -> str:
         """The speakers and styles, each with its number, as lines of text."""
@@ -114,6 +114,8 @@ def _index(value: int | str, names: tuple[str, ...], count: int, what: str) -> i
         return names.index(value)
     if str(value).isdecimal() and int(value) < count:
         return int(value)
+    if count == 1:
+        raise SpiritLMError(f"no {what} {value}: this vocoder has one {what}, 0")
     known = f" ({', '.join(names)})" if names else ""
     raise SpiritLMError(f"no {what} {value}: this vocoder has 0 to {count - 1}{known}")
 

@@ -8,6 +8,7 @@ import pytest
 
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.checkpoints.convert import convert
+from spiritlm_cli.checkpoints.layout import TwistCheckpoint
 from spiritlm_cli.errors import CheckpointError
 
 
@@ -108,3 +109,50 @@ def test_fingerprint_needs_hubert_and_quantizer(tree: Path) -> None:
     checkpoint.quantizer.unlink()
     with pytest.raises(CheckpointError, match="missing L11_quantizer_500"):
         checkpoint.fingerprint()
+
+
+def test_find_checkpoint_knows_twist_by_its_files(twist_folder: Path) -> None:
+    checkpoint = find_checkpoint(str(twist_folder))
+    assert isinstance(checkpoint, TwistCheckpoint)
+    assert (checkpoint.name, checkpoint.default_units) == ("twist", "base")
+    assert find_checkpoint(checkpoint) is checkpoint
+    files = (checkpoint.hubert, checkpoint.quantizer)
+    assert [file.name for file in files] == ["model.safetensors", TwistCheckpoint.QUANTIZER]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    assert checkpoint.fingerprint() == digest[:12]
+
+
+def test_find_checkpoint_finds_installed_models(
+    twist_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIRITLM_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="not on this machine; spiritlm models pull twist downloads it"):
+        find_checkpoint("twist")
+    with pytest.raises(CheckpointError, match="spirit-lm: not on this machine; ask Meta for its weights"):
+        find_checkpoint("spirit-lm")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "twist").symlink_to(twist_folder)
+    checkpoint = find_checkpoint("twist")
+    assert isinstance(checkpoint, TwistCheckpoint)
+    assert (checkpoint.name, checkpoint.root) == ("twist", tmp_path / "models" / "twist")
+
+
+def test_twist_names_what_it_lacks(twist_folder: Path, tmp_path: Path) -> None:
+    checkpoint = find_checkpoint(str(twist_folder))
+    for part in ("pitch", "pitch_config", "style"):
+        with pytest.raises(CheckpointError, match=r"twist has no (pitch|style) units; .* --units base"):
+            getattr(checkpoint, part)
+    for method in (checkpoint.vocoder_config, checkpoint.generator):
+        with pytest.raises(CheckpointError, match="twist has no vocoder for pitch and style units"):
+            method(True)
+    with pytest.raises(CheckpointError, match="a tokenizer and a vocoder, and no language model"):
+        checkpoint.language_model(False)
+    (tmp_path / TwistCheckpoint.GENERATOR).touch()
+    vocoder = find_checkpoint(str(tmp_path))
+    assert vocoder.generator(False) == tmp_path / TwistCheckpoint.GENERATOR
+    for part, name in (("hubert", r"model\.safetensors: missing"), ("quantizer", r"km500\.bin: missing")):
+        with pytest.raises(CheckpointError, match=name):
+            getattr(vocoder, part)
+    with pytest.raises(CheckpointError, match=r"25hz_config\.json: missing"):
+        vocoder.vocoder_config(False)

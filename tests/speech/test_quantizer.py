@@ -70,5 +70,6 @@ def test_load_quantizer_names_what_is_wrong(tmp_path: Path) -> None:
 
 def test_quantizer_layer() -> None:
     assert quantizer_layer(Path("L11_quantizer_500.pt")) == 11
-    with pytest.raises(CheckpointError, match="a quantizer's name begins with its layer"):
+    assert quantizer_layer(Path("mhubert_base_25hz_cp_mls_cv_sp_fisher_L11_km500.bin")) == 11
+    with pytest.raises(CheckpointError, match="a quantizer's name has its layer"):
         quantizer_layer(Path("quantizer_500.pt"))

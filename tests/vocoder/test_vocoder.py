@@ -47,6 +47,29 @@ def speech(golden, clip: str, keep: bool) -> SpeechSpan:
     return merge_streams(Units(**streams), keep_repeats=keep)
 
 
+@pytest.mark.parametrize("key", ["short/predict", "short/keep", "medium/keep"])
+def test_decode_with_twist_equals_the_published_vocoder(twist_folder: Path, data: Path, key: str) -> None:
+    vocoder = Vocoder.load(str(twist_folder), False, "cpu")
+    clip, durations = key.split("/")
+    units = json.loads((data / "open_models.json").read_text())["units"][clip]["hubert"]
+    span = merge_streams(Units(np.array(units)), keep_repeats=durations == "keep")
+    waveform = vocoder.decode(span, speaker=0, durations=durations)
+    expected = np.load(data / "open_models.npz")[key]
+    assert waveform.rate == 16000
+    assert waveform.samples.shape == expected.shape
+    assert np.abs(waveform.samples - expected).max() < 1e-4
+
+
+def test_twist_has_one_voice(twist_folder: Path) -> None:
+    vocoder = Vocoder.load(str(twist_folder), False, "cpu")
+    with pytest.raises(SpiritLMError, match="no speaker 1: this vocoder has one speaker, 0"):
+        vocoder.decode(SpeechSpan((Unit(Kind.HUBERT, 1),)), speaker=1)
+    with pytest.raises(SpiritLMError, match="no style happy: this vocoder has one style, 0"):
+        vocoder.decode(SpeechSpan((Unit(Kind.HUBERT, 1),)), style="happy")
+    with pytest.raises(TokenError, match="Hu500"):
+        vocoder.decode(SpeechSpan((Unit(Kind.HUBERT, 500),)))
+
+
 @pytest.mark.parametrize("durations", ["auto", "as named"])
 @pytest.mark.parametrize("key", [f"{u}/{d}" for u in ("base", "expressive") for d in ("predict", "keep")])
 @pytest.mark.parametrize("clip", ["short", "medium"])
