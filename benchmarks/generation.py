@@ -24,6 +24,7 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.config import read_json
 from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.grammar import Grammar, State
+from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.loading import load_weights
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
@@ -139,7 +140,7 @@ def measure(
     )
     print(f"  transformers, one prompt at a time: {reference_speed:.2f} tokens/s", flush=True)
 
-    lm = LanguageModel(as_weights(network), vocabulary)
+    lm = LanguageModel(PackedLlama(as_weights(network)), vocabulary)
     generate_with_spiritlm(lm, prompts[:1], 5, 1)
     started = time.perf_counter()
     generate_with_spiritlm(lm, prompts[:1], 1, 1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -61,3 +62,19 @@ def hide_broken_torchaudio() -> Iterator[None]:
         yield
     finally:
         sys.modules.pop("torchaudio", None)
+
+
+@contextlib.contextmanager
+def silence_transformers() -> Iterator[None]:
+    """Turn off the progress bars and log messages of transformers, which is imported already."""
+    from transformers.utils import logging as transformers_logging
+
+    bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()

@@ -5,6 +5,7 @@ from functools import cache, partial
 import torch
 
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.transformers_llama import as_weights, new_network
 from spiritlm_cli.language.vocabulary import Vocabulary
@@ -31,5 +32,7 @@ def random_lm(seed: int, layers: int = 1, context: int = 64, ends: bool = True) 
             network.lm_head.weight[often[:3]] *= 100
             network.lm_head.weight[often[3:]] *= 30
     return LanguageModel(
-        as_weights(network), vocabulary, partial(DurationPredictor.load, checkpoint, expressive=True)
+        PackedLlama(as_weights(network)),
+        vocabulary,
+        partial(DurationPredictor.load, checkpoint, expressive=True),
     )

@@ -5,10 +5,8 @@ a configuration names (`auto_map`, `attn_implementation`, `quantization_config`,
 configuration only the values that describe the network are taken.
 """
 
-import contextlib
 import inspect
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -32,11 +30,10 @@ from spiritlm_cli.config import (
 )
 from spiritlm_cli.errors import CheckpointError, OutOfMemoryError
 from spiritlm_cli.out_of_memory import is_out_of_memory
-from spiritlm_cli.third_party import hide_broken_torchaudio
+from spiritlm_cli.third_party import hide_broken_torchaudio, silence_transformers
 
 with hide_broken_torchaudio():
     from transformers import CONFIG_MAPPING, MODEL_FOR_CTC_MAPPING, Wav2Vec2FeatureExtractor
-    from transformers.utils import logging as transformers_logging
 
 # The kinds of models that take a waveform, by the `model_type` of their configuration.
 FAMILY = (
@@ -108,7 +105,7 @@ def load_network(folder: Path) -> Any:
             floats = tensor.is_floating_point() or tensor.ndim
             tensors[name] = convert_weight(file, name, tensor, torch.float32) if floats else tensor
     try:
-        with _transformers_silenced():
+        with silence_transformers():
             network, report = network_class.from_pretrained(
                 None, config=config, state_dict=tensors, dtype=torch.float32, output_loading_info=True
             )
@@ -186,17 +183,3 @@ def _token(settings: Mapping[str, Any], name: str, default: str) -> str:
 
 def _is_label(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 20
-
-
-@contextlib.contextmanager
-def _transformers_silenced() -> Iterator[None]:
-    """Turn off the progress bars and log messages of transformers."""
-    bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.language.grammar import Grammar, OutputModality, State
-from spiritlm_cli.language.kv_cache import KVCache
+from spiritlm_cli.language.network import Cache
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.stopping import StreamingSpeech, StreamingText
 from spiritlm_cli.language.vocabulary import Vocabulary
@@ -64,7 +64,7 @@ class Hypothesis:
     ) -> None:
         """tracker: measures the generated speech if `sampling` limits seconds."""
         self.ids = list(prompt_ids)
-        self.kv_cache: KVCache | None = None
+        self.kv_cache: Cache | None = None
         self.generator = generator
         self.sampling = sampling
         self.truncated, self.shared_prefix = truncated, shared_prefix

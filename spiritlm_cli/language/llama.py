@@ -1,4 +1,4 @@
-"""A LLaMA for inference on several token sequences at once, without padding.
+"""A LLaMA, Qwen 2 or Mistral for inference on several token sequences at once, without padding.
 
 Norms and linear layers compute each token on its own, so the tokens of all sequences form one matrix. Attention
 computes one sequence at a time. No sequence affects another: on a CPU results are equal to the last bit, because the
@@ -86,9 +86,10 @@ class _Layer:
 
 
 class PackedLlama:
-    """Compute hidden states, logits and log-probabilities of token sequences.
+    """Compute hidden states, logits and log-probabilities of token sequences. A `Network`.
 
-    device: where token ids are expected. Hidden states are returned on the device of the output head.
+    vocab_size: number of logits. context_length: maximum number of tokens of a sequence. device: where token ids are
+    expected. dtype: of the weights. Hidden states are returned on the device of the output head.
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class PackedLlama:
         Raises SpiritLMError if the layers can't be quantized or the devices have too little memory.
         """
         self.config: LlamaConfig = weights.config
+        self.vocab_size: int = self.config.vocab_size
+        self.context_length: int = self.config.max_position_embeddings
         body = weights.model
         layers = [layer for layer in body.layers if isinstance(layer, DecoderLayer)]
         layer_devices = [layer.input_layernorm.weight.device for layer in layers]
@@ -129,6 +132,21 @@ class PackedLlama:
     def new_cache(self) -> KVCache:
         """Create an empty cache for one sequence."""
         return KVCache(len(self._layers))
+
+    def next_logits(self, sequences: Sequence[Tensor], caches: Sequence[KVCache]) -> Tensor:
+        """Logits after the last token of each sequence. As `Network.next_logits`."""
+        return self.last_logits(self.hidden_states(sequences, caches))
+
+    def token_log_probabilities(self, sequences: Sequence[Tensor], contexts: Sequence[int]) -> list[Tensor]:
+        """Log-probabilities of the tokens after each context. As `Network.token_log_probabilities`."""
+        hidden = self.hidden_states(sequences)
+        log_probabilities = self.log_probabilities(
+            # the state before each token predicts it
+            torch.cat([states[context - 1 : -1] for states, context in zip(hidden, contexts, strict=True)]),
+            torch.cat([ids[context:] for ids, context in zip(sequences, contexts, strict=True)]),
+        )
+        counts = [len(ids) - context for ids, context in zip(sequences, contexts, strict=True)]
+        return list(torch.split(log_probabilities, counts))
 
     def hidden_states(
         self, sequences: Sequence[Tensor], caches: Sequence[KVCache] | None = None

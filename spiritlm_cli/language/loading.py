@@ -1,7 +1,8 @@
-"""The language model's configuration and weights, read from a Hugging Face folder.
+"""The configuration and weights of a LLaMA, a Qwen 2 or a Mistral, read from a Hugging Face folder.
 
-Inference reads them without transformers, whose import takes seconds. Only a scaled rotary embedding and an activation
-other than SiLU are computed by transformers. Training uses transformers' LLaMA, which has the same parameters under the
+The three have one network, which `PackedLlama` computes; they differ in the biases of attention. Inference reads them
+without transformers, whose import takes seconds. Only a scaled rotary embedding and an activation other than SiLU are
+computed by transformers. Training uses transformers' LLaMA, which has the same parameters under the
 same names (`transformers_llama`).
 """
 
@@ -16,18 +17,31 @@ from torch import nn
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, load_lazily, weight_files
 from spiritlm_cli.checkpoints.tensors import build_on_meta
 from spiritlm_cli.config import Bounds, Fraction, Layers, Size, Steps, Text, from_mapping, read_json
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.placement import place_layers, tensor_placement
 
 # Tokens of a context: the longest of a LLaMA is 10 million.
 Positions = Annotated[int, Bounds(1, 1 << 24)]
 _Factor = Annotated[float, Bounds(-1e9, 1e9)]
+# The model types that have LLaMA's network; for each, whether attention's queries, keys and values have biases, and
+# whether its output has one. None: as the configuration says.
+_BIASES: dict[str, tuple[bool, bool] | None] = {
+    "llama": None,
+    "mistral": (False, False),
+    "qwen2": (True, False),
+}
+# slamkit's folders have the configuration of the base model in `base_config`, and the tensors of its network under
+# names with a prefix.
+_SLAMKIT = "speech_language_model"
+_SLAMKIT_PREFIX = "lm."
 RopeScaling = dict[str, bool | Text | _Factor | Annotated[list[_Factor], Bounds(0, 4096)] | None]
 
 
 @dataclass(frozen=True)
 class LlamaConfig:
-    """Sizes and constants of a LLaMA, under the names of transformers' `config.json`.
+    """Sizes and constants of a network, under the names of transformers' `config.json`.
 
+    model_type: "llama", "qwen2" (biases of queries, keys and values), or "mistral" (no biases).
     num_key_value_heads: None is `num_attention_heads`. head_dim: None is `hidden_size / num_attention_heads`.
     rope_theta: base of the rotary position embedding. rope_scaling: the other parameters of a rotary embedding that is
     not LLaMA 2's, with its `rope_type`; None is LLaMA 2's. partial_rotary_factor, original_max_position_embeddings:
@@ -57,8 +71,8 @@ class LlamaConfig:
     tie_word_embeddings: bool = False
 
     def __post_init__(self) -> None:
-        if self.model_type != "llama":
-            raise ValueError(f"model_type is {self.model_type!r}, expected 'llama'")
+        if self.model_type not in _BIASES:
+            raise ValueError(f"model_type is {self.model_type!r}, expected one of {', '.join(_BIASES)}")
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"{self.num_attention_heads} heads don't divide the hidden size of {self.hidden_size}"
@@ -81,13 +95,23 @@ class LlamaConfig:
         return self.num_key_value_heads or self.num_attention_heads
 
     @property
+    def attention_biases(self) -> tuple[bool, bool]:
+        """Whether attention's queries, keys and values have biases, and whether its output has one."""
+        return _BIASES[self.model_type] or (self.attention_bias, self.attention_bias)
+
+    @property
+    def feed_bias(self) -> bool:
+        """Whether the feed-forward layers have biases."""
+        return self.mlp_bias and self.model_type == "llama"
+
+    @property
     def dim_of_head(self) -> int:
         """Size of one attention head."""
         return self.head_dim or self.hidden_size // self.num_attention_heads
 
 
 class LlamaWeights(nn.Module):
-    """The parameters of a LLaMA under transformers' names. `PackedLlama` computes with them; they have no `forward`."""
+    """The parameters of a network under transformers' names, for `PackedLlama`; they have no `forward`."""
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
@@ -118,19 +142,19 @@ class DecoderLayer(nn.Module):
 class _Attention(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
-        size, bias = config.hidden_size, config.attention_bias
+        size, (bias, out_bias) = config.hidden_size, config.attention_biases
         queries = config.num_attention_heads * config.dim_of_head
         keys = config.key_value_heads * config.dim_of_head
         self.q_proj = nn.Linear(size, queries, bias=bias)
         self.k_proj = nn.Linear(size, keys, bias=bias)
         self.v_proj = nn.Linear(size, keys, bias=bias)
-        self.o_proj = nn.Linear(queries, size, bias=bias)
+        self.o_proj = nn.Linear(queries, size, bias=out_bias)
 
 
 class _FeedForward(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
-        size, inner, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
+        size, inner, bias = config.hidden_size, config.intermediate_size, config.feed_bias
         self.gate_proj = nn.Linear(size, inner, bias=bias)
         self.up_proj = nn.Linear(size, inner, bias=bias)
         self.down_proj = nn.Linear(inner, size, bias=bias)
@@ -153,14 +177,46 @@ def required_keys() -> tuple[str, ...]:
 
 
 def read_config(path: Path) -> LlamaConfig:
-    """Read a `config.json`, as transformers 4 or 5 writes it.
+    """Read a `config.json`, as transformers 4 or 5 writes it, or slamkit around it.
 
-    Keys that do not change the computation are ignored. Raises CheckpointError that names the file and the key.
+    Keys that do not change the computation are ignored. Raises CheckpointError that names the file and the key, and for
+    a sliding window.
     """
-    values = read_json(path)
+    values = read_values(path)
+    if has_sliding_window(values):
+        raise CheckpointError(f"{path}: attention with a sliding window is not that of LLaMA")
     values |= _rope_values(values)
     known = {field.name for field in fields(LlamaConfig)}
     return from_mapping(LlamaConfig, values, path, ignore=set(values) - known)
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read the values of a `config.json` that describe the network; those of slamkit's folders are in `base_config`.
+
+    Raises CheckpointError.
+    """
+    values = read_json(path)
+    if values.get("model_type") != _SLAMKIT:
+        return values
+    base = values.get("base_config")
+    if not isinstance(base, dict):
+        raise CheckpointError(f"{path}: has no base_config, the configuration of the base model")
+    # the vocabulary is the base model's with units, or units alone
+    sizes = {"vocab_size": values["vocab_size"]} if values.get("vocab_size") is not None else {}
+    return base | sizes
+
+
+def is_packed(values: Mapping[str, Any]) -> bool:
+    """Whether `PackedLlama` computes the network that the values of a `config.json` describe."""
+    return values.get("model_type", "llama") in _BIASES and not has_sliding_window(values)
+
+
+def has_sliding_window(values: Mapping[str, Any]) -> bool:
+    """Whether tokens see fewer tokens than the context: Mistral 7B 0.1, and a Qwen 2 that is configured so."""
+    if values.get("model_type") == "qwen2":
+        return bool(values.get("use_sliding_window"))
+    window, context = values.get("sliding_window"), values.get("max_position_embeddings")
+    return values.get("model_type") == "mistral" and window is not None and window != context
 
 
 def _rope_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,7 +250,7 @@ def load_weights(
     path = folder / "config.json"
     config = read_config(path)
     weights = build_on_meta(lambda: LlamaWeights(config), path).to(dtype)
-    index, stored = _list_weights(folder)
+    index, stored = list_weights(folder)
     if config.tie_word_embeddings and "model.embed_tokens.weight" in stored:
         # whether or not the head is stored as well
         stored["lm_head.weight"] = stored["model.embed_tokens.weight"]
@@ -214,10 +270,13 @@ def load_weights(
     return weights
 
 
-def _list_weights(folder: Path) -> tuple[Path, dict[str, LazyTensor]]:
-    """The file that lists the weights of a folder, and the tensors of all its files."""
+def list_weights(folder: Path) -> tuple[Path, dict[str, LazyTensor]]:
+    """The file that lists the weights of a folder, and the tensors of all its files, by their names in the network.
+
+    Raises CheckpointError.
+    """
     index, files = weight_files(folder)
     stored: dict[str, LazyTensor] = {}
     for file in files:
         stored |= list_tensors(file)
-    return index, stored
+    return index, {name.removeprefix(_SLAMKIT_PREFIX): tensor for name, tensor in stored.items()}

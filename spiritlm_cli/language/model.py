@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable
 from collections.abc import Sequence as TypingSequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -14,11 +14,9 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.generator import TokenGenerator
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
-from spiritlm_cli.language.kv_cache import KVCache
-from spiritlm_cli.language.llama import PackedLlama
-from spiritlm_cli.language.loading import LlamaWeights, load_weights
+from spiritlm_cli.language.network import Cache, Network, load_network
 from spiritlm_cli.language.placement import DeviceMap, find_devices
-from spiritlm_cli.language.quantization import Quantize, check_quantization
+from spiritlm_cli.language.quantization import Quantize
 from spiritlm_cli.language.sampling import sample_tokens
 from spiritlm_cli.language.scoring import Score, ScoredIds, score_batch
 from spiritlm_cli.language.vocabulary import Vocabulary
@@ -33,32 +31,28 @@ _TOKENS_PER_BATCH = 2048
 
 
 class LanguageModel(TokenGenerator):
-    """A LLaMA over text and units, with its vocabulary."""
+    """A network over text and units, with its vocabulary."""
 
     def __init__(
         self,
-        weights: LlamaWeights,
+        network: Network[Any],
         vocabulary: Vocabulary,
         load_durations: Callable[[], DurationPredictor] | None = None,
-        quantize: Quantize | None = None,
-        devices: TypingSequence[torch.device] | None = None,
     ) -> None:
-        """Takes the weights over: `weights` can't be used afterwards.
+        """load_durations: as in `TokenGenerator`.
 
-        load_durations: as in `TokenGenerator`. quantize, devices: as in `PackedLlama`. Raises CheckpointError if the
-        vocabulary has more ids than the network.
+        Raises CheckpointError if the vocabulary has more ids than the network.
         """
-        vocab_size = weights.config.vocab_size
-        if vocabulary.size > vocab_size:
+        if vocabulary.size > network.vocab_size:
             raise CheckpointError(
-                f"the tokenizer has {vocabulary.size} ids and the language model {vocab_size}"
+                f"the tokenizer has {vocabulary.size} ids and the language model {network.vocab_size}"
             )
-        super().__init__(vocabulary, vocab_size, weights.config.max_position_embeddings, load_durations)
-        self.network = PackedLlama(weights, quantize, devices)
-        # the latest prompt with further samples to come: its cache and last hidden state
-        self._reusable: dict[tuple[int, ...], tuple[KVCache, Tensor]] = {}
+        super().__init__(vocabulary, network.vocab_size, network.context_length, load_durations)
+        self.network = network
+        # the latest prompt with further samples to come: its cache and the logits after it
+        self._reusable: dict[tuple[int, ...], tuple[Cache, Tensor]] = {}
         # the latest shared beginning of prompts, and its cache
-        self._shared_prefix: tuple[list[int], KVCache] | None = None
+        self._shared_prefix: tuple[list[int], Cache] | None = None
 
     @classmethod
     def load(
@@ -95,14 +89,8 @@ class LanguageModel(TokenGenerator):
         """Load the language model from its own folder; arguments and errors are those of `load`."""
         vocabulary = Vocabulary.load(folder / "tokenizer.model")
         devices = find_devices(device, device_map)
-        torch_dtype = _torch_dtype(dtype, devices[0])
-        if quantize is None:
-            return cls(load_weights(folder, devices, torch_dtype), vocabulary, load_durations)
-        for each in devices:
-            check_quantization(quantize, each)
-        # into the host's memory first: the devices may have no room for the weights before quantization
-        weights = load_weights(folder, torch.device("cpu"), torch_dtype)
-        return cls(weights, vocabulary, load_durations, quantize, devices)
+        network = load_network(folder, devices, _torch_dtype(dtype, devices[0]), quantize)
+        return cls(network, vocabulary, load_durations)
 
     def score(self, sequence: Sequence, given: Sequence | Line | None = None) -> Score:
         """Compute log P(sequence | given). given: its tokens are not scored; a line may end in a bare marker.
@@ -123,9 +111,10 @@ class LanguageModel(TokenGenerator):
         sequence: Callable[[T], Sequence],
         given: Callable[[T], Sequence | Line | None] | None = None,
     ) -> Generator[tuple[T, Outcome[Score]], None, None]:
-        """Score sequences in batches. Yields (item, outcome) in order; on a CPU, bit for bit the score of each alone.
+        """Score sequences in batches. Yields (item, outcome) in order.
 
-        The outcome raises what `sequence`, `given` and `score` raise. Batches are packed, without padding.
+        The scores are those of each sequence alone; with `PackedLlama` on a CPU, bit for bit. The outcome raises what
+        `sequence`, `given` and `score` raise.
         """
         yield from BatchScheduler(
             items,
@@ -167,15 +156,15 @@ class LanguageModel(TokenGenerator):
         return [hypothesis.result() for hypothesis in hypotheses]
 
     def _draw_tokens(self, hypotheses: TypingSequence[Hypothesis]) -> list[int]:
-        """Compute the next states of the hypotheses, and draw the token after each."""
+        """Compute the logits after each hypothesis, and draw its next token."""
         new = [hypothesis for hypothesis in hypotheses if hypothesis.kv_cache is None]
         old = [hypothesis for hypothesis in hypotheses if hypothesis.kv_cache is not None]
-        hidden = dict(zip(map(id, new), self._prefill(new), strict=True))
+        rows = dict(zip(map(id, new), self._prefill(new), strict=True))
         if old:
             latest = [torch.tensor(hypothesis.ids[-1:], device=self.network.device) for hypothesis in old]
             caches = [hypothesis.kv_cache for hypothesis in old if hypothesis.kv_cache]
-            hidden.update(zip(map(id, old), self.network.hidden_states(latest, caches), strict=True))
-        logits = self.network.last_logits([hidden[id(hypothesis)] for hypothesis in hypotheses])
+            rows.update(zip(map(id, old), self.network.next_logits(latest, caches), strict=True))
+        logits = torch.stack([rows[id(hypothesis)] for hypothesis in hypotheses])
         check_finite([logits])
         return sample_tokens(
             logits,
@@ -186,7 +175,7 @@ class LanguageModel(TokenGenerator):
         )
 
     def _prefill(self, hypotheses: list[Hypothesis]) -> list[Tensor]:
-        """Read prompts into caches, equal prompts once. Returns the last hidden state of each, (1, hidden_size)."""
+        """Read prompts into caches, equal prompts once. Returns the logits after each, (vocab_size,) float32."""
         prompts = [tuple(hypothesis.ids) for hypothesis in hypotheses]
         results = {prompt: self._reusable[prompt] for prompt in prompts if prompt in self._reusable}
         new = {
@@ -206,9 +195,9 @@ class LanguageModel(TokenGenerator):
             self._reusable = {last: results[last]} if hypotheses[-1].reuse_prompt else {}
         return [results[prompt][1] for prompt in prompts]
 
-    def _read_prompts(self, hypotheses: list[Hypothesis]) -> list[tuple[KVCache, Tensor]]:
-        """Read prompts in batches of bounded size. Returns the cache and the last hidden state of each."""
-        results: list[tuple[KVCache, Tensor]] = []
+    def _read_prompts(self, hypotheses: list[Hypothesis]) -> list[tuple[Cache, Tensor]]:
+        """Read prompts in batches of bounded size. Returns the cache of each and the logits after it."""
+        results: list[tuple[Cache, Tensor]] = []
         while len(results) < len(hypotheses):
             batch: list[Hypothesis] = []
             tokens = 0
@@ -222,21 +211,20 @@ class LanguageModel(TokenGenerator):
                 torch.tensor(hypothesis.ids[cache.length :], device=self.network.device)
                 for hypothesis, cache in zip(batch, caches, strict=True)
             ]
-            hidden = self.network.hidden_states(prompts, caches)
-            results += [(cache, states[-1:]) for cache, states in zip(caches, hidden, strict=True)]
+            results += zip(caches, self.network.next_logits(prompts, caches), strict=True)
         return results
 
-    def _initial_cache(self, hypothesis: Hypothesis) -> KVCache:
+    def _initial_cache(self, hypothesis: Hypothesis) -> Cache:
         """A cache with the prefix that the prompt shares with others.
 
         The prefix is always read by itself, so results do not depend on the order of prompts.
         """
         prefix = hypothesis.ids[: hypothesis.shared_prefix]
         if not prefix:
-            return self.network.new_cache()
+            return cast(Cache, self.network.new_cache())
         if self._shared_prefix is None or self._shared_prefix[0] != prefix:
-            cache = self.network.new_cache()
-            self.network.hidden_states([torch.tensor(prefix, device=self.network.device)], [cache])
+            cache: Cache = self.network.new_cache()
+            self.network.next_logits([torch.tensor(prefix, device=self.network.device)], [cache])
             self._shared_prefix = prefix, cache
         return self._shared_prefix[1].copy()
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.language.llama import PackedLlama
+from spiritlm_cli.language.network import Network
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.nn.device import check_finite
 from spiritlm_cli.tokens.sequence import Line, Sequence
@@ -55,18 +56,11 @@ class ScoredIds:
 
 
 @torch.inference_mode()
-def score_batch(network: PackedLlama, batch: Collection[ScoredIds]) -> list[Score]:
-    """Score several sequences in one pass, without padding."""
-    sequences = [torch.tensor(scored.ids, device=network.device) for scored in batch]
-    hidden = network.hidden_states(sequences)
-    log_probabilities = network.log_probabilities(
-        # the state before each token predicts it
-        torch.cat([states[one.context - 1 : -1] for one, states in zip(batch, hidden, strict=True)]),
-        torch.cat([ids[one.context :] for one, ids in zip(batch, sequences, strict=True)]),
-    ).double()
-    check_finite([log_probabilities])
-    counts = [len(scored.ids) - scored.context for scored in batch]
-    return [
-        Score(part.sum().item(), count)
-        for part, count in zip(torch.split(log_probabilities, counts), counts, strict=True)
-    ]
+def score_batch(network: Network[Any], batch: Collection[ScoredIds]) -> list[Score]:
+    """Score several sequences in one pass."""
+    log_probabilities = network.token_log_probabilities(
+        [torch.tensor(scored.ids, device=network.device) for scored in batch],
+        [scored.context for scored in batch],
+    )
+    check_finite(log_probabilities)
+    return [Score(part.double().sum().item(), len(part)) for part in log_probabilities]

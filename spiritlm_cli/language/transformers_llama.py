@@ -34,8 +34,8 @@ def new_network(**config: Any) -> LlamaForCausalLM:
     return LlamaForCausalLM(configuration_llama.LlamaConfig(**{**config, "pad_token_id": None}))
 
 
-def as_weights(network: LlamaForCausalLM) -> LlamaWeights:
-    """Convert a network to weights for inference, which share its memory."""
+def as_weights(network: Any) -> LlamaWeights:
+    """Convert transformers' LLaMA, Qwen 2 or Mistral to weights for inference, which share its memory."""
     values = network.config
     rope = values.rope_parameters
     config = LlamaConfig(
@@ -46,13 +46,14 @@ def as_weights(network: LlamaForCausalLM) -> LlamaWeights:
         num_attention_heads=values.num_attention_heads,
         max_position_embeddings=values.max_position_embeddings,
         num_key_value_heads=values.num_key_value_heads,
-        head_dim=values.head_dim,
+        head_dim=getattr(values, "head_dim", None),
+        model_type=values.model_type,
         hidden_act=values.hidden_act,
         rms_norm_eps=values.rms_norm_eps,
         rope_theta=rope["rope_theta"],
         rope_scaling=dict(rope) if rope["rope_type"] != "default" else None,
-        attention_bias=values.attention_bias,
-        mlp_bias=values.mlp_bias,
+        attention_bias=getattr(values, "attention_bias", False),
+        mlp_bias=getattr(values, "mlp_bias", False),
         tie_word_embeddings=values.tie_word_embeddings,
     )
     with torch.device("meta"):
@@ -81,6 +82,7 @@ def scaled_rope(config: LlamaConfig) -> tuple[Tensor, float]:
     if rope_type not in known:
         raise ValueError(f"rope_type is {rope_type!r}, expected one of {', '.join(known)}")
     values = {name: value for name, value in asdict(config).items() if value is not None}
+    del values["model_type"]
     last_position = torch.tensor([[config.max_position_embeddings - 1]], device="cpu")
     try:
         with torch.device("cpu"):

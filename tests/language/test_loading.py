@@ -222,7 +222,7 @@ def test_stored_rotary_frequencies_are_ignored(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "mistral"}, "model_type is 'mistral', expected 'llama'"),
+        ({"model_type": "gemma"}, "model_type is 'gemma', expected one of llama, mistral, qwen2"),
         ({"hidden_act": "nonsense"}, "hidden_act is 'nonsense', expected one of .*silu"),
         ({"hidden_size": "16"}, "hidden_size is '16', expected int"),
         ({"hidden_size": -4}, "hidden_size: -4 is outside of 1 to"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.loading import load_weights
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.placement import find_devices, layer_counts, place_layers
@@ -101,6 +102,6 @@ def test_a_model_on_two_devices_computes_the_same(release_tree: Path) -> None:
     folder = release_tree / "spiritlm_model" / "spirit-lm-expressive-7b"
     one = LanguageModel.read(folder, "cpu", device_map="auto")
     weights = load_weights(folder, [torch.device("cpu")] * 2, torch.float32)
-    two = LanguageModel(weights, one.vocabulary)
+    two = LanguageModel(PackedLlama(weights), one.vocabulary)
     assert two.generate(prompt) == one.generate(prompt)
     assert two.score(prompt) == one.score(prompt)

@@ -1,0 +1,114 @@
+"""Causal language models of transformers from Hugging Face folders, loaded without running code from them.
+
+transformers reads no file of the folder. Code that a configuration names (`auto_map`) is ignored, never fetched or run:
+the network is transformers' own of the configuration's `model_type`, or there is none.
+"""
+
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors
+from spiritlm_cli.checkpoints.tensors import build_on_meta
+from spiritlm_cli.console import log
+from spiritlm_cli.errors import CheckpointError, OutOfMemoryError
+from spiritlm_cli.language.loading import list_weights, read_values
+from spiritlm_cli.language.quantization import suppress_import_warnings
+from spiritlm_cli.out_of_memory import is_out_of_memory
+from spiritlm_cli.third_party import hide_broken_torchaudio, silence_transformers
+
+with hide_broken_torchaudio(), suppress_import_warnings():
+    from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+__all__ = ["DynamicCache", "DynamicLayer", "load_causal_lm"]
+
+# Settings of transformers' loader, which may name code or kernels to fetch, or what the options of a command decide.
+_LOADER_SETTINGS = {
+    "architectures", "attn_implementation", "auto_map", "dtype", "experts_implementation", "extra_config_files",
+    "extra_files", "id2label", "kernel_config", "label2id", "name_or_path", "num_labels", "output_attentions",
+    "output_hidden_states", "problem_type", "return_dict", "torch_dtype", "transformers_version",
+    "transformers_weights", "use_cache", "use_kernels",
+}  # fmt: skip
+_MAX_SIZE = 1 << 24
+_MAX_LAYERS = 1024
+
+
+def load_causal_lm(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """Load the network of a Hugging Face folder, or of slamkit's around one.
+
+    Raises CheckpointError for a `model_type` that transformers has no causal language model of, quantized weights,
+    sizes that don't match, and missing weights; OutOfMemoryError if there is too little memory.
+    """
+    path = folder / "config.json"
+    config = _read_config(path)
+    network_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    index, stored = list_weights(folder)
+    empty = build_on_meta(lambda: network_class(config), path)
+    described = sum(parameter.numel() for parameter in empty.parameters())
+    # transformers gives missing weights random values, which takes memory before it reports them
+    if described > 2 * (size := sum(prod(tensor.shape) for tensor in stored.values())):
+        raise CheckpointError(f"{path}: describes {described} weights, and {index.name} has {size}")
+    cpu = torch.device("cpu")
+    tensors = dict(zip(stored, iter_tensors((tensor, cpu, None) for tensor in stored.values()), strict=True))
+    if damaged := [
+        name for name, one in tensors.items() if one.is_floating_point() and not one.isfinite().all()
+    ]:
+        raise CheckpointError(f"{index}: {damaged[0]} has values that are infinite or not a number")
+    try:
+        with silence_transformers():
+            network, report = network_class.from_pretrained(
+                None, config=config, state_dict=tensors, dtype=dtype, output_loading_info=True
+            )
+        network = network.to(device).eval().requires_grad_(False)
+    except Exception as error:  # the type depends on what does not fit
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(f"{folder}: there is too little memory to load it") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{index}: not the weights of {path.name}: {reason}") from error
+    if missing := sorted(report["missing_keys"]):
+        raise CheckpointError(f"{index}: missing tensor {', '.join(missing[:4])}")
+    if others := sorted(report["unexpected_keys"]):
+        log.warning("%s: %d tensors are not of the network: %s", index, len(others), ", ".join(others[:4]))
+    return network
+
+
+def _read_config(path: Path) -> Any:
+    """The transformers configuration of a `config.json`, with the values that describe its network."""
+    values = read_values(path)
+    kind = values.get("model_type")
+    known = isinstance(kind, str) and kind in CONFIG_MAPPING
+    if not known or CONFIG_MAPPING[kind] not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise CheckpointError(
+            f"{path}: model_type is {kind!r}, of which transformers has no causal language model"
+        )
+    if values.get("quantization_config"):
+        raise CheckpointError(f"{path}: quantized weights can't be read; take the model's float weights")
+    if nested := sorted(CONFIG_MAPPING[kind].sub_configs):
+        raise CheckpointError(
+            f"{path}: a model of several networks ({', '.join(nested)}); take its text model alone"
+        )
+    _check_sizes(values, path)
+    described = {name: value for name, value in values.items() if _describes_network(name)}
+    try:
+        with silence_transformers():
+            config = CONFIG_MAPPING[kind](**described)
+    except Exception as error:  # of the validation of transformers
+        raise CheckpointError(f"{path}: {' '.join(str(error).split())}") from error
+    if not 1 <= config.num_hidden_layers <= _MAX_LAYERS:
+        raise CheckpointError(f"{path}: {config.num_hidden_layers} layers, expected 1 to {_MAX_LAYERS}")
+    return config
+
+
+def _describes_network(name: str) -> bool:
+    return name not in {*_LOADER_SETTINGS, "model_type"} and not name.startswith(("_", "base_model_"))
+
+
+def _check_sizes(values: Mapping[str, Any], path: Path) -> None:
+    """Raise CheckpointError for a size that no network has: building it would take all memory."""
+    for name, value in values.items():
+        if isinstance(value, int) and not name.endswith("_token_id") and abs(value) > _MAX_SIZE:
+            raise CheckpointError(f"{path}: {name} is {value}, more than {_MAX_SIZE}")

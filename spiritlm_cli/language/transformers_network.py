@@ -1,0 +1,242 @@
+"""transformers' own network of a causal language model, for generation and scoring in padded batches.
+
+Sequences of different lengths are padded on the left, so that the latest token of each is in the last column; a mask
+hides the padding, and positions are counted without it. Results are equal in any batch up to rounding only: the matrix
+products of another shape of batch may sum in another order.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.language.transformers_loading import DynamicCache, DynamicLayer, load_causal_lm
+
+# Tokens that one pass reads, padding included, unless a single sequence has more.
+_MAX_TOKENS = 2048
+# Tokens whose logits are in memory at once in scoring.
+_MAX_LOGITS = 256
+
+
+class PaddedCache:
+    """Keys and values of one sequence: a row of a batch that several sequences may share. No tensor is ever changed.
+
+    length: number of tokens.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        # Keys and values of each layer, (rows, heads, columns, head_dim); the sequence begins at column `padding`.
+        self.layers: tuple[tuple[Tensor, Tensor], ...] = ()
+        self.row = self.padding = 0
+
+    def copy(self) -> "PaddedCache":
+        """Return an independent copy, which shares the tensors."""
+        other = PaddedCache()
+        other.length, other.layers, other.row, other.padding = (
+            self.length,
+            self.layers,
+            self.row,
+            self.padding,
+        )
+        return other
+
+    def own(self, layer: int) -> tuple[Tensor, Tensor]:
+        """The sequence's own keys and values of a layer, each (heads, length, head_dim)."""
+        keys, values = self.layers[layer]
+        columns = slice(self.padding, self.padding + self.length)
+        return keys[self.row, :, columns], values[self.row, :, columns]
+
+
+class TransformersNetwork:
+    """Compute logits and log-probabilities with transformers' network. A `Network`."""
+
+    def __init__(self, network: Any, context_length: int) -> None:
+        """network: a causal language model of transformers, in evaluation mode.
+
+        Raises CheckpointError if it does not cache keys and values of each token, as networks with a recurrent state
+        don't.
+        """
+        self.context_length = context_length
+        self._network = network
+        self._arguments = frozenset(inspect.signature(network.forward).parameters)
+        weight = network.get_output_embeddings().weight
+        self.device: torch.device = network.get_input_embeddings().weight.device
+        self.dtype: torch.dtype = weight.dtype
+        self.vocab_size: int = len(weight)
+        cache = self.new_cache()
+        with torch.inference_mode():
+            self.next_logits([torch.zeros(2, dtype=torch.int64, device=self.device)], [cache])
+        if not cache.layers or any(part.shape[2] != 2 for layer in cache.layers for part in layer):
+            kind = network.config.model_type
+            raise CheckpointError(f"networks of model_type {kind!r} don't keep keys and values of each token")
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> "TransformersNetwork":
+        """Load a Hugging Face folder. Raises CheckpointError; OutOfMemoryError if there is too little memory."""
+        network = load_causal_lm(folder, device, dtype)
+        context: int | None = getattr(network.config, "max_position_embeddings", None)
+        if context is None:
+            raise CheckpointError(
+                f"{folder / 'config.json'}: has no max_position_embeddings, the length of the context"
+            )
+        return cls(network, context)
+
+    def new_cache(self) -> PaddedCache:
+        """Create an empty cache for one sequence."""
+        return PaddedCache()
+
+    def next_logits(self, sequences: Sequence[Tensor], caches: Sequence[PaddedCache]) -> Tensor:
+        """Logits after the last token of each sequence. As `Network.next_logits`.
+
+        If this raises, no cache has changed.
+        """
+        results: dict[int, Tensor] = {}
+        read: list[tuple[PaddedCache, PaddedCache]] = []
+        for batch in _batches([len(ids) for ids in sequences], [cache.length for cache in caches]):
+            before = [caches[index] for index in batch]
+            logits, after = self._read([sequences[index] for index in batch], before)
+            results.update(zip(batch, logits, strict=True))
+            read += zip(before, after, strict=True)
+        for cache, longer in read:
+            cache.length, cache.layers = longer.length, longer.layers
+            cache.row, cache.padding = longer.row, longer.padding
+        return torch.stack([results[index] for index in range(len(sequences))])
+
+    def token_log_probabilities(self, sequences: Sequence[Tensor], contexts: Sequence[int]) -> list[Tensor]:
+        """Log-probabilities of the tokens after each context. As `Network.token_log_probabilities`."""
+        results: dict[int, Tensor] = {}
+        for batch in _batches([len(ids) for ids in sequences], [0] * len(sequences)):
+            rows = self._all_log_probabilities([sequences[index] for index in batch])
+            for index, row in zip(batch, rows, strict=True):
+                results[index] = row[len(row) - (len(sequences[index]) - contexts[index]) :]
+        return [results[index] for index in range(len(sequences))]
+
+    def _read(self, sequences: list[Tensor], caches: list[PaddedCache]) -> tuple[Tensor, list[PaddedCache]]:
+        """Read one batch of new tokens.
+
+        Returns the logits after each sequence, (rows, vocab_size) float32, and the new cache of each.
+        """
+        tokens = _pad_left(sequences)
+        cache = _shared_batch(caches) or _new_batch(caches)
+        past = cache.get_seq_length()
+        lengths = [cache.length + len(ids) for cache, ids in zip(caches, sequences, strict=True)]
+        mask = _mask(lengths, past + tokens.shape[1], self.device)
+        logits = self._logits(tokens, mask, cache, keep=1)[:, -1]
+        layers = tuple((layer.keys, layer.values) for layer in cache.layers)
+        after = [PaddedCache() for _ in caches]
+        for row, (longer, length) in enumerate(zip(after, lengths, strict=True)):
+            longer.length, longer.layers = length, layers
+            longer.row, longer.padding = row, mask.shape[1] - length
+        return logits, after
+
+    def _all_log_probabilities(self, sequences: list[Tensor]) -> Tensor:
+        """Log-probability of each token but the first of sequences that are padded on the left: (rows, columns - 1)."""
+        tokens = _pad_left(sequences)
+        mask = _mask(list(map(len, sequences)), tokens.shape[1], self.device)
+        cache = DynamicCache()
+        parts = [torch.zeros(len(tokens), 0, device=self.device)]
+        step = max(1, _MAX_LOGITS // len(tokens))
+        for start in range(0, tokens.shape[1], step):
+            end = min(start + step, tokens.shape[1])
+            targets = tokens[:, start + 1 : end + 1]
+            logits = self._logits(tokens[:, start:end], mask[:, :end], cache)[:, : targets.shape[1]]
+            parts.append(-F.cross_entropy(logits.transpose(1, 2), targets, reduction="none"))
+        return torch.cat(parts, dim=1)
+
+    def _logits(self, tokens: Tensor, mask: Tensor, cache: Any, keep: int = 0) -> Tensor:
+        """Logits after new tokens, which are added to the cache.
+
+        tokens: (rows, new columns). mask: (rows, all columns), False for padding. keep: number of last columns whose
+        logits are needed, 0 for all. Returns (rows, columns, vocab_size) float32, with all columns or those needed.
+        """
+        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
+        arguments = {"position_ids": positions, "logits_to_keep": keep}
+        output = self._network(
+            input_ids=tokens,
+            attention_mask=mask.long(),
+            past_key_values=cache,
+            use_cache=True,
+            **{name: value for name, value in arguments.items() if name in self._arguments},
+        )
+        logits: Tensor = output.logits
+        return logits.float()
+
+
+def _batches(lengths: Sequence[int], pasts: Sequence[int]) -> Iterator[list[int]]:
+    """Divide sequences into batches of bounded size, and yield the indices of each.
+
+    lengths: numbers of new tokens. pasts: numbers of tokens before them. Padding is before all tokens of a sequence, so
+    the new tokens of sequences that have tokens before them must be equally many.
+    """
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda index: (pasts[index] > 0, lengths[index])):
+        if batch:
+            same_kind = (pasts[index] > 0) == (pasts[batch[0]] > 0)
+            aligned = not pasts[index] or lengths[index] == lengths[batch[0]]
+            if not (same_kind and aligned and (len(batch) + 1) * lengths[index] <= _MAX_TOKENS):
+                yield batch
+                batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _pad_left(sequences: Sequence[Tensor]) -> Tensor:
+    """Join sequences to (rows, columns); padding is token 0."""
+    columns = max(map(len, sequences))
+    return torch.stack([F.pad(ids, (columns - len(ids), 0)) for ids in sequences])
+
+
+def _mask(lengths: Sequence[int], columns: int, device: torch.device) -> Tensor:
+    """(rows, columns) bool: the last `length` columns of each row."""
+    starts = columns - torch.tensor(lengths, device=device)
+    return torch.arange(columns, device=device) >= starts[:, None]
+
+
+def _shared_batch(caches: Sequence[PaddedCache]) -> Any:
+    """The batch whose rows are the sequences of `caches`, in this order and with no others; None if there is none."""
+    layers = caches[0].layers
+    if not layers or len(layers[0][0]) != len(caches):
+        return None
+    columns = layers[0][0].shape[2]
+    for row, cache in enumerate(caches):
+        if cache.layers is not layers or cache.row != row or cache.padding + cache.length != columns:
+            return None
+    return _as_transformers(layers)
+
+
+def _new_batch(caches: Sequence[PaddedCache]) -> Any:
+    """Join sequences to a batch, with padding on the left."""
+    columns = max(cache.length for cache in caches)
+    if not columns:
+        return DynamicCache()
+    layers = []
+    for layer in range(len(caches[0].layers)):
+        rows = [cache.own(layer) for cache in caches]
+        padded = [
+            torch.stack([F.pad(part, (0, 0, columns - part.shape[1], 0)) for part in parts])
+            for parts in zip(*rows, strict=True)
+        ]
+        layers.append((padded[0], padded[1]))
+    return _as_transformers(layers)
+
+
+def _as_transformers(layers: Sequence[tuple[Tensor, Tensor]]) -> Any:
+    """A cache of transformers with these keys and values, which does not change them.
+
+    All layers keep all tokens. A layer with a sliding window gets a mask that hides the tokens before the window.
+    """
+    cache = DynamicCache()
+    for keys, values in layers:
+        layer = DynamicLayer()
+        layer.dtype, layer.device = keys.dtype, keys.device
+        layer.keys, layer.values = keys, values
+        layer.is_initialized = True
+        cache.layers.append(layer)
+    return cache
