@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from open_models import write_twist
+from open_models import write_language_models, write_twist
 from preloaded import serve
 from release_tree import write_release_tree, write_shallow_vocoders
 
@@ -80,6 +80,14 @@ def twist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stand-in for TWIST's tokenizer and vocoder, tiny, with random weights. Not to be written to."""
     root = tmp_path_factory.mktemp("open") / "twist"
     write_twist(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def open_language_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stand-ins of slamkit's language models and their text tokenizers, each a folder. Not to be written to."""
+    root = tmp_path_factory.mktemp("open_language_models")
+    write_language_models(root)
     return root
 
 

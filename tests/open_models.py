@@ -6,6 +6,9 @@
     OUT/twist/mhubert_base_25hz_…_L11_km500.bin          joblib pickle of scikit-learn's MiniBatchKMeans, 500 centers
     OUT/twist/hifigan_lj_mhubert_base_25hz.pt            {"generator": state} with weight norm; one voice
     OUT/twist/hifigan_lj_mhubert_base_25hz_config.json
+    OUT/sims-llama/, OUT/sims-qwen/                      slamkit's language models of speech and text
+    OUT/slam-qwen/                                       slamkit's language model of speech alone
+    OUT/text-llama/, OUT/text-qwen/                      the text tokenizers of the former two
 
 Layers are narrow; names, rates and layouts are the published ones. The answers in `tests/data/open_models.json` and
 `.npz` are those of other programs (slamkit, textlesslib) on the stand-ins of seed 0. The k-means is the file that
@@ -30,6 +33,8 @@ KMEANS = "mhubert_base_25hz_cp_mls_cv_sp_fisher_L11_km500.bin"
 VOCODER = "hifigan_lj_mhubert_base_25hz.pt"
 VOCODER_CONFIG = "hifigan_lj_mhubert_base_25hz_config.json"
 DATA = Path(__file__).parent / "data"
+# The text tokenizers' ids, 700; the units; two markers.
+INTERLEAVED_VOCABULARY = 700 + UNITS + 2
 
 # Gains of layers whose outputs are added to others, and of the convolutions.
 _GAINS = {"attention.out_proj": 0.3, "output_dense": 0.5, "conv_layers": 1.6}
@@ -213,12 +218,143 @@ def write_twist(out, seed=0):
     write_vocoder(out, seed)
 
 
+_LM_SHAPE = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "hidden_act": "silu",
+    "pad_token_id": 0,
+}
+_DEFAULT_ROPE = {"rope_theta": 10000.0, "rope_type": "default"}
+# The configurations of the base models of slamkit's folders.
+LANGUAGE_MODELS = {
+    "sims-llama": _LM_SHAPE
+    | {
+        "model_type": "llama",
+        "vocab_size": INTERLEAVED_VOCABULARY,
+        "bos_token_id": 2,
+        "eos_token_id": 1,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-5,
+        "rope_parameters": {
+            "rope_theta": 500000.0,
+            "rope_type": "llama3",
+            "factor": 32.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192,
+        },
+    },
+    "sims-qwen": _LM_SHAPE
+    | {
+        "model_type": "qwen2",
+        "vocab_size": INTERLEAVED_VOCABULARY,
+        "bos_token_id": None,
+        "eos_token_id": 1,
+        "tie_word_embeddings": False,
+        "max_position_embeddings": 2048,
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": _DEFAULT_ROPE,
+        "use_sliding_window": False,
+        "sliding_window": None,
+        "max_window_layers": 28,
+    },
+    "slam-qwen": _LM_SHAPE
+    | {
+        "model_type": "qwen2",
+        "vocab_size": UNITS + 2,
+        "bos_token_id": 1,
+        "eos_token_id": 1,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 1024,
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": _DEFAULT_ROPE,
+        "use_sliding_window": False,
+        "sliding_window": None,
+        "max_window_layers": 28,
+    },
+}
+
+
+def write_language_model(out, name, seed=0):
+    """Write a language model of slamkit's form as `out / name`: the base model's configuration in one of its own."""
+    base = LANGUAGE_MODELS[name]
+    tied = base["tie_word_embeddings"]
+    seed += list(LANGUAGE_MODELS).index(name)
+    shapes = _lm_shapes(base)
+    tensors = {key: random_values(key, shape, seed, 3.0 if tied else 1.5) for key, shape in shapes.items()}
+    # a tied head would predict the latest token again and again
+    tensors["model.embed_tokens.weight"] *= 0.2 if tied else 4
+    folder = out / name
+    folder.mkdir(parents=True, exist_ok=True)
+    prefixed = {f"lm.{key}": tensor for key, tensor in tensors.items()}
+    save_file(prefixed, folder / "model.safetensors", {"format": "pt"})
+    wrapper = {
+        "architectures": ["UnitLM"],
+        "model_type": "speech_language_model",
+        "base_model_name": "stand-in",
+        "base_config": base,
+        "vocab_size": base["vocab_size"],
+        "twist_init": True,
+        "use_cache": True,
+        "trust_remote_code": None,
+        "use_safetensors": None,
+        "tie_word_embeddings": tied,
+        "max_position_embeddings": base["max_position_embeddings"],
+        "torch_dtype": "float32",
+    }
+    (folder / "config.json").write_text(json.dumps(wrapper, indent=1))
+
+
+def _lm_shapes(config):
+    """The shapes of the tensors of transformers' LlamaForCausalLM or Qwen2ForCausalLM, by name; not of a tied head."""
+    wide, inner, vocabulary = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    keys = wide * config["num_key_value_heads"] // config["num_attention_heads"]
+    shapes = {"model.embed_tokens.weight": (vocabulary, wide), "model.norm.weight": (wide,)}
+    if not config["tie_word_embeddings"]:
+        shapes["lm_head.weight"] = (vocabulary, wide)
+    for i in range(config["num_hidden_layers"]):
+        layer = f"model.layers.{i}"
+        for name, size in (("q_proj", wide), ("k_proj", keys), ("v_proj", keys)):
+            shapes[f"{layer}.self_attn.{name}.weight"] = (size, wide)
+            if config["model_type"] == "qwen2":
+                shapes[f"{layer}.self_attn.{name}.bias"] = (size,)
+        shapes[f"{layer}.self_attn.o_proj.weight"] = (wide, wide)
+        for name in ("gate_proj", "up_proj"):
+            shapes[f"{layer}.mlp.{name}.weight"] = (inner, wide)
+        shapes[f"{layer}.mlp.down_proj.weight"] = (wide, inner)
+        for name in ("input_layernorm", "post_attention_layernorm"):
+            shapes[f"{layer}.{name}.weight"] = (wide,)
+    return shapes
+
+
+def write_text_tokenizer(out, name):
+    """Write a text tokenizer, "text-llama" or "text-qwen", as the folder `out / name`."""
+    (out / name).mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(DATA / "open_models" / f"{name}.json", out / name / "tokenizer.json")
+    start = "<|begin_of_text|>" if name == "text-llama" else None
+    special = {"bos_token": start, "eos_token": "<|endoftext|>"}
+    (out / name / "tokenizer_config.json").write_text(json.dumps(special, indent=1))
+
+
+def write_language_models(out, seed=0):
+    """Write all language models and text tokenizers."""
+    for name in LANGUAGE_MODELS:
+        write_language_model(out, name, seed)
+    for name in ("text-llama", "text-qwen"):
+        write_text_tokenizer(out, name)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     write_twist(arguments.out / "twist", arguments.seed)
+    write_language_models(arguments.out, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -180,11 +180,11 @@ def _batches(lengths: Sequence[int], pasts: Sequence[int]) -> Iterator[list[int]
             same_kind = (pasts[index] > 0) == (pasts[batch[0]] > 0)
             aligned = not pasts[index] or lengths[index] == lengths[batch[0]]
             if not (same_kind and aligned and (len(batch) + 1) * lengths[index] <= _MAX_TOKENS):
-                yield batch
+                yield sorted(batch)
                 batch = []
         batch.append(index)
     if batch:
-        yield batch
+        yield sorted(batch)
 
 
 def _pad_left(sequences: Sequence[Tensor]) -> Tensor:

@@ -11,6 +11,10 @@ from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.loading import LlamaConfig, LlamaWeights, load_weights, read_config
 from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, as_weights, new_network
+from spiritlm_cli.third_party import hide_broken_torchaudio
+
+with hide_broken_torchaudio():
+    from transformers import AutoConfig, AutoModelForCausalLM
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 CONFIG: dict[str, Any] = {
@@ -149,6 +153,49 @@ def test_variants_do_not_depend_on_the_batch(tmp_path: Path, name: str) -> None:
     caches = [packed.new_cache()]
     parts = [packed.hidden_states([ids], caches)[0] for ids in (sequences[3][:5], sequences[3][5:])]
     torch.testing.assert_close(torch.cat(parts), alone[3], rtol=1e-4, atol=1e-4)
+
+
+# The biases of attention are not those that keys of LLaMA's configuration ask for.
+QWEN = {"model_type": "qwen2", "use_sliding_window": False, "sliding_window": 8, "max_window_layers": 1}
+MISTRAL = {"model_type": "mistral", "head_dim": 8, "sliding_window": None}
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    "change",
+    [
+        QWEN,
+        QWEN | {"tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True},
+        QWEN | {"rope_scaling": YARN},
+        MISTRAL,
+        MISTRAL | {"sliding_window": CONFIG["max_position_embeddings"], "attention_bias": True},
+    ],
+)
+def test_qwen_and_mistral_compute_what_transformers_computes(tmp_path: Path, change: dict[str, Any]) -> None:
+    values = variant_config(change)
+    network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**values)).eval()
+    torch.manual_seed(0)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter)
+    tensors = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    write_tensors(tmp_path / "model.safetensors", tensors)
+    (tmp_path / "config.json").write_text(json.dumps(variant_config(change)))
+    packed = PackedLlama(load_weights(tmp_path, CPU, torch.float32))
+    sequences = [IDS, IDS[:1], torch.arange(31)]
+    alone = [packed.hidden_states([ids])[0] for ids in sequences]
+    for ids, hidden, batch in zip(sequences, alone, packed.hidden_states(sequences), strict=True):
+        assert torch.equal(batch, hidden)
+        logits = packed.last_logits([hidden[: end + 1] for end in range(len(ids))])
+        expected = network(input_ids=ids[None]).logits[0]
+        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    assert torch.equal(logits_of(as_weights(network)), logits_of(load_weights(tmp_path, CPU, torch.float32)))
+
+
+@pytest.mark.parametrize("change", [QWEN | {"use_sliding_window": True}, MISTRAL | {"sliding_window": 8}])
+def test_a_sliding_window_is_refused(folder: Path, change: dict[str, Any]) -> None:
+    change_config(folder, **change)
+    with pytest.raises(CheckpointError, match=r"config\.json: attention with a sliding window"):
+        load_weights(folder, CPU, torch.float32)
 
 
 @torch.inference_mode()

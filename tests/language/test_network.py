@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from causal_lm import write_causal_lm
+from torch import Tensor
+
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.language.llama import PackedLlama
+from spiritlm_cli.language.network import Network, load_network
+from spiritlm_cli.language.transformers_network import TransformersNetwork
+
+CPU = torch.device("cpu")
+MODELS = ("sims-llama", "sims-qwen", "slam-qwen")
+# Of the vocabulary of the models of speech and text: the ids of text, and the marker after the units.
+TEXT_IDS, SPEECH_MARKER = 700, 1200
+
+
+@pytest.fixture(scope="module")
+def networks(open_language_models: Path) -> dict[str, PackedLlama]:
+    return {name: load_network(open_language_models / name, [CPU], torch.float32) for name in MODELS}  # type: ignore[misc]
+
+
+@pytest.fixture(scope="module")
+def answers(data: Path) -> list[dict[str, Any]]:
+    """slamkit's answers on the stand-ins: model, output, prompt_ids, greedy_ids, log_likelihood and others."""
+    return json.loads((data / "open_models" / "language_models.json").read_text())  # type: ignore[no-any-return]
+
+
+def other_modality(case: dict[str, Any], vocab_size: int) -> Tensor:
+    """Mask of the ids that slamkit excludes: those of the other modality, but not the end, and the markers."""
+    excluded = torch.zeros(vocab_size, dtype=torch.bool)
+    if case["text_tokenizer"]:
+        excluded[SPEECH_MARKER:] = True
+        if case["output"] == "text":
+            excluded[TEXT_IDS:] = True
+        else:
+            excluded[:TEXT_IDS] = True
+            excluded[1] = False
+    return excluded
+
+
+@torch.inference_mode()
+def test_greedy_ids_of_slamkits_models(
+    networks: dict[str, PackedLlama], answers: list[dict[str, Any]]
+) -> None:
+    for case in answers:
+        network = networks[case["model"]]
+        excluded = other_modality(case, network.vocab_size)
+        cache, tokens, greedy = network.new_cache(), torch.tensor(case["prompt_ids"]), []
+        for _ in case["greedy_ids"]:
+            (logits,) = network.next_logits([tokens], [cache])
+            greedy.append(int(logits.masked_fill(excluded, -torch.inf).argmax()))
+            tokens = torch.tensor(greedy[-1:])
+        assert greedy == case["greedy_ids"]
+
+
+@torch.inference_mode()
+def test_log_likelihoods_of_slamkits_models(
+    networks: dict[str, PackedLlama], answers: list[dict[str, Any]]
+) -> None:
+    for case in answers:
+        ids = torch.tensor(case["prompt_ids"])
+        (log_probabilities,) = networks[case["model"]].token_log_probabilities([ids], [1])
+        assert len(log_probabilities) == case["tokens_scored"]
+        assert log_probabilities.sum().item() == pytest.approx(case["log_likelihood"], abs=1e-3)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", MODELS)
+def test_batches_do_not_change_results(
+    networks: dict[str, PackedLlama], answers: list[dict[str, Any]], name: str
+) -> None:
+    network = networks[name]
+    sequences = [torch.tensor(case["prompt_ids"]) for case in answers if case["model"] == name]
+    batch = network.token_log_probabilities(sequences, [1] * len(sequences))
+    for ids, together in zip(sequences, batch, strict=True):
+        assert torch.equal(network.token_log_probabilities([ids], [1])[0], together)
+
+    def steps(group: list[Tensor]) -> Tensor:
+        caches = [network.new_cache() for _ in group]
+        prompts = network.next_logits(group, caches)
+        return torch.stack([prompts, network.next_logits([ids[:1] for ids in group], caches)], dim=1)
+
+    alone = torch.cat([steps([ids]) for ids in sequences])
+    assert torch.equal(steps(sequences), alone)
+
+
+def test_load_network_names_what_is_wrong(open_language_models: Path, tmp_path: Path) -> None:
+    config = json.loads((open_language_models / "slam-qwen" / "config.json").read_text())
+
+    def load(**options: Any) -> Network[Any]:
+        return load_network(tmp_path, [CPU], torch.float32, **options)
+
+    (tmp_path / "model.safetensors").symlink_to(open_language_models / "slam-qwen" / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({**config, "base_config": "Qwen/Qwen2.5-0.5B"}))
+    with pytest.raises(CheckpointError, match=r"config\.json: has no base_config"):
+        load()
+    (tmp_path / "config.json").write_text(json.dumps({**config, "vocab_size": 500}))
+    with pytest.raises(CheckpointError, match=r"embed_tokens\.weight is \(502, 32\), expected \(500, 32\)"):
+        load()
+    base = config["base_config"] | {"model_type": "gpt2"}
+    (tmp_path / "config.json").write_text(json.dumps({**config, "base_config": base}))
+    with pytest.raises(
+        SpiritLMError, match="quantized weights are for LLaMA, Qwen 2 and Mistral; this is gpt2"
+    ):
+        load(quantize="int8")
+    base = config["base_config"] | {"tie_word_embeddings": False}
+    (tmp_path / "config.json").write_text(json.dumps({**config, "base_config": base}))
+    with pytest.raises(CheckpointError, match=r"missing tensor lm_head\.weight"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "packed"),
+    [("opt", {}, False), ("mistral", {}, False), ("mistral", {"sliding_window": None}, True)],
+)
+def test_model_type_chooses_the_class(
+    tmp_path: Path, kind: str, changes: dict[str, Any], packed: bool
+) -> None:
+    """Mistral with a window, which its first version has, is run by transformers."""
+    write_causal_lm(tmp_path, kind, **changes)
+    network = load_network(tmp_path, [CPU], torch.float32)
+    assert type(network) is (PackedLlama if packed else TransformersNetwork)
+    assert (network.vocab_size, network.context_length) == (60, 64)
+    assert (network.device, network.dtype) == (CPU, torch.float32)
