@@ -28,8 +28,8 @@ from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.loading import load_weights
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, as_weights, new_network
-from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.third_party import hide_broken_torchaudio
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
@@ -118,7 +118,7 @@ def generate_with_spiritlm(
 def measure(
     name: str,
     network: LlamaForCausalLM,
-    vocabulary: Vocabulary,
+    vocabulary: SentencePieceVocabulary,
     count: int,
     new_tokens: int,
     reference_count: int,
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--reference-prompts", type=int, help="prompts for transformers  [default: all]")
     arguments = parser.parse_args()
     folder = find_checkpoint(arguments.model).language_model(True)
-    vocabulary = Vocabulary.load(folder / "tokenizer.model")
+    vocabulary = SentencePieceVocabulary.load(folder / "tokenizer.model")
     counts = arguments.prompts, arguments.new_tokens, arguments.reference_prompts or arguments.prompts
     with torch.inference_mode():
         if not arguments.hidden:

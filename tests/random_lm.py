@@ -7,8 +7,8 @@ import torch
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.language.transformers_llama import as_weights, new_network
-from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.vocoder.durations import DurationPredictor
 
 
@@ -20,7 +20,7 @@ def random_lm(seed: int, layers: int = 1, context: int = 64, ends: bool = True) 
     tokens.
     """
     checkpoint = find_checkpoint("nano")
-    vocabulary = Vocabulary.load(checkpoint.language_model(True) / "tokenizer.model")
+    vocabulary = SentencePieceVocabulary.load(checkpoint.language_model(True) / "tokenizer.model")
     torch.manual_seed(seed)
     network = new_network(
         vocab_size=-(-vocabulary.size // 64) * 64, hidden_size=16, intermediate_size=32, num_hidden_layers=layers,

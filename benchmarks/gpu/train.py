@@ -34,7 +34,7 @@ except ImportError:
 
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import AlignmentError
-from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training import hubert, language_model, mixture, unit_selection
 from spiritlm_cli.training.data import CropSampler, draw_batch, load_recordings, read_labels
@@ -97,7 +97,7 @@ def language_model_loss(folder: Path, weights: Path, options: LanguageModelOptio
     """Mean losses over rows of held-out clips, transcripts and speech after its text among them."""
     held = replace(options, manifest=folder / "held-out.jsonl", phones=None, phonetic=0.0, start=weights)
     sources, _ = mixture.sources(held)
-    vocabulary = Vocabulary.load(weights.parent / "tokenizer.model")
+    vocabulary = SentencePieceVocabulary.load(weights.parent / "tokenizer.model")
     device = find_device(options.device)
     network = language_model.new_language_model(held, vocabulary, device)
     losses_of = language_model.LossFunction(network, sources, vocabulary, held)

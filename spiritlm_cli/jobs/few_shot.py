@@ -4,7 +4,7 @@ from spiritlm_cli.errors import TokenError
 from spiritlm_cli.jobs.lines import read_input
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.language.few_shot import FewShot, load_task
-from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 
 
 def load_few_shot(options: GenerateOptions) -> FewShot:
@@ -16,7 +16,7 @@ def load_few_shot(options: GenerateOptions) -> FewShot:
         raise ValueError("no task is given")
     checkpoint = options.checkpoint
     task = load_task(options.task, checkpoint, options.expressive, options.device)
-    vocabulary = Vocabulary.load(checkpoint.language_model(options.expressive) / "tokenizer.model")
+    vocabulary = load_vocabulary(checkpoint.language_model(options.expressive))
     examples = []
     for line in read_input([options.examples], checkpoint) if options.examples else ():
         try:

@@ -126,8 +126,9 @@ class TokenGenerator(ABC):
     def start(self, request: GenerationRequest) -> Hypothesis:
         """Encode a prompt; nothing is generated yet.
 
-        Raises TokenError for a unit that the model does not have, for a prompt that is too long, and for an empty
-        prompt with `to="same"`; CheckpointError if seconds are limited and there is no duration predictor.
+        Raises TokenError for a unit or a modality that the model does not have, for a prompt that is too long, and for
+        an empty prompt with `to="same"`, or with `to="any"` if the model has no start token; CheckpointError if seconds
+        are limited and there is no duration predictor.
         """
         prompt = Prompt.of(request.prompt)
         output = prompt.ends_in if request.to == "same" else request.to
@@ -154,6 +155,11 @@ class TokenGenerator(ABC):
         preceding: phonetic ids of the speech that the continuation follows; the durations of its first units depend
         on them.
         """
+        if not prompt.ids:
+            raise TokenError(
+                "the prompt is empty and the language model has no start token: "
+                "the modality of the output must be given, text or speech"
+            )
         length, limit = len(prompt), sampling.token_limit(speech_only=output == "speech")
         measures_speech = sampling.limits_seconds and output != "text"
         tracker = DurationTracker(self._duration_predictor(), preceding) if measures_speech else None

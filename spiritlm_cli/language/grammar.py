@@ -33,31 +33,34 @@ class State(IntEnum):
 class Grammar:
     """The token masks and state transitions of a vocabulary.
 
-    The end of the sequence is allowed in every state. `<unk>`, `<s>`, the ids that only pad the embedding, and the
-    byte 0 (which a token line can't hold) are allowed in none. A marker never follows a marker, so no span is empty
-    except one that the end or a limit cuts off.
+    The end of the sequence is allowed in every state. Start tokens and other special tokens, the ids that only pad the
+    embedding, and text with the byte 0 (which a token line can't hold) are allowed in none. A marker never follows a
+    marker, so no span is empty except one that the end or a limit cuts off. In a vocabulary without markers, units
+    alone follow one another.
     """
 
     def __init__(self, vocabulary: Vocabulary, vocab_size: int) -> None:
         """vocab_size: number of logits that the network computes, at least `vocabulary.size`."""
-        text = [token for token in vocabulary.text_ids if token != vocabulary.nul_id]
+        nul = set(vocabulary.nul_ids)
+        text = [token for token in vocabulary.text_ids if token not in nul]
         units = list(vocabulary.unit_ids.values())
-        self._markers = vocabulary.marker_ids
+        markers = vocabulary.marker_ids
+        self._kinds = {token: kind for kind, token in markers.items()}
         content = {
             State.TEXT: text,
             State.SPEECH: units,
-            State.TEXT_OR_MARKER: [*text, self._markers["speech"]],
-            State.SPEECH_OR_MARKER: [*units, self._markers["text"]],
-            State.START: list(self._markers.values()),
+            State.TEXT_OR_MARKER: [*text, *(token for kind, token in markers.items() if kind == "speech")],
+            State.SPEECH_OR_MARKER: [*units, *(token for kind, token in markers.items() if kind == "text")],
+            State.START: list(markers.values()) or units,
         }
         self._without_end = torch.zeros(len(State), vocab_size, dtype=torch.bool)
         for state, ids in content.items():
-            self._without_end[state, torch.tensor(ids)] = True
+            self._without_end[state, torch.tensor(ids, dtype=torch.long)] = True
         self._with_end = self._without_end.clone()
-        self._with_end[:, vocabulary.eos_id] = True
+        self._with_end[:, torch.tensor(vocabulary.eos_ids, dtype=torch.long)] = True
 
     def allowed(self, state: State, allow_end: bool = True) -> Tensor:
-        """Mask of the tokens that may follow: (vocab_size,) bool. allow_end: whether `</s>` is one of them."""
+        """Mask of the tokens that may follow: (vocab_size,) bool. allow_end: whether the end tokens are among them."""
         return (self._with_end if allow_end else self._without_end)[state]
 
     def initial_state(self, output: OutputModality, last: Modality | None, is_open: bool) -> State:
@@ -78,9 +81,7 @@ class Grammar:
         """The state after an allowed token. With a single output modality the state never changes."""
         if output != "any":
             return state
-        if token == self._markers["text"]:
-            return State.TEXT
-        if token == self._markers["speech"]:
-            return State.SPEECH
+        if kind := self._kinds.get(token):
+            return State.TEXT if kind == "text" else State.SPEECH
         is_text = state in (State.TEXT, State.TEXT_OR_MARKER)
         return State.TEXT_OR_MARKER if is_text else State.SPEECH_OR_MARKER

@@ -16,7 +16,7 @@ from spiritlm_cli.tokens.sequence import Sequence, Span
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.vocoder.durations import DurationTracker
 
-# Why generation ended: `</s>`, a stop condition, `max_seconds`, or the token limit.
+# Why generation ended: an end token, a stop condition, `max_seconds`, or the token limit.
 FinishReason = Literal["end", "stop", "seconds", "length"]
 
 
@@ -24,8 +24,8 @@ FinishReason = Literal["end", "stop", "seconds", "length"]
 class Generation:
     """A complete continuation, without its prompt.
 
-    ids: generated tokens without `</s>`, including the tokens of a stop text. finish_reason: why generation ended.
-    truncated: number of tokens removed from the beginning of the prompt.
+    ids: generated tokens without the end token, including the tokens of a stop text. finish_reason: why generation
+    ended. truncated: number of tokens removed from the beginning of the prompt.
     """
 
     sequence: Sequence
@@ -94,7 +94,7 @@ class Hypothesis:
 
     @property
     def new_ids(self) -> list[int]:
-        """The generated tokens, without `</s>`."""
+        """The generated tokens, without the end token."""
         return self.ids[self._prompt_length :]
 
     @property
@@ -103,9 +103,9 @@ class Hypothesis:
         return self._max_new_tokens - (len(self.ids) - self._prompt_length)
 
     def append(self, token: int) -> None:
-        """Add an allowed token, or finish: at `</s>`, a stop condition or a limit."""
+        """Add an allowed token, or finish: at an end token, a stop condition or a limit."""
         modality = self._vocabulary.modality(token)
-        if token == self._vocabulary.eos_id:
+        if token in self._vocabulary.eos_ids:
             self._finish("end")
         elif modality == "text":
             self._add(token)

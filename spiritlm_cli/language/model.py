@@ -20,6 +20,7 @@ from spiritlm_cli.language.quantization import Quantize
 from spiritlm_cli.language.sampling import sample_tokens
 from spiritlm_cli.language.scoring import Score, ScoredIds, score_batch
 from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.nn.device import check_finite
 from spiritlm_cli.tokens.sequence import Line, Sequence
 from spiritlm_cli.vocoder.durations import DurationPredictor
@@ -87,7 +88,7 @@ class LanguageModel(TokenGenerator):
         quantize: Quantize | None = None,
     ) -> "LanguageModel":
         """Load the language model from its own folder; arguments and errors are those of `load`."""
-        vocabulary = Vocabulary.load(folder / "tokenizer.model")
+        vocabulary = load_vocabulary(folder)
         devices = find_devices(device, device_map)
         network = load_network(folder, devices, _torch_dtype(dtype, devices[0]), quantize)
         return cls(network, vocabulary, load_durations)

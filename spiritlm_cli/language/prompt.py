@@ -49,29 +49,33 @@ class Prompt:
         that modality. Raises TokenError for a unit that the vocabulary does not have.
         """
         ids = vocabulary.encode(self.line.sequence, output or self.line.opens)
-        return EncodedPrompt(ids, tuple(vocabulary.encode(example)[1:] for example in self.examples))
+        start = vocabulary.start_length
+        examples = tuple(vocabulary.encode(example)[start:] for example in self.examples)
+        return EncodedPrompt(ids, examples, start)
 
 
 @dataclass(frozen=True)
 class EncodedPrompt:
     """A prompt as token ids.
 
-    line_ids: `<s>` and the ids of the line, two ids or more. example_ids: the ids of each example, without `<s>`.
+    line_ids: the start token, if there is one, and the ids of the line. example_ids: the ids of each example, without
+    the start token. start_length: number of start tokens, 1 or 0.
     """
 
     line_ids: list[int]
     example_ids: tuple[list[int], ...] = ()
+    start_length: int = 1
 
     @property
     def ids(self) -> list[int]:
-        """The network's input: `<s>`, the examples, the line."""
+        """The network's input: the start token, the examples, the line."""
         examples = (token for example in self.example_ids for token in example)
-        return [self.line_ids[0], *examples, *self.line_ids[1:]]
+        return [*self.line_ids[: self.start_length], *examples, *self.line_ids[self.start_length :]]
 
     @property
     def shared_prefix(self) -> int:
         """Number of leading ids that other prompts with the same examples share; 0 without examples."""
-        return 1 + sum(map(len, self.example_ids)) if self.example_ids else 0
+        return self.start_length + sum(map(len, self.example_ids)) if self.example_ids else 0
 
     def __len__(self) -> int:
         return len(self.line_ids) + sum(map(len, self.example_ids))
@@ -89,7 +93,7 @@ class EncodedPrompt:
 
     def drop_examples(self, count: int) -> "EncodedPrompt":
         """Remove the first `count` examples."""
-        return EncodedPrompt(self.line_ids, self.example_ids[count:])
+        return EncodedPrompt(self.line_ids, self.example_ids[count:], self.start_length)
 
     def fitting_examples(self, max_length: int) -> int:
         """How many of the first examples fit beside the line into `max_length` tokens."""
@@ -114,4 +118,4 @@ class EncodedPrompt:
         shortened = self.drop_examples(count)
         if len(shortened) <= max_length:
             return shortened
-        return EncodedPrompt(vocabulary.truncate_left(self.line_ids, max_length))
+        return EncodedPrompt(vocabulary.truncate_left(self.line_ids, max_length), (), self.start_length)

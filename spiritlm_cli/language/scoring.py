@@ -34,7 +34,8 @@ class Score:
 class ScoredIds:
     """Token ids to score.
 
-    ids: `<s>` and what follows it. context: number of leading ids that are not scored, at least 1.
+    ids: the start token, if there is one, and what follows it. context: number of leading ids that are not scored, at
+    least 1: nothing predicts the first id.
     """
 
     ids: list[int]
@@ -42,10 +43,15 @@ class ScoredIds:
 
     @classmethod
     def encode(cls, sequence: Sequence, given: Sequence | Line | None, vocabulary: Vocabulary) -> "ScoredIds":
-        """Convert a sequence and the context before it. Raises TokenError for a unit not in the vocabulary."""
+        """Convert a sequence and the context before it.
+
+        Raises TokenError for a unit or text not in the vocabulary, and if there is no id at all.
+        """
         line = given if isinstance(given, Line) else Line(given or Sequence())
         context, scored = vocabulary.encode_continuation(line, sequence)
-        return cls([*context, *scored], len(context))
+        if not context and not scored:
+            raise TokenError("an empty sequence can't be scored by a language model without a start token")
+        return cls([*context, *scored], max(1, len(context)))
 
     def check_length(self, context_length: int) -> None:
         """Raise TokenError if there are more ids than `context_length`."""

@@ -26,6 +26,7 @@ from spiritlm_cli.language.generator import TokenGenerator
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.loading import read_config
 from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.vocoder.durations import DurationPredictor
 
@@ -69,7 +70,7 @@ class VllmGenerator(TokenGenerator):
         """
         checkpoint = find_checkpoint(model)
         folder = checkpoint.language_model(expressive)
-        vocabulary = Vocabulary.load(folder / "tokenizer.model")
+        vocabulary = load_vocabulary(folder)
         config = read_config(folder / "config.json")
         if vocabulary.size > config.vocab_size:
             raise CheckpointError(
@@ -108,7 +109,7 @@ class VllmGenerator(TokenGenerator):
             request_id,
             {"prompt_token_ids": list(hypothesis.ids)},
             sampling_params(
-                hypothesis, allowed, [self.vocabulary.eos_id, *self.vocabulary.marker_ids.values()]
+                hypothesis, allowed, [*self.vocabulary.eos_ids, *self.vocabulary.marker_ids.values()]
             ),
         )
         self._requests[request_id] = _Request(hypothesis, allowed)

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_bytes, write_text
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, new_network
-from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
 from spiritlm_cli.training.loop import run, update, warm_cosine
@@ -37,7 +38,7 @@ def train(options: LanguageModelOptions) -> None:
     check_run(options, "lm", folder / "model.safetensors")
     folder.mkdir(parents=True, exist_ok=True)
     mixture, texts = sources(options)
-    vocabulary = _write_vocabulary(options, texts, folder / "tokenizer.model")
+    vocabulary = write_vocabulary(options, texts, folder / "tokenizer.model")
     torch.manual_seed(options.seed)
     device = find_device(options.device)
     network = new_language_model(options, vocabulary, device)
@@ -70,7 +71,7 @@ class LossFunction:
         self,
         network: LlamaForCausalLM,
         mixture: list[Source],
-        vocabulary: Vocabulary,
+        vocabulary: SentencePieceVocabulary,
         options: LanguageModelOptions,
     ) -> None:
         device = next(network.parameters()).device
@@ -118,19 +119,24 @@ class LossFunction:
         return loss, report
 
 
-def _write_vocabulary(options: LanguageModelOptions, texts: list[str], path: Path) -> Vocabulary:
-    """Write the vocabulary of `options.start` or a new one to `path`, unless a resumed run has written it; load it."""
+def write_vocabulary(options: LanguageModelOptions, texts: list[str], path: Path) -> SentencePieceVocabulary:
+    """Write the vocabulary of `options.start` or a new one to `path`, unless a resumed run has written it; load it.
+
+    Raises CheckpointError if the folder of `options.start` has no sentencepiece vocabulary.
+    """
     if options.start:
         source = options.start.parent / "tokenizer.model"
-        Vocabulary.load(source)  # nothing else is copied
+        if not source.exists():
+            raise CheckpointError(f"{source}: missing; training starts from a sentencepiece vocabulary only")
+        SentencePieceVocabulary.load(source)  # nothing else is copied
         write_bytes(path, source.read_bytes())
     elif not (options.resume and path.is_file()):
         write_bytes(path, train_vocabulary(text_spans(texts, options.seed), options.vocabulary))
-    return Vocabulary.load(path)
+    return SentencePieceVocabulary.load(path)
 
 
 def new_language_model(
-    options: LanguageModelOptions, vocabulary: Vocabulary, device: torch.device
+    options: LanguageModelOptions, vocabulary: SentencePieceVocabulary, device: torch.device
 ) -> LlamaForCausalLM:
     """Create the network, with the weights of `options.start` or random ones, in training mode on `device`.
 

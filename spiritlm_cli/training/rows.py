@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.training.mixture import Source
@@ -40,7 +40,7 @@ class Rows:
 
 def draw_rows(
     mixture: list[Source],
-    vocabulary: Vocabulary,
+    vocabulary: SentencePieceVocabulary,
     rows: int,
     length: int,
     rng: random.Random,
@@ -70,7 +70,9 @@ def draw_rows(
     return Rows(tokens_of, inputs, sources_of, words_of)
 
 
-def encode_labeled(labeled: LabeledSequence, vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
+def encode_labeled(
+    labeled: LabeledSequence, vocabulary: SentencePieceVocabulary
+) -> tuple[list[int], list[int]]:
     """Encode a sequence. Returns its token ids, and the index of each token's word, −1 for none.
 
     A text piece belongs to the word of its last character.
@@ -96,7 +98,7 @@ def encode_labeled(labeled: LabeledSequence, vocabulary: Vocabulary) -> tuple[li
 
 
 def replace_units(
-    ids: Tensor, vocabulary: Vocabulary, rng: random.Random, max_share: float = REPLACED
+    ids: Tensor, vocabulary: SentencePieceVocabulary, rng: random.Random, max_share: float = REPLACED
 ) -> Tensor:
     """Replace phonetic units by random ones: in each row a random share of up to `max_share`.
 

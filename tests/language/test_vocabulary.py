@@ -1,190 +1,109 @@
-import io
+"""What all vocabularies do alike, on one without and one with a start token."""
+
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sentencepiece
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from text_tokenizers import byte_level, encoded
 
-from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.vocabulary import Modality, Vocabulary
-from spiritlm_cli.tokens.reader import parse_sequence
-from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
-from spiritlm_cli.tokens.units import Kind, Unit
-from spiritlm_cli.tokens.writer import format_sequence
-from spiritlm_cli.training.vocabulary import train_vocabulary
+from spiritlm_cli.errors import TokenError
+from spiritlm_cli.language.grammar import Grammar, State
+from spiritlm_cli.language.prompt import Prompt
+from spiritlm_cli.language.scoring import ScoredIds
+from spiritlm_cli.language.speech_vocabulary import SpeechVocabulary
+from spiritlm_cli.language.tokenizers_vocabulary import SpecialTokens, TokenizersVocabulary
+from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.tokens.reader import parse_line, parse_sequence
+from spiritlm_cli.tokens.sequence import Sequence
 
-# Text that sentencepiece, or the names in a vocabulary, could take for something else.
-TRAPS = [
-    "[Text]",
-    "[Speech]",
-    "[Hu3]",
-    "[Pi0]",
-    "[St99]",
-    "[[Hu3]]",
-    "<s>",
-    "</s>",
-    "<unk>",
-    "<0x41>",
-    "▁",
-    "  ",
-]
-
-text = st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(TRAPS)).map("".join)
-units = st.one_of(
-    st.builds(Unit, st.just(kind), st.integers(0, count - 1))
-    for kind, count in ((Kind.HUBERT, 501), (Kind.PITCH, 64), (Kind.STYLE, 100))
-)
-sequences = st.lists(
-    st.builds(TextSpan, text) | st.builds(SpeechSpan, st.lists(units, max_size=20).map(tuple))
-).map(Sequence.of)
+NAMES = [f"<Un{index}>" for index in range(10)] + ["<speech>", "<text>"]
+LINE = "[TEXT]one[SPEECH][Hu1][Hu2][Hu3][TEXT]two three[SPEECH][Hu4]"
 
 
-@pytest.fixture(scope="module")
-def expressive(models: dict[str, LanguageModel]) -> Vocabulary:
-    return models["spirit-lm-expressive-7b"].vocabulary
-
-
-@pytest.fixture(scope="module")
-def base(models: dict[str, LanguageModel]) -> Vocabulary:
-    return models["spirit-lm-base-7b"].vocabulary
-
-
-@pytest.fixture(scope="module")
-def trained() -> Vocabulary:
-    return Vocabulary(train_vocabulary(["The cat sat on the mat.", "A dog ran to the sea."] * 50, size=300))
-
-
-def test_encode_gives_the_published_ids(
-    models: dict[str, LanguageModel], published: list[dict[str, Any]], same_tokenizers: bool
-) -> None:
-    for case in published:
-        if "the cat" in case["prompt"] and not same_tokenizers:
-            continue
-        markers: dict[str, Modality] = {"[Text]": "text", "[Speech]": "speech"}
-        opens = next((kind for marker, kind in markers.items() if case["prompt"].endswith(marker)), None)
-        assert (
-            models[case["model"]].vocabulary.encode(parse_sequence(case["prompt"]), opens)
-            == case["prompt_ids"]
-        )
-
-
-@given(sequence=sequences)
-@settings(deadline=None)
-def test_decode_inverts_encode(expressive: Vocabulary, sequence: Sequence) -> None:
-    assert expressive.decode(expressive.encode(sequence)) == sequence
-
-
-@given(sequence=sequences)
-@settings(deadline=None)
-def test_decode_inverts_encode_in_a_trained_vocabulary(trained: Vocabulary, sequence: Sequence) -> None:
-    assert trained.decode(trained.encode(sequence)) == sequence
-
-
-@given(text=text)
-def test_encode_text_gives_text_ids_only(expressive: Vocabulary, text: str) -> None:
-    assert set(expressive.encode_text(text)) <= set(expressive.text_ids)
-
-
-@given(st.data())
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_decoded_sequences_survive_writing_and_reading(expressive: Vocabulary, data: st.DataObject) -> None:
-    some = st.sampled_from([*expressive.marker_ids.values(), expressive.eos_id, *expressive.text_ids[1:300]])
-    ids = data.draw(st.lists(some | st.integers(expressive.nul_id + 1, expressive.size - 1)))
-    sequence = expressive.decode(ids)
-    assert parse_sequence(format_sequence(sequence)) == sequence
-
-
-def test_encode_opens_a_span_unless_the_last_has_its_modality(expressive: Vocabulary) -> None:
-    speech = Sequence((SpeechSpan((Unit(Kind.HUBERT, 3),)),))
-    markers = expressive.marker_ids
-    assert expressive.encode(speech) == expressive.encode(speech, opens="speech")
-    assert expressive.encode(speech, opens="text") == [*expressive.encode(speech), markers["text"]]
-    assert expressive.encode(Sequence()) == [expressive.bos_id]
-    assert expressive.encode(Sequence(), opens="speech") == [expressive.bos_id, markers["speech"]]
-
-
-def test_decode_starts_a_span_without_its_marker(expressive: Vocabulary) -> None:
-    unit = Unit(Kind.PITCH, 7)
-    word = expressive.encode_text(" cat")
-    ids = [*word, expressive.unit_ids[unit], expressive.marker_ids["speech"], *word, expressive.eos_id]
-    assert expressive.decode(ids) == Sequence((TextSpan(" cat"), SpeechSpan((unit,)), TextSpan(" cat")))
-
-
-def test_decode_replaces_bytes_that_are_not_utf8(expressive: Vocabulary) -> None:
-    first, *rest = expressive.encode_text("é")
-    assert rest, "é has no piece of its own in this vocabulary"
-    assert expressive.decode([first, *expressive.encode_text("a")]).text == "\ufffda"
-
-
-@pytest.mark.parametrize(
-    ("token", "known"), [("[Hu501]", r"\[Hu0\] to \[Hu500\]"), ("[St100]", r"\[St0\] to \[St99\]")]
-)
-def test_encode_names_an_unknown_unit_and_the_known_ones(
-    expressive: Vocabulary, token: str, known: str
-) -> None:
-    with pytest.raises(TokenError, match=known) as caught:
-        expressive.encode(parse_sequence("[SPEECH][Hu1]" + token))
-    assert token in str(caught.value)
-
-
-def test_a_base_vocabulary_has_no_pitch_or_style(base: Vocabulary) -> None:
-    assert base.unit_counts == {Kind.HUBERT: 501, Kind.PITCH: 0, Kind.STYLE: 0}
-    with pytest.raises(TokenError, match=r"\[Pi3\].*no Pi units"):
-        base.encode(parse_sequence("[SPEECH][Pi3][Hu1]"))
-
-
-def test_decode_refuses_an_id_outside_the_vocabulary(base: Vocabulary) -> None:
-    with pytest.raises(TokenError, match="32503"):
-        base.decode([base.size])
-
-
-def test_a_missing_name_is_an_error() -> None:
-    with pytest.raises(CheckpointError, match=r"has no units"):
-        Vocabulary(train_vocabulary(["a b c"], size=300, hubert=0, pitch=0, style=0))
-    whole = train_vocabulary(["a b c"], size=300, hubert=5)
-    with pytest.raises(CheckpointError, match=r"has no \[Hu3\]"):
-        Vocabulary(whole.replace(b"[Hu3]", b"[Hx3]"))
-    with pytest.raises(CheckpointError, match=r"nano: has no \[Text\]"):
-        Vocabulary(whole.replace(b"[Text]", b"[Test]"), "nano")
-
-
-def test_a_vocabulary_without_all_bytes_is_an_error() -> None:
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["a b c"]),
-        model_writer=model,
-        vocab_size=20,
-        hard_vocab_limit=False,
-        user_defined_symbols=["[Text]", "[Speech]", "[Hu0]"],
-        minloglevel=2,
+def load(name: str) -> Vocabulary:
+    return TokenizersVocabulary(
+        encoded(byte_level(name)), special=SpecialTokens(end_ids=(1, 0)), appended=NAMES
     )
-    with pytest.raises(CheckpointError, match="0 of the 256 pieces"):
-        Vocabulary(model.getvalue())
 
 
-def test_a_file_that_is_no_tokenizer_is_an_error() -> None:
-    with pytest.raises(CheckpointError, match=r"t\.model: cut off or not a sentencepiece model"):
-        Vocabulary(b"nothing of the sort", "t.model")
+@pytest.fixture(scope="module")
+def started() -> Vocabulary:
+    return load("text-llama")
+
+
+@pytest.fixture(scope="module")
+def unstarted() -> Vocabulary:
+    return load("text-qwen")
+
+
+def test_encode_begins_with_the_start_token_if_there_is_one(
+    started: Vocabulary, unstarted: Vocabulary
+) -> None:
+    assert (started.bos_id, started.start_length) == (2, 1)
+    assert (unstarted.bos_id, unstarted.start_length) == (None, 0)
+    sequence = parse_sequence("[SPEECH][Hu3]")
+    assert started.encode(sequence) == [2, 710, 703]
+    assert unstarted.encode(sequence) == [710, 703]
+    assert unstarted.encode(Sequence()) == []
+    assert unstarted.last_span([]) == (None, False)
+
+
+def test_encode_continuation_without_a_start_token(unstarted: Vocabulary) -> None:
+    sequence = parse_sequence("[SPEECH][Hu3]")
+    assert unstarted.encode_continuation(parse_line("[SPEECH][Hu1]"), sequence) == ([710, 701], [703])
+    assert unstarted.encode_continuation(parse_line("[SPEECH]"), sequence) == ([710], [703])
+    assert unstarted.encode_continuation(parse_line("[TEXT]"), sequence) == ([], [710, 703])
 
 
 @given(st.integers(3, 12))
-def test_truncate_left_begins_with_a_marker_and_content(expressive: Vocabulary, count: int) -> None:
-    ids = expressive.encode(parse_sequence("[TEXT]one[SPEECH][Hu1][Hu2][Hu3][TEXT]two three[SPEECH][Hu4]"))
-    shorter = expressive.truncate_left(ids, count)
+def test_truncate_left_without_a_start_token(unstarted: Vocabulary, count: int) -> None:
+    ids = unstarted.encode(parse_sequence(LINE))
+    shorter = unstarted.truncate_left(ids, count)
     assert len(shorter) <= count
-    assert shorter[0] == expressive.bos_id
-    markers = set(expressive.marker_ids.values())
-    assert shorter[1] in markers
-    assert shorter[2] not in markers
+    markers = set(unstarted.marker_ids.values())
+    assert shorter[0] in markers
+    assert shorter[1] not in markers
     assert shorter[-1] == ids[-1]
 
 
-def test_a_tokenizer_with_bytes_that_are_no_text_is_an_error(release_tree: Path) -> None:
-    path = release_tree / "spiritlm_model" / "spirit-lm-base-7b" / "tokenizer.model"
-    with pytest.raises(CheckpointError, match=r"t\.model: cut off or not a sentencepiece model"):
-        Vocabulary(path.read_bytes().replace(b"[Hu7]", b"[H\xbf7]"), "t.model")
-    with pytest.raises(CheckpointError, match=r"t\.model: "):
-        Vocabulary(path.read_bytes().replace(b"[Hu77]", b"[Hu99]"), "t.model")
+def test_a_prompt_without_a_start_token_begins_with_its_examples(unstarted: Vocabulary) -> None:
+    example = parse_sequence("[SPEECH][Hu3]")
+    prompt = Prompt(parse_line("[SPEECH][Hu1][Hu2]"), (example, example)).encode(unstarted)
+    assert prompt.ids == [710, 703, 710, 703, 710, 701, 702]
+    assert prompt.shared_prefix == 4
+    assert prompt.drop_examples(1).ids == [710, 703, 710, 701, 702]
+    assert prompt.truncate(3, unstarted).ids == [710, 701, 702]
+
+
+def test_the_first_id_is_not_scored_without_a_start_token(started: Vocabulary, unstarted: Vocabulary) -> None:
+    sequence = parse_sequence("[SPEECH][Hu3][Hu4]")
+    assert ScoredIds.encode(sequence, None, started) == ScoredIds([2, 710, 703, 704], 1)
+    assert ScoredIds.encode(sequence, None, unstarted) == ScoredIds([710, 703, 704], 1)
+    assert ScoredIds.encode(sequence, parse_line("[SPEECH]"), unstarted) == ScoredIds([710, 703, 704], 1)
+    with pytest.raises(TokenError, match="empty sequence can't be scored"):
+        ScoredIds.encode(Sequence(), None, unstarted)
+
+
+def test_the_grammar_allows_all_end_tokens_and_no_padding(started: Vocabulary) -> None:
+    assert started.eos_ids == (1, 0)
+    grammar = Grammar(started, 768)
+    for state in State:
+        allowed = set(grammar.allowed(state).nonzero()[:, 0].tolist())
+        assert {0, 1} <= allowed <= set(range(started.size)) - {2, *started.nul_ids}
+        assert allowed - set(grammar.allowed(state, allow_end=False).nonzero()[:, 0].tolist()) == {0, 1}
+
+
+def test_the_grammar_of_units_alone() -> None:
+    grammar = Grammar(SpeechVocabulary(10, Path("config.json")), 12)
+    units = set(range(2, 12))
+    assert set(grammar.allowed(State.START, allow_end=False).nonzero()[:, 0].tolist()) == units
+    assert set(grammar.allowed(State.SPEECH_OR_MARKER).nonzero()[:, 0].tolist()) == units | {1}
+    assert grammar.next_state(State.START, 5, "any") is State.SPEECH_OR_MARKER
+
+
+def test_the_grammar_without_an_end_token() -> None:
+    vocabulary = TokenizersVocabulary(encoded(byte_level()), appended=NAMES)
+    assert vocabulary.eos_ids == ()
+    grammar = Grammar(vocabulary, vocabulary.size)
+    assert (grammar.allowed(State.TEXT) == grammar.allowed(State.TEXT, allow_end=False)).all()

@@ -1,14 +1,21 @@
 """The loss of the language model, part by part."""
 
 import random
+from pathlib import Path
 
 import pytest
 import torch
 
-from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
-from spiritlm_cli.training.language_model import TRANSCRIPT_WEIGHT, LossFunction, new_language_model
+from spiritlm_cli.training.language_model import (
+    TRANSCRIPT_WEIGHT,
+    LossFunction,
+    new_language_model,
+    write_vocabulary,
+)
 from spiritlm_cli.training.mixture import Source
 from spiritlm_cli.training.options import LanguageModelOptions
 from spiritlm_cli.training.pairs import LabeledSequence
@@ -19,13 +26,16 @@ TEXTS = ["the old man walked to the sea", "the sea was old and the man walked"] 
 SPOKEN = Sequence((SpeechSpan(tuple(Unit(Kind.HUBERT, i) for i in range(8))), TextSpan("the sea was old")))
 
 
-def vocabularies() -> dict[str, Vocabulary]:
+def vocabularies() -> dict[str, SentencePieceVocabulary]:
     """Text first, as `train_vocabulary` makes it; and units first."""
     whole = train_vocabulary(TEXTS, size=300, hubert=8, pitch=0, style=0)
     text = train_vocabulary(TEXTS, size=300, hubert=0, pitch=0, style=0)
     units = whole[len(text) :]
     # entries of a protobuf's repeated field may stand anywhere
-    return {"text first": Vocabulary(whole), "units first": Vocabulary(units + text)}
+    return {
+        "text first": SentencePieceVocabulary(whole),
+        "units first": SentencePieceVocabulary(units + text),
+    }
 
 
 @pytest.mark.parametrize("order", ["text first", "units first"])
@@ -70,3 +80,12 @@ def test_loss_function_adds_the_loss_on_attention() -> None:
     more, shown = losses_of(Rows(rows.tokens, rows.inputs, rows.sources, words), attention=1.0)
     assert more > plain
     assert 0 < shown["attended"] < 1
+
+
+def test_write_vocabulary_needs_a_sentencepiece_vocabulary(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    options = LanguageModelOptions(output=tmp_path, start=tmp_path / "model.safetensors")
+    with pytest.raises(
+        CheckpointError, match=r"tokenizer\.model: missing; training starts from a sentencepiece"
+    ):
+        write_vocabulary(options, [], tmp_path / "out")

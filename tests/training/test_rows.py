@@ -3,7 +3,7 @@ import random
 import pytest
 import torch
 
-from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.training.mixture import Source
@@ -17,12 +17,12 @@ WRITTEN = Sequence((TextSpan("the man walked"),))
 
 
 @pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
+def vocabulary() -> SentencePieceVocabulary:
     texts = ["The old man walked to the sea.", "the sea was old, and the man walked 15 miles"] * 100
-    return Vocabulary(train_vocabulary(texts, size=320, hubert=10, pitch=10, style=0))
+    return SentencePieceVocabulary(train_vocabulary(texts, size=320, hubert=10, pitch=10, style=0))
 
 
-def test_draw_rows_packs_whole_sequences(vocabulary: Vocabulary) -> None:
+def test_draw_rows_packs_whole_sequences(vocabulary: SentencePieceVocabulary) -> None:
     mixture = [
         Source(0.5, lambda _: LabeledSequence(SPOKEN), transcript=True),
         Source(0.5, lambda _: LabeledSequence(WRITTEN)),
@@ -43,7 +43,7 @@ def test_draw_rows_packs_whole_sequences(vocabulary: Vocabulary) -> None:
             position = stop
 
 
-def test_replace_units_changes_phonetic_units_only(vocabulary: Vocabulary) -> None:
+def test_replace_units_changes_phonetic_units_only(vocabulary: SentencePieceVocabulary) -> None:
     ids = torch.tensor([vocabulary.encode(SPOKEN)] * 400)
     changed = replace_units(ids, vocabulary, random.Random(1))
     phonetic = {token for unit, token in vocabulary.unit_ids.items() if unit.kind is Kind.HUBERT}
@@ -56,7 +56,7 @@ def test_replace_units_changes_phonetic_units_only(vocabulary: Vocabulary) -> No
     assert torch.equal(changed, replace_units(ids, vocabulary, random.Random(1)))
 
 
-def test_draw_rows_replaces_units_in_inputs_only(vocabulary: Vocabulary) -> None:
+def test_draw_rows_replaces_units_in_inputs_only(vocabulary: SentencePieceVocabulary) -> None:
     sources = [Source(1.0, lambda _: LabeledSequence(SPOKEN))]
     plain, changed = (
         draw_rows(sources, vocabulary, rows=4, length=100, rng=random.Random(1), replaced=share)
@@ -68,7 +68,7 @@ def test_draw_rows_replaces_units_in_inputs_only(vocabulary: Vocabulary) -> None
 
 
 @pytest.mark.parametrize("first", [0, 3])
-def test_row_stream_gives_the_same_rows_with_workers(vocabulary: Vocabulary, first: int) -> None:
+def test_row_stream_gives_the_same_rows_with_workers(vocabulary: SentencePieceVocabulary, first: int) -> None:
     sources = [
         Source(0.5, lambda _: LabeledSequence(SPOKEN)),
         Source(0.5, lambda _: LabeledSequence(WRITTEN)),

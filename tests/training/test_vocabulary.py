@@ -1,6 +1,6 @@
 import sentencepiece
 
-from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.training.vocabulary import train_vocabulary
@@ -21,7 +21,7 @@ def test_train_vocabulary_has_llamas_order_with_units_last() -> None:
 
 
 def test_train_vocabulary_learns_words_and_splits_digits() -> None:
-    vocabulary = Vocabulary(train_vocabulary(STORIES, size=320, hubert=10, pitch=4, style=0))
+    vocabulary = SentencePieceVocabulary(train_vocabulary(STORIES, size=320, hubert=10, pitch=4, style=0))
     assert vocabulary.unit_counts == {Kind.HUBERT: 10, Kind.PITCH: 4, Kind.STYLE: 0}
     assert len(vocabulary.encode_text("the old man walked")) == 4
     assert len(vocabulary.encode_text("15")) == 2, "digits stand alone"
