@@ -28,7 +28,7 @@ class BatchDifference:
     """Units of a clip that differ in a batch.
 
     id: of the clip. batch: of `ARRANGEMENTS`. kind: the stream. count: number of units that differ. seconds: start of
-    the first one; alone, batched: what it is.
+    the first of them. alone, batched: the first of them, of the clip alone and in the batch.
     """
 
     id: str

@@ -23,6 +23,7 @@ from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 
 __all__ = ["BatchCheck", "InspectBatchOptions", "run"]
 
+# Of audio in the largest batches on a CPU, where memory sets no limit.
 _CPU_SECONDS = 60.0
 
 

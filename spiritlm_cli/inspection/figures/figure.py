@@ -139,6 +139,7 @@ class Ruler:
             elif len(wrapped) < lines:
                 wrapped.append(word)
             else:
+                # Longer than any line, so that `fit` cuts it and adds the ellipsis.
                 wrapped[-1] = self.fit(f"{longer} {'x' * 1000}", size, width)
                 break
         return [self.fit(line, size, width) for line in wrapped]

@@ -17,6 +17,7 @@ from spiritlm_cli.jobs.options.shared import (
     speech_dtype_option,
 )
 from spiritlm_cli.options import option
+from spiritlm_cli.streams import is_stdout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +123,8 @@ class InspectOptions(InputOptions, FailureOptions):
         for flag, given in (("--html", self.html), ("--textgrid", self.textgrid)):
             if self.stats and given:
                 raise OptionError("shows single inputs, and --stats all of them together", flag)
+        if self.as_json and self.textgrid and is_stdout(self.textgrid):
+            raise OptionError("name a file or a folder/: stdout has the objects of --json", "--textgrid")
         self._check_plot()
         self.check_inputs()
         check_paths(self)

@@ -11,6 +11,7 @@ from spiritlm_cli.jobs.options.inspect import InspectOptions, is_folder
         ({"stats": True, "html": "page.html"}, "all of them together"),
         ({"stats": True, "textgrid": "out.TextGrid"}, "all of them together"),
         ({"stats": True, "plot": "folder/"}, "is one file for --stats"),
+        ({"as_json": True, "textgrid": "-"}, "stdout has the objects of --json"),
         ({"plot": "out.jpg"}, "name a .png or .svg file, or a folder/"),
         ({"html": "out.wav"}, "the name of an audio file"),
     ],
