@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote
 
-from spiritlm_cli.checkpoints.registry import RemoteFile, is_name
+from spiritlm_cli.checkpoints.registry import RemoteFile, is_path
 from spiritlm_cli.console import log, notify, shows_progress
 from spiritlm_cli.errors import CheckpointError
 
@@ -101,7 +101,7 @@ def list_files(repository: str, revision: str | None = None) -> Listing:
     for name, one in entries.items():
         if _matches(name, superseded):
             continue
-        if not all(map(is_name, PurePosixPath(name).parts)) or name.startswith("/"):
+        if not is_path(name):
             raise CheckpointError(
                 f"{repository}: has a file {name!r}, which can't be the name of a file here"
             )

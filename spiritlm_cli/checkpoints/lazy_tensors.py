@@ -19,15 +19,26 @@ from spiritlm_cli.errors import CheckpointError
 # Bytes to read before a file is opened anew: until it is closed, its pages count as memory of this process.
 _MAX_MAPPED = 1 << 28
 
+# torch's names of the dtypes of safetensors.
+_DTYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+}
+
 
 @dataclass(frozen=True)
 class LazyTensor:
-    """A tensor in a file. name: in the file. size: bytes of its values."""
+    """A tensor in a file. name: in the file. size: bytes of its values. dtype: such as "bfloat16"."""
 
     path: Path
     name: str
     shape: tuple[int, ...]
     size: int
+    dtype: str
 
 
 def list_tensors(path: Path) -> dict[str, LazyTensor]:
@@ -126,7 +137,10 @@ def load_lazily(
 def _list_pickle(path: Path) -> dict[str, LazyTensor]:
     tensors = split_state(path, read_pickle(path, mapped=True)).tensors
     return {
-        name: LazyTensor(path, name, tuple(tensor.shape), tensor.nbytes) for name, tensor in tensors.items()
+        name: LazyTensor(
+            path, name, tuple(tensor.shape), tensor.nbytes, str(tensor.dtype).removeprefix("torch.")
+        )
+        for name, tensor in tensors.items()
     }
 
 
@@ -139,7 +153,8 @@ def _list_safetensors(path: Path) -> dict[str, LazyTensor]:
             # F32, BF16, F8_E4M3, …; BOOL is a byte.
             bits = re.match(r"[A-Z]+(\d+)", part.get_dtype())
             size = prod(shape) * int(bits[1] if bits else 8) // 8
-            tensors[name] = LazyTensor(path, name, shape, size)
+            dtype = _DTYPES.get(part.get_dtype(), part.get_dtype())
+            tensors[name] = LazyTensor(path, name, shape, size, dtype)
     return tensors
 
 

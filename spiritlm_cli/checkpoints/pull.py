@@ -13,7 +13,7 @@ from typing import Any
 from spiritlm_cli.checkpoints import hub
 from spiritlm_cli.checkpoints.download import RefusedError, check_file, download
 from spiritlm_cli.checkpoints.layout import file_hash
-from spiritlm_cli.checkpoints.registry import KnownModel, RemoteFile, model_folder
+from spiritlm_cli.checkpoints.registry import KnownModel, RemoteFile, is_path, model_folder
 from spiritlm_cli.config import from_mapping, read_json
 from spiritlm_cli.console import ProgressBar, log, notify
 from spiritlm_cli.errors import CheckpointError
@@ -136,6 +136,9 @@ def _recorded(folder: Path) -> dict[str, RemoteFile]:
     files = read_json(path).get("files")
     if not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
         raise CheckpointError(f"{path}: has no files")
+    for name in files:
+        if not is_path(name):
+            raise CheckpointError(f"{path}: {name!r} can't be the name of a file of the model")
     return {name: from_mapping(RemoteFile, one, path) for name, one in files.items()}
 
 

@@ -110,6 +110,11 @@ def is_name(name: str) -> bool:
     return bool(_NAME.fullmatch(name))
 
 
+def is_path(name: str) -> bool:
+    """Whether `name` can be the path of a file in a model's folder: components as `is_name`, joined by `/`."""
+    return all(map(is_name, name.split("/")))
+
+
 def _read_model(name: str, entry: Mapping[str, Any], path: Path) -> KnownModel:
     files = entry.get("files", {})
     if not isinstance(files, Mapping) or not all(isinstance(one, Mapping) for one in files.values()):

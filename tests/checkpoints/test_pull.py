@@ -173,3 +173,9 @@ def test_a_model_that_is_not_downloaded_says_how_to_get_it(model: KnownModel) ->
         plan_pull(other)
     with pytest.raises(CheckpointError, match="no revisions"):
         plan_pull(replace(model, repository=None), "v1")
+
+
+def test_a_record_with_paths_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "pulled.json").write_text('{"files": {"../x": {"url": "u"}}}')
+    with pytest.raises(CheckpointError, match=r"'../x' can't be the name of a file"):
+        pulled_files(tmp_path)

@@ -8,6 +8,7 @@ import pytest
 from spiritlm_cli.checkpoints.registry import (
     installed_folder,
     is_name,
+    is_path,
     known_models,
     model_folder,
     read_registry,
@@ -83,3 +84,9 @@ def test_read_registry_refuses(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(CheckpointError, match=re.escape(message)):
         read_registry(path)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../b", "/a", "a//b", "a/", ".a/b", ""])
+def test_is_path(name: str) -> None:
+    assert is_path("a/b.json")
+    assert not is_path(name)

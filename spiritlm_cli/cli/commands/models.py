@@ -3,6 +3,7 @@
 import typer
 
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.commands.models_info import info, verify
 from spiritlm_cli.cli.commands.models_list import list_models, path, pull
 from spiritlm_cli.cli.general import Command, Group
 from spiritlm_cli.console import notify
@@ -13,7 +14,7 @@ models = typer.Typer(name="models", cls=Group, no_args_is_help=True, rich_markup
 
 @models.callback()
 def about() -> None:
-    """Find, download and convert models.
+    """Find, download, check and convert models.
 
     \b
     Examples:
@@ -26,6 +27,8 @@ def about() -> None:
 models.command("list", cls=Command)(list_models)
 models.command(cls=Command)(path)
 models.command(cls=Command)(pull)
+models.command(cls=Command)(info)
+models.command(cls=Command)(verify)
 
 
 @models.command(cls=Command)

@@ -41,3 +41,29 @@ class PullOptions:
         None, "Commit, tag or branch of the repository.", metavar="REVISION", group="input"
     )
     dry_run: bool = option(False, "Print what would be downloaded, and how much; download nothing.")
+
+
+def _model_argument() -> str:
+    value: str = option(
+        ...,
+        "Name of a model, as `models list` has it, or a folder.",
+        metavar="NAME|FOLDER",
+        argument=True,
+        group="input",
+    )
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfoOptions:
+    """Options of `spiritlm models info`."""
+
+    model: str = _model_argument()
+    json: bool = _json_option()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """Options of `spiritlm models verify`."""
+
+    model: str = _model_argument()

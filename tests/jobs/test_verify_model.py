@@ -1,0 +1,95 @@
+"""Checks of the files of models, whole and damaged."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from model_server import VOCODER, serve_models
+
+from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
+from spiritlm_cli.jobs.models import pull
+from spiritlm_cli.jobs.options.models import PullOptions, VerifyOptions
+from spiritlm_cli.jobs.verify_model import verify
+
+
+def faults(model: str | Path) -> dict[str, str | None]:
+    return {check.part: check.fault for check in verify(VerifyOptions(model=str(model)))}
+
+
+def change(path: Path, function: Callable[[dict[str, Any]], object]) -> None:
+    """Write a safetensors file anew, with other tensors."""
+    file = read_tensors(path)
+    function(file.tensors)
+    write_tensors(path, file.tensors, file.config)
+
+
+@pytest.fixture
+def nano(tmp_path: Path) -> Path:
+    """A copy of nano that a test may spoil."""
+    shutil.copytree(NANO, tmp_path / "nano")
+    return tmp_path / "nano"
+
+
+def test_nano_is_whole() -> None:
+    results = faults("nano")
+    assert list(results) == [
+        "tokenizer",
+        "pitch VQ-VAE",
+        "style encoder",
+        "vocoder, expressive",
+        "language model, expressive",
+    ]
+    assert set(results.values()) == {None}
+
+
+def test_each_damaged_part_is_named(nano: Path) -> None:
+    speech = nano / "speech_tokenizer"
+    change(
+        speech / "hubert_25hz/mhubert_base_25hz.safetensors",
+        lambda tensors: next(value for name, value in reversed(tensors.items())).fill_(torch.nan),
+    )
+    change(speech / "style_encoder_w2v2/model.safetensors", lambda tensors: tensors.pop("classifier.bias"))
+    generator = speech / "hifigan_spiritlm_expressive_w2v2/generator.safetensors"
+    generator.write_bytes(generator.read_bytes()[:-10])
+    model = nano / "spiritlm_model/spirit-lm-expressive-7b/model.safetensors"
+    change(model, lambda tensors: tensors["model.norm.weight"].fill_(torch.inf))
+    results = faults(nano)
+    assert results["pitch VQ-VAE"] is None
+    assert "infinite or not a number" in (results["tokenizer"] or "")
+    assert "missing tensor classifier.bias" in (results["style encoder"] or "")
+    assert str(generator) in (results["vocoder, expressive"] or "")
+    assert results["language model, expressive"] == (
+        f"{model}: model.norm.weight has values that are infinite or not a number"
+    )
+
+
+def test_shapes_of_the_language_model(nano: Path) -> None:
+    folder = nano / "spiritlm_model/spirit-lm-expressive-7b"
+    change(
+        folder / "model.safetensors",
+        lambda tensors: tensors.update({"model.norm.weight": torch.zeros(3, dtype=torch.bfloat16)}),
+    )
+    (fault,) = faults(folder).values()
+    assert "model.norm.weight is (3,), expected" in (fault or "")
+
+
+def test_checksums_of_what_was_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_models(tmp_path, monkeypatch):
+        folder = pull(PullOptions(model="slam"))
+        assert folder
+        assert faults("slam")["checksums"] is None
+        (folder / "model.safetensors").write_bytes(b"HUBERT")
+        assert "its SHA-256 is" in (faults("slam")["checksums"] or "")
+        (folder / "model.safetensors").unlink()
+
+
+def test_checksums_of_the_registry(nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_models(tmp_path, monkeypatch):
+        (tmp_path / "home/models").mkdir(parents=True)
+        nano.rename(tmp_path / "home/models/twist")
+        (tmp_path / "home/models/twist" / VOCODER).write_bytes(b"other")
+        assert "missing" in (faults("twist")["checksums"] or "")
