@@ -18,7 +18,7 @@ PAGES = [
 # Screens, on which the terminal wraps options.
 SCREENS = ROOT / "docs" / "terminal.md"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-# Options of other programs that the pages name: of the benchmarks, of Ray, of SLURM, and of torchrun.
+# Options of other programs that the pages name: of the benchmarks, of Ray, of SLURM, of torchrun, and of pip.
 FOREIGN = {
     *re.findall(r'"(--[a-z-]+)"', "".join(path.read_text() for path in (ROOT / "benchmarks").rglob("*.py"))),
     *("--address", "--head", "--port"),
@@ -31,6 +31,7 @@ FOREIGN = {
         "--ntasks",
         "--requeue",
     ),
+    *("--force-reinstall", "--no-deps"),
     *("--nnodes", "--no-python", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"),
 }
 
