@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +23,8 @@ class Server:
     files of `large`, which the Hub keeps by SHA-256, are redirected to `store`. gated: repositories for the token
     `secret` alone. broken: for a path, how many bytes are sent before the connection is closed, once for each item.
     statuses: for a path, statuses that are answered first. redirects: from a path to another URL. ranges: whether
-    Range is honored. requests: (method, path, headers) in order.
+    Range is honored. resets: whether a connection that is closed early is reset. requests: (method, path, headers) in
+    order.
     """
 
     url: str = ""
@@ -32,6 +35,7 @@ class Server:
     statuses: dict[str, list[int]] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     ranges: bool = True
+    resets: bool = False
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def asked(self, path: str) -> list[dict[str, str]]:
@@ -119,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         start = self.headers.get("Range", "").removeprefix("bytes=").removesuffix("-")
         if start and self.state.ranges:
             if int(start) >= len(whole):
-                return self._answer(416)
+                return self._answer(416, headers={"Content-Range": f"bytes */{len(whole)}"})
             status, content = 206, whole[int(start) :]
             headers["Content-Range"] = f"bytes {start}-{len(whole) - 1}/{len(whole)}"
         cuts = self.state.broken.get(path) if self.command == "GET" else None
@@ -138,4 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(content[:cut])
+        if cut is not None and self.state.resets:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
         self.close_connection = True

@@ -122,14 +122,17 @@ def _fetch(file: RemoteFile, part: Path, token: str | None, progress: Progress) 
     try:
         response = opener.open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
+        headers = error.headers
         error.close()
         if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise RefusedError(f"{file.url}: {_reason(error)}", error.code) from error
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if headers.get("Content-Range") == f"bytes */{start}":
+                return  # all of it is here
             part.unlink()  # it is longer than the file: begun with another one
             raise EOFError("the server has another file than before") from None
         raise
-    with response, naming(part), part.open("ab") as output:
+    with response, part.open("ab") as output:
         if response.status != HTTPStatus.PARTIAL_CONTENT or not _continues(response, start):
             output.truncate(0)
             start = 0
@@ -163,7 +166,9 @@ def _copy(response: Any, output: BinaryIO, file: RemoteFile, start: int, progres
         count += len(block)
         if count > limit:
             raise CheckpointError(f"{file.url}: the server sends more than {limit:,} bytes")
-        output.write(block)
+        with naming(output.name):  # errors without a name are those of the network
+            output.write(block)
+            output.flush()
         progress(count)
     if expected is not None and count < expected:
         raise EOFError(f"it broke off after {count:,} of {expected:,} bytes")

@@ -70,11 +70,11 @@ def model_path(options: ModelPathOptions) -> Path:
 
     Raises CheckpointError for a name that is not known, and for a model that is not here and can be downloaded.
     """
-    if options.name == "nano":
-        return NANO
     if folder := installed_folder(options.name):
         return folder
     model = find_model(options.name)
+    if folder := _folder(model):
+        return folder
     if model.can_pull:
         raise CheckpointError(f"{model.name}: not here; download it with `spiritlm models pull {model.name}`")
     return model_folder(model.name)
@@ -88,6 +88,9 @@ def pull(options: PullOptions) -> Path | None:
     if options.model not in known_models() and "/" in options.model:
         return _pull_repository(options)
     model = find_model(options.model)
+    if not model.can_pull and (folder := _folder(model)):
+        notify(f"{folder}: is here already")
+        return folder
     plan = plan_pull(model, options.revision)
     if options.dry_run:
         _notify_plan(plan.folder, plan.files, plan.missing)
@@ -141,9 +144,12 @@ def _summary(plan: PullPlan) -> str:
     return f"{len(plan.missing)} files downloaded, {_megabytes(size)}"
 
 
+def _folder(model: KnownModel) -> Path | None:
+    return NANO if model.name == "nano" else installed_folder(model.name)
+
+
 def _row(model: KnownModel) -> ModelRow:
-    folder = NANO if model.name == "nano" else installed_folder(model.name)
-    size = model.size
+    folder, size = _folder(model), model.size
     if folder:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return ModelRow(model, folder, size)

@@ -47,6 +47,21 @@ def test_a_break_is_resumed_with_a_range(server: Server, tmp_path: Path) -> None
     assert ranges(server) == [None, "bytes=1000-", "bytes=3000-"]
 
 
+def test_a_connection_that_is_reset(server: Server, tmp_path: Path) -> None:
+    server.resets, server.broken["/a.bin"] = True, [1000]
+    download(remote(server), tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert len(server.requests) == 2
+
+
+def test_a_part_that_is_complete(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.bin.part").write_bytes(CONTENT)
+    download(remote(server), tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert ranges(server) == ["bytes=10240-"]
+    download(remote(server, size=len(CONTENT)), tmp_path / "a.bin")
+
+
 def test_a_later_run_resumes_what_is_there(server: Server, tmp_path: Path) -> None:
     server.statuses["/a.bin"] = [503, 503, 503]
     (tmp_path / "a.bin.part").write_bytes(CONTENT[:500])

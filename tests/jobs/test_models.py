@@ -42,6 +42,14 @@ def test_pull_again_says_that_it_is_here(
     assert len(server.asked(f"/{KMEANS}")) == 1
 
 
+def test_pull_of_what_is_not_downloaded(server: Server, tmp_path: Path) -> None:
+    assert pull(PullOptions(model="nano")) == NANO
+    with pytest.raises(CheckpointError, match="spirit-lm: ask Meta"):
+        pull(PullOptions(model="spirit-lm"))
+    (tmp_path / "home/models/spirit-lm").mkdir(parents=True)
+    assert pull(PullOptions(model="spirit-lm")) == tmp_path / "home/models/spirit-lm"
+
+
 def test_dry_run_downloads_nothing(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert pull(PullOptions(model="twist", dry_run=True)) is None
     assert installed_folder("twist") is None
