@@ -116,6 +116,13 @@ def list_files(repository: str, revision: str | None = None) -> Listing:
     return Listing(repository, commit, files)
 
 
+def repository_of(file: RemoteFile) -> str | None:
+    """The repository of a file that `list_files` listed; None for a file elsewhere."""
+    prefix = f"{endpoint()}/"
+    name, found, _ = file.url.removeprefix(prefix).partition("/resolve/")
+    return name if found and file.url.startswith(prefix) else None
+
+
 def is_cached(listing: Listing, name: str) -> bool:
     """Whether a file of a repository is in the hub's cache."""
     from huggingface_hub import try_to_load_from_cache

@@ -21,6 +21,7 @@ from spiritlm_cli.files import lock_file, write_text
 
 # The file in a model's folder that says what was downloaded.
 PULL_RECORD = "pulled.json"
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ def plan_pull(model: KnownModel, revision: str | None = None) -> PullPlan:
         prefix = f"{model.folder}/" if model.folder else ""
         files |= {prefix + name: file for name, file in listing.files.items()}
         commit = listing.commit
+    if model.text_tokenizer:
+        tokenizer = hub.list_files(model.text_tokenizer).files
+        files |= {
+            name: file for name, file in tokenizer.items() if name in _TOKENIZER_FILES and name not in files
+        }
     before = _recorded(folder)
     missing = tuple(
         name for name, file in files.items() if not _is_here(folder / name, file, before.get(name))
@@ -172,7 +178,7 @@ def _fetch(
             os.link(plan.folder / name, path)
             return
     size = "" if file.size is None else f", {file.size / 1e6:,.1f} MB"
-    from_hub = plan.model.repository if name not in plan.model.files else None
+    repository = hub.repository_of(file)
     with ProgressBar(f"{path.name} (MB)", None if file.size is None else file.size // 10**6) as bar:
         if not bar.visible:
             notify(f"{position} {name}{size}")
@@ -183,9 +189,9 @@ def _fetch(
             counts[0] = count // 10**6
 
         try:
-            download(file, path, token=hub.token() if from_hub else None, progress=show)
+            download(file, path, token=hub.token() if repository else None, progress=show)
         except RefusedError as error:
-            raise CheckpointError(hub.gated_message(from_hub) if from_hub else str(error)) from error
+            raise CheckpointError(hub.gated_message(repository) if repository else str(error)) from error
 
 
 def _remove_others(folder: Path, wanted: set[Path]) -> None:

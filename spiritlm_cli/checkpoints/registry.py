@@ -56,6 +56,7 @@ class KnownModel:
     gated: bool = False
     how_to_get: Text | None = None
     needs: Text | None = None
+    text_tokenizer: Text | None = None
     repository: Text | None = None
     folder: Text | None = None
     files: Mapping[str, RemoteFile] = field(default_factory=dict)

@@ -10,11 +10,11 @@ from rich.table import Table
 
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, weight_files
 from spiritlm_cli.checkpoints.registry import known_models
-from spiritlm_cli.config import read_json
 from spiritlm_cli.console import escape_markup
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.jobs.model_parts import LocatedModel, locate, part_name
 from spiritlm_cli.jobs.options.models import ModelInfoOptions
+from spiritlm_cli.language.loading import read_values
 from spiritlm_cli.speech.pitch import PitchConfig
 from spiritlm_cli.speech.quantizer import load_quantizer
 from spiritlm_cli.speech.style import StyleConfig
@@ -161,10 +161,7 @@ def _vocoders(model: LocatedModel) -> list[PartInfo]:
 
 
 def _language_model(model: LocatedModel, name: str, folder: Path) -> PartInfo:
-    path = folder / "config.json"
-    values = read_json(path)
-    if isinstance(base := values.get("base_config"), dict):  # slamkit's
-        values = base | {key: value for key, value in values.items() if key == "vocab_size" and value}
+    values = read_values(folder / "config.json")
     context, vocabulary, network = (
         values.get(key) for key in ("max_position_embeddings", "vocab_size", "model_type")
     )

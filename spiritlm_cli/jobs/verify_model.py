@@ -12,10 +12,12 @@ from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors, list_tensors, we
 from spiritlm_cli.checkpoints.pull import pulled_files
 from spiritlm_cli.checkpoints.registry import known_models
 from spiritlm_cli.checkpoints.tensors import convert_weight
-from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.jobs.model_parts import LocatedModel, locate, part_name
 from spiritlm_cli.jobs.options.models import VerifyOptions
-from spiritlm_cli.language.loading import load_weights
+from spiritlm_cli.language.loading import is_packed, load_weights, read_values
+from spiritlm_cli.language.network import load_network
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.speech.pitch import PitchVqVae
 from spiritlm_cli.speech.style import StyleEncoder
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -97,8 +99,16 @@ def _check_vocoder(folder: str, expressive: bool, generator: Path) -> None:
 
 
 def _check_language_model(folder: Path) -> None:
-    load_weights(folder, torch.device("meta"), torch.float32)
+    if is_packed(read_values(folder / "config.json")):
+        rows = load_weights(folder, torch.device("meta"), torch.float32).config.vocab_size
+    else:  # transformers loads it as a whole
+        rows = load_network(folder, [_CPU], torch.bfloat16).vocab_size
     _check_values(weight_files(folder)[1])
+    # slamkit's models of speech and text have their text tokenizer elsewhere.
+    if any((folder / name).is_file() for name in ("tokenizer.model", "tokenizer.json")):
+        size = load_vocabulary(folder).size
+        if size > rows:
+            raise CheckpointError(f"{folder}: the vocabulary has {size} tokens, the network {rows}")
 
 
 def _check_values(files: Iterable[Path]) -> None:

@@ -8,7 +8,8 @@ from http_server import COMMIT, Server, git_id, serve_http
 from huggingface_hub import constants
 
 from spiritlm_cli.checkpoints import find_checkpoint
-from spiritlm_cli.checkpoints.hub import list_files, pull
+from spiritlm_cli.checkpoints.hub import list_files, pull, repository_of
+from spiritlm_cli.checkpoints.registry import RemoteFile
 from spiritlm_cli.errors import CheckpointError
 
 
@@ -75,6 +76,8 @@ def test_list_files(server: Server) -> None:
     assert (listing.repository, listing.commit) == ("a/b", COMMIT)
     assert set(listing.files) == {"config.json", "model.safetensors"}
     config = listing.files["config.json"]
+    assert repository_of(config) == "a/b"
+    assert repository_of(RemoteFile("https://elsewhere/a/b/resolve/main/x")) is None
     assert config.url == f"{server.url}/a/b/resolve/{COMMIT}/config.json"
     assert (config.size, config.git_id, config.sha256) == (2, git_id(b"{}"), None)
     weights = listing.files["model.safetensors"]

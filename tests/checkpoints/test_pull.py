@@ -117,6 +117,20 @@ def test_a_wrong_checksum_leaves_nothing_of_the_file(
     assert not list(tmp_path.glob("home/**/vocoder.pt*"))
 
 
+def test_the_text_tokenizer_of_another_repository(server: Server, model: KnownModel) -> None:
+    server.repositories["b/text"] = {
+        "tokenizer.json": b"{}",
+        "config.json": b"{}",
+        "model.safetensors": b"text",
+    }
+    folder = pull_model(plan_pull(replace(model, text_tokenizer="b/text")))
+    assert names(folder) == sorted([*NAMES, "pulled.json", "tokenizer.json"])
+    server.gated.add("b/text")
+    server.repositories["b/text"]["tokenizer.json"] = b"[]"
+    with pytest.raises(CheckpointError, match="b/text: is gated"):
+        pull_model(plan_pull(replace(model, text_tokenizer="b/text")))
+
+
 def test_gated(server: Server, model: KnownModel, monkeypatch: pytest.MonkeyPatch) -> None:
     server.gated.add("a/hubert")
     with pytest.raises(CheckpointError, match=rf"is gated; accept its conditions on {server.url}/a/hubert"):

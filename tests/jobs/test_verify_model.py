@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from causal_lm import write_causal_lm
 from model_server import VOCODER, serve_models
 
 from spiritlm_cli.checkpoints.layout import NANO
@@ -93,3 +94,15 @@ def test_checksums_of_the_registry(nano: Path, tmp_path: Path, monkeypatch: pyte
         nano.rename(tmp_path / "home/models/twist")
         (tmp_path / "home/models/twist" / VOCODER).write_bytes(b"other")
         assert "missing" in (faults("twist")["checksums"] or "")
+
+
+def test_language_models_of_slamkit(open_language_models: Path) -> None:
+    for name in ("sims-llama", "sims-qwen", "slam-qwen"):
+        assert faults(open_language_models / name) == {"language model": None}
+
+
+def test_language_models_of_transformers(tmp_path: Path) -> None:
+    write_causal_lm(tmp_path, "opt")
+    assert faults(tmp_path) == {"language model": None}
+    change(tmp_path / "model.safetensors", lambda tensors: next(iter(tensors.values())).fill_(torch.nan))
+    assert "infinite or not a number" in (faults(tmp_path)["language model"] or "")
