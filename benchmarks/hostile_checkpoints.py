@@ -35,7 +35,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from release_tree import write_release_tree  # noqa: E402
 
-from spiritlm_cli.checkpoints.layout import NANO  # noqa: E402
+from spiritlm_cli.checkpoints.checkpoint import NANO  # noqa: E402
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors  # noqa: E402
 from spiritlm_cli.console import one_line  # noqa: E402
 from spiritlm_cli.errors import AlignmentError, SpiritLMError  # noqa: E402

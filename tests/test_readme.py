@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 
 ROOT = Path(__file__).parent.parent
 PAGES = (

@@ -1,5 +1,6 @@
-"""Where weights come from: folders in the release's layout, with pickles or safetensors, and the embedded nano."""
+"""Where weights come from: folders in the release's layout and in those of open models, and the embedded nano."""
 
-from spiritlm_cli.checkpoints.layout import Checkpoint, find_checkpoint
+from spiritlm_cli.checkpoints.checkpoint import Checkpoint
+from spiritlm_cli.checkpoints.layout import combine_parts, find_checkpoint
 
-__all__ = ["Checkpoint", "find_checkpoint"]
+__all__ = ["Checkpoint", "combine_parts", "find_checkpoint"]

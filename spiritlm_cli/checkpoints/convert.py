@@ -10,13 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from spiritlm_cli.checkpoints.checkpoint import CONVERSION_RECORD, Checkpoint, file_hash
 from spiritlm_cli.checkpoints.conversion_steps import Notify, Step, json_config, plan_steps
-from spiritlm_cli.checkpoints.layout import (
-    CONVERSION_RECORD,
-    Checkpoint,
-    file_hash,
-    find_checkpoint,
-)
+from spiritlm_cli.checkpoints.layout import find_checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import equal_tensors
 from spiritlm_cli.checkpoints.pickles import read_pickle
 from spiritlm_cli.checkpoints.tensors import read_tensors, split_state

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.checkpoints import hub
+from spiritlm_cli.checkpoints.checkpoint import file_hash
 from spiritlm_cli.checkpoints.download import RefusedError, check_file, download
-from spiritlm_cli.checkpoints.layout import file_hash
 from spiritlm_cli.checkpoints.registry import KnownModel, RemoteFile, is_path, model_folder
 from spiritlm_cli.config import from_mapping, read_json
 from spiritlm_cli.console import ProgressBar, log, notify

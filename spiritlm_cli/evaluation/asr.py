@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
@@ -37,14 +38,14 @@ class SpeechToText:
     @classmethod
     def load(
         cls,
-        model: str | None = "nano",
+        model: str | Checkpoint | None = "nano",
         *,
         expressive: bool = True,
         device: str = "auto",
         dtype: str | None = None,
         sampling: Sampling = SAMPLING,
     ) -> "SpeechToText":
-        """Load the parts of a checkpoint: "nano", a folder or a Hugging Face repository. Raises CheckpointError."""
+        """Load the parts of a checkpoint: see `find_checkpoint`. Raises CheckpointError."""
         return cls(
             SpeechTokenizer.load(model, expressive=expressive, device=device),
             LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype),

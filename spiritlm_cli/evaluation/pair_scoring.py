@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Protocol, TypeVar
 
 from spiritlm_cli.batching import Outcome
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.evaluation.pairs import BadPair, Entry, Pair, ScoredEntry
 from spiritlm_cli.language.model import LanguageModel
@@ -55,7 +56,7 @@ class PairScorer:
     @classmethod
     def load(
         cls,
-        model: str | None = "nano",
+        model: str | Checkpoint | None = "nano",
         *,
         speech: bool = False,
         expressive: bool = True,
@@ -64,7 +65,7 @@ class PairScorer:
         batch_seconds: float | None = None,
         workers: int = 2,
     ) -> "PairScorer":
-        """Load the parts of a checkpoint: "nano", a folder or a Hugging Face repository.
+        """Load the parts of a checkpoint: see `find_checkpoint`.
 
         speech: load the tokenizer, too, which clips require. Raises CheckpointError.
         """

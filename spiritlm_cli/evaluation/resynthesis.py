@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.evaluation.report import Published, Report, Row, ScoredText, reference_text
 from spiritlm_cli.manifests.clip import Clip
@@ -67,14 +68,14 @@ class Resynthesis:
     @classmethod
     def load(
         cls,
-        model: str | None = "nano",
+        model: str | Checkpoint | None = "nano",
         *,
         expressive: bool = True,
         device: str = "auto",
         recognizer: str | Path = "base.en",
         speaker: str | None = None,
     ) -> "Resynthesis":
-        """Load the parts of a checkpoint: "nano", a folder or a Hugging Face repository.
+        """Load the parts of a checkpoint: see `find_checkpoint`.
 
         recognizer: as in `Recognizer.load`. Raises CheckpointError, and MissingPackageError without faster-whisper.
         """

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
@@ -44,7 +45,7 @@ class TextToSpeech:
     @classmethod
     def load(
         cls,
-        model: str | None = "nano",
+        model: str | Checkpoint | None = "nano",
         *,
         expressive: bool = True,
         device: str = "auto",
@@ -53,7 +54,7 @@ class TextToSpeech:
         speaker: str | None = None,
         sampling: Sampling = SAMPLING,
     ) -> "TextToSpeech":
-        """Load the parts of a checkpoint: "nano", a folder or a Hugging Face repository.
+        """Load the parts of a checkpoint: see `find_checkpoint`.
 
         recognizer: as in `Recognizer.load`. Raises CheckpointError, and MissingPackageError without faster-whisper.
         """

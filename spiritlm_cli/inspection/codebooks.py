@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.speech.pitch import PitchConfig
 from spiritlm_cli.speech.quantizer import load_quantizer
@@ -15,7 +15,7 @@ Codebooks = Mapping[Kind, int]
 NO_CODEBOOKS: Codebooks = MappingProxyType({})
 
 
-def model_codebooks(model: str | None = "nano") -> Codebooks:
+def model_codebooks(model: str | Checkpoint | None = "nano") -> Codebooks:
     """Return the number of units of each stream. A stream whose encoder is not in the checkpoint is left out.
 
     Raises CheckpointError for a model that is not there.

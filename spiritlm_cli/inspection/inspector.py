@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from spiritlm_cli.audio.resampling import Resampler
-from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.inspection.inspected import Inspected, Sound, rebuild_f0
@@ -34,7 +34,7 @@ class Inspector:
     Raises CheckpointError if a part of the checkpoint can't be used.
     """
 
-    model: str | None = "nano"
+    model: str | Checkpoint | None = "nano"
     expressive: bool = True
     device: str = "auto"
     f0: F0Method = "fcpe"

@@ -135,7 +135,7 @@ class DecodeCompute(Compute[DecodeOptions, InputLine, Waveform]):
         """Load the vocoder. Raises CheckpointError; SpiritLMError for a voice or style that it does not have."""
         options = self.options
         vocoder = Vocoder.load(
-            options.model, options.expressive, options.device, options.dtype, options.compile
+            options.checkpoint, options.expressive, options.device, options.dtype, options.compile
         )
         # Looked up first: no line is to blame for a voice that isn't there.
         voice = vocoder.voices.speaker_index(options.speaker)

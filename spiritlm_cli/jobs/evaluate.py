@@ -76,7 +76,7 @@ def run(options: ResynthesisOptions | AsrOptions | TtsOptions) -> Evaluation:
 
 def _resynthesis(options: ResynthesisOptions) -> Resynthesis:
     return Resynthesis.load(
-        options.model,
+        options.checkpoint,
         expressive=options.expressive,
         device=options.device,
         recognizer=options.asr,
@@ -86,7 +86,7 @@ def _resynthesis(options: ResynthesisOptions) -> Resynthesis:
 
 def _asr(options: AsrOptions) -> asr.SpeechToText:
     return asr.SpeechToText.load(
-        options.model,
+        options.checkpoint,
         expressive=options.expressive,
         device=options.device,
         dtype=options.dtype,
@@ -96,7 +96,7 @@ def _asr(options: AsrOptions) -> asr.SpeechToText:
 
 def _tts(options: TtsOptions) -> tts.TextToSpeech:
     return tts.TextToSpeech.load(
-        options.model,
+        options.checkpoint,
         expressive=options.expressive,
         device=options.device,
         dtype=options.dtype,

@@ -44,7 +44,7 @@ def run(options: PairsOptions | WuggyOptions | BlimpOptions) -> Evaluation:
     options.check()
     pairs = _read(options)
     scorer = PairScorer.load(
-        options.model,
+        options.checkpoint,
         speech=pairs.speech,
         expressive=options.expressive,
         device=options.device,

@@ -3,15 +3,16 @@
 import os
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.checkpoints.layout import find_checkpoint
+from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.distributed import ClusterJob, WorkerPool, compute_on_cluster
 from spiritlm_cli.jobs.compute import Compute
 from spiritlm_cli.jobs.failures import Input, name_of
+from spiritlm_cli.jobs.options.shared import ModelOptions
 
 Item = TypeVar("Item", bound=Input)
 T = TypeVar("T")
@@ -44,8 +45,8 @@ def _computed_on_cluster(
 ) -> Generator[tuple[Item, Outcome[T]], None, None]:
     options = compute.options
     # Named before Ray is started; the environment of the workers is another.
-    if any(field.name == "model" for field in fields(options)):
-        options = replace(options, model=_absolute_model(options.model))
+    if isinstance(options, ModelOptions):
+        options = replace(options, **_absolute_models(options))
 
     def for_workers(pool: WorkerPool) -> Compute[Any, Item, T]:
         return replace(compute, options=replace(options, device=pool.device), cpus=pool.cpus)
@@ -59,6 +60,14 @@ def _computed_on_cluster(
         compute.task_size,
     )
     return compute_on_cluster(items, address, job)
+
+
+def _absolute_models(options: ModelOptions) -> dict[str, Any]:
+    """The options that name checkpoints, for other machines. Raises CheckpointError."""
+    parts = {name: getattr(options, name, None) for name in ("tokenizer", "lm", "vocoder")}
+    return {"model": _absolute_model(options.model)} | {
+        name: _absolute_model(part) for name, part in parts.items() if part
+    }
 
 
 def _absolute_model(model: str | None) -> str:

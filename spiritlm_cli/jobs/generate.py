@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.checkpoints.layout import Checkpoint
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.console import log, warn_once
 from spiritlm_cli.errors import OptionError, SpiritLMError, TokenError
 from spiritlm_cli.jobs.codecs import LINES, RESULTS
@@ -138,9 +138,14 @@ def _load_engine(options: GenerateOptions) -> TokenGenerator:
     if options.engine == "vllm":
         from spiritlm_cli.language.vllm import VllmGenerator  # an extra
 
-        return VllmGenerator.load(options.model, options.expressive, options.dtype)
+        return VllmGenerator.load(options.checkpoint, options.expressive, options.dtype)
     return LanguageModel.load(
-        options.model, options.expressive, options.device, options.dtype, options.device_map, options.quantize
+        options.checkpoint,
+        options.expressive,
+        options.device,
+        options.dtype,
+        options.device_map,
+        options.quantize,
     )
 
 

@@ -42,7 +42,7 @@ def run(options: InspectBatchOptions) -> BatchCheck:
     """
     options.check()
     tokenizer = SpeechTokenizer.load(
-        options.model, options.expressive, options.f0, options.device, options.dtype, options.compile
+        options.checkpoint, options.expressive, options.f0, options.device, options.dtype, options.compile
     )
     report = BatchReport(_setting(options, tokenizer))
     comparison = BatchComparison(tokenizer, report, _batch_seconds(options, tokenizer), options.seed)
@@ -62,7 +62,7 @@ def _setting(options: InspectBatchOptions, tokenizer: SpeechTokenizer) -> dict[s
     threads = f", threads: {torch.get_num_threads()}" if device.type == "cpu" else ""
     return {
         "model": options.checkpoint.name,
-        "units": f"{options.units} units",
+        "units": "expressive units" if options.expressive else "base units",
         "device": f"{device}{name}{threads}",
         "dtype": options.dtype,
         "torch": f"torch {torch.__version__}",

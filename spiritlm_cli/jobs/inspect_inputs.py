@@ -38,7 +38,7 @@ def new_inspector(
 ) -> Inspector:
     """The inspector of the checkpoint and settings of some options; see `Inspector` for the others."""
     return Inspector(
-        model=options.model,
+        model=options.checkpoint,
         expressive=options.expressive,
         device=options.device,
         f0=options.f0,

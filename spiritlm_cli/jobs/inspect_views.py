@@ -54,9 +54,9 @@ def views_of(options: InspectOptions) -> list[View]:
     elif options.textgrid:
         views.append(FilesView(options.textgrid, ".TextGrid", _write_textgrid, "--textgrid"))
     if options.as_json and not options.stats:
-        codebooks = model_codebooks(options.model)
+        codebooks = model_codebooks(options.checkpoint)
         views.append(PrintView(lambda inspected: _to_json(inspected_to_json(inspected, codebooks))))
-    return views or [TableView(model_codebooks(options.model))]
+    return views or [TableView(model_codebooks(options.checkpoint))]
 
 
 class TableView(View):
@@ -90,7 +90,7 @@ class StatisticsView(View):
 
     def __init__(self, options: InspectOptions) -> None:
         self._options, self._console = options, data_console()
-        self._statistics = UnitStatistics(model_codebooks(options.model))
+        self._statistics = UnitStatistics(model_codebooks(options.checkpoint))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /

@@ -91,7 +91,9 @@ class InterleaveCompute(Compute[InterleaveOptions, Clip | BadClip, Result]):
         with _word_times(options, self.cpus) as times:
             tokenizer = None
             if options.mode != "text":
-                tokenizer = SpeechTokenizer.load(options.model, options.expressive, device=options.device)
+                tokenizer = SpeechTokenizer.load(
+                    options.checkpoint, options.expressive, device=options.device
+                )
             yield partial(self._compute, tokenizer, times)
 
     def _compute(

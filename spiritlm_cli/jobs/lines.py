@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, TypeVar
 
-from spiritlm_cli.checkpoints.layout import Checkpoint
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.console import log, notify
 from spiritlm_cli.errors import SpiritLMError, TokenError
 from spiritlm_cli.streams import standard_input

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from spiritlm_cli.checkpoints import hub
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.pull import PullPlan, plan_pull, pull_model
 from spiritlm_cli.checkpoints.registry import (
     KnownModel,

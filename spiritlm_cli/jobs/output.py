@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from spiritlm_cli.checkpoints.layout import Checkpoint
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.console import is_verbose
 from spiritlm_cli.errors import ResumeError
 from spiritlm_cli.files import lock_file, naming, remove_leftovers, resolve_file, sync_folder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from spiritlm_cli.checkpoints.layout import Checkpoint
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.distributed.messages import Codec, to_json
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.jobs.codecs import RESULTS, line_fields, line_from_fields
@@ -104,7 +104,7 @@ class ScoreCompute(Compute[GenerateOptions, ScoredLine, Result]):
         """Load the language model. Raises CheckpointError."""
         options = self.options
         lm = LanguageModel.load(
-            options.model,
+            options.checkpoint,
             options.expressive,
             options.device,
             options.dtype,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from spiritlm_cli.checkpoints.layout import Checkpoint
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.jobs.lines import InputLine, announce, check_header, naming_source, read_input, warn_empty
 from spiritlm_cli.streams import standard_input

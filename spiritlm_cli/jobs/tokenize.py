@@ -80,7 +80,7 @@ class TokenizeCompute(Compute[TokenizeOptions, Clip | BadClip, Result]):
 
 def _load(options: TokenizeOptions) -> SpeechTokenizer:
     return SpeechTokenizer.load(
-        options.model, options.expressive, options.f0, options.device, options.dtype, options.compile
+        options.checkpoint, options.expressive, options.f0, options.device, options.dtype, options.compile
     )
 
 

@@ -55,7 +55,7 @@ def load_task(name: str, checkpoint: Checkpoint, expressive: bool, device: str) 
     """
 
     def encode_sound(path: Path) -> SpeechSpan:
-        tokenizer = SpeechTokenizer.load(str(checkpoint.root), expressive=expressive, device=device)
+        tokenizer = SpeechTokenizer.load(checkpoint, expressive=expressive, device=device)
         return merge_streams(tokenizer.encode(read_audio(path)))
 
     return Task.load(name, encode_sound)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.batching import BatchScheduler, Outcome
-from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.generator import TokenGenerator
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
@@ -58,7 +58,7 @@ class LanguageModel(TokenGenerator):
     @classmethod
     def load(
         cls,
-        model: str | None = "nano",
+        model: str | Checkpoint | None = "nano",
         expressive: bool = True,
         device: str = "auto",
         dtype: str | torch.dtype | None = None,
@@ -67,7 +67,7 @@ class LanguageModel(TokenGenerator):
     ) -> "LanguageModel":
         """Load the language model of a checkpoint.
 
-        model: "nano", a folder, or a Hugging Face repository. dtype: None is float32 on a CPU and bfloat16 elsewhere.
+        model: see `find_checkpoint`. dtype: None is float32 on a CPU and bfloat16 elsewhere.
         device_map: "auto" spreads the layers over all CUDA devices. quantize: "int8" or "int4" weights. Raises
         CheckpointError; MissingPackageError if `quantize` needs torchao; SpiritLMError if the device does not support
         `quantize` or can't be used.

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.console import is_verbose
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.language.generator import TokenGenerator
@@ -61,9 +61,9 @@ class VllmGenerator(TokenGenerator):
 
     @classmethod
     def load(
-        cls, model: str | None = "nano", expressive: bool = True, dtype: str | None = None
+        cls, model: str | Checkpoint | None = "nano", expressive: bool = True, dtype: str | None = None
     ) -> "VllmGenerator":
-        """Load the language model of a checkpoint: "nano", a folder, or a Hugging Face repository.
+        """Load the language model of a checkpoint: see `find_checkpoint`.
 
         dtype: None is float32 on a CPU and bfloat16 elsewhere. Raises CheckpointError; MissingPackageError without
         vLLM; SpiritLMError if vLLM can't run the model on this machine.

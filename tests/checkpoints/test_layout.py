@@ -1,51 +1,14 @@
-"""Where the parts of a checkpoint are, and the fingerprint of its tokenizer."""
+"""Checkpoints by their name or folder."""
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
-from spiritlm_cli.checkpoints.convert import convert
-from spiritlm_cli.checkpoints.layout import TwistCheckpoint
+from spiritlm_cli.checkpoints import combine_parts, find_checkpoint
+from spiritlm_cli.checkpoints.mixed import MixedCheckpoint
+from spiritlm_cli.checkpoints.open_layouts import LanguageModelFolder, TwistCheckpoint
 from spiritlm_cli.errors import CheckpointError
-
-
-def test_safetensors_are_preferred_to_pickles(tmp_path: Path) -> None:
-    folder = tmp_path / "speech_tokenizer" / "hubert_25hz"
-    folder.mkdir(parents=True)
-    for suffix in (".pt", ".safetensors"):
-        for name in ("mhubert_base_25hz", "L11_quantizer_500"):
-            (folder / f"{name}{suffix}").touch()
-        checkpoint = find_checkpoint(str(tmp_path))
-        assert {checkpoint.hubert.suffix, checkpoint.quantizer.suffix} == {suffix}
-
-
-def test_quantizer_refuses_two_files(tmp_path: Path) -> None:
-    folder = tmp_path / "speech_tokenizer" / "hubert_25hz"
-    folder.mkdir(parents=True)
-    for name in ("L6_quantizer_500.pt", "L11_quantizer_500.pt"):
-        (folder / name).touch()
-    with pytest.raises(CheckpointError, match="several quantizers: L11_quantizer_500, L6_quantizer_500"):
-        find_checkpoint(str(tmp_path)).quantizer  # noqa: B018
-
-
-def test_missing_parts_are_named(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path, "mine")
-    for part, name in (
-        ("hubert", r"mhubert_base_25hz\.pt"),
-        ("quantizer", r"L11_quantizer_500\.pt"),
-        ("pitch", r"model\.pt"),
-        ("pitch_config", r"config\.yaml"),
-        ("style", r"pytorch_model\.bin: missing \(or model\.safetensors\)"),
-    ):
-        with pytest.raises(CheckpointError, match=name):
-            getattr(checkpoint, part)
-    with pytest.raises(CheckpointError, match="mine has no vocoder for base units"):
-        checkpoint.generator(expressive=False)
-    with pytest.raises(CheckpointError, match="mine has no language model for expressive units"):
-        checkpoint.language_model(expressive=True)
 
 
 def test_find_checkpoint_names_it_after_its_folder(
@@ -72,49 +35,10 @@ def test_find_checkpoint_refuses_other_folders(tmp_path: Path) -> None:
         find_checkpoint(str(tmp_path))
 
 
-def test_fingerprint_of_a_complete_checkpoint_is_the_hash_of_its_four_files(release_tree: Path) -> None:
-    checkpoint = Checkpoint(release_tree, "")
-    files = (checkpoint.hubert, checkpoint.quantizer, checkpoint.pitch, checkpoint.style)
-    assert checkpoint.tokenizer_files == files
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    assert checkpoint.fingerprint() == digest[:12]
-
-
-@pytest.mark.parametrize(
-    "missing", [["pitch"], ["style"], ["pitch", "style"]], ids=["no pitch", "no style", "neither"]
-)
-def test_fingerprint_without_pitch_or_style_is_that_of_the_phonetic_units(
-    tree: Path, release_tree: Path, missing: list[str]
-) -> None:
-    checkpoint = Checkpoint(tree, "")
-    for part in missing:
-        getattr(checkpoint, part).unlink()
-    files = (checkpoint.hubert, checkpoint.quantizer)
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    assert checkpoint.fingerprint() == digest[:12]
-    assert checkpoint.fingerprint() != Checkpoint(release_tree, "").fingerprint()
-
-
-def test_fingerprint_of_a_converted_base_checkpoint_stays(tree: Path, tmp_path: Path) -> None:
-    for folder in ("vqvae_f0_quantizer", "style_encoder_w2v2"):
-        shutil.rmtree(tree / "speech_tokenizer" / folder)
-    expected = Checkpoint(tree, "").fingerprint()
-    out = tmp_path.parent / f"{tmp_path.name}-converted"
-    convert(str(tree), out)
-    assert Checkpoint(out, "").fingerprint() == expected
-
-
-def test_fingerprint_needs_hubert_and_quantizer(tree: Path) -> None:
-    checkpoint = Checkpoint(tree, "")
-    checkpoint.quantizer.unlink()
-    with pytest.raises(CheckpointError, match="missing L11_quantizer_500"):
-        checkpoint.fingerprint()
-
-
 def test_find_checkpoint_knows_twist_by_its_files(twist_folder: Path) -> None:
     checkpoint = find_checkpoint(str(twist_folder))
     assert isinstance(checkpoint, TwistCheckpoint)
-    assert (checkpoint.name, checkpoint.default_units) == ("twist", "base")
+    assert (checkpoint.name, checkpoint.is_expressive) == ("twist", False)
     assert find_checkpoint(checkpoint) is checkpoint
     files = (checkpoint.hubert, checkpoint.quantizer)
     assert [file.name for file in files] == ["model.safetensors", TwistCheckpoint.QUANTIZER]
@@ -138,21 +62,24 @@ def test_find_checkpoint_finds_installed_models(
     assert (checkpoint.name, checkpoint.root) == ("twist", tmp_path / "models" / "twist")
 
 
-def test_twist_names_what_it_lacks(twist_folder: Path, tmp_path: Path) -> None:
-    checkpoint = find_checkpoint(str(twist_folder))
-    for part in ("pitch", "pitch_config", "style"):
-        with pytest.raises(CheckpointError, match=r"twist has no (pitch|style) units; .* --units base"):
-            getattr(checkpoint, part)
-    for method in (checkpoint.vocoder_config, checkpoint.generator):
-        with pytest.raises(CheckpointError, match="twist has no vocoder for pitch and style units"):
-            method(True)
-    with pytest.raises(CheckpointError, match="a tokenizer and a vocoder, and no language model"):
-        checkpoint.language_model(False)
-    (tmp_path / TwistCheckpoint.GENERATOR).touch()
-    vocoder = find_checkpoint(str(tmp_path))
-    assert vocoder.generator(False) == tmp_path / TwistCheckpoint.GENERATOR
-    for part, name in (("hubert", r"model\.safetensors: missing"), ("quantizer", r"km500\.bin: missing")):
-        with pytest.raises(CheckpointError, match=name):
-            getattr(vocoder, part)
-    with pytest.raises(CheckpointError, match=r"25hz_config\.json: missing"):
-        vocoder.vocoder_config(False)
+def test_find_checkpoint_takes_the_folder_of_a_language_model(release_tree: Path) -> None:
+    folder = release_tree / "spiritlm_model" / "spirit-lm-base-7b"
+    checkpoint = find_checkpoint(str(folder))
+    assert isinstance(checkpoint, LanguageModelFolder)
+    assert (checkpoint.name, checkpoint.language_model(False)) == ("spirit-lm-base-7b", folder)
+
+
+def test_combine_parts_without_parts_is_find_checkpoint(release_tree: Path) -> None:
+    assert combine_parts(str(release_tree)) == find_checkpoint(str(release_tree))
+    assert not isinstance(combine_parts("nano"), MixedCheckpoint)
+
+
+def test_combine_parts_takes_each_part_from_its_model(release_tree: Path, twist_folder: Path) -> None:
+    lm = release_tree / "spiritlm_model" / "spirit-lm-base-7b"
+    mixed = combine_parts(str(release_tree), tokenizer=str(twist_folder), lm=str(lm))
+    assert isinstance(mixed, MixedCheckpoint)
+    assert (mixed.root, mixed.identity, mixed.name) == (release_tree, str(release_tree), "twist")
+    assert mixed.hubert.is_relative_to(twist_folder)
+    assert mixed.language_model(False) == lm
+    with pytest.raises(CheckpointError, match="no-such-model: no such folder"):
+        combine_parts("nano", vocoder="no-such-model")

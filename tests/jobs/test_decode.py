@@ -1,10 +1,13 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.jobs.decode import DecodeOptions, run
 from spiritlm_cli.jobs.run import Summary
 
@@ -70,3 +73,24 @@ def test_ids_that_cannot_be_file_names_cost_their_lines(small: dict[str, str], t
     )
     assert run(options) == Summary(inputs=5, failed=2)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["%2E.%2Fb.wav", "c.wav", "d.wav"]
+
+
+def test_twist_decodes_its_own_units_alone(twist_folder: Path, data: Path, tmp_path: Path) -> None:
+    units = json.loads((data / "open_models.json").read_text())["units"]["short"]["deduplicated"]
+    header = f"#spiritlm 1 model=twist tokenizer={find_checkpoint(str(twist_folder)).fingerprint()}\n"
+    lines, output = tmp_path / "lines.txt", tmp_path / "out.wav"
+    lines.write_text(header + "[SPEECH]" + "".join(f"[Hu{unit}]" for unit in units) + "\n")
+    options = DecodeOptions(
+        files=(str(lines),), output=str(output), model=str(twist_folder), device="cpu", bits="float"
+    )
+    assert run(options) == Summary(inputs=1)
+    samples = read_audio(output).samples
+    expected = np.load(data / "open_models.npz")["short/predict"]
+    assert samples.shape == expected.shape
+    assert np.abs(samples - expected).max() < 1e-4
+    with pytest.raises(SpiritLMError, match="no speaker 1: this vocoder has one speaker, 0"):
+        run(replace(options, speaker="1"))
+    with pytest.raises(TokenError, match=r"tokens of twist .* noise to nano"):
+        run(replace(options, model="nano"))
+    with pytest.raises(CheckpointError, match="the vocoder of twist takes the units of twist"):
+        run(replace(options, model="nano", vocoder=str(twist_folder)))

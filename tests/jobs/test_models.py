@@ -7,7 +7,7 @@ import pytest
 from http_server import COMMIT, Server
 from model_server import CONTENT, KMEANS, serve_models
 
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.registry import installed_folder
 from spiritlm_cli.errors import CheckpointError, OptionError
 from spiritlm_cli.jobs.models import list_models, model_path, pull

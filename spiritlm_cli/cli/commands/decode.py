@@ -18,7 +18,7 @@ def decode(options: DecodeOptions) -> object:
     if options.lists_voices:
         from spiritlm_cli.vocoder.voices import Voices
 
-        print(Voices.of_checkpoint(options.model, options.expressive).describe())
+        print(Voices.of_checkpoint(options.checkpoint, options.expressive).describe())
         return None
     from spiritlm_cli.jobs.decode import run
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from spiritlm_cli.audio.formats import FORMATS, format_of
 from spiritlm_cli.errors import AudioError, OptionError
+from spiritlm_cli.jobs.options.parts import VocoderPart
 from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
     Dtype,
@@ -23,7 +24,7 @@ from spiritlm_cli.streams import is_stdout
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecodeOptions(FailureOptions, ModelOptions):
+class DecodeOptions(VocoderPart, FailureOptions, ModelOptions):
     """Options of `spiritlm decode`."""
 
     files: tuple[str, ...] = option(

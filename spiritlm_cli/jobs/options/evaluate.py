@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart, VocoderPart
 from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
     Dtype,
@@ -72,7 +73,7 @@ class ClipBenchmarkOptions(EvaluateOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResynthesisOptions(ClipBenchmarkOptions):
+class ResynthesisOptions(TokenizerPart, VocoderPart, ClipBenchmarkOptions):
     """Options of `spiritlm evaluate resynthesis`."""
 
     asr: str = asr_option()
@@ -86,7 +87,7 @@ class ResynthesisOptions(ClipBenchmarkOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AsrOptions(ClipBenchmarkOptions):
+class AsrOptions(TokenizerPart, LanguageModelPart, ClipBenchmarkOptions):
     """Options of `spiritlm evaluate asr`."""
 
     max_new_tokens: int = option(50, "Maximum number of generated tokens.", minimum=1, group="continuation")
@@ -94,7 +95,7 @@ class AsrOptions(ClipBenchmarkOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TtsOptions(ClipBenchmarkOptions):
+class TtsOptions(LanguageModelPart, VocoderPart, ClipBenchmarkOptions):
     """Options of `spiritlm evaluate tts`."""
 
     asr: str = asr_option()
@@ -107,7 +108,7 @@ class TtsOptions(ClipBenchmarkOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairsOptions(EvaluateOptions):
+class PairsOptions(TokenizerPart, LanguageModelPart, EvaluateOptions):
     """Options of `spiritlm evaluate pairs`."""
 
     path: Path = option(

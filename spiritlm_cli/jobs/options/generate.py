@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart, VocoderPart
 from spiritlm_cli.jobs.options.shared import (
     EXECUTION,
     Dtype,
@@ -19,7 +20,7 @@ from spiritlm_cli.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateOptions(LineOutputOptions, ModelOptions):
+class GenerateOptions(TokenizerPart, LanguageModelPart, VocoderPart, LineOutputOptions, ModelOptions):
     """Options of `spiritlm generate`, and of `generate --score`."""
 
     files: tuple[str, ...] = option(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from spiritlm_cli.errors import AudioError, OptionError
 from spiritlm_cli.jobs.options.align import aligner_option, alignments_option, keep_labels_option
+from spiritlm_cli.jobs.options.parts import TokenizerPart, VocoderPart
 from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
     Channel,
@@ -21,7 +22,7 @@ from spiritlm_cli.streams import is_stdout
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputOptions(ModelOptions):
+class InputOptions(TokenizerPart, VocoderPart, ModelOptions):
     """What to inspect, and how it is tokenized."""
 
     inputs: tuple[str, ...] = option(

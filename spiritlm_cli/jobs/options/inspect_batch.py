@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from spiritlm_cli.jobs.options.parts import TokenizerPart
 from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
     ClipOptions,
@@ -18,7 +19,7 @@ from spiritlm_cli.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
-class InspectBatchOptions(ClipOptions, FailureOptions, ModelOptions):
+class InspectBatchOptions(TokenizerPart, ClipOptions, FailureOptions, ModelOptions):
     """Options of `spiritlm inspect batch`."""
 
     limit: int | None = option(None, "Use only the first N clips.", metavar="N", minimum=1, group="input")

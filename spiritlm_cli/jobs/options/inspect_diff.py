@@ -45,7 +45,7 @@ class InspectDiffOptions(ModelOptions):
     against: str | None = option(
         None,
         "Checkpoint of B, as --model.",
-        metavar="nano|FOLDER|HF-REPO",
+        metavar="NAME|FOLDER|HF-REPO",
         default_text="that of A",
         group="task",
     )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.options.align import aligner_option, alignments_option, keep_labels_option
+from spiritlm_cli.jobs.options.parts import TokenizerPart
 from spiritlm_cli.jobs.options.shared import (
     ClipOptions,
     LineOutputOptions,
@@ -23,7 +24,7 @@ from spiritlm_cli.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
-class InterleaveOptions(ClipOptions, LineOutputOptions, ModelOptions):
+class InterleaveOptions(TokenizerPart, ClipOptions, LineOutputOptions, ModelOptions):
     """Options of `spiritlm interleave`."""
 
     tokens: str | None = option(

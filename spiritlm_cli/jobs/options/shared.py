@@ -13,7 +13,7 @@ from spiritlm_cli.options import option
 from spiritlm_cli.streams import is_stdout
 
 if TYPE_CHECKING:
-    from spiritlm_cli.checkpoints.layout import Checkpoint
+    from spiritlm_cli.checkpoints import Checkpoint
 
 UnitSet = Literal["base", "expressive"]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -68,16 +68,17 @@ def drawn_seed(seed: int | None) -> int:
 class ModelOptions:
     """Which checkpoint, and on which device."""
 
-    units: UnitSet = option(
-        "expressive",
+    units: UnitSet | None = option(
+        None,
         "Unit streams. base: phonetic units only; expressive: phonetic, pitch and style units.",
+        default_text="expressive, or base for a model that has phonetic units only",
         group="model",
     )
     model: str | None = option(
         None,
-        "Checkpoint: nano (part of the package), a folder, or a Hugging Face repository, which may be followed by "
-        "@REVISION.",
-        metavar="nano|FOLDER|HF-REPO",
+        "Checkpoint: nano (part of the package), a model of `spiritlm models list`, a folder, or a Hugging Face "
+        "repository, which may be followed by @REVISION.",
+        metavar="NAME|FOLDER|HF-REPO",
         default_text="$SPIRITLM_CHECKPOINTS_DIR if it is set, else nano",
         group="model",
         execution=True,  # a journal records the checkpoint that it names
@@ -86,15 +87,16 @@ class ModelOptions:
 
     @property
     def expressive(self) -> bool:
-        """Whether pitch and style units are used."""
-        return self.units == "expressive"
+        """Whether pitch and style units are used. Raises CheckpointError if `units` is None."""
+        return self.checkpoint.is_expressive if self.units is None else self.units == "expressive"
 
     @property
     def checkpoint(self) -> "Checkpoint":
-        """The checkpoint that `model` names. Raises CheckpointError."""
-        from spiritlm_cli.checkpoints.layout import find_checkpoint  # `--help` does without it
+        """The checkpoint that `model` names, with the parts that other options name. Raises CheckpointError."""
+        from spiritlm_cli.checkpoints import combine_parts  # `--help` does without it
 
-        return find_checkpoint(self.model)
+        parts = {name: getattr(self, name, None) for name in ("tokenizer", "lm", "vocoder")}
+        return combine_parts(self.model, **parts)
 
 
 @dataclass(frozen=True, kw_only=True)

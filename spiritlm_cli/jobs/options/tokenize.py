@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.parts import TokenizerPart
 from spiritlm_cli.jobs.options.shared import (
     EXECUTION,
     Channel,
@@ -26,7 +27,7 @@ from spiritlm_cli.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenizeOptions(ClipOptions, LineOutputOptions, ModelOptions):
+class TokenizeOptions(TokenizerPart, ClipOptions, LineOutputOptions, ModelOptions):
     """Options of `spiritlm tokenize`."""
 
     keep_repeats: bool = option(

@@ -1,0 +1,144 @@
+"""Folders of open models in their published forms: TWIST's tokenizer and vocoder, and a language model alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+from spiritlm_cli.checkpoints.checkpoint import Checkpoint, part_file
+from spiritlm_cli.errors import CheckpointError
+
+# Where the tokens of a vocabulary are written.
+_VOCABULARIES = ("tokenizer.model", "tokenizer.json", "added_tokens.json")
+
+
+@dataclass(frozen=True)
+class TwistCheckpoint(Checkpoint):
+    """A folder with TWIST's tokenizer and vocoder (Hassid et al. 2023, arXiv 2305.13009) under their published names.
+
+    It has phonetic units only, and one voice.
+    """
+
+    HUBERT: ClassVar = "mhubert-base-25hz"
+    QUANTIZER: ClassVar = "mhubert_base_25hz_cp_mls_cv_sp_fisher_L11_km500.bin"
+    GENERATOR: ClassVar = "hifigan_lj_mhubert_base_25hz.pt"
+    VOCODER_CONFIG: ClassVar = "hifigan_lj_mhubert_base_25hz_config.json"
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether a folder has one of the parts."""
+        names = (cls.HUBERT, cls.QUANTIZER, cls.GENERATOR)
+        paths = [root / name for name in names] + [
+            (root / name).with_suffix(".safetensors") for name in names
+        ]
+        return any(path.exists() for path in paths)
+
+    @property
+    def hubert(self) -> Path:
+        """Weights of the HuBERT encoder; `config.json` is beside them."""
+        return part_file(self.root / self.HUBERT, "model.safetensors", "pytorch_model.bin")
+
+    @property
+    def quantizer(self) -> Path:
+        """The k-means, as scikit-learn and joblib wrote it."""
+        return part_file(self.root, self.QUANTIZER)
+
+    @property
+    def pitch(self) -> Path:
+        """Raises CheckpointError."""
+        raise self._lacks("pitch units")
+
+    @property
+    def pitch_config(self) -> Path:
+        """Raises CheckpointError."""
+        raise self._lacks("pitch units")
+
+    @property
+    def style(self) -> Path:
+        """Raises CheckpointError."""
+        raise self._lacks("style units")
+
+    def vocoder_config(self, expressive: bool) -> Path:
+        """Configuration of the vocoder."""
+        if expressive:
+            raise self._lacks("vocoder for pitch and style units")
+        return part_file(self.root, self.VOCODER_CONFIG)
+
+    def generator(self, expressive: bool) -> Path:
+        """Weights of the vocoder."""
+        if expressive:
+            raise self._lacks("vocoder for pitch and style units")
+        return part_file(self.root, self.GENERATOR)
+
+    def language_model(self, expressive: bool) -> Path:
+        """Raises CheckpointError."""
+        raise CheckpointError(
+            f"{self.root}: {self.name} has a tokenizer and a vocoder, and no language model"
+        )
+
+    @property
+    def is_expressive(self) -> bool:
+        """False."""
+        return False
+
+    def _lacks(self, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self.root}: {self.name} has no {what}; its units are phonetic: --units base"
+        )
+
+
+@dataclass(frozen=True)
+class LanguageModelFolder(Checkpoint):
+    """The Hugging Face folder of a language model, without a tokenizer of speech and a vocoder."""
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether a folder is one."""
+        return (root / "config.json").is_file()
+
+    @property
+    def hubert(self) -> Path:
+        """Raises CheckpointError."""
+        self._lack("speech tokenizer", "--tokenizer")
+
+    @property
+    def quantizer(self) -> Path:
+        """Raises CheckpointError."""
+        self._lack("speech tokenizer", "--tokenizer")
+
+    @property
+    def pitch(self) -> Path:
+        """Raises CheckpointError."""
+        self._lack("speech tokenizer", "--tokenizer")
+
+    @property
+    def pitch_config(self) -> Path:
+        """Raises CheckpointError."""
+        self._lack("speech tokenizer", "--tokenizer")
+
+    @property
+    def style(self) -> Path:
+        """Raises CheckpointError."""
+        self._lack("speech tokenizer", "--tokenizer")
+
+    def vocoder_config(self, expressive: bool) -> Path:
+        """Raises CheckpointError."""
+        self._lack("vocoder", "--vocoder")
+
+    def generator(self, expressive: bool) -> Path:
+        """Raises CheckpointError."""
+        self._lack("vocoder", "--vocoder")
+
+    def language_model(self, expressive: bool) -> Path:
+        """The folder."""
+        return self.root
+
+    @property
+    def is_expressive(self) -> bool:
+        """Whether the vocabulary has pitch units: the token `[Pi0]`."""
+        files = [self.root / name for name in _VOCABULARIES if (self.root / name).is_file()]
+        return any(b"[Pi0]" in file.read_bytes() for file in files)
+
+    def _lack(self, what: str, flag: str) -> NoReturn:
+        raise CheckpointError(
+            f"{self.root}: is a language model, and has no {what}; {flag} names the model to take it from"
+        )

@@ -1,0 +1,47 @@
+"""The files of open models, and what they lack."""
+
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints.open_layouts import TwistCheckpoint
+from spiritlm_cli.errors import CheckpointError
+
+
+def test_twist_names_what_it_lacks(twist_folder: Path, tmp_path: Path) -> None:
+    checkpoint = find_checkpoint(str(twist_folder))
+    for part in ("pitch", "pitch_config", "style"):
+        with pytest.raises(CheckpointError, match=r"twist has no (pitch|style) units; .* --units base"):
+            getattr(checkpoint, part)
+    for method in (checkpoint.vocoder_config, checkpoint.generator):
+        with pytest.raises(CheckpointError, match="twist has no vocoder for pitch and style units"):
+            method(True)
+    with pytest.raises(CheckpointError, match="a tokenizer and a vocoder, and no language model"):
+        checkpoint.language_model(False)
+    (tmp_path / TwistCheckpoint.GENERATOR).touch()
+    vocoder = find_checkpoint(str(tmp_path))
+    assert vocoder.generator(False) == tmp_path / TwistCheckpoint.GENERATOR
+    for part, name in (("hubert", r"model\.safetensors: missing"), ("quantizer", r"km500\.bin: missing")):
+        with pytest.raises(CheckpointError, match=name):
+            getattr(vocoder, part)
+    with pytest.raises(CheckpointError, match=r"25hz_config\.json: missing"):
+        vocoder.vocoder_config(False)
+
+
+@pytest.mark.parametrize("units", ["base", "expressive"])
+def test_language_model_folder_is_expressive_by_its_vocabulary(release_tree: Path, units: str) -> None:
+    checkpoint = find_checkpoint(str(release_tree / "spiritlm_model" / f"spirit-lm-{units}-7b"))
+    assert checkpoint.is_expressive == (units == "expressive")
+
+
+def test_language_model_folder_names_what_it_lacks(release_tree: Path) -> None:
+    checkpoint = find_checkpoint(str(release_tree / "spiritlm_model" / "spirit-lm-base-7b"))
+    for part in ("hubert", "quantizer", "pitch", "pitch_config", "style"):
+        with pytest.raises(CheckpointError, match="has no speech tokenizer; --tokenizer names the model"):
+            getattr(checkpoint, part)
+    for method in (checkpoint.vocoder_config, checkpoint.generator):
+        with pytest.raises(CheckpointError, match="has no vocoder; --vocoder names the model"):
+            method(False)
+    with pytest.raises(CheckpointError, match="has no speech tokenizer"):
+        checkpoint.fingerprint()
