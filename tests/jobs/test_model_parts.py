@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.jobs.model_parts import locate
 

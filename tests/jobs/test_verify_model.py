@@ -10,7 +10,7 @@ import torch
 from causal_lm import write_causal_lm
 from model_server import VOCODER, serve_models
 
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.jobs.models import pull
 from spiritlm_cli.jobs.options.models import PullOptions, VerifyOptions

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.registry import home, known_models
 from spiritlm_cli.profiling.checks.finding import Finding, Status, Value, reason, size
 from spiritlm_cli.profiling.checks.weights import damaged_files, weights_size

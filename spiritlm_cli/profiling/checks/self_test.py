@@ -14,7 +14,7 @@ import torch
 
 from spiritlm_cli.audio.reading import read_audio
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.model import LanguageModel

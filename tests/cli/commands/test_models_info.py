@@ -1,7 +1,7 @@
 import json
 import shutil
 
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 
 
 def test_info(spiritlm, monkeypatch):

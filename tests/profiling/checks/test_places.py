@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.profiling.checks import places
 from spiritlm_cli.profiling.checks.finding import Finding
 from spiritlm_cli.profiling.checks.places import check_models, check_room, hub_cache

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spiritlm_cli.checkpoints.layout import NANO
+from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.profiling.checks import self_test
 from spiritlm_cli.profiling.checks.self_test import (
     count_differences,
