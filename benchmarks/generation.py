@@ -2,14 +2,18 @@
 
     python benchmarks/generation.py [--model nano] [--new-tokens 100] [--prompts 16]
     python benchmarks/generation.py --hidden 4096 --layers 32 --dtype bfloat16 --new-tokens 8 --reference-prompts 2
+    python benchmarks/generation.py --qwen2-layers 24 --new-tokens 50 [--reference-prompts 4]
 
-Prints tokens per second of `LanguageModel.generate_stream`, greedy, with batches of 1, 4 and 16, and of transformers'
-`LlamaForCausalLM.generate` with one prompt at a time, and their ratio. Prints whether the tokens are equal: those of
-each batch to those of batches of 1, and to those of transformers. The prompts are speech and text of mixed lengths.
+Prints tokens per second of `LanguageModel.generate_stream`, greedy, with batches of 1, 4 and 16 (or --batch-sizes), and
+of transformers' own `generate` with one prompt at a time, and their ratio. Prints whether the tokens are equal: those
+of each batch to those of the first size, and to those of transformers. The prompts are speech and text of mixed
+lengths.
 
 Without --hidden, the network is the checkpoint's, and the seconds from the start of the command to its first token are
 printed as well. With --hidden, it is a LLaMA of that width and of --layers layers (the release has 4096 and 32) with
-random weights and the checkpoint's vocabulary. --reference-prompts limits the prompts that transformers continues.
+random weights and the checkpoint's vocabulary. With --qwen2-layers, it is a Qwen 2 of 0.5 B parameters (24 layers), or
+one with fewer layers, with as many token ids as slamkit's interleaved models of it. --reference-prompts limits the
+prompts that transformers continues.
 """
 
 import argparse
@@ -29,13 +33,13 @@ from spiritlm_cli.language.loading import load_weights
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
-from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, as_weights, new_network
+from spiritlm_cli.language.transformers_llama import as_weights, new_network
 from spiritlm_cli.third_party import hide_broken_torchaudio
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 
 with hide_broken_torchaudio():
-    from transformers import LogitsProcessor
+    from transformers import LogitsProcessor, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 WORDS = [
     "once",
@@ -80,7 +84,7 @@ class AllowedTokens(LogitsProcessor):  # type: ignore[misc]
 
 
 def generate_with_transformers(
-    network: LlamaForCausalLM,
+    network: PreTrainedModel,
     prompts: list[list[int]],
     masks: list[torch.Tensor],
     eos_id: int,
@@ -117,11 +121,12 @@ def generate_with_spiritlm(
 
 def measure(
     name: str,
-    network: LlamaForCausalLM,
+    network: PreTrainedModel,
     vocabulary: SentencePieceVocabulary,
     count: int,
     new_tokens: int,
     reference_count: int,
+    batch_sizes: list[int],
 ) -> None:
     """Print the speeds of one network. reference_count: number of prompts that transformers continues."""
     parameters = sum(p.numel() for p in network.parameters())
@@ -146,17 +151,28 @@ def measure(
     generate_with_spiritlm(lm, prompts[:1], 1, 1)
     first_token = time.perf_counter() - started
     alone: list[list[int]] = []
-    for batch_size in (1, 4, 16):
+    for batch_size in batch_sizes:
         tokens, speed = generate_with_spiritlm(lm, prompts, new_tokens, batch_size)
         alone = alone or tokens
         as_reference = sum(ours == theirs for ours, theirs in zip(tokens, expected, strict=False))
         as_alone = sum(ours == other for ours, other in zip(tokens, alone, strict=True))
         print(
             f"  batches of {batch_size:2}: {speed:.2f} tokens/s, {speed / reference_speed:.2f} × transformers; equal "
-            f"to batches of 1: {as_alone} of {count}, to transformers: {as_reference} of {len(expected)}",
+            f"to batches of {batch_sizes[0]}: {as_alone} of {count}, "
+            f"to transformers: {as_reference} of {len(expected)}",
             flush=True,
         )
     print(f"  from a prompt to its first token: {1000 * first_token:.1f} ms")
+
+
+def qwen2(layers: int) -> Qwen2ForCausalLM:
+    """A Qwen 2 of the shape of the one with 0.5 B parameters, with random weights and 502 ids more."""
+    config = Qwen2Config(
+        vocab_size=151936 + 502, hidden_size=896, intermediate_size=4864, num_hidden_layers=layers,
+        num_attention_heads=14, num_key_value_heads=2, tie_word_embeddings=True, max_position_embeddings=32768,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+    )  # fmt: skip
+    return Qwen2ForCausalLM(config).eval()
 
 
 def command_to_first_token(model: str) -> float:
@@ -178,16 +194,19 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--hidden", type=int, help="width of a LLaMA with random weights")
     parser.add_argument("--layers", type=int, default=12, help="its layers")
+    parser.add_argument("--qwen2-layers", type=int, help="layers of a Qwen 2 with random weights")
     parser.add_argument("--dtype", default="float32", help="its dtype")
     parser.add_argument("--new-tokens", type=int, default=100)
     parser.add_argument("--prompts", type=int, default=16)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--reference-prompts", type=int, help="prompts for transformers  [default: all]")
     arguments = parser.parse_args()
     folder = find_checkpoint(arguments.model).language_model(True)
     vocabulary = SentencePieceVocabulary.load(folder / "tokenizer.model")
-    counts = arguments.prompts, arguments.new_tokens, arguments.reference_prompts or arguments.prompts
+    reference_count = arguments.reference_prompts or arguments.prompts
+    counts = arguments.prompts, arguments.new_tokens, reference_count, arguments.batch_sizes
     with torch.inference_mode():
-        if not arguments.hidden:
+        if not arguments.hidden and not arguments.qwen2_layers:
             network = new_network(**read_json(folder / "config.json")).eval()
             weights = load_weights(folder, torch.device("cpu"), torch.float32)
             network.load_state_dict(weights.state_dict())
@@ -197,6 +216,11 @@ def main() -> None:
             return
         torch.manual_seed(0)
         torch.set_default_dtype(getattr(torch, arguments.dtype))
+        if arguments.qwen2_layers:
+            network = qwen2(arguments.qwen2_layers)
+            torch.set_default_dtype(torch.float32)
+            measure(f"Qwen 2 of width 896, {arguments.qwen2_layers} layers", network, vocabulary, *counts)
+            return
         network = new_network(
             vocab_size=-(-vocabulary.size // 64) * 64, hidden_size=arguments.hidden,
             intermediate_size=arguments.hidden * 43 // 16, num_hidden_layers=arguments.layers,
