@@ -46,9 +46,9 @@ def causal_lm(kind, **changes):
     return network.eval()
 
 
-def write_causal_lm(folder, kind, **changes):
+def write_causal_lm(folder, kind, vocab_size=_SIZES["vocab_size"], **changes):
     """Write a network as a folder, and return it. changes: other values of `config.json`."""
-    network = causal_lm(kind)
+    network = causal_lm(kind, vocab_size=vocab_size)
     network.save_pretrained(folder)
     change_config(folder, **changes)
     return network

@@ -14,8 +14,6 @@ from spiritlm_cli.language.transformers_network import TransformersNetwork
 
 CPU = torch.device("cpu")
 MODELS = ("sims-llama", "sims-qwen", "slam-qwen")
-# Of the vocabulary of the models of speech and text: the ids of text, and the marker after the units.
-TEXT_IDS, SPEECH_MARKER = 700, 1200
 
 
 @pytest.fixture(scope="module")
@@ -27,34 +25,6 @@ def networks(open_language_models: Path) -> dict[str, PackedLlama]:
 def answers(data: Path) -> list[dict[str, Any]]:
     """slamkit's answers on the stand-ins: model, output, prompt_ids, greedy_ids, log_likelihood and others."""
     return json.loads((data / "open_models" / "language_models.json").read_text())  # type: ignore[no-any-return]
-
-
-def other_modality(case: dict[str, Any], vocab_size: int) -> Tensor:
-    """Mask of the ids that slamkit excludes: those of the other modality, but not the end, and the markers."""
-    excluded = torch.zeros(vocab_size, dtype=torch.bool)
-    if case["text_tokenizer"]:
-        excluded[SPEECH_MARKER:] = True
-        if case["output"] == "text":
-            excluded[TEXT_IDS:] = True
-        else:
-            excluded[:TEXT_IDS] = True
-            excluded[1] = False
-    return excluded
-
-
-@torch.inference_mode()
-def test_greedy_ids_of_slamkits_models(
-    networks: dict[str, PackedLlama], answers: list[dict[str, Any]]
-) -> None:
-    for case in answers:
-        network = networks[case["model"]]
-        excluded = other_modality(case, network.vocab_size)
-        cache, tokens, greedy = network.new_cache(), torch.tensor(case["prompt_ids"]), []
-        for _ in case["greedy_ids"]:
-            (logits,) = network.next_logits([tokens], [cache])
-            greedy.append(int(logits.masked_fill(excluded, -torch.inf).argmax()))
-            tokens = torch.tensor(greedy[-1:])
-        assert greedy == case["greedy_ids"]
 
 
 @torch.inference_mode()

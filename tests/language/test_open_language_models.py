@@ -1,0 +1,147 @@
+"""Open language models from loading to continuations and scores, on stand-ins."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from causal_lm import write_causal_lm
+from text_tokenizers import add_tokens, byte_level
+
+from spiritlm_cli.language.generator import GenerationRequest
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.network import load_network
+from spiritlm_cli.language.prompt import Prompt
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.transformers_network import TransformersNetwork
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
+from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.sequence import Line, Sequence
+
+CPU = torch.device("cpu")
+TEXT_TOKENIZERS = {"sims-llama": "text-llama", "sims-qwen": "text-qwen", "slam-qwen": None}
+
+
+@pytest.fixture(scope="module")
+def models(open_language_models: Path) -> dict[str, LanguageModel]:
+    """slamkit's models, with their text tokenizers."""
+    root = open_language_models
+    return {
+        name: LanguageModel(
+            load_network(root / name, [CPU], torch.float32),
+            load_vocabulary(root / name, root / tokenizer if tokenizer else None),
+        )
+        for name, tokenizer in TEXT_TOKENIZERS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def answers(data: Path) -> list[dict[str, Any]]:
+    """slamkit's answers: model, output, prompt_ids, greedy_ids, log_likelihood and others."""
+    return json.loads((data / "open_models" / "language_models.json").read_text())  # type: ignore[no-any-return]
+
+
+def test_continuations_are_slamkits(models: dict[str, LanguageModel], answers: list[dict[str, Any]]) -> None:
+    for case in answers:
+        lm = models[case["model"]]
+        prompt = lm.vocabulary.decode(case["prompt_ids"])
+        generation = lm.generate(prompt, case["output"], Sampling(greedy=True, max_new_tokens=30))
+        end = lm.vocabulary.eos_ids[:1] if generation.finished else ()
+        assert [*generation.ids, *end] == case["greedy_ids"]
+
+
+def test_scores_are_slamkits(models: dict[str, LanguageModel], answers: list[dict[str, Any]]) -> None:
+    for case in answers:
+        score = models[case["model"]].score_ids(case["prompt_ids"])
+        assert score.tokens == case["tokens_scored"]
+        assert score.log_likelihood == pytest.approx(case["log_likelihood"], abs=1e-3)
+
+
+def assert_batches_are_exact(lm: LanguageModel, prompts: list[Prompt], to: Any) -> None:
+    def request(item: tuple[int, Prompt]) -> GenerationRequest:
+        index, prompt = item
+        greedy = Sampling(greedy=True, max_new_tokens=index % 4 + 1)
+        drawn = Sampling(temperature=0.9, top_p=0.9, max_new_tokens=index % 5 + 1)
+        return GenerationRequest(prompt, to, drawn if index % 2 else greedy, str(index))
+
+    items = list(enumerate(prompts))
+    batches = lm.generate_stream(items, request, batch_size=4)
+    alone = lm.generate_stream(items, request, batch_size=1)
+    for (_, together), (_, single) in zip(batches, alone, strict=True):
+        assert together.result() == single.result()
+    sequences = [prompt.line.sequence for prompt in prompts]
+    for sequence, (_, score) in zip(sequences, lm.score_stream(sequences, lambda one: one), strict=True):
+        assert score.result() == lm.score(sequence)
+
+
+def test_batches_do_not_change_results(models: dict[str, LanguageModel]) -> None:
+    speech = [f"[SPEECH]{''.join(f'[Hu{k * n % 500}]' for k in range(1, 3 + n))}" for n in range(1, 5)]
+    mixed = [f"[TEXT]{'the old man ' * n}[SPEECH][Hu{n}][Hu7]" for n in range(1, 5)]
+    example = parse_sequence("[SPEECH][Hu1][Hu2][TEXT] a girl")
+    for name, lm in models.items():
+        lines = [
+            Prompt(Line(parse_sequence(line))) for line in speech + (mixed if name != "slam-qwen" else [])
+        ]
+        if name != "slam-qwen":
+            lines += [Prompt(prompt.line, (example, example)) for prompt in lines[3:6]]
+        assert_batches_are_exact(lm, lines, "speech" if name == "slam-qwen" else "any")
+
+
+@pytest.fixture(scope="module", params=["gemma2", "opt"])
+def fallback(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    """A model whose network transformers runs, with the tokens of our format added to its tokenizer."""
+    folder = tmp_path_factory.mktemp(request.param)
+    tokenizer = add_tokens(byte_level(), [f"[Hu{n}]" for n in range(20)] + ["[Speech]", "[Text]"])
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|endoftext|>"}))
+    write_causal_lm(folder, request.param, vocab_size=700 + 22, eos_token_id=1)
+    return LanguageModel.read(folder, "cpu")
+
+
+PROMPTS = [parse_sequence(f"[TEXT]{'a dog ' * n}[SPEECH][Hu{n}][Hu7]") for n in range(1, 5)]
+
+
+def test_generation_of_other_networks(fallback: LanguageModel) -> None:
+    """Greedy, in batches, with examples, and in a stream: the tokens that transformers computes without a cache."""
+    assert isinstance(fallback.network, TransformersNetwork)
+    vocabulary = fallback.vocabulary
+    sampling = Sampling(greedy=True, max_new_tokens=5)
+    example = parse_sequence("[TEXT]the sea[SPEECH][Hu3]")
+    prompts = [Prompt(Line(line)) for line in PROMPTS]
+    prompts += [Prompt(prompt.line, (example,)) for prompt in prompts]
+    stream = fallback.generate_stream(
+        prompts, lambda prompt: GenerationRequest(prompt, "speech", sampling), batch_size=4
+    )
+    for prompt, (_, outcome) in zip(prompts, stream, strict=True):
+        generation = outcome.result()
+        ids = prompt.encode(vocabulary, "speech").ids
+        for token in generation.ids:
+            with torch.inference_mode():
+                logits = fallback.network._network(input_ids=torch.tensor([ids])).logits[0, -1]
+            allowed = [*vocabulary.unit_ids.values(), *vocabulary.eos_ids]
+            assert token == allowed[int(logits[allowed].argmax())]
+            ids.append(token)
+        assert generation.sequence == vocabulary.decode(generation.ids)
+        streamed = fallback.stream(fallback.start(GenerationRequest(prompt, "speech", sampling)))
+        assert Sequence.of(streamed) == generation.sequence
+
+
+def test_scores_of_other_networks(fallback: LanguageModel) -> None:
+    alone = [fallback.score(line) for line in PROMPTS]
+    for score, (_, outcome) in zip(alone, fallback.score_stream(PROMPTS, lambda line: line), strict=True):
+        assert outcome.result().tokens == score.tokens
+        assert outcome.result().log_likelihood == pytest.approx(score.log_likelihood, abs=1e-3)
+    ids = fallback.vocabulary.encode(PROMPTS[0])
+    with torch.inference_mode():
+        logits = fallback.network._network(input_ids=torch.tensor([ids])).logits[0]
+    expected = logits[:-1].log_softmax(-1).gather(1, torch.tensor(ids)[1:, None]).sum().item()
+    assert alone[0].log_likelihood == pytest.approx(expected, abs=1e-3)
+
+
+def test_samples_of_other_networks(fallback: LanguageModel) -> None:
+    """Several samples share the cache of their prompt."""
+    request = GenerationRequest(PROMPTS[2], "any", Sampling(max_new_tokens=6, seed=3))
+    stream = fallback.generate_stream(["line"], lambda _: request, samples=3, batch_size=3)
+    (samples,) = [[sample.ids for sample in outcome] for _, outcome in stream]
+    assert len(set(samples)) == 3
