@@ -23,13 +23,12 @@ def render_lines(findings: Iterable[Finding], width: int) -> Iterator[str]:
                 yield ""
             section = finding.section
             yield section
-        yield from _wrap(
-            f"  {finding.status:7}  {finding.name}: {one_line(finding.text).replace(home, '~/')}", width
-        )
+        shown = one_line(f"{finding.name}: {finding.text}").replace(home, "~/")
+        yield from _wrap(f"  {finding.status:7}  {shown}", width)
         if finding.remedy:
-            yield from _wrap(f"{_INDENT}-> {finding.remedy}", width, 3)
+            yield from _wrap(f"{_INDENT}-> {one_line(finding.remedy)}", width, 3)
         if finding.command:
-            yield f"{_INDENT}$ {finding.command}"
+            yield f"{_INDENT}$ {one_line(finding.command)}"
 
 
 def summary(findings: Iterable[Finding]) -> str:
