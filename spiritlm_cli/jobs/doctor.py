@@ -59,7 +59,7 @@ def run(options: DoctorOptions) -> Diagnosis:
                 "works": not diagnosis.failed,
                 "findings": [one.to_json() for one in diagnosis.findings],
             }
-            print(json.dumps(content, ensure_ascii=False))
+            print(json.dumps(content))  # ASCII: values of the environment may not be UTF-8
         else:
             for line in render_lines(record(), min(shutil.get_terminal_size().columns, _MAX_WIDTH)):
                 print(line, flush=True)

@@ -1,5 +1,6 @@
 """Environment variables that change what the commands do."""
 
+import os
 from collections.abc import Iterator, Mapping
 
 from spiritlm_cli.console import one_line
@@ -67,6 +68,8 @@ def _remedy(name: str, value: str) -> str:
             return f"set at most {cores}, the cores that can be used: more threads wait for each other; or"
         if not value.replace(",", "").isdecimal():
             return "set a number; or"
+    if name == "TMPDIR" and not os.access(value, os.W_OK | os.X_OK):
+        return "it can't be written to, so another folder is used; set one that can, or"
     if (name, value) == ("NVIDIA_TF32_OVERRIDE", "1"):
         return "units are exact without it:"
     if name == "ONEDNN_DEFAULT_FPMATH_MODE" and value.upper() not in ("", "STRICT"):

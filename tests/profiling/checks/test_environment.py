@@ -1,3 +1,5 @@
+import tempfile
+
 import pytest
 
 from spiritlm_cli.profiling.checks.environment import check_environment
@@ -8,13 +10,13 @@ def test_check_environment_names_what_is_set() -> None:
     variables = {
         "HF_HUB_OFFLINE": "1",
         "PATH": "/bin",
-        "TMPDIR": "/scratch\x1b[2J",
+        "LD_PRELOAD": "/scratch\x1b[2J",
         "CUDA_VISIBLE_DEVICES": "",
     }
     found = {finding.name: finding for finding in check_environment(variables)}
-    assert set(found) == {"HF_HUB_OFFLINE", "TMPDIR", "CUDA_VISIBLE_DEVICES"}
+    assert set(found) == {"HF_HUB_OFFLINE", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES"}
     assert {finding.status for finding in found.values()} == {"note"}
-    assert found["TMPDIR"].text.startswith("/scratch?[2J: ")
+    assert found["LD_PRELOAD"].text.startswith("/scratch?[2J: ")
     assert found["CUDA_VISIBLE_DEVICES"].text.startswith("(empty): ")
 
 
@@ -35,6 +37,8 @@ def test_check_environment_hides_tokens() -> None:
         ("OMP_NUM_THREADS", "1,1", "note"),
         ("OMP_NUM_THREADS", str(usable_cores() + 1), "warning"),
         ("OMP_NUM_THREADS", "many", "warning"),
+        ("TMPDIR", tempfile.gettempdir(), "note"),
+        ("TMPDIR", "/proc/none", "warning"),
         ("NVIDIA_TF32_OVERRIDE", "0", "note"),
         ("NVIDIA_TF32_OVERRIDE", "1", "warning"),
         ("ONEDNN_DEFAULT_FPMATH_MODE", "BF16", "warning"),
