@@ -13,7 +13,7 @@ BROKEN = Finding(
     "install it again",
     COMMAND,
 )
-WARNING = Finding("Models", "m\x07ine", "warning", "/home/me/a\x1b[2J", "unset\nit")
+WARNING = Finding("Models", "own\x07", "warning", "/home/me/a\x1b[2J", "unset\nit")
 
 
 def test_render_lines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,7 @@ def test_render_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         f"           $ {COMMAND}",
         "",
         "Models",
-        "  warning  m?ine: ~/a?[2J",
+        "  warning  own?: ~/a?[2J",
         "           -> unset it",
     ]
 
