@@ -141,7 +141,7 @@ def test_scores_of_other_networks(fallback: LanguageModel) -> None:
 
 def test_samples_of_other_networks(fallback: LanguageModel) -> None:
     """Several samples share the cache of their prompt."""
-    request = GenerationRequest(PROMPTS[2], "any", Sampling(max_new_tokens=6, seed=3))
+    request = GenerationRequest(PROMPTS[2], "any", Sampling(temperature=20, max_new_tokens=6, seed=3))
     stream = fallback.generate_stream(["line"], lambda _: request, samples=3, batch_size=3)
     (samples,) = [[sample.ids for sample in outcome] for _, outcome in stream]
     assert len(set(samples)) == 3
