@@ -18,9 +18,10 @@ from spiritlm_cli.speech.windows import MIN_SAMPLES, SAMPLE_RATE
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Kind
+from spiritlm_cli.vocoder.config import HifiGanConfig
 from spiritlm_cli.vocoder.durations import DurationPredictor
 from spiritlm_cli.vocoder.vocoder import Vocoder
-from spiritlm_cli.vocoder.windows import Durations
+from spiritlm_cli.vocoder.windows import Durations, check_units
 
 _NO_TRANSCRIPT = Transcript(None, None)
 
@@ -43,6 +44,7 @@ class Inspector:
     keep_repeats: bool = False
     sounds: bool = False
     _vocoders: dict[bool, Vocoder] = field(default_factory=dict, init=False, repr=False)
+    _configs: dict[bool, HifiGanConfig] = field(default_factory=dict, init=False, repr=False)
     _predictors: dict[bool, DurationPredictor] = field(default_factory=dict, init=False, repr=False)
 
     def inspect_waveform(
@@ -88,6 +90,9 @@ class Inspector:
         the checkpoint has no vocoder.
         """
         expressive = self._is_expressive(sequence)
+        if self._has_vocoder(expressive):
+            units = (unit for span in sequence.speech for unit in span.units)
+            check_units(units, self._vocoder_config(expressive))
         timeline = sequence_timeline(sequence, partial(self._predictor, expressive))
         resynthesis = rebuilt = None
         if self.sounds and timeline.seconds and self._can_synthesize(expressive):
@@ -144,6 +149,12 @@ class Inspector:
         if expressive not in self._vocoders:
             self._vocoders[expressive] = Vocoder.load(self.model, expressive, self.device)
         return self._vocoders[expressive]
+
+    def _vocoder_config(self, expressive: bool) -> HifiGanConfig:
+        if expressive not in self._configs:
+            path = find_checkpoint(self.model).vocoder_config(expressive)
+            self._configs[expressive] = HifiGanConfig.read(path)
+        return self._configs[expressive]
 
     def _predictor(self, expressive: bool) -> DurationPredictor:
         expressive = expressive if self._has_vocoder(expressive) else not expressive

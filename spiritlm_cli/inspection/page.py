@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from spiritlm_cli.audio.encoders import write_all
-from spiritlm_cli.files import open_atomic
+from spiritlm_cli.files import naming, open_atomic
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.page_data import clip_to_json, script_json, sounds_to_json
 from spiritlm_cli.inspection.page_diff import diff_fields
@@ -104,7 +104,8 @@ class Page:
             self._write(self._after)
 
     def _write(self, content: str) -> None:
-        write_all(self._file, content.encode())
+        with naming(self._path):
+            write_all(self._file, content.encode())
 
 
 def page_parts() -> tuple[str, str]:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from spiritlm_cli.errors import AudioError
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.statistics import UnitStatistics
 from spiritlm_cli.third_party import needs_extra
+
+MAX_SECONDS = 300.0
 
 
 def plot_clip(inspected: Inspected, path: Path) -> None:
@@ -14,6 +17,7 @@ def plot_clip(inspected: Inspected, path: Path) -> None:
     and OSError if the file can't be written.
     """
     check_matplotlib()
+    check_plot_length(inspected.id, max(inspected.seconds, inspected.timeline.seconds))
     from spiritlm_cli.inspection.figures.clip_figure import clip_figure
     from spiritlm_cli.inspection.figures.figure import check_suffix, figure_style, write_figure
 
@@ -31,6 +35,15 @@ def plot_statistics(statistics: UnitStatistics, path: Path) -> None:
     check_suffix(path)
     with figure_style():
         write_figure(statistics_figure(statistics), path)
+
+
+def check_plot_length(id: str, seconds: float) -> None:  # noqa: A002
+    """Raise AudioError for a clip that is too long for a plot."""
+    if seconds > MAX_SECONDS:
+        raise AudioError(
+            f"{id}: {seconds:.0f} s are too long for a plot, which has at most {MAX_SECONDS:.0f} s; plot an interval, "
+            "with start and end in a manifest, or write a page with --html"
+        )
 
 
 def check_matplotlib() -> None:

@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.inspection.inspected import Inspected
+from spiritlm_cli.inspection.plots import check_plot_length
 from spiritlm_cli.jobs.failures import Failures
 from spiritlm_cli.jobs.inspect_inputs import Item, inspect_inputs, new_inspector
 from spiritlm_cli.jobs.inspect_views import View, views_of
@@ -35,7 +36,8 @@ def run(options: InspectOptions) -> Summary:
         inspector = new_inspector(
             options, keep_repeats=options.keep_repeats, sounds=options.sounds, speaker=options.speaker
         )
-        inputs = stack.enter_context(closing(inspect_inputs(options, inspector, options.has_words)))
+        check = check_plot_length if options.plot and not options.stats else None
+        inputs = stack.enter_context(closing(inspect_inputs(options, inspector, options.has_words, check)))
         for item, outcome in inputs:
             failed = not _show(item, outcome, views, failures)
             progress.advance(failed)

@@ -1,7 +1,7 @@
 """What `inspect` and its subcommands look at: clips and token lines, of files, folders, manifests and stdin."""
 
 import io
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -28,6 +28,7 @@ from spiritlm_cli.streams import standard_input
 from spiritlm_cli.text_files import is_audio
 
 Item = Clip | BadClip | InputLine
+CheckLength = Callable[[str, float], None]
 
 # Bytes at the beginning of a file that tell audio from text.
 _BEGINNING = 16
@@ -50,17 +51,17 @@ def new_inspector(
 
 
 def inspect_inputs(
-    options: InputOptions, inspector: Inspector, words: bool = False
+    options: InputOptions, inspector: Inspector, words: bool = False, check_length: CheckLength | None = None
 ) -> Generator[tuple[Item, Outcome[Inspected]], None, None]:
     """Yield each input with its outcome, in order.
 
-    words: find texts and word times too. The outcome raises AudioError, ManifestError and TokenError for an input that
-    can't be used.
+    words: find texts and word times too. check_length: raises AudioError for a clip, by its id and seconds, that is not
+    to be tokenized. The outcome raises AudioError, ManifestError and TokenError for an input that can't be used.
     """
     aligner = options.aligner if words and options.aligner != "none" else None
     alignments = options.alignments if words else None
     with WordTimes(alignments, aligner, options.device, keep_labels=options.keep_labels) as times:
-        read = _Reader(options, inspector, times, words)
+        read = _Reader(options, inspector, times, words, check_length)
         if options.manifest:
             yield from read.clips(scan_manifest(options.manifest))
             return
@@ -79,6 +80,7 @@ class _Reader:
     inspector: Inspector
     times: WordTimes
     words: bool
+    check_length: CheckLength | None
 
     def clips(
         self, clips: Iterable[Clip | BadClip], opened: Mapping[str, BinaryIO] = MappingProxyType({})
@@ -94,6 +96,8 @@ class _Reader:
         rate, channel = self.inspector.tokenizer.rate, self.options.channel
         source = clip.source if stream is None else stream
         waveform = read_audio(source, rate=rate, channel=channel, start=clip.start, end=clip.end)
+        if self.check_length:
+            self.check_length(clip.id, waveform.seconds)
         return self.inspector.inspect_waveform(waveform, clip.id, str(clip.source), self._transcript(clip))
 
     def _transcript(self, clip: Clip) -> Transcript:
@@ -116,7 +120,7 @@ class _Reader:
 
 
 def _is_pipe(path: str) -> bool:
-    return not Path(path).is_dir() and not Path(path).is_file()
+    return Path(path).exists() and not Path(path).is_dir() and not Path(path).is_file()
 
 
 def _open(path: str) -> io.BufferedReader:
@@ -127,10 +131,13 @@ def _open(path: str) -> io.BufferedReader:
 
 
 def _is_audio(path: str, opened: Mapping[str, io.BufferedReader]) -> bool:
-    """Whether a path is of audio, or of a folder of audio files, and not of token lines."""
+    """Whether a path is of audio, or of a folder of audio files, and not of token lines.
+
+    A file that is missing counts as audio, whose reader reports that.
+    """
     if path in opened:
         return is_audio(opened[path].peek(_BEGINNING)[:_BEGINNING])
-    if Path(path).is_dir() or Path(path).suffix.lower() in AUDIO_SUFFIXES:
+    if not Path(path).is_file() or Path(path).suffix.lower() in AUDIO_SUFFIXES:
         return True
     with Path(path).open("rb") as file:
         return is_audio(file.read(_BEGINNING))

@@ -1,6 +1,7 @@
 """All places of a unit: `inspect unit`."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ from spiritlm_cli.alignment.pocketsphinx import Phone, PocketsphinxAligner
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.audio.writing import AudioWriter
 from spiritlm_cli.console import data_console, log, notify, one_line
-from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, SpiritLMError
+from spiritlm_cli.errors import AlignmentError, AudioError, ManifestError, OptionError, SpiritLMError
 from spiritlm_cli.files import naming
+from spiritlm_cli.inspection.codebooks import model_codebooks
 from spiritlm_cli.inspection.concordance import Place, PlaceCounts, Selection, find_places, parse_units
 from spiritlm_cli.inspection.concordance_rendering import (
     print_heading,
@@ -37,6 +39,7 @@ from spiritlm_cli.manifests.clip import Clip, FloatArray, Waveform
 from spiritlm_cli.manifests.labels import remove_labels
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.speech.windows import SAMPLE_RATE
+from spiritlm_cli.tokens.units import Unit
 
 __all__ = ["Concordance", "InspectUnitOptions", "run"]
 
@@ -56,6 +59,11 @@ def run(options: InspectUnitOptions) -> Concordance:
     that can't be used.
     """
     options.check()
+    codebooks = model_codebooks(options.model)
+    for unit in parse_units(options.unit):
+        if unit.id >= codebooks.get(unit.kind, math.inf):
+            last = Unit(unit.kind, codebooks[unit.kind] - 1)
+            raise OptionError(f"{unit}: the model has {Unit(unit.kind, 0)} to {last}", "UNIT")
     inspector = new_inspector(options, speaker=options.speaker)
     search = _Search(options, inspector)
     with ExitStack() as stack:

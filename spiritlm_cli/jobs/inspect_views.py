@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from spiritlm_cli.console import data_console
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.files import naming, write_text
+from spiritlm_cli.files import concerns_one_file, naming, write_text
 from spiritlm_cli.inspection.codebooks import Codebooks, model_codebooks
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.page import Page
@@ -125,7 +125,7 @@ class FilesView(View):
         return self
 
     def add(self, inspected: Inspected) -> None:
-        """Write an input. Raises TokenError for a second one with the same file."""
+        """Write an input. Raises TokenError for a second one with the same file, and for an id that can't be a name."""
         if is_folder(self._path):
             path = Path(self._path, filename_for(inspected.id) + self._suffix)
         else:
@@ -133,7 +133,12 @@ class FilesView(View):
         if path.name.casefold() in self._written:
             advice = "" if is_folder(self._path) else f"; for a file for each input give {self._flag} FOLDER/"
             raise TokenError(f"{path}: is already written for another input{advice}")
-        self._write(inspected, path)
+        try:
+            self._write(inspected, path)
+        except OSError as error:
+            if not (is_folder(self._path) and concerns_one_file(error)):
+                raise
+            raise TokenError(f"{path}: can't be written ({error.strerror})") from None
         self._written.add(path.name.casefold())
 
 

@@ -2,14 +2,18 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.text_files import read_whole
 
+# How a file of token lines begins, with or without a header or an id.
+_TOKEN_LINE = re.compile(r"#spiritlm |([^\t\n]*\t)?\[(SPEECH|TEXT)\]")
 # Suffixes of transcript files, in order of preference.
 TRANSCRIPT_SUFFIXES = (".txt", ".lab")
 
@@ -44,6 +48,9 @@ def _read_beside(audio: Path) -> str | None:
         except UnicodeDecodeError as error:
             line_number = error.object[: error.start].count(b"\n") + 1
             raise ManifestError(f"{path}: line {line_number}: not UTF-8 text") from None
+        if _TOKEN_LINE.match(text):
+            warn_once(f"{path}: has token lines, and is not taken for the transcript of {audio.name}")
+            continue
         if NOT_IN_TEXT.search(text):
             raise ManifestError(f"{path}: holds NUL; it is not text")
         return text

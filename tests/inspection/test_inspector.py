@@ -127,3 +127,9 @@ def test_only_lines_without_repeats_need_a_vocoder(release_tree, tmp_path):
     assert inspector.inspect_sequence(kept, "1", "lines.txt").seconds == pytest.approx(0.12)
     with pytest.raises(CheckpointError):
         inspector.inspect_sequence(parse_line("[SPEECH][Hu1][Hu2]").sequence, "1", "lines.txt")
+
+
+@pytest.mark.parametrize("unit", ["Pi64", "St100"])
+def test_inspect_sequence_of_unknown_pitch_and_style(inspector, unit):
+    with pytest.raises(TokenError, match=rf"\[{unit}\] is not a unit of this vocoder"):
+        inspector.inspect_sequence(parse_line(f"[SPEECH][Pi1][{unit}][Hu1]").sequence, "1", "lines.txt")

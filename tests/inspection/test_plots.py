@@ -5,7 +5,7 @@ import inspection_fixtures
 import pytest
 from plot_fixtures import clip, empty, line
 
-from spiritlm_cli.errors import MissingPackageError, OptionError
+from spiritlm_cli.errors import AudioError, MissingPackageError, OptionError
 from spiritlm_cli.inspection.plots import plot_clip, plot_statistics
 from spiritlm_cli.inspection.statistics import UnitStatistics
 
@@ -64,3 +64,9 @@ def test_plot_statistics_of_nothing(tmp_path):
 def test_plot_statistics_refuses_other_formats(tmp_path, suffix):
     with pytest.raises(OptionError, match=r"\.png or a \.svg"):
         plot_statistics(UnitStatistics(), tmp_path / f"a{suffix}")
+
+
+def test_plot_clip_refuses_long_clips(tmp_path):
+    long = clip(301, original=None, resynthesis=None, rebuilt_f0=None)
+    with pytest.raises(AudioError, match=r"a: 301 s are too long.*manifest.*--html"):
+        plot_clip(long, tmp_path / "a.png")

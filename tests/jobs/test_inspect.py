@@ -1,8 +1,9 @@
 import json
 
 import pytest
+import soundfile
 
-from spiritlm_cli.errors import TokenError
+from spiritlm_cli.errors import AudioError, TokenError
 from spiritlm_cli.jobs.inspect import InspectOptions, run
 from spiritlm_cli.jobs.run import Summary
 
@@ -33,3 +34,17 @@ def test_twist_needs_no_further_options(twist_folder, short, tmp_path, capsys):
     )
     assert run(options) == Summary(2)
     assert page.stat().st_size > 10_000
+
+
+def test_a_missing_file_costs_its_place_only(small, mixed_lines, capsys):
+    options = InspectOptions(**small, inputs=("gone.wav", mixed_lines), on_error="skip", as_json=True)
+    assert run(options) == Summary(4, 2)
+    captured = capsys.readouterr()
+    assert [json.loads(row)["id"] for row in captured.out.splitlines()] == ["a", "c"]
+
+
+def test_a_long_clip_is_not_tokenized_for_a_plot(small, tmp_path):
+    path = tmp_path / "long.wav"
+    soundfile.write(path, [0.0] * 8000 * 301, 8000)
+    with pytest.raises(AudioError, match="301 s are too long for a plot"):
+        run(InspectOptions(**small, inputs=(str(path),), plot=str(tmp_path / "long.png")))

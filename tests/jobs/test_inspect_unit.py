@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spiritlm_cli.errors import AudioError, TokenError
+from spiritlm_cli.errors import AudioError, OptionError, TokenError
 from spiritlm_cli.jobs.inspect_unit import InspectUnitOptions, run
 from spiritlm_cli.jobs.tokenize import TokenizeOptions
 from spiritlm_cli.jobs.tokenize import run as tokenize
@@ -134,3 +134,9 @@ def test_run_cuts_the_sound_of_lines_with_repeats(short, base, tmp_path, capsys)
     original, _ = soundfile.read(short, start=1280, stop=1920)
     cut, _ = soundfile.read(output, stop=640)
     assert np.corrcoef(cut[80:-80], original[80:-80])[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("unit", ["Hu500", "Hu1 Hu700", "Pi64"])
+def test_run_refuses_units_that_the_model_does_not_have(lines, small, unit):
+    with pytest.raises(OptionError, match=r"the model has \[(Hu0|Pi0)\] to \[(Hu499|Pi63)\]"):
+        find(unit, lines, **small)

@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +78,17 @@ def test_textgrid_on_stdout(small, tmp_path, capsys):
     path.write_text(f"{LINE}\n")
     run(InspectOptions(**small, inputs=(str(path),), textgrid="-"))
     assert capsys.readouterr().out.startswith('File type = "ooTextFile"')
+
+
+def test_an_id_that_cannot_be_a_file_costs_its_place_only(small, tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_text(f"{'x' * 300}\t{LINE}\nb\t{LINE}\n")
+    folder = f"{tmp_path}/grids/"
+    options = InspectOptions(**small, inputs=(str(path),), textgrid=folder, on_error="skip")
+    assert run(options) == Summary(2, 1)
+    assert [path.name for path in (tmp_path / "grids").iterdir()] == ["b.TextGrid"]
+
+
+def test_a_full_disk_names_the_page(small, lines):
+    with pytest.raises(OSError, match="/dev/full"):
+        run(InspectOptions(**small, inputs=(lines,), html=Path("/dev/full")))

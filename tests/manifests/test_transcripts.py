@@ -47,3 +47,16 @@ def test_files_that_are_not_text(tmp_path: Path, content: bytes, reason: str) ->
     (result,) = texts(Clip("a", tmp_path / "a.wav"))
     assert result is not None
     assert "is a folder" in result
+
+
+@pytest.mark.parametrize(
+    "content", ["[SPEECH][Hu1]\n", "a\t[TEXT]the cat\n", "#spiritlm 1 model=nano tokenizer=0\n"]
+)
+def test_token_lines_are_no_transcript(
+    tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.txt").write_text(content)
+    assert texts(Clip("a", tmp_path / "a.wav")) == [None]
+    assert "a.txt: has token lines, and is not taken for the transcript of a.wav" in caplog.text
+    (tmp_path / "a.lab").write_text("the cat")
+    assert texts(Clip("a", tmp_path / "a.wav")) == ["the cat"]

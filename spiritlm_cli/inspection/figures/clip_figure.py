@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spiritlm_cli.errors import AudioError
 from spiritlm_cli.inspection.figures.boxes import Boxes, choose_style, draw_boxes
 from spiritlm_cli.inspection.figures.clip_header import ClipHeader
 from spiritlm_cli.inspection.figures.clip_signals import draw_spectrogram, draw_waveform, f0_panel, loudest_db
@@ -19,7 +18,6 @@ from spiritlm_cli.inspection.palette import LIGHT
 from spiritlm_cli.inspection.timeline import STREAM_NAMES
 from spiritlm_cli.tokens.units import Kind
 
-MAX_SECONDS = 300.0
 # Inches: the longest word.
 _MAX_WORD = 1.2
 # Inches between panels, and below the panels of a row.
@@ -39,16 +37,8 @@ class Panel:
 
 
 def clip_figure(inspected: Inspected) -> Figure:
-    """The figure of a clip or token line, 1200 pixels wide.
-
-    Raises AudioError for more than 5 minutes.
-    """
+    """The figure of a clip or token line, 1200 pixels wide."""
     seconds = max(inspected.seconds, inspected.timeline.seconds)
-    if seconds > MAX_SECONDS:
-        raise AudioError(
-            f"{inspected.id}: {seconds:.0f} s are too long for a plot, which has at most {MAX_SECONDS:.0f} s; "
-            "plot an interval, with start and end in a manifest, or write a page with --html"
-        )
     ruler = Ruler()
     f0 = f0_panel(inspected)
     header = ClipHeader.of(inspected, f0, ruler)

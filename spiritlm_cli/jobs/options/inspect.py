@@ -13,6 +13,7 @@ from spiritlm_cli.jobs.options.shared import (
     F0Method,
     FailureOptions,
     ModelOptions,
+    OnError,
     channel_option,
     f0_option,
     speech_dtype_option,
@@ -48,13 +49,16 @@ class InputOptions(TokenizerPart, VocoderPart, ModelOptions):
     f0: F0Method = f0_option()
     dtype: Dtype = speech_dtype_option()
 
-    def check_inputs(self) -> None:
-        """Raise OptionError for inputs that can't be combined, AudioError and OSError for files that are not there."""
+    def check_inputs(self, on_error: OnError = "fail") -> None:
+        """Raise OptionError for inputs that can't be combined, AudioError and OSError for files that are not there.
+
+        With on_error="skip" a named file that is not there costs its place, and not the run.
+        """
         if self.inputs and self.manifest:
             raise OptionError("give files, or --manifest, not both", "--manifest")
         if self.inputs.count("-") > 1:
             raise OptionError("stdin can be read once only", "FILE")
-        for path in self.inputs:
+        for path in self.inputs if on_error == "fail" else ():
             check_input(path)
         for other in (self.manifest, self.alignments):
             if other not in (None, "-"):
@@ -65,6 +69,13 @@ class InputOptions(TokenizerPart, VocoderPart, ModelOptions):
 class InspectOptions(InputOptions, FailureOptions):
     """Options of `spiritlm inspect`."""
 
+    on_error: OnError = option(
+        "fail",
+        "What to do with an input that can't be used. fail: stop; skip: leave it out, continue, and exit with status 1 "
+        "at the end.",
+        group="output",
+        execution=True,
+    )
     keep_repeats: bool = option(
         False,
         "Show the runs of equal units of audio, which are otherwise merged into one unit.",
@@ -127,7 +138,9 @@ class InspectOptions(InputOptions, FailureOptions):
         if self.as_json and self.textgrid and is_stdout(self.textgrid):
             raise OptionError("name a file or a folder/: stdout has the objects of --json", "--textgrid")
         self._check_plot()
-        self.check_inputs()
+        self.check_inputs(self.on_error)
+        for flag, path in (("--html", self.html), ("--plot", self.plot), ("--textgrid", self.textgrid)):
+            check_folder(flag, path)
         check_paths(self)
 
     def _check_plot(self) -> None:
@@ -138,6 +151,14 @@ class InspectOptions(InputOptions, FailureOptions):
                 raise OptionError("is one file for --stats", "--plot")
         elif Path(self.plot).suffix.lower() not in (".png", ".svg"):
             raise OptionError(f"{self.plot}: name a .png or .svg file, or a folder/", "--plot")
+
+
+def check_folder(flag: str, path: Path | str | None) -> None:
+    """Raise OptionError for an output file in a folder that is not there."""
+    if path is None or str(path).endswith("/"):
+        return
+    if not (folder := Path(path).parent).is_dir():
+        raise OptionError(f"{path}: can't be written (there is no folder {folder})", flag)
 
 
 def is_folder(path: str) -> bool:

@@ -109,7 +109,7 @@ class InspectUnitOptions(InputOptions, FailureOptions, _UnitOptions):
             raise OptionError(str(error), "UNIT") from None
         if self.seed is not None and self.limit is None:
             raise OptionError("is for --limit, whose places it draws", "--seed")
-        self.searched.check_inputs()
+        self.searched.check_inputs(self.on_error)
         if self.manifest not in (None, "-"):
             Path(str(self.manifest)).stat()
         check_paths(self)

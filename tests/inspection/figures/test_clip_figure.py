@@ -3,7 +3,6 @@ import pytest
 from matplotlib.colors import to_hex
 from plot_fixtures import clip, empty, line, panels, texts, tone
 
-from spiritlm_cli.errors import AudioError
 from spiritlm_cli.inspection.figures.clip_figure import clip_figure
 from spiritlm_cli.inspection.palette import LIGHT
 from spiritlm_cli.manifests.clip import Waveform, Word
@@ -104,8 +103,3 @@ def test_clip_figure_of_silence():
     silence = Waveform(np.zeros(3200, np.float32), 16000)
     inspected = clip(0.2, original=type(tone(1))(silence), resynthesis=None, rebuilt_f0=None)
     assert names(clip_figure(inspected)) == ["original", "kHz", "phonetic", "pitch", "style"]
-
-
-def test_clip_figure_refuses_long_clips():
-    with pytest.raises(AudioError, match=r"a: 301 s are too long.*manifest.*--html"):
-        clip_figure(clip(301, original=None, resynthesis=None, rebuilt_f0=None))

@@ -13,6 +13,7 @@ from spiritlm_cli.jobs.options.inspect import InspectOptions, is_folder
         ({"stats": True, "plot": "folder/"}, "is one file for --stats"),
         ({"as_json": True, "textgrid": "-"}, "stdout has the objects of --json"),
         ({"plot": "out.jpg"}, "name a .png or .svg file, or a folder/"),
+        ({"html": "gone/page.html"}, r"page\.html: can't be written \(there is no folder gone\)"),
         ({"html": "out.wav"}, "the name of an audio file"),
     ],
 )
