@@ -43,11 +43,6 @@ class PullPlan:
         """Bytes of the missing files whose size is known."""
         return sum(self.files[name].size or 0 for name in self.missing)
 
-    @property
-    def unknown(self) -> int:
-        """Number of missing files whose size is not known."""
-        return sum(self.files[name].size is None for name in self.missing)
-
 
 def plan_pull(model: KnownModel, revision: str | None = None) -> PullPlan:
     """Find out what a download of a known model takes.
@@ -177,11 +172,10 @@ def _fetch(
         with suppress(OSError):  # a file system without links
             os.link(plan.folder / name, path)
             return
-    size = "" if file.size is None else f", {file.size / 1e6:,.1f} MB"
     repository = hub.repository_of(file)
     with ProgressBar(f"{path.name} (MB)", None if file.size is None else file.size // 10**6) as bar:
         if not bar.visible:
-            notify(f"{position} {name}{size}")
+            notify(f"{position} {name}")
         counts = [0]
 
         def show(count: int) -> None:

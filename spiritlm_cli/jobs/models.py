@@ -54,10 +54,32 @@ class ModelTable:
                 model.name,
                 ", ".join(model.parts),
                 model.license or f"{'gated, ' if model.gated else ''}see {model.page}",
-                "see its page" if row.size is None else _megabytes(row.size),
+                "see its page" if row.size is None else _size(row.size),
                 "yes" if row.folder else "no",
             )
         return table
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a download takes. files: all of the model; missing: the names of those that are not here."""
+
+    target: str
+    files: Mapping[str, RemoteFile]
+    missing: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """The missing files: bytes (`?` if not known), name and URL, joined by tabs."""
+        files = [(name, self.files[name]) for name in self.missing]
+        return [f"{'?' if file.size is None else file.size}\t{name}\t{file.url}" for name, file in files]
+
+    @property
+    def summary(self) -> str:
+        """How much it is."""
+        sizes = [self.files[name].size for name in self.missing]
+        more = " and files of unknown size" if None in sizes else ""
+        size = _size(sum(size or 0 for size in sizes))
+        return f"{len(sizes)} of {len(self.files)} files would be downloaded to {self.target}: {size}{more}"
 
 
 def list_models(options: ModelListOptions) -> ModelTable:
@@ -80,27 +102,35 @@ def model_path(options: ModelPathOptions) -> Path:
     return model_folder(model.name)
 
 
-def pull(options: PullOptions) -> Path | None:
-    """Download a model that is not here yet. Returns its folder; None if only the plan was printed.
+def pull(options: PullOptions) -> Path:
+    """Download a model that is not here yet. Returns its folder.
 
-    Raises CheckpointError if it can't be downloaded.
+    Raises CheckpointError if it can't be downloaded, and OptionError for two revisions.
     """
-    if options.model not in known_models() and "/" in options.model:
-        return _pull_repository(options)
-    model = find_model(options.model)
-    if not model.can_pull and (folder := _folder(model)):
-        notify(f"{folder}: is here already")
+    if repository := _repository(options):
+        folder = hub.pull(*repository)
+        notify(f"{folder}: {options.model} is here")
         return folder
+    model = find_model(options.model)
+    if not model.can_pull and (there := _folder(model)):
+        notify(f"{there}: is here already")
+        return there
     plan = plan_pull(model, options.revision)
-    if options.dry_run:
-        _notify_plan(plan.folder, plan.files, plan.missing)
-        return None
-    was_here = not plan.missing
     folder = pull_model(plan)
-    notify(f"{folder}: {'is here already' if was_here else _summary(plan)}")
+    notify(f"{folder}: {_summary(plan) if plan.missing else 'is here already'}")
     if model.needs:
         notify(f"{model.name} needs {model.needs}")
     return folder
+
+
+def dry_run(options: PullOptions) -> DryRun:
+    """Find out what `pull` would download. Raises as `pull`."""
+    if repository := _repository(options):
+        listing = hub.list_files(*repository)
+        missing = tuple(name for name in listing.files if not hub.is_cached(listing, name))
+        return DryRun("the cache of the Hub", listing.files, missing)
+    plan = plan_pull(find_model(options.model), options.revision)
+    return DryRun(str(plan.folder), plan.files, plan.missing)
 
 
 def find_model(name: str) -> KnownModel:
@@ -111,37 +141,23 @@ def find_model(name: str) -> KnownModel:
         raise CheckpointError(f"{name}: not a known model; there are {', '.join(known_models())}") from None
 
 
-def _pull_repository(options: PullOptions) -> Path | None:
+def _repository(options: PullOptions) -> tuple[str, str | None] | None:
+    """The repository that is to be downloaded, and its revision; None for a known model."""
+    if options.model in known_models() or "/" not in options.model:
+        return None
     match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", options.model)
     if not match:
         raise CheckpointError(
             f"{options.model}: not the name of a Hugging Face repository, such as owner/name"
         )
-    repository, revision = match[1], match[2] or options.revision
     if match[2] and options.revision:
         raise OptionError(f"{options.model} names a revision already", "--revision")
-    if options.dry_run:
-        listing = hub.list_files(repository, revision)
-        missing = tuple(name for name in listing.files if not hub.is_cached(listing, name))
-        _notify_plan(Path("the cache of the Hub"), listing.files, missing)
-        return None
-    folder = hub.pull(repository, revision)
-    notify(f"{folder}: {repository} is here")
-    return folder
-
-
-def _notify_plan(folder: Path, files: Mapping[str, RemoteFile], missing: tuple[str, ...]) -> None:
-    for name in missing:
-        size = files[name].size
-        notify(f"{name}: {'size not known' if size is None else _megabytes(size)}, {files[name].url}")
-    known = sum(files[name].size or 0 for name in missing)
-    more = " and files of unknown size" if any(files[name].size is None for name in missing) else ""
-    notify(f"{len(missing)} of {len(files)} files would be downloaded to {folder}: {_megabytes(known)}{more}")
+    return match[1], match[2] or options.revision
 
 
 def _summary(plan: PullPlan) -> str:
     size = sum((plan.folder / name).stat().st_size for name in plan.missing)
-    return f"{len(plan.missing)} files downloaded, {_megabytes(size)}"
+    return f"{len(plan.missing)} files downloaded, {_size(size)}"
 
 
 def _folder(model: KnownModel) -> Path | None:
@@ -160,5 +176,5 @@ def _row_json(row: ModelRow) -> dict[str, Any]:
     return model | {"size": row.size, "folder": None if row.folder is None else str(row.folder)}
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 10**5 else f"{count:,} bytes"

@@ -10,7 +10,7 @@ from model_server import CONTENT, KMEANS, serve_models
 from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.registry import installed_folder
 from spiritlm_cli.errors import CheckpointError, OptionError
-from spiritlm_cli.jobs.models import list_models, model_path, pull
+from spiritlm_cli.jobs.models import dry_run, list_models, model_path, pull
 from spiritlm_cli.jobs.options.models import ModelListOptions, ModelPathOptions, PullOptions
 
 
@@ -36,7 +36,7 @@ def test_pull_again_says_that_it_is_here(
     server: Server, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pull(PullOptions(model="twist"))
-    assert "5 files downloaded, 0.0 MB" in capsys.readouterr().err
+    assert "5 files downloaded, 24 bytes" in capsys.readouterr().err
     pull(PullOptions(model="twist"))
     assert "is here already" in capsys.readouterr().err
     assert len(server.asked(f"/{KMEANS}")) == 1
@@ -50,26 +50,22 @@ def test_pull_of_what_is_not_downloaded(server: Server, tmp_path: Path) -> None:
     assert pull(PullOptions(model="spirit-lm")) == tmp_path / "home/models/spirit-lm"
 
 
-def test_dry_run_downloads_nothing(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    assert pull(PullOptions(model="twist", dry_run=True)) is None
+def test_dry_run_downloads_nothing(server: Server) -> None:
+    plan = dry_run(PullOptions(model="twist"))
     assert installed_folder("twist") is None
-    error = capsys.readouterr().err
-    assert f"{KMEANS}: size not known, {server.url}/{KMEANS}" in error
-    assert "5 of 5 files would be downloaded to" in error
-    assert "and files of unknown size" in error
+    assert f"?\t{KMEANS}\t{server.url}/{KMEANS}" in plan.lines()
+    assert any(line.startswith("6\tmhubert-base-25hz/model.safetensors\t") for line in plan.lines())
+    assert "5 of 5 files would be downloaded to" in plan.summary
+    assert plan.summary.endswith("8 bytes and files of unknown size")
+    pull(PullOptions(model="twist"))
+    assert dry_run(PullOptions(model="twist")).lines() == []
 
 
-def test_pull_of_a_repository_goes_to_the_cache_of_the_hub(
-    server: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pull_of_a_repository_goes_to_the_cache_of_the_hub(server: Server) -> None:
     options = PullOptions(model="slprl/slam")
-    assert pull(PullOptions(model="slprl/slam", dry_run=True)) is None
-    assert "2 of 2 files would be downloaded to the cache of the Hub" in capsys.readouterr().err
-    folder = pull(options)
-    assert folder is not None
-    assert folder.name == COMMIT
-    assert pull(PullOptions(model="slprl/slam", dry_run=True)) is None
-    assert "0 of 2 files" in capsys.readouterr().err
+    assert dry_run(options).summary == "2 of 2 files would be downloaded to the cache of the Hub: 8 bytes"
+    assert pull(options).name == COMMIT
+    assert dry_run(options).lines() == []
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b/c", "", "unknown", "a/..@v1/../x x"])

@@ -4,7 +4,8 @@ import typer
 
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.commands.models_info import info, verify
-from spiritlm_cli.cli.commands.models_list import list_models, path, pull
+from spiritlm_cli.cli.commands.models_list import list_models, path
+from spiritlm_cli.cli.commands.models_pull import pull
 from spiritlm_cli.cli.general import Command, Group
 from spiritlm_cli.console import notify
 from spiritlm_cli.jobs.options.convert import ConvertOptions

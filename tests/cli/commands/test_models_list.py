@@ -23,30 +23,6 @@ def test_list(spiritlm, server, monkeypatch):
     assert models["nano"]["size"] > 10**6
 
 
-def test_pull_prints_the_folder(spiritlm, server, tmp_path):
-    result = spiritlm("models", "pull", "twist")
-    folder = tmp_path / "home" / "models" / "twist"
-    assert (result.exit_code, result.stdout) == (0, f"{folder}\n")
-    assert spiritlm("models", "path", "twist").stdout == f"{folder}\n"
-    quiet = spiritlm("models", "pull", "twist", "-q")
-    assert (quiet.exit_code, quiet.stderr) == (0, "")
-    assert "twist" in json.loads((folder / "pulled.json").read_text())["model"]
-
-
-def test_dry_run(spiritlm, server):
-    result = spiritlm("models", "pull", "twist", "--dry-run")
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert "5 of 5 files would be downloaded" in result.stderr
-
-
-def test_gated(spiritlm, server):
-    server.gated.add("slprl/mhubert-base-25hz")
-    result = spiritlm("models", "pull", "twist")
-    assert (result.exit_code, result.stdout) == (1, "")
-    page = f"{server.url}/slprl/mhubert-base-25hz"
-    assert f"spiritlm: slprl/mhubert-base-25hz: is gated; accept its conditions on {page}" in result.stderr
-
-
 def test_names_that_are_not_known(spiritlm, server):
     for name in ("../../etc", "nothing"):
         for task in ("path", "pull"):
