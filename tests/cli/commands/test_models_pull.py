@@ -33,3 +33,24 @@ def test_gated(spiritlm, server):
     assert (result.exit_code, result.stdout) == (1, "")
     page = f"{server.url}/slprl/mhubert-base-25hz"
     assert f"spiritlm: slprl/mhubert-base-25hz: is gated; accept its conditions on {page}" in result.stderr
+
+
+def test_twist_from_the_download_to_sound(spiritlm, twist_folder, recording, tmp_path, monkeypatch):
+    content = {path.name: path.read_bytes() for path in twist_folder.iterdir() if path.is_file()}
+    hubert = {path.name: path.read_bytes() for path in (twist_folder / "mhubert-base-25hz").iterdir()}
+    with serve_models(tmp_path, monkeypatch, content, hubert):
+        missing = spiritlm("tokenize", "--model", "twist", recording)
+        assert missing.exit_code == 1
+        assert "models pull twist" in missing.stderr
+        assert spiritlm("models", "pull", "twist").exit_code == 0
+    verified = spiritlm("models", "verify", "twist")
+    assert verified.stdout == "checksums: ok\ntokenizer: ok\nvocoder, base: ok\n"
+    parts = json.loads(spiritlm("models", "info", "twist", "--json").stdout)["parts"]
+    assert [part["name"] for part in parts] == ["HuBERT", "quantizer", "vocoder, base"]
+    assert parts[1]["units"] == 500
+    tokens = spiritlm("tokenize", "--model", "twist", "--header", recording)
+    assert tokens.stdout.startswith("#spiritlm 1 model=twist ")
+    output = tmp_path / "out.wav"
+    result = spiritlm("decode", "--model", "twist", "-o", output, stdin=tokens.stdout)
+    assert result.exit_code == 0
+    assert output.stat().st_size > 1000
