@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -33,8 +33,8 @@ from spiritlm_cli.jobs.run import Summary
 
 __all__ = ["Comparison", "InspectDiffOptions", "run"]
 
-# An input with its outcome.
-Input = tuple[Item, Outcome[Inspected]]
+# An input that could be read, and what it is.
+Input = tuple[Item, Inspected]
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ def run(options: InspectDiffOptions) -> Comparison:
         progress = stack.enter_context(Progress("lines", lines=not (options.brief or options.as_json)))
         stack.enter_context(data_only())
         sides = [
-            stack.enter_context(closing(inspect_inputs(side, inspector)))
+            _results(stack.enter_context(closing(inspect_inputs(side, inspector))))
             for side, inspector in _sides(options)
         ]
         for a, b in pairs(*sides):
             if a and b:
-                diff = diff_inspected(_result(a), _result(b))
+                diff = diff_inspected(a[1], b[1])
                 totals.add(diff)
                 view.show(diff)
                 if page and not diff.equal:
@@ -95,14 +95,13 @@ def _sides(options: InspectDiffOptions) -> list[tuple[InputOptions, Inspector]]:
     ]
 
 
-def _result(given: Input) -> Inspected:
-    """Raises the error of an input that can't be used, with its name."""
-    item, outcome = given
-    try:
-        return outcome.result()
-    except SpiritLMError as error:
-        Failures().add(item, error)
-        raise
+def _results(inputs: Iterable[tuple[Item, Outcome[Inspected]]]) -> Iterator[Input]:
+    """Yield inputs. Raises the error of the first that can't be used, with its name."""
+    for item, outcome in inputs:
+        try:
+            yield item, outcome.result()
+        except SpiritLMError as error:
+            Failures().add(item, error)
 
 
 def pairs(a: Iterator[Input], b: Iterator[Input]) -> Iterator[tuple[Input | None, Input | None]]:
@@ -160,6 +159,6 @@ class _View:
 
     def finish(self, totals: DiffTotals) -> None:
         """Print which units replace each other, above the table of the totals."""
-        if not self._options.as_json:
+        if self._prints:
             with naming("stdout"):
                 print_confusions(totals, self._console)

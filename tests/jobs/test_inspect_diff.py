@@ -1,11 +1,12 @@
 import json
+import shutil
 from itertools import count
 from pathlib import Path
 
 import pytest
+from inspection_fixtures import line
 
-from spiritlm_cli.batching import Outcome
-from spiritlm_cli.errors import AudioError, TokenError
+from spiritlm_cli.errors import AudioError, ManifestError, TokenError
 from spiritlm_cli.jobs.inspect_diff import InspectDiffOptions, pairs, run
 from spiritlm_cli.jobs.lines import InputLine
 from spiritlm_cli.jobs.tokenize import TokenizeOptions
@@ -15,7 +16,7 @@ from spiritlm_cli.tokens.reader import parse_line
 
 def inputs(*ids):
     return (
-        (InputLine("x", n, n, name, parse_line("")), Outcome.of(lambda: None))
+        (InputLine("x", n, n, name, parse_line("")), line("", name))
         for n, name in enumerate(ids, 1)
     )
 
@@ -129,6 +130,24 @@ def test_run_refuses_what_cannot_be_used(write, small):
         compare(good, write("b", "[SPEECH][Hu7000]\n"), small=small)
     with pytest.raises(AudioError, match=r"c\.wav"):
         compare(write("c.wav", "no audio"), good, small=small)
+
+
+def test_run_refuses_what_one_side_alone_has_and_cannot_be_used(write, small, short, tmp_path):
+    (tmp_path / "empty").mkdir()
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    shutil.copy(short, folder / "a.wav")
+    for files in ((tmp_path / "empty", folder), (folder, tmp_path / "empty")):
+        with pytest.raises(ManifestError, match=r"empty: no sound files in this folder \("):
+            compare(*map(str, files), small=small)
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (other / "bad.wav").write_text("no audio")
+    for files in ((folder, other), (other, folder)):
+        with pytest.raises(AudioError, match=r"bad\.wav: not audio"):
+            compare(*map(str, files), small=small)
+    with pytest.raises(TokenError, match="longer: line 2, column 1: "):
+        compare(write("shorter", "[SPEECH][Hu5]\n"), write("longer", "[SPEECH][Hu5]\n[Hu]\n"), small=small)
 
 
 def test_run_writes_a_page_of_what_differs(write, small, tmp_path):
