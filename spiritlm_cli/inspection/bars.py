@@ -31,7 +31,8 @@ class Bar:
 def chart(bars: Sequence[Bar], total: int, width: int, style: str = "") -> Iterator[Text]:
     """Yield a line for each bar: its label, count, percentage of `total` and note, and the bar.
 
-    The length of a bar is relative to the largest count. width: columns of the lines. style: color of the bars.
+    The length of a bar is relative to the largest count. width: columns of the lines. style: color of the bars. Where
+    no bar fits beside its label, the label is on a line of its own.
     """
     if not bars:
         return
@@ -40,9 +41,14 @@ def chart(bars: Sequence[Bar], total: int, width: int, style: str = "") -> Itera
     notes = max(len(bar.note) for bar in bars)
     largest = max(bar.count for bar in bars)
     for bar in bars:
-        figures = f"{bar.label:>{labels}}  {bar.count:>{counts},}  {100 * bar.count / max(total, 1):5.1f} %  "
+        figures = f"{bar.count:>{counts},}  {100 * bar.count / max(total, 1):5.1f} %  "
         if notes:
             figures += f"{bar.note:>{notes}}  "
+        if labels + 2 + len(figures) + _NARROWEST <= width:
+            figures = f"{bar.label:>{labels}}  {figures}"
+        else:
+            yield Text(bar.label)
+            figures = f"  {figures}"
         room = min(max(width - len(figures), _NARROWEST), _WIDEST)
         drawn = _bar(bar.count / max(largest, 1), room)
         yield Text.assemble(figures if drawn else figures.rstrip(), (drawn, style))
@@ -68,11 +74,13 @@ def grid(counts: IntArray, width: int, style: str = "") -> Iterator[Text]:
     padded = np.pad(counts, (0, -len(counts) % per_cell))
     cells: list[int] = padded.reshape(-1, per_cell).sum(axis=1).tolist()
     largest = max(cells, default=0)
+    meanings = [f"{_LEVELS[0]} never"]
+    if largest:
+        meanings.append(f"{_LEVELS[_level(1, largest)]} once")
+    if largest > 1:
+        meanings.append(f"{_LEVELS[-1]} {largest:,} times")
     each = "each id" if per_cell == 1 else f"{per_cell} ids"
-    yield Text(
-        f"{_LEVELS[0]} never  {_LEVELS[1]} once  {_LEVELS[-1]} {largest:,} times; one character for {each}",
-        "dim",
-    )
+    yield Text(f"{'  '.join(meanings)}; one character for {each}", "dim")
     labels = len(f"{len(counts):,}")
     tens = min((width - labels - 2) // _CELLS_PER_TEN * _CELLS_PER_TEN, _MAX_CELLS_PER_ROW)
     per_row = max(tens, _CELLS_PER_TEN)

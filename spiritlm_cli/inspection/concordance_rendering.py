@@ -3,9 +3,11 @@
 from rich.console import Console
 from rich.text import Text
 
-from spiritlm_cli.console import counted, one_line
+from spiritlm_cli.console import counted
 from spiritlm_cli.inspection.concordance import Place, PlaceCounts
 from spiritlm_cli.inspection.unit_phones import PhoneCounts
+from spiritlm_cli.inspection.wrapping import shown_line
+from spiritlm_cli.printing import print_table, print_text
 
 # Columns of a unit and a space.
 _UNIT = 6
@@ -15,7 +17,7 @@ def print_heading(console: Console, context: int, sound: bool) -> None:
     """Print what the columns of `print_place` are. sound: whether there is a joined sound."""
     at = f"{'in sound':>9}" if sound else ""
     units = f"{'units':>{context * _UNIT + 6}}"
-    _print(console, Text(f"{'from s':>9}{'to s':>9}{at}  {units}", style="bold"))
+    print_text(Text(f"{'from s':>9}{'to s':>9}{at}  {units}", style="bold"), console)
 
 
 def print_place(console: Console, place: Place, context: int, at: float | None) -> None:
@@ -30,11 +32,11 @@ def print_place(console: Console, place: Place, context: int, at: float | None) 
     width = context * _UNIT
     text = Text(f"{times}  {' '.join(place.before):>{width}} ")
     text.append(" ".join(place.units), style="bold")
-    text.append(f" {' '.join(place.after):<{width}}  {one_line(place.id)}")
+    text.append(f" {' '.join(place.after):<{width}}  {shown_line(place.id)}")
     if place.words:
-        text.append("  " + one_line(" ".join(place.words)), style="italic")
+        text.append("  " + shown_line(" ".join(place.words)), style="italic")
     text.rstrip()
-    _print(console, text)
+    print_text(text, console)
 
 
 def print_place_counts(console: Console, query: str, counts: PlaceCounts, shown: int) -> None:
@@ -48,23 +50,19 @@ def print_place_counts(console: Console, query: str, counts: PlaceCounts, shown:
     if counts.predicted:
         number = "all" if counts.predicted == counts.places else f"{counts.predicted:,}"
         parts.append(f"times predicted by the vocoder: {number} (~)")
-    _print(console, Text("; ".join(parts)))
+    print_text(Text("; ".join(parts)), console)
 
 
 def print_phones(console: Console, phones: PhoneCounts) -> None:
     """Print which phones are spoken at the places."""
     if phones.purity is None:
-        _print(console, Text("phones: none; no place is in a clip with a text that could be aligned"))
+        print_text(Text("phones: none; no place is in a clip with a text that could be aligned"), console)
         return
     others = f"; {phones.others:,} without" if phones.others else ""
     total = sum(phones.frames.values())
     purity = f"purity {100 * phones.purity:.1f} %"
-    _print(
-        console,
+    print_text(
         Text(f"phones of {counted(phones.clips, 'clip')}{others}: {total:,} frames of 40 ms, {purity}"),
+        console,
     )
-    console.print(phones.table())
-
-
-def _print(console: Console, text: Text) -> None:
-    console.print(text, soft_wrap=True, highlight=False)
+    print_table(phones.table(), console)

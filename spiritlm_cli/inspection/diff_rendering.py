@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spiritlm_cli.console import counted, one_line
+from spiritlm_cli.console import counted
 from spiritlm_cli.inspection.edit_distance import NONE
 from spiritlm_cli.inspection.unit_diff import STREAMS, Counts, DiffTotals, LineDiff, StreamDiff, StreamSide
+from spiritlm_cli.inspection.wrapping import shown_line
+from spiritlm_cli.printing import print_text
 
 # What stands where one side has no unit.
 _GAP = "-"
@@ -67,7 +69,7 @@ def print_confusions(totals: DiffTotals, console: Console) -> None:
     for name in STREAMS:
         if pairs := totals.most_confused(name, _CONFUSIONS):
             shown = ", ".join(f"{a} by {b} ({count}×)" for a, b, count in pairs)
-            _print(console, Text(f"{name}, most often replaced: {shown}"))
+            print_text(Text(f"{name}, most often replaced: {shown}"), console)
 
 
 def print_line_diff(diff: LineDiff, console: Console, context: int) -> None:
@@ -77,32 +79,25 @@ def print_line_diff(diff: LineDiff, console: Console, context: int) -> None:
     """
     if diff.equal:
         return
-    name, other = one_line(diff.a.id), one_line(diff.b.id)
+    name, other = shown_line(diff.a.id), shown_line(diff.b.id)
     title = name if name == other else f"{name} | {other}"
-    _print(console, Text(title, style="bold"))
+    print_text(Text(title, style="bold"), console)
     rates = [f"{stream.name} {_rate(stream.counts)}" for stream in diff.streams if stream.counts.distance]
     if rates:
-        _print(console, Text(f"  UER: {', '.join(rates)}"))
+        print_text(Text(f"  UER: {', '.join(rates)}"), console)
     if diff.only_times_differ:
-        _print(console, Text("  the same units and text; their repeats or their order differ"))
+        print_text(Text("  the same units and text; their repeats or their order differ"), console)
     for stream in diff.streams:
         predicted = (diff.a.timeline.predicted, diff.b.timeline.predicted)
         for steps in stream.stretches(context):
-            _print(console, Text(f"  {stream.name}  {_interval(stream, steps, predicted)}", style="cyan"))
+            print_text(Text(f"  {stream.name}  {_interval(stream, steps, predicted)}", style="cyan"), console)
             for row in _rows(stream, steps, console.width):
-                _print(console, row)
+                print_text(row, console)
 
 
 def print_missing(name: str, side: Literal["A", "B"], console: Console) -> None:
     """Print that a line is there on one side only."""
-    _print(
-        console,
-        Text(f"{one_line(name)}: only in {side}", style=_STYLES[_SIDES[side]]),
-    )
-
-
-def _print(console: Console, text: Text) -> None:
-    console.print(text, soft_wrap=True, highlight=False)
+    print_text(Text(f"{shown_line(name)}: only in {side}", style=_STYLES[_SIDES[side]]), console)
 
 
 def _interval(stream: StreamDiff, steps: slice, predicted: tuple[bool, bool]) -> str:
@@ -150,7 +145,7 @@ class _Column:
         path = stream.path
         a, b = _label(stream.a, path.a[step]), _label(stream.b, path.b[step])
         kind = "insertion" if path.a[step] == NONE else "deletion" if path.b[step] == NONE else "substitution"
-        shown_a, shown_b = (_GAP if label is None else one_line(label) for label in (a, b))
+        shown_a, shown_b = (_GAP if label is None else shown_line(label) for label in (a, b))
         if shown_a == shown_b and not path.equal[step]:  # texts that differ in what can't be seen
             shown_a, shown_b = (_GAP if label is None else ascii(label) for label in (a, b))
         return cls(shown_a, shown_b, None if path.equal[step] else _STYLES[kind])

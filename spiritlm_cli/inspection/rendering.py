@@ -10,20 +10,20 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from spiritlm_cli.console import counted, one_line
+from spiritlm_cli.console import counted
 from spiritlm_cli.inspection.bars import Bar, chart, grid, histogram_bars
 from spiritlm_cli.inspection.codebooks import NO_CODEBOOKS, Codebooks
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.statistics import UnitStatistics, measure_spans
 from spiritlm_cli.inspection.streams import FRAME_MS, StreamStatistics
 from spiritlm_cli.inspection.tables import STYLES, spans_table, streams_table
-from spiritlm_cli.inspection.wrapping import REPLACEMENT, printable, wrap_sequence
+from spiritlm_cli.inspection.wrapping import REPLACEMENT, count_replaced, printable_line, wrap_sequence
+from spiritlm_cli.printing import print_table, print_text
 from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.tokens.writer import format_sequence
 
 # Rows of one token line on a terminal.
 MAX_ROWS = 200
-_ANY_WIDTH = 10_000
 _MODALITIES = {"speech": "speech", "text": "text", "speech+text": "speech and text", "": "empty"}
 # How many units and n-grams are listed.
 TOP = {Kind.HUBERT: 10, Kind.PITCH: 5, Kind.STYLE: 5}
@@ -37,11 +37,11 @@ def print_inspected(inspected: Inspected, console: Console, codebooks: Codebooks
     codebooks: sizes of the codebooks of the model.
     """
     statistics = UnitStatistics.of(inspected, codebooks)
-    source = "stdin" if inspected.source == "-" else one_line(inspected.source)
-    _print_text(Text.assemble((one_line(inspected.id), "bold"), "  ", (source, "dim")), console)
-    _print_text(Text(_describe(statistics)), console)
+    source = "stdin" if inspected.source == "-" else printable_line(inspected.source)
+    print_text(Text.assemble((printable_line(inspected.id), "bold"), "  ", (source, "dim")), console)
+    print_text(Text(_describe(statistics)), console)
     if inspected.text is not None:
-        _print_text(Text.assemble(("transcript: ", "dim"), one_line(inspected.text)), console)
+        print_text(Text.assemble(("transcript: ", "dim"), printable_line(inspected.text)), console)
     if statistics.streams:
         _print_table(streams_table(statistics), console)
     if inspected.sequence.spans:
@@ -49,6 +49,10 @@ def print_inspected(inspected: Inspected, console: Console, codebooks: Codebooks
         _print_table(spans_table(spans, list(statistics.streams), console.width), console)
         console.print()
         _print_sequence(inspected, console)
+    shown = (inspected.id, inspected.source, inspected.text or "", format_sequence(inspected.sequence))
+    if replaced := sum(map(count_replaced, shown)):
+        what = f"{counted(replaced, 'character')} that could control the terminal"
+        print_text(Text(f"{what}: shown as {REPLACEMENT}; see --json", "dim"), console)
     console.print()
 
 
@@ -110,22 +114,9 @@ def _describe(statistics: UnitStatistics) -> str:
     return "; ".join(parts) or "empty: no speech and no text"
 
 
-def _print_text(text: Text, console: Console) -> None:
-    """Print a text, wrapped on a terminal only."""
-    console.print(text, soft_wrap=not console.is_terminal)
-
-
 def _print_table(table: Table, console: Console) -> None:
-    """Print an empty line and a table, whose lines may be longer than the terminal is wide, and end without spaces."""
-    options = console.options.update(width=_ANY_WIDTH)
-    options = options.update(width=console.measure(table, options=options).maximum)
     console.print()
-    for line in console.render_lines(table, options, pad=False):
-        while line and line[-1].text.isspace():
-            line.pop()
-        if line:
-            line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
-        console.print(Segments([*line, Segment.line()]), soft_wrap=True, end="")
+    print_table(table, console)
 
 
 def _print_sequence(inspected: Inspected, console: Console) -> None:
@@ -140,19 +131,14 @@ def _print_sequence(inspected: Inspected, console: Console) -> None:
     console.print(Segments(segments), soft_wrap=True, end="")
     if len(shown) < len(rows):
         note = f"… {len(rows) - len(shown):,} of {len(rows):,} rows are not shown; to see all, write to a pipe: | less"
-        _print_text(Text(note, "dim"), console)
-    line = format_sequence(inspected.sequence)
-    replaced = sum(shown != written for shown, written in zip(printable(line), line, strict=True))
-    if replaced:
-        note = f"{counted(replaced, 'character')} that could control the terminal: shown as {REPLACEMENT}; see --json"
-        _print_text(Text(note, "dim"), console)
+        print_text(Text(note, "dim"), console)
 
 
 def print_statistics(statistics: UnitStatistics, console: Console) -> None:
     """Print the figures of all inputs together, and for each stream charts of its codebook use, most frequent units and
     n-grams, and durations."""
     for line in describe_inputs(statistics):
-        _print_text(Text(line), console)
+        print_text(Text(line), console)
     if statistics.streams:
         _print_table(streams_table(statistics), console)
     for stream in statistics.streams.values():
@@ -185,7 +171,7 @@ def _print_stream(stream: StreamStatistics, console: Console) -> None:
     counts = np.pad(stream.counts[:size], (0, max(size - len(stream.counts), 0)))
     console.print("", Text(f"{kind}: runs of each unit", "bold"), sep="\n")
     for row in grid(counts, console.width, style):
-        console.print(row, soft_wrap=True)
+        print_text(row, console)
     top = TOP[stream.kind]
     frequent = [
         Bar(str(item.unit), item.runs, f"{1000 * item.mean_seconds:,.0f} ms")
@@ -194,7 +180,7 @@ def _print_stream(stream: StreamStatistics, console: Console) -> None:
     _print_chart(f"{kind}: most frequent units, with mean durations", frequent, console, stream.runs, style)
     rare = "  ".join(f"{item.unit}×{item.runs:,}" for item in stream.least_frequent(top))
     console.print("", Text(f"{kind}: least frequent units", "bold"), sep="\n")
-    _print_text(Text(rare), console)
+    print_text(Text(rare), console)
     for name, ngrams in (("bigrams", stream.bigrams), ("trigrams", stream.trigrams)):
         bars = [Bar(stream.spell(ids), count) for ids, count in ngrams.top(top)]
         low = f" (counts may be up to {ngrams.undercount:,} too low)" if ngrams.undercount else ""

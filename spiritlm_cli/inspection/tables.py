@@ -4,10 +4,9 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from spiritlm_cli.console import one_line
 from spiritlm_cli.inspection.statistics import SpanMeasures, UnitStatistics
 from spiritlm_cli.inspection.streams import StreamStatistics
-from spiritlm_cli.inspection.wrapping import PieceKind
+from spiritlm_cli.inspection.wrapping import PieceKind, printable_line
 from spiritlm_cli.tokens.units import Kind
 
 # Legible on dark and on light backgrounds, whatever shades a terminal has for the 16 ANSI colors.
@@ -87,7 +86,7 @@ def _span_row(span: SpanMeasures, kinds: list[Kind]) -> list[str]:
         *(f"{span.units[kind]:,}" if kind in span.units else "" for kind in kinds),
         f"{len(span.text):,}" if span.modality == "text" else "",
         "" if span.words is None else f"{span.words:,}",
-        one_line(span.text),
+        printable_line(span.text),
     ]
 
 

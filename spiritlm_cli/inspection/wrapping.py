@@ -9,6 +9,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
+from spiritlm_cli.console import warn_once
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 from spiritlm_cli.tokens.writer import format_sequence
 
@@ -17,6 +18,7 @@ PieceKind = Literal["marker", "text", "Hu", "Pi", "St"]
 # Shown in place of characters that would control a terminal.
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+_SPACE = re.compile(r"[ \t\r\n]+")
 _UNIT = re.compile(r"\[(Hu|Pi|St)\d+\]")
 # A row ends before white space and never after it, because what is copied from a terminal lacks that at line ends.
 _WORD = re.compile(r"\s*\S+|\s+")
@@ -60,6 +62,23 @@ def wrap_sequence(sequence: Sequence, width: int | None) -> Iterator[list[Piece]
 def printable(text: str) -> str:
     """Replace each character that could control a terminal or reorder what it shows, by U+FFFD."""
     return text if text.isprintable() else "".join(c if _is_printable(c) else REPLACEMENT for c in text)
+
+
+def printable_line(text: str) -> str:
+    """Return a text as one line: white space becomes one space, and other characters are as in `printable`."""
+    return printable(_SPACE.sub(" ", text).strip(" "))
+
+
+def count_replaced(text: str) -> int:
+    """The number of characters that `printable_line` replaces."""
+    return sum(not _is_printable(character) for character in _SPACE.sub(" ", text))
+
+
+def shown_line(text: str) -> str:
+    """`printable_line`, with a warning, the first time that it replaces characters."""
+    if count_replaced(text):
+        warn_once(f"characters that could control the terminal are shown as {REPLACEMENT}")
+    return printable_line(text)
 
 
 def _is_printable(character: str) -> bool:

@@ -8,10 +8,10 @@ from itertools import islice
 import torch
 
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.console import one_line
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.files import naming
 from spiritlm_cli.inspection.batches import BatchComparison, BatchDifference, BatchReport
+from spiritlm_cli.inspection.wrapping import shown_line
 from spiritlm_cli.jobs.failures import Failures
 from spiritlm_cli.jobs.inputs import Inputs
 from spiritlm_cli.jobs.options.inspect_batch import InspectBatchOptions
@@ -101,5 +101,5 @@ def _read(
 def _print(differences: list[BatchDifference]) -> None:
     with naming("stdout"):
         for difference in differences:
-            print(one_line(str(difference)))
+            print(shown_line(str(difference)))
         sys.stdout.flush()

@@ -35,6 +35,15 @@ def test_chart_fits(width: int) -> None:
     assert "━━━━━━" in shown[0]
 
 
+def test_chart_with_labels_above_the_bars() -> None:
+    assert lines([Bar("[Hu499][Hu28]", 4), Bar("[Hu1]", 1)], 5, 24) == [
+        "[Hu499][Hu28]",
+        "  4   80.0 %  ━━━━━━━━━━",
+        "[Hu1]",
+        "  1   20.0 %  ━━╸",
+    ]
+
+
 def test_chart_of_nothing() -> None:
     assert lines([], 0, 60) == []
     assert lines([Bar("a", 0)], 0, 60) == ["a  0    0.0 %"]
@@ -67,8 +76,15 @@ def test_grid_fits(width: int) -> None:
 
 
 def test_grid_of_counts_that_are_all_equal() -> None:
-    assert [row.plain for row in grid(np.array([1, 0]), 60)][1] == "0  ▇·"
-    assert [row.plain for row in grid(np.zeros(2, dtype=np.int64), 60)][1] == "0  ··"
+    assert [row.plain for row in grid(np.array([1, 0]), 60)] == [
+        "· never  ▇ once; one character for each id",
+        "0  ▇·",
+    ]
+    assert [row.plain for row in grid(np.zeros(2, dtype=np.int64), 60)] == [
+        "· never; one character for each id",
+        "0  ··",
+    ]
+    assert next(grid(np.array([2, 2]), 60)).plain == "· never  ▁ once  ▇ 2 times; one character for each id"
 
 
 def test_grid_of_very_many_ids() -> None:

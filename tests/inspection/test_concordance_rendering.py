@@ -42,7 +42,7 @@ def test_print_place_with_sound_and_predicted_times():
 
 def test_print_place_of_a_hostile_id():
     [place] = places(clip([7], name="\x1b[31m\nx"))
-    assert printed(print_place, place, 0, None) == "     0.00     0.04   Hu7   ?[31m x\n"
+    assert printed(print_place, place, 0, None) == "     0.00     0.04   Hu7   \ufffd[31m x\n"
 
 
 def test_print_place_counts():

@@ -63,7 +63,7 @@ def test_print_line_diff_of_texts_that_look_alike():
 def test_print_line_diff_of_hostile_text():
     diff = diff_inspected(line("[TEXT]a", "one\x1b[31m\n"), line("[TEXT]\x1b]0;x\x07", "two"))
     text = printed(print_line_diff, diff, 3)
-    assert text.startswith("one?[31m | two\n")
+    assert text.startswith("one\ufffd[31m | two\n")
     assert "\x1b" not in text
     assert "\x07" not in text
 
@@ -76,7 +76,7 @@ def test_print_line_diff_of_durations():
 def test_print_missing():
     file = io.StringIO()
     print_missing("a\x1bb", "A", Console(file=file))
-    assert file.getvalue() == "a?b: only in A\n"
+    assert file.getvalue() == "a\ufffdb: only in A\n"
 
 
 def totals():
@@ -99,3 +99,10 @@ def test_report_table():
 
 def test_print_confusions():
     assert printed(print_confusions, totals()) == "phonetic, most often replaced: Hu7 by Hu8 (1×)\n"
+
+
+def test_print_confusions_is_wrapped_between_words_on_a_terminal():
+    found = DiffTotals()
+    found.add(diff_inspected(line("[SPEECH][Hu5][Hu7][Hu90]"), line("[SPEECH][Hu6][Hu8][Hu91]")))
+    text = printed(print_confusions, found, width=50, color=True)
+    assert text == "phonetic, most often replaced: Hu5 by Hu6 (1×),\nHu7 by Hu8 (1×), Hu90 by Hu91 (1×)\n"

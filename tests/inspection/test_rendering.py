@@ -1,5 +1,6 @@
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -115,23 +116,42 @@ def test_print_inspected_shortens_on_a_terminal_only():
     assert "not shown" not in shown(inspected, 60)
 
 
-def test_tables_are_not_cut_off_on_a_narrow_terminal():
-    inspected = line(INTERLEAVED)
-    narrow, wide = shown(inspected, 20).splitlines(), shown(inspected, 80).splitlines()
-    assert any(text.split() == ["different", "units", "2", "1", "1"] for text in wide)
-    assert narrow == wide
+@pytest.mark.parametrize("terminal", [False, True])
+def test_tables_are_lists_where_they_do_not_fit(terminal):
+    printed = shown(line(INTERLEAVED), 40, terminal)
+    assert "\ndifferent units\n  Hu: 2\n  Pi: 1\n  St: 1\n" in re.sub("\x1b\\[[0-9;]*m", "", printed)
+    plain = shown(line(INTERLEAVED), 40)
+    assert "\ntext\n  from s: 0.12\n  to s: 0.12\n  chars: 3\n  words: 1\n  text: sat\n" in plain
+    assert max(map(cell_len, plain.splitlines()[2:-2])) <= 40
+
+
+def test_print_statistics_on_a_narrow_terminal(clip):
+    statistics = UnitStatistics({Kind.HUBERT: 500})
+    for inspected in (clip, line(INTERLEAVED), line("[SPEECH][Hu101][Hu102][Hu103]" + "[Hu7][Hu5]" * 9)):
+        statistics.add(inspected)
+    printed = re.sub("\x1b\\[[0-9;]*m", "", shown(statistics, 36, terminal=True)).splitlines()
+    assert max(map(cell_len, printed)) <= 36
+    assert "[Hu101][Hu102][Hu103]" in printed
+    legend = [text for text in printed if text.startswith(("· never  ▁ once", "character for each id"))]
+    assert legend[:2] == ["· never  ▁ once  ▇ 11 times; one", "character for each id"]
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_hostile_ids_and_texts_are_printed_literally(terminal):
     inspected = line("[TEXT]a\\[bold]\x1b[2J\u202e[SPEECH][Hu1]", HOSTILE, HOSTILE)
     printed = shown(inspected, terminal=terminal)
-    assert "?[31m[bold]?" in printed
+    assert "\ufffd[31m[bold]\ufffd" in printed
     assert "a\\[bold]\ufffd\\[2J\ufffd" in printed
-    assert "2 characters that could control the terminal" in printed
+    assert "6 characters that could control the terminal" in printed
     assert "\x1b[2J" not in printed
     assert not [c for c in printed if not (c.isprintable() or c == "\n" or (terminal and c == "\x1b"))]
     assert json.loads(json.dumps(inspected_to_json(inspected)))["id"] == HOSTILE
+
+
+def test_replaced_characters_of_an_id_are_noted():
+    printed = shown(line("", "a\x1bb"))
+    assert printed.startswith("a\ufffdb  lines.txt\n")
+    assert printed.endswith("\n1 character that could control the terminal: shown as \ufffd; see --json\n\n")
 
 
 def test_inspected_to_json(clip):

@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from spiritlm_cli.inspection.wrapping import Piece, printable, wrap_sequence
+from spiritlm_cli.console import warn_once
+from spiritlm_cli.inspection.wrapping import Piece, count_replaced, printable, shown_line, wrap_sequence
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
@@ -102,3 +103,14 @@ def test_wrap_sequence_of_nothing() -> None:
 )
 def test_printable(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_shown_line_warns_once(caplog: pytest.LogCaptureFixture) -> None:
+    warn_once.cache_clear()
+    assert [shown_line(text) for text in ("a\r\n b\t", "\x0bc\u202e", "d\x1b")] == [
+        "a b",
+        "\ufffdc\ufffd",
+        "d\ufffd",
+    ]
+    assert caplog.messages == ["characters that could control the terminal are shown as \ufffd"]
+    assert [count_replaced(text) for text in ("a\r\n b", "\x0bc\u202e")] == [0, 2]

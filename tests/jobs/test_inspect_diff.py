@@ -15,10 +15,7 @@ from spiritlm_cli.tokens.reader import parse_line
 
 
 def inputs(*ids):
-    return (
-        (InputLine("x", n, n, name, parse_line("")), line("", name))
-        for n, name in enumerate(ids, 1)
-    )
+    return ((InputLine("x", n, n, name, parse_line("")), line("", name)) for n, name in enumerate(ids, 1))
 
 
 def paired(a, b):

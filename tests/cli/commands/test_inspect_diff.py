@@ -66,3 +66,12 @@ def test_diff_ends_quietly_with_its_reader(programs, release_tree, files) -> Non
     command = f"set -o pipefail; {program} | head -1"
     result = subprocess.run(["bash", "-c", command], cwd=files, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_diff_prints_the_totals_only_if_brief(spiritlm, model, files) -> None:
+    result = spiritlm("inspect", "diff", *model, files / "a", files / "other", "--brief")
+    assert result.stdout == (
+        "1 line compared, 1 different\n"
+        "stream    units     UER  subst.  inserted  deleted  40 ms frames\n"
+        "phonetic      2  50.0 %       1         0        0\n"
+    )
