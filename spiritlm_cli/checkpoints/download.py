@@ -45,26 +45,29 @@ def download(
     """Download a file to `target`, whose folder exists.
 
     What has arrived is in `TARGET.part`. After a break it is continued from there, if the file has a checksum by which
-    the whole can be checked; otherwise it begins anew. token: is sent to the URL's own host only, and not to another
-    one that it redirects to. progress: is told how many bytes of the file are here.
+    the whole can be checked; otherwise, or if the whole is wrong, it begins anew. token: is sent to the URL's own host
+    only, and not to another one that it redirects to. progress: is told how many bytes of the file are here.
     Raises RefusedError if the server refuses the user, and CheckpointError if the file can't be had, or is another than
     expected: then nothing is kept of it.
     """
     part = target.with_name(f"{target.name}.part")
     if not (file.sha256 or file.git_id):
         part.unlink(missing_ok=True)
+    begun = _size(part) > 0
     _fetch_all(file, part, token, progress)
     try:
         check_file(part, file)
     except CheckpointError as error:
         part.unlink()
+        if begun:  # with an older version of the file
+            return download(file, target, token=token, progress=progress)
         raise CheckpointError(
             f"{file.url}: {str(error).removeprefix(f'{part}: ')}; nothing is kept"
         ) from error
     with part.open("rb") as content:
         os.fsync(content.fileno())
     part.replace(target)
-    sync_folder(target.parent)
+    return sync_folder(target.parent)
 
 
 def check_file(path: Path, file: RemoteFile) -> None:

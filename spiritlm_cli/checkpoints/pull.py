@@ -105,9 +105,12 @@ def pull_model(plan: PullPlan) -> Path:
         files = {name: _record(part / name, file) for name, file in plan.files.items()}
         record = {"model": plan.model.name, "commit": plan.commit, "files": files}
         write_text(part / PULL_RECORD, json.dumps(record, indent=2) + "\n")
+        old = plan.folder.with_name(f".{plan.folder.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
         if plan.folder.exists():
-            shutil.rmtree(plan.folder)
+            plan.folder.replace(old)
         part.replace(plan.folder)
+        shutil.rmtree(old, ignore_errors=True)
     return plan.folder
 
 

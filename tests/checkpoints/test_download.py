@@ -108,12 +108,20 @@ def test_another_file_than_expected_leaves_nothing(server: Server, tmp_path: Pat
     assert not (tmp_path / "a.bin").exists()
 
 
-def test_a_wrong_part_is_removed(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "a.bin.part").write_bytes(b"x" * 500)
+@pytest.mark.parametrize("size", [None, len(CONTENT)])
+def test_a_part_of_another_version_is_replaced(server: Server, tmp_path: Path, size: int | None) -> None:
+    for length in (500, len(CONTENT), len(CONTENT) + 1):
+        (tmp_path / "a.bin.part").write_bytes(b"x" * length)
+        download(remote(server, size=size), tmp_path / "a.bin")
+        assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_part_of_a_wrong_file_is_removed(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.bin.part").write_bytes(CONTENT[:500])
     with pytest.raises(CheckpointError, match=r"SHA-256 is .* nothing is kept"):
-        download(remote(server), tmp_path / "a.bin")
+        download(remote(server, "0" * 64), tmp_path / "a.bin")
     assert not list(tmp_path.iterdir())
-    download(remote(server), tmp_path / "a.bin")
 
 
 def test_a_part_that_is_longer_than_the_file(server: Server, tmp_path: Path) -> None:

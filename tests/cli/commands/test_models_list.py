@@ -14,7 +14,7 @@ def test_list(spiritlm, server, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     result = spiritlm("models", "list")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "see https://huggingface.co/slprl/slam" in result.stdout
+    assert "https://huggingface.co/slprl/slam" in result.stdout
     models = {
         model["name"]: model for model in json.loads(spiritlm("models", "list", "--json").stdout)["models"]
     }
