@@ -87,7 +87,7 @@ def _mend(model: str) -> tuple[str, str]:
 def _tokenize(checkpoint: Checkpoint, device: str, name: str) -> Finding:
     if checkpoint.root != NANO and not _has(lambda: checkpoint.hubert):
         return _lacks(checkpoint, name, "tokenizer")
-    load = partial(SpeechTokenizer.load, str(checkpoint.root), _has(lambda: checkpoint.style), device=device)
+    load = partial(SpeechTokenizer.load, checkpoint, _has(lambda: checkpoint.style), device=device)
     tokenizer, loading = _timed(load, device)
     waveform = read_audio(RECORDING, end=SECONDS)
     units, seconds = _timed(lambda: tokenizer.encode(waveform), device)
@@ -111,7 +111,7 @@ def _generate(checkpoint: Checkpoint, device: str, name: str) -> Finding:
     expressive = _has(lambda: checkpoint.language_model(True))
     if checkpoint.root != NANO and not expressive and not _has(lambda: checkpoint.language_model(False)):
         return _lacks(checkpoint, name, "language model")
-    lm, loading = _timed(lambda: LanguageModel.load(str(checkpoint.root), expressive, device), device)
+    lm, loading = _timed(lambda: LanguageModel.load(checkpoint, expressive, device), device)
     sampling = Sampling(greedy=True, max_new_tokens=TOKENS)
     generation, seconds = _timed(lambda: lm.generate(TokenSequence(), "speech", sampling), device)
     count = len(generation.ids)
@@ -125,7 +125,7 @@ def _decode(checkpoint: Checkpoint, device: str, name: str) -> Finding:
     expressive = _has(lambda: checkpoint.generator(True))
     if checkpoint.root != NANO and not expressive and not _has(lambda: checkpoint.generator(False)):
         return _lacks(checkpoint, name, "vocoder")
-    vocoder, loading = _timed(lambda: Vocoder.load(str(checkpoint.root), expressive, device), device)
+    vocoder, loading = _timed(lambda: Vocoder.load(checkpoint, expressive, device), device)
     units = recorded_units()
     span = merge_streams(units if expressive else Units(units.hubert), keep_repeats=True)
     waveform, seconds = _timed(lambda: vocoder.decode(span, durations="keep"), device)
