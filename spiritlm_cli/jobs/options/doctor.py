@@ -11,9 +11,9 @@ class DoctorOptions:
 
     model: str = option(
         "nano",
-        "Checkpoint to test: nano (part of the package), or a folder. A Hugging Face repository is tested if it is in "
-        "the cache; nothing is downloaded.",
-        metavar="nano|FOLDER|HF-REPO",
+        "Checkpoint to test: nano, a model of `spiritlm models list` that is here, a folder, or a Hugging Face "
+        "repository that is in the cache. Nothing is downloaded.",
+        metavar="NAME|FOLDER|HF-REPO",
         group="model",
     )
     json: bool = option(False, "Print one JSON object in place of the report.", group="output")
