@@ -94,11 +94,13 @@ def _check(requirement: Requirement, import_module: Import, section: Section = "
     module = _MODULES.get(name, name.replace("-", "_"))
     error = import_module(module).error if module else None
     if error is not None:
+        # If what it lacks is another package, that is installed with it.
+        alone = "" if error.startswith("ModuleNotFoundError") else "--no-deps "
         return new(
             fault,
             f"{version} can't be imported: {error}",
             _REMEDIES.get(name, "install it again"),
-            f"pip install --force-reinstall --no-deps {wanted}",
+            f"pip install --force-reinstall {alone}{wanted}",
         )
     needs = f" (needs {requirement.specifier})" if requirement.specifier else ""
     try:

@@ -8,7 +8,11 @@ from spiritlm_cli.profiling.checks.isolated import CallResult
 from spiritlm_cli.profiling.checks.packages import check_dependencies, check_extras, read_requirements
 from spiritlm_cli.profiling.checks.requirements import Requirement
 
-BROKEN = {"unfit": "OSError: libc10_cuda.so: missing", "torchaudio": "OSError: symbol not found"}
+BROKEN = {
+    "unfit": "OSError: libc10_cuda.so: missing",
+    "torchaudio": "OSError: symbol not found",
+    "lacking": "ModuleNotFoundError: No module named 'x'",
+}
 
 
 def import_module(name: str) -> CallResult:
@@ -38,10 +42,11 @@ def test_check_dependencies(packages: SitePackages) -> None:
     packages.add("works", "1.5")
     packages.add("unfit", "1.5")
     packages.add("old", "0.9")
+    packages.add("lacking", "1.5")
     packages.add("torchaudio", "2.11")
     packages.add("odd", "unknown")
-    wanted = ("works>=1", "unfit>=1,<2", "old>=1", "doctor-absent>=3", "torchaudio>=2", "odd>=1")
-    works, unfit, old, absent, torchaudio, odd = dependencies(packages, *wanted)
+    wanted = ("works>=1", "unfit>=1,<2", "old>=1", "doctor-absent>=3", "torchaudio>=2", "odd>=1", "lacking")
+    works, unfit, old, absent, torchaudio, odd, lacking = dependencies(packages, *wanted)
     assert (works.status, works.text, works.values) == ("ok", "1.5 (needs >=1)", {"version": "1.5"})
     assert (unfit.status, unfit.text) == ("broken", "1.5 can't be imported: OSError: libc10_cuda.so: missing")
     assert unfit.command == "pip install --force-reinstall --no-deps 'unfit>=1,<2'"
@@ -51,6 +56,7 @@ def test_check_dependencies(packages: SitePackages) -> None:
     assert torchaudio.status == "warning"
     assert "CTC alignment works without it" in torchaudio.remedy
     assert odd.status == "note"
+    assert (lacking.status, lacking.command) == ("broken", "pip install --force-reinstall lacking")
 
 
 def test_check_extras(packages: SitePackages) -> None:
