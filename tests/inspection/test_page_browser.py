@@ -337,6 +337,47 @@ def test_page_copies_the_token_line(browser, clip):
     browser.wait("document.getElementById('copy').textContent === 'Copied'")
 
 
+def test_page_marks_hidden_characters_and_copies_them(browser):
+    text = "ab\u202ecd\u2066\x07e\u00ad👩\u200d🚀"
+    inspected = line(f"[TEXT]{text}[SPEECH][Hu5][Hu5]")
+    written = format_sequence(inspected.sequence)
+    browser.open(inspected)
+    hidden = "[...document.querySelectorAll('.hidden-character')]"
+    assert browser.run(f"{hidden}.map((mark) => mark.textContent)") == ["\u202e", "\u2066", "\x07", "\u00ad"]
+    assert browser.run(f"{hidden}.map((mark) => getComputedStyle(mark, '::before').content)") == ['"\ufffd"'] * 4
+    # what follows an override is to the right of it, in the order of the line
+    lefts = browser.driver.execute_script(
+        """
+        const parts = [...document.querySelector(".span.text bdi").childNodes];
+        return parts.slice(0, 4).flatMap((part) => {
+          if (part.nodeType !== Node.TEXT_NODE) return part.getBoundingClientRect().left;
+          return [...part.data].map((_, index) => {
+            const range = new Range();
+            range.setStart(part, index);
+            range.setEnd(part, index + 1);
+            return range.getBoundingClientRect().left;
+          });
+        });
+        """
+    )
+    assert len(lefts) == 6
+    assert lefts == sorted(set(lefts))
+    copied = browser.driver.execute_script(
+        """
+        getSelection().selectAllChildren(document.getElementById("token-line"));
+        const clipboardData = new DataTransfer();
+        document.querySelector(".token").dispatchEvent(new ClipboardEvent("copy", { clipboardData, bubbles: true }));
+        getSelection().removeAllRanges();
+        return clipboardData.getData("text/plain");
+        """
+    )
+    assert copied == written
+    browser.run("copyText = (text) => { window.copied = text; return true; }")
+    browser.click("#copy")
+    browser.wait("document.getElementById('copy').textContent === 'Copied'")
+    assert browser.run("window.copied") == written
+
+
 def test_page_in_dark_mode(browser, clip):
     browser.open(clip, scheme="dark")
     color = "getComputedStyle(document.body).backgroundColor"

@@ -1,5 +1,8 @@
 // The token line below the picture: tokens that can be clicked, and selected and copied as text.
 
+// In a group, so that `split` keeps it. The joiners are needed to read some scripts.
+const HIDDEN_CHARACTER = /((?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}])/u;
+
 class TokenLine {
   /** actions: playToken(index), hover(index, event), leave(). */
   constructor(actions) {
@@ -61,7 +64,7 @@ class TokenLine {
         "span",
         { className: "span text", role: "presentation" },
         element("span", { className: "marker" }, "[TEXT]"),
-        element("bdi", {}, span.text),
+        element("bdi", {}, ...withMarks(span.text)),
       );
     }
     const made = element(
@@ -99,6 +102,14 @@ class TokenLine {
     act(Number(item.dataset.index));
     return true;
   }
+}
+
+/** The parts of a text: a character that is invisible or changes the direction of text stands in an element of its own,
+ *  which shows a mark before it. The character itself stays in the document, so that it is copied with the text. */
+function withMarks(text) {
+  return text
+    .split(HIDDEN_CHARACTER)
+    .map((part, index) => (index % 2 ? element("bdi", { className: "hidden-character" }, part) : part));
 }
 
 /** Copy what is selected as it stands in the line: the browser would add line breaks between boxes. */
