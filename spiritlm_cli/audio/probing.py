@@ -91,7 +91,7 @@ def explain_unreadable(head: bytes, name: str, recognized: bool) -> str:
     text = _as_text(head)
     if text is not None:
         if text.startswith(_TOKEN_LINE_STARTS):
-            return "not audio (token lines); try: spiritlm decode"
+            return "not audio (token lines); try a sound file, or make one from them: spiritlm decode"
         if text.startswith("version https://git-lfs"):
             return "not audio (a Git LFS pointer); try: git lfs pull"
         if PurePath(name).suffix.lower() in _MANIFEST_SUFFIXES or text.startswith("{"):

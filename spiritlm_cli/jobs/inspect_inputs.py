@@ -1,5 +1,6 @@
 """What `inspect` and its subcommands look at: clips and token lines, of files, folders, manifests and stdin."""
 
+import codecs
 import io
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from spiritlm_cli.alignment.sources import WordTimes
 from spiritlm_cli.audio.reading import read_audio
@@ -30,7 +31,7 @@ from spiritlm_cli.text_files import is_audio
 Item = Clip | BadClip | InputLine
 CheckLength = Callable[[str, float], None]
 
-# Bytes at the beginning of a file that tell audio from text.
+# Bytes at the beginning of a file that tell audio, text and other data apart.
 _BEGINNING = 16
 
 
@@ -67,11 +68,13 @@ def inspect_inputs(
             return
         paths = options.inputs or ("-",)
         opened = {path: _open(path) for path in paths if path == "-" or _is_pipe(path)}
-        for audio, group in groupby(paths, key=lambda path: _is_audio(path, opened)):
-            if audio:
+        for kind, group in groupby(paths, key=lambda path: _kind_of(path, opened)):
+            if kind == "audio":
                 yield from read.clips(find_clips(group), opened)
-            else:
+            elif kind == "lines":
                 yield from read.lines(list(group), opened)
+            else:
+                yield from read.clips(map(_bad_clip, group))
 
 
 @dataclass(frozen=True)
@@ -130,14 +133,33 @@ def _open(path: str) -> io.BufferedReader:
     return io.BufferedReader(standard_input() if path == "-" else io.FileIO(path))  # type: ignore[arg-type]
 
 
-def _is_audio(path: str, opened: Mapping[str, io.BufferedReader]) -> bool:
-    """Whether a path is of audio, or of a folder of audio files, and not of token lines.
-
-    A file that is missing counts as audio, whose reader reports that.
-    """
+def _kind_of(path: str, opened: Mapping[str, io.BufferedReader]) -> Literal["audio", "lines", "other"]:
+    """What a path is of: audio or a folder of audio files, token lines, or neither."""
     if path in opened:
-        return is_audio(opened[path].peek(_BEGINNING)[:_BEGINNING])
-    if not Path(path).is_file() or Path(path).suffix.lower() in AUDIO_SUFFIXES:
-        return True
-    with Path(path).open("rb") as file:
-        return is_audio(file.read(_BEGINNING))
+        beginning = opened[path].peek(_BEGINNING)[:_BEGINNING]
+    elif Path(path).is_dir() or Path(path).suffix.lower() in AUDIO_SUFFIXES:
+        return "audio"
+    else:
+        with Path(path).open("rb") as file:
+            beginning = file.read(_BEGINNING)
+    if is_audio(beginning):
+        return "audio"
+    return "lines" if _is_text(beginning) else "other"
+
+
+def _is_text(beginning: bytes) -> bool:
+    """Whether a file may be text. Text in another encoding is, so that the error is that of its line."""
+    if b"\0" in beginning:
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(beginning)
+    except UnicodeDecodeError:
+        return not any(byte < 32 and byte not in b"\t\n\r" for byte in beginning)
+    return True
+
+
+def _bad_clip(path: str) -> BadClip:
+    name = "stdin" if path == "-" else path
+    return BadClip(
+        name, path, ManifestError(f"{name}: neither audio nor token lines, which are what can be inspected")
+    )

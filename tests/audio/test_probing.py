@@ -36,7 +36,10 @@ def test_ffmpeg_command_quotes_names(name: str) -> None:
     ("head", "expected"),
     [
         (b"", "the file is empty"),
-        (b"\xef\xbb\xbf[TEXT]a", "not audio (token lines); try: spiritlm decode"),
+        (
+            b"\xef\xbb\xbf[TEXT]a",
+            "not audio (token lines); try a sound file, or make one from them: spiritlm decode",
+        ),
         ("é".encode() * 256, "not audio (text); try a sound file"),
         ("é".encode()[:1], "not audio (text); try a sound file"),  # a character that is cut off
         (b"plain\0text", "not audio (unknown data)"),

@@ -189,7 +189,7 @@ NOT_AUDIO = [
     (b"", "the file is empty"),
     (b"Dear all,\n", "not audio (text); try a sound"),
     ("你好\u3000\n".encode() * 200, "not audio (text); try a sound"),
-    (b"[SPEECH][Hu1]\n", "not audio (token lines); try: spiritlm decode"),
+    (b"[SPEECH][Hu1]\n", "not audio (token lines); try a sound file, or make one from them: spiritlm decode"),
     (b'{"audio": "a.wav"}\n', "not audio (text); try: --manifest "),
     (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     (b"\x1f\x8b\x08\0\0\0", "not audio (gzip archive)"),

@@ -344,7 +344,9 @@ def test_page_marks_hidden_characters_and_copies_them(browser):
     browser.open(inspected)
     hidden = "[...document.querySelectorAll('.hidden-character')]"
     assert browser.run(f"{hidden}.map((mark) => mark.textContent)") == ["\u202e", "\u2066", "\x07", "\u00ad"]
-    assert browser.run(f"{hidden}.map((mark) => getComputedStyle(mark, '::before').content)") == ['"\ufffd"'] * 4
+    assert (
+        browser.run(f"{hidden}.map((mark) => getComputedStyle(mark, '::before').content)") == ['"\ufffd"'] * 4
+    )
     # what follows an override is to the right of it, in the order of the line
     lefts = browser.driver.execute_script(
         """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from spiritlm_cli.errors import AudioError, TokenError
+from spiritlm_cli.errors import AudioError, ManifestError, TokenError
 from spiritlm_cli.jobs.inspect_inputs import inspect_inputs, new_inspector
 from spiritlm_cli.jobs.options.inspect import InputOptions
 from spiritlm_cli.tokens.writer import format_sequence
@@ -102,3 +102,33 @@ def test_new_inspector_keeps_repeats(small, short: Path) -> None:
     found = outcome.result()
     assert len(found.sequence.speech[0].units) == found.timeline.lanes[0].counts.sum()
     assert not found.timeline.predicted
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+@pytest.mark.parametrize("content", [PNG, b"PK\3\4\x14\0\0\0\b\0", b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81"])
+def test_other_data_is_neither_audio_nor_token_lines(small, short, tmp_path, content):
+    path = tmp_path / "x.png"
+    path.write_bytes(content)
+    [(item, outcome), (_, other)] = read(InputOptions(**small, inputs=(str(path), str(short))), words=True)
+    assert item.id == str(path)
+    with pytest.raises(ManifestError, match=r"x\.png: neither audio nor token lines"):
+        outcome.result()
+    assert other.result().id
+
+
+def test_other_data_on_stdin(small, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(PNG)))
+    [(_, outcome)] = read(InputOptions(**small, inputs=("-",)))
+    with pytest.raises(ManifestError, match=r"^stdin: neither audio nor token lines"):
+        outcome.result()
+
+
+def test_a_line_in_another_encoding_is_an_error_of_its_line(small, tmp_path):
+    path = tmp_path / "lines"
+    path.write_bytes("Zoë\t[TEXT]a\nb\t[TEXT]b\n".encode("latin-1"))
+    (_, bad), (_, good) = read(InputOptions(**small, inputs=(str(path),)))
+    with pytest.raises(TokenError, match="byte 0xeb is not UTF-8"):
+        bad.result()
+    assert good.result().id == "b"
