@@ -1,6 +1,7 @@
 """Text tokenizers of the kinds that language models have, as the object in their `tokenizer.json`."""
 
 import json
+import re
 import string
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,6 +60,12 @@ def add_tokens(content: dict[str, Any], names: Iterable[str], special: bool = Fa
     first = max([len(vocab), *(token["id"] + 1 for token in content["added_tokens"])])
     added = [_added(name, first + number, special) for number, name in enumerate(names)]
     return content | {"added_tokens": [*content["added_tokens"], *added]}
+
+
+def token_line(prompt: str) -> str:
+    """A prompt in slamkit's spelling as a token line."""
+    line = re.sub(r"<Un(\d+)>", r"[Hu\1]", prompt).replace("<speech>", "[SPEECH]").replace("<text>", "[TEXT]")
+    return line if line.startswith(("[SPEECH]", "[TEXT]")) else f"[SPEECH]{line}"
 
 
 def encoded(content: dict[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 """The files of a checkpoint in the release's layout, in which a `.safetensors` file can replace each pickle."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spiritlm_cli.config import read_json
@@ -15,13 +15,17 @@ CONVERSION_RECORD = "converted.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder in the release's layout. name: what headers and messages call it.
+    """A folder in the release's layout.
+
+    name: what headers and messages call it. text_tokenizer: folder with the text tokenizer of a language model that
+    has none of its own.
 
     Its properties and methods return the paths of parts, and raise CheckpointError if a part is missing.
     """
 
     root: Path
     name: str
+    text_tokenizer: Path | None = field(default=None, kw_only=True)
 
     @property
     def _speech(self) -> Path:

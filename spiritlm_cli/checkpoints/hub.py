@@ -1,6 +1,7 @@
 """Checkpoints from Hugging Face repositories."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,6 +11,9 @@ from urllib.parse import quote
 from spiritlm_cli.checkpoints.registry import RemoteFile, is_path
 from spiritlm_cli.console import log, notify, shows_progress
 from spiritlm_cli.errors import CheckpointError
+
+# A repository, and after an `@` a commit, a tag or a branch.
+REPOSITORY = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 
 # What a checkpoint consists of: folders of the release and of TWIST, and the files of a Hugging Face model at the top.
 # Other files, such as code or the state of a training, are not downloaded.
@@ -137,8 +141,6 @@ def pull(repository: str, revision: str | None = None) -> Path:
     downloaded again; offline, they are all that is used. Returns the folder, whose name is the commit. Raises
     CheckpointError if the repository can't be downloaded.
     """
-    from huggingface_hub import snapshot_download
-
     offline = is_offline()
     if shows_progress() and not offline:
         notify(f"{repository}: downloading what is not in the cache of the Hub yet")
@@ -151,14 +153,26 @@ def pull(repository: str, revision: str | None = None) -> Path:
             if error.__cause__ is None:  # the list is at fault
                 raise
             # Otherwise the Hub's client takes what is in its cache, or says what is wrong.
+    return _download(repository, revision, _PATTERNS, ignored)
+
+
+def pull_text_tokenizer(repository: str, revision: str | None = None) -> Path:
+    """Download the text tokenizer in a Hugging Face repository, without the model's weights, as `pull` does."""
+    return _download(repository, revision, ["tokenizer.json", "tokenizer_config.json"], [])
+
+
+def _download(repository: str, revision: str | None, patterns: list[str], ignored: list[str]) -> Path:
+    """Download what matches `patterns` and not `ignored` into the hub's cache. Returns the folder of the commit."""
+    from huggingface_hub import snapshot_download
+
     try:
         folder = Path(
             snapshot_download(
                 repository,
                 revision=revision,
-                allow_patterns=_PATTERNS,
+                allow_patterns=patterns,
                 ignore_patterns=ignored,
-                local_files_only=offline,
+                local_files_only=is_offline(),
                 endpoint=endpoint(),
                 token=token(),
             )

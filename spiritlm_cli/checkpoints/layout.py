@@ -1,7 +1,7 @@
 """Checkpoints by their name or folder; what a folder holds determines its layout."""
 
 import os
-import re
+from dataclasses import replace
 from pathlib import Path
 
 from spiritlm_cli.checkpoints import hub
@@ -9,6 +9,7 @@ from spiritlm_cli.checkpoints.checkpoint import NANO, Checkpoint
 from spiritlm_cli.checkpoints.mixed import MixedCheckpoint
 from spiritlm_cli.checkpoints.open_layouts import LanguageModelFolder, TwistCheckpoint
 from spiritlm_cli.checkpoints.registry import installed_folder, known_models
+from spiritlm_cli.checkpoints.text_tokenizers import find_text_tokenizer
 from spiritlm_cli.errors import CheckpointError
 
 
@@ -38,7 +39,7 @@ def find_checkpoint(model: str | Checkpoint | None = None) -> Checkpoint:
     if known := known_models().get(model):
         remedy = f"spiritlm models pull {model} downloads it" if known.can_pull else known.how_to_get
         raise CheckpointError(f"{model}: not on this machine; {remedy}")
-    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", model)
+    match = hub.REPOSITORY.fullmatch(model)
     if not match or root.parent.is_dir():
         raise CheckpointError(
             f"{model}: no such folder; --model takes nano, the name of a model, a folder or a Hugging Face repository"
@@ -63,14 +64,18 @@ def combine_parts(
     tokenizer: str | None = None,
     lm: str | None = None,
     vocoder: str | None = None,
+    text_tokenizer: str | None = None,
 ) -> Checkpoint:
     """Find the checkpoint called `model`, with the parts of others in place of its own.
 
     tokenizer, lm, vocoder: the checkpoints of the speech tokenizer, the language model and the vocoder; see
-    `find_checkpoint`. None: those of `model`. Raises CheckpointError if there is no such checkpoint.
+    `find_checkpoint`. None: those of `model`. text_tokenizer: that of a language model without one; see
+    `find_text_tokenizer`. Raises CheckpointError if there is no such checkpoint.
     """
-    whole = find_checkpoint(model)
-    if not (tokenizer or lm or vocoder):
-        return whole
-    parts = [find_checkpoint(part) if part else whole for part in (tokenizer, lm, vocoder)]
-    return MixedCheckpoint(whole.root, parts[0].name, *parts)
+    checkpoint = find_checkpoint(model)
+    if tokenizer or lm or vocoder:
+        parts = [find_checkpoint(part) if part else checkpoint for part in (tokenizer, lm, vocoder)]
+        checkpoint = MixedCheckpoint(checkpoint.root, parts[0].name, *parts)
+    if text_tokenizer:
+        checkpoint = replace(checkpoint, text_tokenizer=find_text_tokenizer(text_tokenizer))
+    return checkpoint

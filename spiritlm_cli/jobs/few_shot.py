@@ -16,7 +16,7 @@ def load_few_shot(options: GenerateOptions) -> FewShot:
         raise ValueError("no task is given")
     checkpoint = options.checkpoint
     task = load_task(options.task, checkpoint, options.expressive, options.device)
-    vocabulary = load_vocabulary(checkpoint.language_model(options.expressive))
+    vocabulary = load_vocabulary(checkpoint.language_model(options.expressive), checkpoint.text_tokenizer)
     examples = []
     for line in read_input([options.examples], checkpoint) if options.examples else ():
         try:

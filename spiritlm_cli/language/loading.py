@@ -32,7 +32,7 @@ _BIASES: dict[str, tuple[bool, bool] | None] = {
 }
 # slamkit's folders have the configuration of the base model in `base_config`, and the tensors of its network under
 # names with a prefix.
-_SLAMKIT = "speech_language_model"
+SLAMKIT = "speech_language_model"
 _SLAMKIT_PREFIX = "lm."
 RopeScaling = dict[str, bool | Text | _Factor | Annotated[list[_Factor], Bounds(0, 4096)] | None]
 
@@ -196,7 +196,7 @@ def read_values(path: Path) -> dict[str, Any]:
     Raises CheckpointError.
     """
     values = read_json(path)
-    if values.get("model_type") != _SLAMKIT:
+    if values.get("model_type") != SLAMKIT:
         return values
     base = values.get("base_config")
     if not isinstance(base, dict):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.batching import BatchScheduler, Outcome
-from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
+from spiritlm_cli.checkpoints import Checkpoint, combine_parts
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.generator import TokenGenerator
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
@@ -64,18 +64,21 @@ class LanguageModel(TokenGenerator):
         dtype: str | torch.dtype | None = None,
         device_map: DeviceMap | None = None,
         quantize: Quantize | None = None,
+        text_tokenizer: str | None = None,
     ) -> "LanguageModel":
         """Load the language model of a checkpoint.
 
         model: see `find_checkpoint`. dtype: None is float32 on a CPU and bfloat16 elsewhere.
-        device_map: "auto" spreads the layers over all CUDA devices. quantize: "int8" or "int4" weights. Raises
-        CheckpointError; MissingPackageError if `quantize` needs torchao; SpiritLMError if the device does not support
-        `quantize` or can't be used.
+        device_map: "auto" spreads the layers over all CUDA devices. quantize: "int8" or "int4" weights. text_tokenizer:
+        for a model that has none of its own; see `find_text_tokenizer`. Raises CheckpointError; MissingPackageError if
+        `quantize` needs torchao; SpiritLMError if the device does not support `quantize` or can't be used.
         """
-        checkpoint = find_checkpoint(model)
+        checkpoint = combine_parts(model, text_tokenizer=text_tokenizer)
         load_durations = partial(DurationPredictor.load, checkpoint, expressive)
         folder = checkpoint.language_model(expressive)
-        return cls.read(folder, device, dtype, load_durations, device_map, quantize)
+        return cls.read(
+            folder, device, dtype, load_durations, device_map, quantize, checkpoint.text_tokenizer
+        )
 
     @classmethod
     def read(
@@ -86,9 +89,13 @@ class LanguageModel(TokenGenerator):
         load_durations: Callable[[], DurationPredictor] | None = None,
         device_map: DeviceMap | None = None,
         quantize: Quantize | None = None,
+        text_tokenizer: Path | None = None,
     ) -> "LanguageModel":
-        """Load the language model from its own folder; arguments and errors are those of `load`."""
-        vocabulary = load_vocabulary(folder)
+        """Load the language model from its own folder.
+
+        text_tokenizer: as in `load_vocabulary`. The other arguments and the errors are those of `load`.
+        """
+        vocabulary = load_vocabulary(folder, text_tokenizer)
         devices = find_devices(device, device_map)
         network = load_network(folder, devices, _torch_dtype(dtype, devices[0]), quantize)
         return cls(network, vocabulary, load_durations)

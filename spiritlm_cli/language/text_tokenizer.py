@@ -5,7 +5,8 @@ steps are left out here, so that decoding gives back the text that was encoded.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -25,25 +26,33 @@ def read_tokenizer(content: bytes, source: str | Path) -> Any:
     """Parse a `tokenizer.json`. Returns a `tokenizers.Tokenizer`. Raises CheckpointError."""
     from tokenizers import Tokenizer
 
-    try:
+    with _naming(source):
         tokenizer = Tokenizer.from_buffer(content)
         tokenizer.no_padding()
         tokenizer.no_truncation()
         largest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    # the package raises Exception itself, or a PanicException, which is none, for what it does not expect
-    except BaseException as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{source}: cut off or not a tokenizer.json ({reason})") from None
     if largest >= _MAX_IDS:
         raise CheckpointError(f"{source}: has an id of {largest}; the largest that is read is {_MAX_IDS - 1}")
     return tokenizer
 
 
-def start_ids(tokenizer: Any) -> list[int]:
-    """The ids that a tokenizer puts before text; empty if it adds none."""
-    encoding = tokenizer.encode("a")
+@contextmanager
+def _naming(source: str | Path) -> Iterator[None]:
+    """Raise CheckpointError for what the package `tokenizers` raises for a file that it does not expect."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, MemoryError, CheckpointError):
+        raise
+    # it is Exception itself, or a PanicException, which is a BaseException
+    except BaseException as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{source}: cut off or not a tokenizer.json ({reason})") from None
+
+
+def start_ids(tokenizer: Any, source: str | Path) -> list[int]:
+    """The ids that a tokenizer puts before text; empty if it adds none. Raises CheckpointError."""
+    with _naming(source):
+        encoding = tokenizer.encode("a")
     pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
     return [token for token, _ in takewhile(lambda pair: pair[1], pairs)]
 
@@ -89,7 +98,10 @@ class TextTokenizer:
         ]
 
         self._tokenizer = Tokenizer(model)
-        steps.apply_to(self._tokenizer)
+        with _naming(source):
+            steps.apply_to(self._tokenizer)
+            # with a character that no vocabulary has a piece for
+            self._tokenizer.encode("a \U0010ffff")
         # the added tokens that are text, such as runs of spaces; where some are missing, the others get new ids
         kept = {t: added for t, added in tokenizer.get_added_tokens_decoder().items() if t in self._text}
         self._tokenizer.add_tokens([_plain(added) for added in kept.values()])

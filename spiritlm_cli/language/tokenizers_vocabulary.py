@@ -134,7 +134,7 @@ def _start_id(
     tokenizer: Any, special: SpecialTokens, ids: Mapping[str, int], source: str | Path
 ) -> int | None:
     """The id of the start token, None if there is none. Raises CheckpointError for several, and for an unknown name."""
-    starts = start_ids(tokenizer)
+    starts = start_ids(tokenizer, source)
     if special.adds_start is False:
         return None
     if special.adds_start and not starts and special.start is not None:

@@ -70,7 +70,7 @@ class VllmGenerator(TokenGenerator):
         """
         checkpoint = find_checkpoint(model)
         folder = checkpoint.language_model(expressive)
-        vocabulary = load_vocabulary(folder)
+        vocabulary = load_vocabulary(folder, checkpoint.text_tokenizer)
         config = read_config(folder / "config.json")
         if vocabulary.size > config.vocab_size:
             raise CheckpointError(

@@ -7,6 +7,7 @@ from typing import Any
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import read_limited
+from spiritlm_cli.language.loading import SLAMKIT
 from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.language.speech_vocabulary import SpeechVocabulary
 from spiritlm_cli.language.tokenizers_vocabulary import SpecialTokens, TokenizersVocabulary
@@ -15,8 +16,6 @@ from spiritlm_cli.language.vocabulary import Vocabulary
 # A `tokenizer.json` of 262,000 pieces and all merges has 33 MB.
 _MAX_BYTES = 200_000_000
 
-# slamkit's models, whose `config.json` holds that of their base model.
-SLAMKIT = "speech_language_model"
 _SLAMKIT_UNITS = 500
 _SLAMKIT_NAMES = (*(f"<Un{index}>" for index in range(_SLAMKIT_UNITS)), "<speech>", "<text>")
 _SLAMKIT_SPEECH_IDS = _SLAMKIT_UNITS + 2

@@ -74,6 +74,14 @@ def test_combine_parts_without_parts_is_find_checkpoint(release_tree: Path) -> N
     assert not isinstance(combine_parts("nano"), MixedCheckpoint)
 
 
+def test_combine_parts_takes_a_text_tokenizer(tmp_path: Path, twist_folder: Path) -> None:
+    for parts in ({}, {"tokenizer": str(twist_folder)}):
+        checkpoint = combine_parts("nano", **parts, text_tokenizer=str(tmp_path))
+        assert checkpoint.text_tokenizer == tmp_path
+        assert checkpoint.root == find_checkpoint("nano").root
+    assert find_checkpoint("nano").text_tokenizer is None
+
+
 def test_combine_parts_takes_each_part_from_its_model(release_tree: Path, twist_folder: Path) -> None:
     lm = release_tree / "spiritlm_model" / "spirit-lm-base-7b"
     mixed = combine_parts(str(release_tree), tokenizer=str(twist_folder), lm=str(lm))

@@ -41,6 +41,20 @@ def test_run_with_a_task_and_examples(small: dict[str, str], tmp_path: Path) -> 
     assert output.read_text().startswith("q\t")
 
 
+def test_run_with_a_text_tokenizer(open_language_models: Path, tmp_path: Path) -> None:
+    (tmp_path / "examples.txt").write_text(
+        "[SPEECH][Hu1][Hu2][TEXT]the cat <Un3>\n[SPEECH][Hu3][TEXT]a dog\n"
+    )
+    (tmp_path / "in.txt").write_text("q\t[SPEECH][Hu1][Hu3]\n")
+    options = GenerateOptions(
+        files=(str(tmp_path / "in.txt"),), task="asr", examples=str(tmp_path / "examples.txt"), shots=2,
+        max_new_tokens=4, output=tmp_path / "out.txt", model=str(open_language_models / "sims-qwen"), device="cpu",
+        text_tokenizer=str(open_language_models / "text-qwen"),
+    )  # fmt: skip
+    assert run(options) == Summary(inputs=1)
+    assert (tmp_path / "out.txt").read_text().startswith("q\t[TEXT]")
+
+
 def test_stream_writes_what_a_batch_writes(small: dict[str, str], prompts: Path, tmp_path: Path) -> None:
     written = []
     for stream in (False, True):

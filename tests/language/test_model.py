@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from random_lm import random_lm
+from text_tokenizers import token_line
 
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.console import log
@@ -19,7 +20,7 @@ from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import EncodedPrompt, Prompt
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Line, Sequence
 
 GREEDY = Sampling(greedy=True, max_new_tokens=40)
@@ -64,6 +65,39 @@ def _allowed_prefix(hypothesis: Hypothesis, tokens: list[int]) -> int:
             return length
         hypothesis.append(token)
     return len(tokens)
+
+
+@pytest.mark.parametrize(
+    ("model", "text_tokenizer"),
+    [("sims-llama", "text-llama"), ("sims-qwen", "text-qwen"), ("slam-qwen", None)],
+)
+def test_slamkits_models_answer_as_slamkit(
+    open_language_models: Path, data: Path, model: str, text_tokenizer: str | None
+) -> None:
+    text = open_language_models / text_tokenizer if text_tokenizer else None
+    lm = LanguageModel.read(open_language_models / model, "cpu", text_tokenizer=text)
+    sampling = Sampling(greedy=True, max_new_tokens=30)
+    for case in json.loads((data / "open_models.json").read_text())["language_models"]:
+        if case["model"] != model:
+            continue
+        line = parse_line(token_line(case["prompt"]))
+        generation = lm.generate(line, case["output"], sampling)
+        ended = [1] if generation.finish_reason == "end" else []
+        assert [*generation.ids, *ended] == case["greedy_ids"]
+        assert lm.vocabulary.decode(generation.ids) == generation.sequence
+        score = lm.score_ids(case["prompt_ids"])
+        assert score.tokens == case["tokens_scored"]
+        assert score.log_likelihood == pytest.approx(case["log_likelihood"], abs=1e-3)
+        if line.opens is None:
+            assert lm.score(line.sequence) == score
+
+
+def test_load_takes_a_text_tokenizer(open_language_models: Path) -> None:
+    model, text = str(open_language_models / "sims-qwen"), str(open_language_models / "text-qwen")
+    lm = LanguageModel.load(model, False, "cpu", text_tokenizer=text)
+    assert lm.generate(TEXT, "speech", GREEDY).sequence.speech
+    with pytest.raises(CheckpointError, match="sims-qwen: has no text tokenizer; add --text-tokenizer"):
+        LanguageModel.load(model, False, "cpu")
 
 
 def test_next_tokens_after_published_tokens_are_the_published(

@@ -24,7 +24,7 @@ def networks(open_language_models: Path) -> dict[str, PackedLlama]:
 @pytest.fixture(scope="module")
 def answers(data: Path) -> list[dict[str, Any]]:
     """slamkit's answers on the stand-ins: model, output, prompt_ids, greedy_ids, log_likelihood and others."""
-    return json.loads((data / "open_models" / "language_models.json").read_text())  # type: ignore[no-any-return]
+    return json.loads((data / "open_models.json").read_text())["language_models"]  # type: ignore[no-any-return]
 
 
 @torch.inference_mode()

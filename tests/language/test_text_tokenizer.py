@@ -130,11 +130,15 @@ def test_text_ids_have_no_special_token(tokenizers: dict[str, TextTokenizer]) ->
 
 def test_start_ids() -> None:
     def starts(content: dict[str, Any]) -> list[int]:
-        return start_ids(read_tokenizer(encoded(content), ""))
+        return start_ids(read_tokenizer(encoded(content), "t.json"), "t.json")
 
     assert starts(byte_level("text-llama")) == [2]
     assert starts(byte_level("text-qwen")) == []
     assert starts(byte_fallback()) == [1]
+    content = byte_level("text-llama")
+    content["post_processor"]["single"][0]["SpecialToken"]["id"] = "other"
+    with pytest.raises(CheckpointError, match=r"t\.json: cut off or not a tokenizer\.json"):
+        starts(content)
 
 
 WORDS = {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {"[UNK]": 0}} | {
@@ -183,6 +187,13 @@ def test_read_tokenizer_refuses_an_id_out_of_range() -> None:
     content["model"]["vocab"]["far"] = 4_000_000_000
     with pytest.raises(CheckpointError, match=r"t\.json: has an id of 4000000000"):
         read_tokenizer(encoded(content), "t.json")
+
+
+def test_a_tokenizer_that_fails_for_unknown_characters_is_an_error() -> None:
+    content = unigram()
+    content["model"]["unk_id"] = None
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json: cut off or not.*unk_id"):
+        load(content)
 
 
 def test_encode_is_deterministic_with_dropout() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from text_tokenizers import OPEN_MODELS, add_tokens, byte_level, encoded
+from text_tokenizers import OPEN_MODELS, add_tokens, byte_level, encoded, token_line
 
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError
@@ -37,20 +37,8 @@ def write_text_tokenizer(folder: Path, name: str, **config: Any) -> Path:
 
 def cases(data: Path) -> list[dict[str, Any]]:
     """Prompts and their ids, as slamkit computes them."""
-    result: list[dict[str, Any]] = json.loads((data / "open_models" / "language_models.json").read_text())
+    result: list[dict[str, Any]] = json.loads((data / "open_models.json").read_text())["language_models"]
     return result
-
-
-def as_line(prompt: str) -> str:
-    """A prompt of slamkit as a token line."""
-    line = prompt.replace("<Un", "[Hu").replace("<speech>", "[SPEECH]").replace("<text>", "[TEXT]")
-    line = "".join(part.replace(">", "]", 1) if part[:1].isdigit() else part for part in _split(line))
-    return line if line.startswith(("[SPEECH]", "[TEXT]")) else f"[SPEECH]{line}"
-
-
-def _split(line: str) -> list[str]:
-    first, *others = line.split("[Hu")
-    return [first, *(part for other in others for part in ("[Hu", other))]
 
 
 def test_prompt_ids_are_those_of_slamkit(data: Path, tmp_path: Path) -> None:
@@ -67,7 +55,7 @@ def test_prompt_ids_are_those_of_slamkit(data: Path, tmp_path: Path) -> None:
     }
     assert isinstance(vocabularies["slam-qwen"], SpeechVocabulary)
     for case in cases(data):
-        line = parse_line(as_line(case["prompt"]))
+        line = parse_line(token_line(case["prompt"]))
         vocabulary = vocabularies[case["model"]]
         assert vocabulary.encode(line.sequence, line.opens) == case["prompt_ids"]
         assert vocabulary.decode(case["prompt_ids"]) == line.sequence

@@ -33,9 +33,17 @@ class TokenizerPart:
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageModelPart:
-    """Where the language model comes from."""
+    """Where the language model comes from, and the tokenizer of its text."""
 
     lm: str | None = _part_option("language model")
+    text_tokenizer: str | None = option(
+        None,
+        "Tokenizer of a language model's text, if there is none in its folder: a folder with tokenizer.json, or a "
+        "Hugging Face repository.",
+        metavar="FOLDER|HF-REPO",
+        parse=absolute_model,
+        group="model",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

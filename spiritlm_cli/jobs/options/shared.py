@@ -95,7 +95,7 @@ class ModelOptions:
         """The checkpoint that `model` names, with the parts that other options name. Raises CheckpointError."""
         from spiritlm_cli.checkpoints import combine_parts  # `--help` does without it
 
-        parts = {name: getattr(self, name, None) for name in ("tokenizer", "lm", "vocoder")}
+        parts = {name: getattr(self, name, None) for name in ("tokenizer", "lm", "vocoder", "text_tokenizer")}
         return combine_parts(self.model, **parts)
 
 

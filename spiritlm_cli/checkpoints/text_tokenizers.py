@@ -1,0 +1,28 @@
+"""Text tokenizers of language models that are published without one."""
+
+from pathlib import Path
+
+from spiritlm_cli.checkpoints import hub
+from spiritlm_cli.checkpoints.registry import installed_folder
+from spiritlm_cli.errors import CheckpointError
+
+
+def find_text_tokenizer(name: str) -> Path:
+    """Find the folder of a text tokenizer, which has a `tokenizer.json`.
+
+    name: a folder, the name of a model that `models pull` has downloaded, or a Hugging Face repository, of which the
+    tokenizer alone is downloaded; after an `@` it may have a revision.
+    Raises CheckpointError if there is no such folder or repository.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if installed := installed_folder(name):
+        return installed
+    match = hub.REPOSITORY.fullmatch(name)
+    if not match or folder.parent.is_dir():
+        raise CheckpointError(
+            f"{name}: no such folder; --text-tokenizer takes a folder with a tokenizer.json, the name of a model, "
+            "or a Hugging Face repository"
+        )
+    return hub.pull_text_tokenizer(match[1], match[2])
