@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from spiritlm_cli.checkpoints.kmeans_pickles import read_kmeans
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, iter_tensors, list_tensors, weight_files
+from spiritlm_cli.checkpoints.open_layouts import TwistCheckpoint
 from spiritlm_cli.checkpoints.pickles import read_pickle
 from spiritlm_cli.checkpoints.tensors import TensorFile, split_state, write_tensors
 from spiritlm_cli.errors import CheckpointError
@@ -46,6 +48,12 @@ def plan_steps(root: Path, sources: Mapping[str, Path], shard_size: int, notify:
     shards: dict[Path, list[Step]] = {}
     for name, path in sources.items():
         folder, is_pickle = path.parent, path.suffix in _PICKLES
+        if name == TwistCheckpoint.QUANTIZER:
+            yield from _kmeans_step(root, name, path, notify)
+            continue
+        if name == TwistCheckpoint.GENERATOR:
+            yield from _tokenizer_step(root, name, path, notify)
+            continue
         if name.startswith("speech_tokenizer/"):
             yield from _tokenizer_step(root, name, path, notify) if is_pickle else [_copy_step(name, path)]
             continue
@@ -105,6 +113,16 @@ def _tokenizer_step(root: Path, name: str, path: Path, notify: Notify) -> Iterat
         return
     target_name = target.relative_to(root).as_posix()
     yield Step(target_name, path.stat().st_size, partial(_convert_part, path, notify))
+
+
+def _kmeans_step(root: Path, name: str, path: Path, notify: Notify) -> Iterator[Step]:
+    """Yield the safetensors file for the pickled k-means of TWIST, unless there is one already."""
+    for step in _tokenizer_step(root, name, path, notify):
+        yield replace(step, write=partial(_convert_kmeans, path))
+
+
+def _convert_kmeans(source: Path, target: Path) -> None:
+    write_tensors(target, {"cluster_centers": read_kmeans(source)})
 
 
 def _safetensors_name(path: Path) -> Path:

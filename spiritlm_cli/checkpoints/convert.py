@@ -10,10 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spiritlm_cli.checkpoints.checkpoint import CONVERSION_RECORD, Checkpoint, file_hash
+import torch
+
+from spiritlm_cli.checkpoints.checkpoint import CONVERSION_RECORD, file_hash
 from spiritlm_cli.checkpoints.conversion_steps import Notify, Step, json_config, plan_steps
-from spiritlm_cli.checkpoints.layout import find_checkpoint
+from spiritlm_cli.checkpoints.kmeans_pickles import read_kmeans
+from spiritlm_cli.checkpoints.layout import checkpoint_at, find_checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import equal_tensors
+from spiritlm_cli.checkpoints.open_layouts import TwistCheckpoint
 from spiritlm_cli.checkpoints.pickles import read_pickle
 from spiritlm_cli.checkpoints.tensors import read_tensors, split_state
 from spiritlm_cli.config import read_json
@@ -216,16 +220,23 @@ def _tokenizer_record(root: Path, out: Path) -> dict[str, Any]:
     Empty if the checkpoint has no tokenizer. Raises CheckpointError if a converted file, read back, has other tensors
     or another configuration than its source: it is not from this conversion, or the disk is at fault.
     """
-    before, after = Checkpoint(root, root.name), Checkpoint(out, out.name)
     try:
+        before, after = checkpoint_at(root, root.name), checkpoint_at(out, out.name)
         pairs = list(zip(before.tokenizer_files, after.tokenizer_files, strict=True))
     except CheckpointError:
         return {}
     for source, target in pairs:
-        if not (equal_tensors(source, target) and _config_json(source) == _config_json(target)):
+        if not _is_conversion(source, target):
             raise CheckpointError(f"{target}: doesn't hold what {source} does; delete it and run this again")
     hashes = {target.relative_to(out).as_posix(): file_hash(target) for _, target in pairs}
     return {"tokenizer": {"fingerprint": before.fingerprint(), "sha256": hashes}}
+
+
+def _is_conversion(source: Path, target: Path) -> bool:
+    """Whether a file holds the tensors and the configuration of its source."""
+    if source.name == TwistCheckpoint.QUANTIZER:
+        return torch.equal(read_tensors(target).tensors["cluster_centers"], read_kmeans(source))
+    return equal_tensors(source, target) and _config_json(source) == _config_json(target)
 
 
 def _config_json(path: Path) -> str:

@@ -33,9 +33,9 @@ def find_checkpoint(model: str | Checkpoint | None = None) -> Checkpoint:
         return Checkpoint(NANO, "nano")
     root = Path(model).expanduser()
     if root.is_dir():
-        return _checked(root, root.resolve().name)
+        return checkpoint_at(root, root.resolve().name)
     if folder := installed_folder(model):
-        return _checked(folder, model)
+        return checkpoint_at(folder, model)
     if known := known_models().get(model):
         remedy = f"spiritlm models pull {model} downloads it" if known.can_pull else known.how_to_get
         raise CheckpointError(f"{model}: not on this machine; {remedy}")
@@ -44,10 +44,11 @@ def find_checkpoint(model: str | Checkpoint | None = None) -> Checkpoint:
         raise CheckpointError(
             f"{model}: no such folder; --model takes nano, the name of a model, a folder or a Hugging Face repository"
         )
-    return _checked(hub.pull(match[1], match[2]), Path(match[1]).name)
+    return checkpoint_at(hub.pull(match[1], match[2]), Path(match[1]).name)
 
 
-def _checked(root: Path, name: str) -> Checkpoint:
+def checkpoint_at(root: Path, name: str) -> Checkpoint:
+    """Return the checkpoint in a folder, of the layout that it has. Raises CheckpointError if it has none."""
     if (root / "speech_tokenizer").is_dir() or (root / "spiritlm_model").is_dir():
         return Checkpoint(root, name)
     for layout in (TwistCheckpoint, LanguageModelFolder):

@@ -10,13 +10,14 @@ import pytest
 import soundfile
 import torch
 
-from spiritlm_cli.checkpoints import Checkpoint, convert
+from spiritlm_cli.checkpoints import Checkpoint, convert, find_checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import list_tensors, weight_files
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.speech.quantizer import load_quantizer
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence
@@ -452,3 +453,15 @@ def test_convert_on_a_full_disk_leaves_no_part_of_a_file(folder: Path, tmp_path:
     assert not list(out.rglob("*.safetensors"))
     convert.convert(str(folder), out)
     assert list(out.rglob("*.safetensors"))
+
+
+def test_convert_twist_keeps_units_and_fingerprint(twist_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "twist"
+    assert convert.convert(str(twist_folder), out).files_written == 5
+    assert {path.suffix for path in out.rglob("*") if path.is_file()} == {".safetensors", ".json"}
+    before, after = find_checkpoint(str(twist_folder)), find_checkpoint(str(out))
+    assert (type(after), after.fingerprint()) == (type(before), before.fingerprint())
+    centers = [load_quantizer(checkpoint.quantizer).centers for checkpoint in (before, after)]
+    assert torch.equal(*centers)
+    assert after.generator(False).suffix == ".safetensors"
+    assert convert.convert(str(twist_folder), out).files_written == 0

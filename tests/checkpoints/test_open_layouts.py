@@ -1,12 +1,18 @@
 """The files of open models, and what they lack."""
 
+import os
+import pickle
+import shutil
 from pathlib import Path
 
 import pytest
+from open_models import HUBERT
 
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.open_layouts import TwistCheckpoint
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 
 def test_twist_names_what_it_lacks(twist_folder: Path, tmp_path: Path) -> None:
@@ -45,3 +51,36 @@ def test_language_model_folder_names_what_it_lacks(release_tree: Path) -> None:
             method(False)
     with pytest.raises(CheckpointError, match="has no speech tokenizer"):
         checkpoint.fingerprint()
+
+
+class RunsCode:
+    """Pickled, it makes a folder when it is read by an ordinary unpickler."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{HUBERT}/model.safetensors",
+        f"{HUBERT}/pytorch_model.bin",
+        f"{HUBERT}/config.json",
+        TwistCheckpoint.QUANTIZER,
+        TwistCheckpoint.GENERATOR,
+        TwistCheckpoint.VOCODER_CONFIG,
+    ],
+)
+def test_no_file_of_twist_runs_code(twist_folder: Path, tmp_path: Path, name: str) -> None:
+    folder, marker = tmp_path / "twist", tmp_path / "marker"
+    shutil.copytree(twist_folder, folder)
+    if name.endswith("pytorch_model.bin"):
+        (folder / HUBERT / "model.safetensors").unlink()
+    (folder / name).write_bytes(pickle.dumps(RunsCode(marker)))
+    part = Vocoder if name in (TwistCheckpoint.GENERATOR, TwistCheckpoint.VOCODER_CONFIG) else SpeechTokenizer
+    with pytest.raises(CheckpointError):
+        part.load(str(folder), expressive=False, device="cpu")
+    assert not marker.exists()
