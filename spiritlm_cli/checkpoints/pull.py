@@ -102,6 +102,7 @@ def pull_model(plan: PullPlan) -> Path:
         for number, (name, file) in enumerate(plan.files.items(), 1):
             _fetch(plan, name, file, part / name, f"{number}/{len(plan.files)}", before)
         _remove_others(part, {part / name for name in plan.files})
+        _keep_others(plan.folder, part, {*before, PULL_RECORD})
         files = {name: _record(part / name, file) for name, file in plan.files.items()}
         record = {"model": plan.model.name, "commit": plan.commit, "files": files}
         write_text(part / PULL_RECORD, json.dumps(record, indent=2) + "\n")
@@ -197,6 +198,15 @@ def _remove_others(folder: Path, wanted: set[Path]) -> None:
         if path.is_file() and path not in wanted:
             log.info("removed: %s", path)
             path.unlink()
+
+
+def _keep_others(folder: Path, part: Path, downloaded: set[str]) -> None:
+    """Copy the files that the user has added to a model's folder, such as a text tokenizer, to its new folder."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        if path.is_file() and name.as_posix() not in downloaded and not (part / name).exists():
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, part / name)
 
 
 @contextmanager

@@ -84,11 +84,19 @@ def test_what_is_here_is_not_downloaded_again(server: Server, model: KnownModel)
 
 def test_a_new_version_replaces_the_old(server: Server, model: KnownModel) -> None:
     pull_model(plan_pull(model))
+    (installed_folder("m") / "tokenizer.json").write_text("added by the user")
     server.repositories["a/hubert"] = {"config.json": b"[2]", "pytorch_model.bin": b"new"}
     plan = plan_pull(model)
     assert sorted(plan.missing) == ["hubert/config.json", "hubert/pytorch_model.bin"]
     folder = pull_model(plan)
-    assert names(folder) == ["hubert/config.json", "hubert/pytorch_model.bin", "pulled.json", *NAMES[2:]]
+    assert names(folder) == [
+        "hubert/config.json",
+        "hubert/pytorch_model.bin",
+        "pulled.json",
+        "tokenizer.json",
+        *NAMES[2:],
+    ]
+    assert (folder / "tokenizer.json").read_text() == "added by the user"
     assert (folder / "hubert/config.json").read_bytes() == b"[2]"
     assert len(server.asked("/vocoder.pt")) == 1
 
