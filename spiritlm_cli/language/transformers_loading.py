@@ -44,8 +44,9 @@ def load_causal_lm(folder: Path, device: torch.device, dtype: torch.dtype) -> An
     sizes that don't match, and missing weights; OutOfMemoryError if there is too little memory.
     """
     path = folder / "config.json"
-    config = _read_config(path)
-    network_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    with suppress_import_warnings():  # transformers imports modules as they are needed
+        config = _read_config(path)
+        network_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     index, stored = list_weights(folder)
     empty = build_on_meta(lambda: network_class(config), path)
     described = sum(parameter.numel() for parameter in empty.parameters())
@@ -59,7 +60,7 @@ def load_causal_lm(folder: Path, device: torch.device, dtype: torch.dtype) -> An
     ]:
         raise CheckpointError(f"{index}: {damaged[0]} has values that are infinite or not a number")
     try:
-        with silence_transformers():
+        with silence_transformers(), suppress_import_warnings():
             network, report = network_class.from_pretrained(
                 None, config=config, state_dict=tensors, dtype=dtype, output_loading_info=True
             )

@@ -41,7 +41,9 @@ def find_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def check_finite(tensors: Iterable[Tensor]) -> None:
     """Raise SpiritLMError if a result of a network is infinite or not a number. Waits for the device."""
-    if not all([bool(tensor.isfinite().all()) for tensor in tensors]):
+    # the least and the greatest value, both NaN if any value is: nothing of the tensor's size is allocated
+    extremes = [torch.stack(torch.aminmax(tensor)) for tensor in tensors if tensor.numel()]
+    if not all([bool(pair.isfinite().all()) for pair in extremes]):
         raise SpiritLMError(
             "a network's result is infinite or not a number: its weights are damaged, or they need --dtype float32"
         )
