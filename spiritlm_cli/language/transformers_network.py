@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spiritlm_cli.console import log
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.transformers_loading import DynamicCache, DynamicLayer, load_causal_lm
+from spiritlm_cli.out_of_memory import is_out_of_memory
 
 # Tokens that one pass reads, padding included, unless a single sequence has more.
 _MAX_TOKENS = 2048
@@ -69,10 +71,7 @@ class TransformersNetwork:
         self.device: torch.device = network.get_input_embeddings().weight.device
         self.dtype: torch.dtype = weight.dtype
         self.vocab_size: int = len(weight)
-        cache = self.new_cache()
-        with torch.inference_mode():
-            self.next_logits([torch.zeros(2, dtype=torch.int64, device=self.device)], [cache])
-        if not cache.layers or any(part.shape[2] != 2 for layer in cache.layers for part in layer):
+        if not self._caches_tokens():
             kind = network.config.model_type
             raise CheckpointError(f"networks of model_type {kind!r} don't keep keys and values of each token")
 
@@ -116,6 +115,20 @@ class TransformersNetwork:
             for index, row in zip(batch, rows, strict=True):
                 results[index] = row[len(row) - (len(sequences[index]) - contexts[index]) :]
         return [results[index] for index in range(len(sequences))]
+
+    def _caches_tokens(self) -> bool:
+        """Whether tokens that are read are in the cache of each layer."""
+        cache = self.new_cache()
+        try:
+            with torch.inference_mode():
+                self.next_logits([torch.zeros(2, dtype=torch.int64, device=self.device)], [cache])
+            sizes = {part.shape[2] for layer in cache.layers for part in layer}
+        except Exception as error:  # the type depends on the cache that the network needs instead
+            if is_out_of_memory(error):
+                raise
+            log.info("%s: %s", self._network.config.model_type, error)
+            return False
+        return sizes == {2}
 
     def _read(self, sequences: list[Tensor], caches: list[PaddedCache]) -> tuple[Tensor, list[PaddedCache]]:
         """Read one batch of new tokens.

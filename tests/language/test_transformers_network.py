@@ -1,5 +1,6 @@
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,10 @@ from torch import Tensor
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language import transformers_network
 from spiritlm_cli.language.transformers_network import PaddedCache, TransformersNetwork
+from spiritlm_cli.third_party import hide_broken_torchaudio
+
+with hide_broken_torchaudio():
+    from transformers import AutoConfig, AutoModelForCausalLM
 
 RNG = torch.Generator().manual_seed(0)
 SEQUENCES = [torch.randint(1, 60, (length,), generator=RNG) for length in (9, 1, 30, 4)]
@@ -109,14 +114,21 @@ def test_a_batch_that_goes_on_is_not_copied() -> None:
     assert caches[0].layers[0][0].shape[2] == 10
 
 
-def test_a_network_without_keys_and_values_is_refused() -> None:
-    class Stateful(type(causal_lm("opt"))):  # type: ignore[misc]
-        def forward(self, past_key_values: object = None, **arguments: object) -> object:
-            return super().forward(**arguments)
-
-    network = causal_lm("opt")
-    network.__class__ = Stateful
-    with pytest.raises(CheckpointError, match="model_type 'opt' don't keep keys and values"):
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "mamba", "state_size": 4},
+        {"model_type": "jamba", "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 24,
+         "mamba_d_state": 4, "use_mamba_kernels": False, "num_experts": 2, "attn_layer_period": 2,
+         "attn_layer_offset": 1, "pad_token_id": 0},
+    ],
+)  # fmt: skip
+def test_a_network_with_a_recurrent_state_is_refused(config: dict[str, Any]) -> None:
+    sizes = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2}
+    network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config, **sizes))
+    with pytest.raises(
+        CheckpointError, match=f"model_type '{config['model_type']}' don't keep keys and values"
+    ):
         TransformersNetwork(network, 64)
 
 
