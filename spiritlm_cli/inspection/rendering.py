@@ -169,7 +169,8 @@ def _print_stream(stream: StreamStatistics, console: Console) -> None:
     kind, style = stream.kind.value, STYLES[stream.kind.value]
     size = stream.codebook or len(stream.counts)
     counts = np.pad(stream.counts[:size], (0, max(size - len(stream.counts), 0)))
-    console.print("", Text(f"{kind}: runs of each unit", "bold"), sep="\n")
+    console.print()
+    print_text(Text(f"{kind}: runs of each unit", "bold"), console)
     for row in grid(counts, console.width, style):
         print_text(row, console)
     top = TOP[stream.kind]
@@ -179,7 +180,8 @@ def _print_stream(stream: StreamStatistics, console: Console) -> None:
     ]
     _print_chart(f"{kind}: most frequent units, with mean durations", frequent, console, stream.runs, style)
     rare = "  ".join(f"{item.unit}×{item.runs:,}" for item in stream.least_frequent(top))
-    console.print("", Text(f"{kind}: least frequent units", "bold"), sep="\n")
+    console.print()
+    print_text(Text(f"{kind}: least frequent units", "bold"), console)
     print_text(Text(rare), console)
     for name, ngrams in (("bigrams", stream.bigrams), ("trigrams", stream.trigrams)):
         bars = [Bar(stream.spell(ids), count) for ids, count in ngrams.top(top)]
@@ -195,7 +197,8 @@ def _print_chart(
     """Print bars below a title. total: what is 100 %; None for the sum of the bars."""
     if not bars:
         return
-    console.print("", Text(title, "bold"), sep="\n")
+    console.print()
+    print_text(Text(title, "bold"), console)
     for line in chart(bars, sum(bar.count for bar in bars) if total is None else total, console.width, style):
         console.print(line, soft_wrap=True)
 
