@@ -39,7 +39,7 @@ def models(open_language_models: Path) -> dict[str, LanguageModel]:
 @pytest.fixture(scope="module")
 def answers(data: Path) -> list[dict[str, Any]]:
     """slamkit's answers: model, output, prompt_ids, greedy_ids, log_likelihood and others."""
-    return json.loads((data / "open_models" / "language_models.json").read_text())  # type: ignore[no-any-return]
+    return json.loads((data / "open_models.json").read_text())["language_models"]  # type: ignore[no-any-return]
 
 
 def test_continuations_are_slamkits(models: dict[str, LanguageModel], answers: list[dict[str, Any]]) -> None:
