@@ -36,28 +36,6 @@ def models(open_language_models: Path) -> dict[str, LanguageModel]:
     }
 
 
-@pytest.fixture(scope="module")
-def answers(data: Path) -> list[dict[str, Any]]:
-    """slamkit's answers: model, output, prompt_ids, greedy_ids, log_likelihood and others."""
-    return json.loads((data / "open_models.json").read_text())["language_models"]  # type: ignore[no-any-return]
-
-
-def test_continuations_are_slamkits(models: dict[str, LanguageModel], answers: list[dict[str, Any]]) -> None:
-    for case in answers:
-        lm = models[case["model"]]
-        prompt = lm.vocabulary.decode(case["prompt_ids"])
-        generation = lm.generate(prompt, case["output"], Sampling(greedy=True, max_new_tokens=30))
-        end = lm.vocabulary.eos_ids[:1] if generation.finished else ()
-        assert [*generation.ids, *end] == case["greedy_ids"]
-
-
-def test_scores_are_slamkits(models: dict[str, LanguageModel], answers: list[dict[str, Any]]) -> None:
-    for case in answers:
-        score = models[case["model"]].score_ids(case["prompt_ids"])
-        assert score.tokens == case["tokens_scored"]
-        assert score.log_likelihood == pytest.approx(case["log_likelihood"], abs=1e-3)
-
-
 def assert_batches_are_exact(lm: LanguageModel, prompts: list[Prompt], to: Any) -> None:
     def request(item: tuple[int, Prompt]) -> GenerationRequest:
         index, prompt = item
