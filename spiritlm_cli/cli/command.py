@@ -17,6 +17,8 @@ Options = TypeVar("Options")
 
 # How the help shows the value of an option whose metavar is not given.
 _METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "FILE"}
+# Metavars of options whose value can be the name of a known model.
+_MODELS = ("NAME|FOLDER|HF-REPO", "MODEL", "NAME|HF-REPO")
 
 
 def command(kind: type[Options]) -> Callable[[Callable[[Options], Any]], Callable[..., None]]:
@@ -100,7 +102,12 @@ def _help(spec: OptionSpec) -> str:
 
 def _argument(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any:
     metavar = spec.metavar or field.name.upper()
-    return typer.Argument(metavar=metavar, help=_help(spec), rich_help_panel=GROUPS[spec.group])
+    return typer.Argument(
+        metavar=metavar,
+        help=_help(spec),
+        rich_help_panel=GROUPS[spec.group],
+        autocompletion=_completion(metavar) if metavar in _MODELS else None,
+    )
 
 
 def _option(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any:
@@ -119,13 +126,22 @@ def _option(field: "dataclasses.Field[Any]", spec: OptionSpec, hint: Any) -> Any
 
 
 def _completion(metavar: str) -> Callable[[str], list[str]] | None:
-    """What a shell completes a value from: the words of a metavar such as `auto|cpu|cuda[:N]|FILE`."""
+    """What a shell completes a value from: models, or the words of a metavar such as `auto|cpu|cuda[:N]|FILE`."""
     words = [word for word in metavar.split("|") if word.islower() and word.isalpha()]
 
     def complete(incomplete: str) -> list[str]:
-        return [word for word in words if word.startswith(incomplete)]
+        names = _model_names(metavar) if metavar in _MODELS else words
+        return [name for name in names if name.startswith(incomplete)]
 
-    return complete if words else None
+    return complete if words or metavar in _MODELS else None
+
+
+def _model_names(metavar: str) -> list[str]:
+    """The known models; where a model is used and not downloaded, those of them that are here."""
+    from spiritlm_cli.checkpoints.registry import installed_folder, known_models
+
+    is_any = metavar == "NAME|HF-REPO"
+    return [name for name in known_models() if is_any or name == "nano" or installed_folder(name)]
 
 
 def _kinds(hint: Any) -> set[Any]:

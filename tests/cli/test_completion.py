@@ -35,11 +35,17 @@ def complete(shell: str, line: str) -> str:
         ("spiritlm generate --task ", {"asr", "tts", "intent", "continue"}),
         ("spiritlm tokenize --format ", {"text", "jsonl"}),
         ("spiritlm decode --device c", {"cpu"}),
-        ("spiritlm decode --model ", {"nano"}),
+        ("spiritlm decode --model ", {"nano", "twist"}),
+        ("spiritlm decode --vocoder t", {"twist"}),
+        ("spiritlm models pull sl", {"slam", "slam_scaled"}),
         ("spiritlm train quantizer --kind k", {"kmeans"}),
     ],
 )
-def test_commands_and_values_are_completed(shell: str, line: str, expected: set[str]) -> None:
+def test_commands_and_values_are_completed(
+    shell: str, line: str, expected: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIRITLM_HOME", str(tmp_path))
+    (tmp_path / "models" / "twist").mkdir(parents=True)
     answer = complete(shell, line)
     if shell == "zsh":
         words = {
