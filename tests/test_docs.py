@@ -20,7 +20,9 @@ SCREENS = ROOT / "docs" / "terminal.md"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 # Options of other programs that the pages name: of the benchmarks, of Ray, of SLURM, of torchrun, and of pip.
 FOREIGN = {
-    *re.findall(r'"(--[a-z-]+)"', "".join(path.read_text() for path in (ROOT / "benchmarks").rglob("*.py"))),
+    *re.findall(
+        r'"(--[a-z0-9-]+)"', "".join(path.read_text() for path in (ROOT / "benchmarks").rglob("*.py"))
+    ),
     *("--address", "--head", "--port"),
     *(
         "--array",
