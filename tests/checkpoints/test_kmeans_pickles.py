@@ -86,7 +86,8 @@ def test_read_kmeans_runs_no_code(tmp_path: Path, estimator: Callable[..., Any])
             with pytest.raises(CheckpointError, match=r"it holds|copyreg|cut off"):
                 read_kmeans(path)
     assert not marker.exists()
-    pickle.loads(pickle.dumps(RunsCode(marker)))  # which it would have made
+    # The bytes are this test's own: they show that the code would have made the file.
+    pickle.loads(pickle.dumps(RunsCode(marker)))
     assert marker.exists()
 
 
