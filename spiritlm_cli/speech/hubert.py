@@ -46,7 +46,11 @@ _UNUSED = ("label_embs_concat", "final_proj.", "mask_emb")
 
 @dataclass(frozen=True)
 class HubertConfig:
-    """`model_cfg` of the file, by its own keys. Raises ValueError for variants of HuBERT that are not supported."""
+    """`model_cfg` of the file, by its own keys; and `projection`, whether a linear layer follows the convolutions.
+
+    projection: None is as fairseq has it: between different widths only. Raises ValueError for variants of HuBERT that
+    are not supported.
+    """
 
     encoder_layers: Layers
     encoder_embed_dim: Size
@@ -60,6 +64,7 @@ class HubertConfig:
     activation_fn: str = "gelu"
     layer_norm_first: bool = False
     conv_bias: bool = False
+    projection: bool | None = None
 
     def __post_init__(self) -> None:
         supported = {
@@ -78,8 +83,8 @@ class HubertConfig:
         conv = parse_conv_layers(self.conv_feature_layers)
         return EncoderConfig(
             conv=conv,
-            # fairseq projects only between different widths, and ignores a projection in the file otherwise.
-            projected=conv[-1][0] != self.encoder_embed_dim,
+            # fairseq ignores a projection in the file between equal widths.
+            projected=conv[-1][0] != self.encoder_embed_dim if self.projection is None else self.projection,
             dim=self.encoder_embed_dim,
             ffn_dim=self.encoder_ffn_embed_dim,
             heads=self.encoder_attention_heads,
@@ -91,14 +96,16 @@ class HubertConfig:
 
 @dataclass(frozen=True)
 class HubertTask:
-    """`task_cfg` of the file. normalize: whether the waveform is normalized to mean 0 and variance 1.
+    """`task_cfg` of the file, and `padding`, of which the release has none.
 
-    Raises ValueError for another sample rate than 16 kHz.
+    normalize: whether the waveform is normalized to mean 0 and variance 1. padding: number of zero samples to put at
+    both ends of the waveform. Raises ValueError for another sample rate than 16 kHz.
     """
 
     sample_rate: Size = SAMPLE_RATE
     normalize: bool = False
     label_rate: Annotated[float, Bounds(1, 1000)] = 25.0
+    padding: Annotated[int, Bounds(0, SAMPLE_RATE)] = 0
 
     def __post_init__(self) -> None:
         if self.sample_rate != SAMPLE_RATE:
@@ -126,19 +133,17 @@ class HuggingFaceHubertConfig(HuggingFaceConfig):
             conv_feature_layers=str(list(self.conv)),
             conv_pos=self.num_conv_pos_embeddings,
             conv_pos_groups=self.num_conv_pos_embedding_groups,
+            projection=True if self.conv_dim[-1] == self.hidden_size else None,
         )
 
 
 class Hubert(nn.Module):
     """Computes the features of one transformer layer."""
 
-    def __init__(
-        self, config: HubertConfig, task: HubertTask, encoder: EncoderConfig | None = None, padding: int = 0
-    ) -> None:
-        """encoder: None for that of `config`. padding: number of zero samples to put at both ends of a waveform."""
+    def __init__(self, config: HubertConfig, task: HubertTask) -> None:
         super().__init__()
-        self.config, self.task, self.padding = config, task, padding
-        self.encoder = SpeechEncoder(encoder or config.encoder)
+        self.config, self.task = config, task
+        self.encoder = SpeechEncoder(config.encoder)
 
     @classmethod
     def load(cls, path: Path, layer: int | None = None) -> "Hubert":
@@ -178,9 +183,10 @@ class Hubert(nn.Module):
         """
         theirs = HuggingFaceHubertConfig.read(config_path)
         layers = _check_layer(path, layer, theirs.num_hidden_layers)
-        config, encoder = theirs.release_config(layers), replace(theirs.encoder, layers=layers)
-        padding = (encoder.receptive_field - encoder.hop) // 2
-        model = build_on_meta(partial(cls, config, HubertTask(), encoder, padding), config_path)
+        config = theirs.release_config(layers)
+        encoder = config.encoder
+        task = HubertTask(padding=max(0, encoder.receptive_field - encoder.hop) // 2)
+        model = build_on_meta(partial(cls, config, task), config_path)
         load_into(
             model.encoder,
             fold_weight_norm(read_tensors(path)),
@@ -196,12 +202,16 @@ class Hubert(nn.Module):
 
     def forward(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
         """waveforms: each (samples,) at 16 kHz. Returns features for each, (frames, dim) at 25 Hz."""
+        features: list[Tensor] = self.encoder(self.prepare(waveforms))
+        return features
+
+    def prepare(self, waveforms: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Normalize and pad waveforms as the task says. waveforms: each (samples,)."""
         if self.task.normalize:
             waveforms = [F.layer_norm(waveform, waveform.shape) for waveform in waveforms]
-        if self.padding:
-            waveforms = [F.pad(waveform, (self.padding, self.padding)) for waveform in waveforms]
-        features: list[Tensor] = self.encoder(waveforms)
-        return features
+        if padding := self.task.padding:
+            waveforms = [F.pad(waveform, (padding, padding)) for waveform in waveforms]
+        return waveforms
 
 
 def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -211,7 +221,12 @@ def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
     weight = tensors.pop("encoder.pos_conv.0.weight")
     tensors["encoder.pos_conv.0.weight_v"] = weight
     tensors["encoder.pos_conv.0.weight_g"] = weight.norm(dim=(0, 1), keepdim=True)
-    return tensors, {"model_cfg": vars(model.config), "task_cfg": vars(model.task)}
+    # The release's file has no `projection` or `padding`: they are written only where they say something.
+    config = {
+        key: value for key, value in vars(model.config).items() if key != "projection" or value is not None
+    }
+    task = {key: value for key, value in vars(model.task).items() if key != "padding" or value}
+    return tensors, {"model_cfg": config, "task_cfg": task}
 
 
 def parse_conv_layers(text: str) -> tuple[tuple[int, int, int], ...]:

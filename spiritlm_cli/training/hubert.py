@@ -67,7 +67,7 @@ class Pretraining(nn.Module):
         waveform: (batch, samples) at 16 kHz. masked: (batch, ≥ frames) bool, frames to mask. dropout: rate in the
         transformer. Returns logits (batch, frames, units).
         """
-        x = torch.stack(self.hubert.encoder.embed(waveform.unbind()))
+        x = torch.stack(self.hubert.encoder.embed(self.hubert.prepare(waveform.unbind())))
         x = torch.where(masked[:, : x.shape[1], None], self.mask.to(x.dtype), x)
         x = torch.stack(self.hubert.encoder.contextualize(x.unbind(), dropout))
         logits: Tensor = self.classifier(x)

@@ -70,7 +70,8 @@ class HubertOptions(LoopOptions):
     )
     start: Path | None = option(
         None,
-        "Initial weights (mhubert_base_25hz.*); their sizes override --conv, --dim, --layers and --heads.",
+        "Initial weights (mhubert_base_25hz.*, or model.safetensors in a Hugging Face folder); their sizes override "
+        "--conv, --dim, --layers and --heads.",
         group="input",
     )
     real: Path | None = option(

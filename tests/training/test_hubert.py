@@ -7,6 +7,7 @@ from training_fixtures import assert_same_weights, hubert_options, interrupted
 
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.training import hubert
 from spiritlm_cli.training.data import read_labels
 from spiritlm_cli.training.hubert import Pretraining, spans, write_labels
@@ -59,6 +60,24 @@ def test_train_continues_from_start_weights(corpus: Path, tmp_path: Path) -> Non
     # the sizes of the weights override --dim, and a learning rate of 0 changes nothing
     hubert.train(hubert_options(corpus, tmp_path / "more", steps=1, start=start, dim=64, learning_rate=0.0))
     assert_same_weights(start, Checkpoint(tmp_path / "more", "").hubert, tolerance=1e-3)
+
+
+def test_train_keeps_the_frames_of_a_hugging_face_folder(
+    corpus: Path, twist_folder: Path, tmp_path: Path
+) -> None:
+    """The padding at both ends of a clip, in the features of training and of the weights that are written."""
+    start = twist_folder / "mhubert-base-25hz" / "model.safetensors"
+    first = Hubert.load(start)
+    clip = torch.randn(25 * 640)
+    expected = first([clip])[0]
+    assert len(expected) == 25
+    untrained = Pretraining.load(start, 5)
+    masked = torch.zeros(1, 25, dtype=torch.bool)
+    torch.testing.assert_close(untrained(clip[None], masked, 0.0)[0], untrained.classifier(expected))
+    hubert.train(hubert_options(corpus, tmp_path, steps=1, start=start, learning_rate=0.0))
+    trained = Hubert.load(Checkpoint(tmp_path, "").hubert)
+    # the file has half precision
+    torch.testing.assert_close(trained([clip])[0], expected, atol=0.02, rtol=0)
 
 
 def test_train_needs_labels_or_a_teacher(corpus: Path, tmp_path: Path) -> None:
