@@ -87,6 +87,14 @@ class Checkpoint:
         return True
 
     @property
+    def description(self) -> str:
+        """The name, as reports give it."""
+        return self.name
+
+    def check(self) -> None:
+        """Raise CheckpointError if its parts are for different units; those of one folder are taken to fit."""
+
+    @property
     def identity(self) -> str:
         """What a run's journal knows the checkpoint by: "nano", or the folder's absolute path."""
         return "nano" if self.root == NANO else str(self.root.resolve())

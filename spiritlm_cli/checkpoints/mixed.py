@@ -75,6 +75,18 @@ class MixedCheckpoint(Checkpoint):
         """Those of the tokenizer."""
         return self.tokenizer.tokenizer_files
 
+    @property
+    def description(self) -> str:
+        """The name, and those of the language model and of the vocoder if they are of others."""
+        others = (("language model", self.lm), ("vocoder", self.vocoder))
+        parts = [f"the {what} of {part.name}" for what, part in others if part.name != self.name]
+        return f"{self.name} with {' and '.join(parts)}" if parts else self.name
+
+    def check(self) -> None:
+        """Raise CheckpointError if the language model or the vocoder is for other units than the tokenizer's."""
+        self._check_units(self.lm, "language model")
+        self._check_units(self.vocoder, "vocoder")
+
     def _check_units(self, part: Checkpoint, what: str) -> None:
         if part == self.tokenizer:
             return

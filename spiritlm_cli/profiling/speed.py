@@ -53,7 +53,7 @@ DEFAULT_EFFORT = Effort()
 
 
 def measure_speed(
-    model: str | None = "nano",
+    model: str | Checkpoint | None = "nano",
     *,
     expressive: bool = True,
     device: str = "auto",
@@ -64,21 +64,30 @@ def measure_speed(
     notify: Callable[[str], None] = lambda message: None,
     effort: Effort | None = None,
 ) -> SpeedReport:
-    """Measure each stage of a checkpoint: "nano", a folder, or a Hugging Face repository.
+    """Measure each stage of a checkpoint: see `find_checkpoint`.
 
     dtype: of the speech networks; unless it is float32, of the language model, too, which otherwise has its own
     default. seconds: how much of `audio` to process, repeating it if it is shorter. batch_seconds: seconds of audio
     in a batch (None: as much as the device has memory for). notify: called with what is being measured, and with the
     parts that are left out because the checkpoint doesn't have them. effort: None for `DEFAULT_EFFORT`.
-    Raises CheckpointError if the checkpoint has no part that can be measured, or a part can't be read, and AudioError.
+    Raises CheckpointError if the checkpoint has no part that can be measured, parts for different units, or a part that
+    can't be read; and AudioError.
     """
     effort = effort or DEFAULT_EFFORT
     checkpoint, torch_device = find_checkpoint(model), find_device(device)
+    checkpoint.check()
     torch_dtype = find_dtype(dtype, torch_device)
     clips = cut_clips(read_samples(audio, seconds))
     peak = effort.peak or matrix_peak(torch_device, torch_dtype, effort.matrix_runs)
     report = SpeedReport(
-        checkpoint.name, str(torch_device), torch.get_num_threads(), dtype, seconds, len(clips), peak, ()
+        checkpoint.description,
+        str(torch_device),
+        torch.get_num_threads(),
+        dtype,
+        seconds,
+        len(clips),
+        peak,
+        (),
     )
     notify(report.setting)
     bench = _Bench(
@@ -94,19 +103,19 @@ def measure_speed(
     stages: list[StageSpeed] = []
     spans: list[SpeechSpan] = []
     if bench.has(checkpoint, "tokenize", _tokenizer_parts(expressive)):
-        tokenizer = SpeechTokenizer.load(model, expressive, device=device, dtype=dtype)
+        tokenizer = SpeechTokenizer.load(checkpoint, expressive, device=device, dtype=dtype)
         stages += bench.tokenize(tokenizer)
         spans = [merge_streams(units) for units in tokenizer.encode_batch(bench.waveforms, batch_seconds)]
         del tokenizer
     if bench.has(checkpoint, "decode", [lambda c: c.generator(expressive)]):
         if spans:
-            vocoder = Vocoder.load(model, expressive, device, dtype)
+            vocoder = Vocoder.load(checkpoint, expressive, device, dtype)
             stages.append(bench.decode(vocoder, spans))
             del vocoder
         else:
             notify("decode is left out: without tokenize there is nothing to decode")
     if bench.has(checkpoint, "generate", [lambda c: c.language_model(expressive)]):
-        lm = LanguageModel.load(model, expressive, device, None if dtype == "float32" else dtype)
+        lm = LanguageModel.load(checkpoint, expressive, device, None if dtype == "float32" else dtype)
         stages.append(bench.generate(lm))
     if not stages:
         raise CheckpointError(f"{checkpoint.root}: no part whose speed could be measured")

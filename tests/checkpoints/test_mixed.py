@@ -20,6 +20,8 @@ def test_mixed_checkpoint_has_the_files_of_its_parts(release_tree: Path, tmp_pat
         assert getattr(mixed, part) == getattr(mine, part)
     assert mixed.vocoder_config(True) == mine.vocoder_config(True)
     assert mixed.generator(False) == mine.generator(False)
+    assert mixed.description == f"other with the language model of {release_tree.name}"
+    mixed.check()
     # The tokenizers are equal, so that the language model can be the other's.
     assert mixed.language_model(True) == release.language_model(True)
     assert mixed.fingerprint() == release.fingerprint()
@@ -35,6 +37,9 @@ def test_mixed_checkpoint_refuses_parts_for_other_units(
     assert not mixed.is_expressive
     name = release_tree.name
     message = rf"of {name} takes the units of {name} \({theirs}\), not those of twist \({ours}\)"
+    assert mixed.description == f"twist with the language model of {name} and the vocoder of {name}"
+    with pytest.raises(CheckpointError, match=f"the language model {message}"):
+        mixed.check()
     with pytest.raises(CheckpointError, match=f"the vocoder {message}"):
         mixed.generator(False)
     with pytest.raises(CheckpointError, match=f"the vocoder {message}"):
@@ -44,7 +49,10 @@ def test_mixed_checkpoint_refuses_parts_for_other_units(
     # A part without a tokenizer of its own does not say which units it is for.
     for name in (TwistCheckpoint.GENERATOR, TwistCheckpoint.VOCODER_CONFIG):
         shutil.copy(twist_folder / name, tmp_path)
-    assert combine_parts("nano", vocoder=str(tmp_path)).generator(False).parent == tmp_path
+    mixed = combine_parts("nano", vocoder=str(tmp_path))
+    mixed.check()
+    assert mixed.generator(False).parent == tmp_path
+    assert combine_parts("nano", text_tokenizer=str(tmp_path)).description == "nano"
 
 
 def test_mixed_checkpoint_sees_that_a_tokenizer_changed(tree: Path, release_tree: Path) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.report import print_report
 from spiritlm_cli.console import notify
+from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart, VocoderPart
 from spiritlm_cli.jobs.options.shared import Dtype, ModelOptions, batch_seconds_option, speech_dtype_option
 from spiritlm_cli.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchOptions(ModelOptions):
+class BenchOptions(TokenizerPart, LanguageModelPart, VocoderPart, ModelOptions):
     """Options of `spiritlm bench`."""
 
     seconds: float = option(60, "Seconds of audio to process.", metavar="SECONDS", minimum=1)
@@ -36,12 +37,13 @@ def bench(options: BenchOptions) -> None:
       spiritlm bench
       spiritlm bench --device cuda --dtype bfloat16 --seconds 1200
       spiritlm bench --model spirit-lm/ --audio in.wav --json
+      spiritlm bench --model twist --lm slam
     """
     from spiritlm_cli.profiling.clips import RECORDING
     from spiritlm_cli.profiling.speed import measure_speed
 
     report = measure_speed(
-        options.model,
+        options.checkpoint,
         expressive=options.expressive,
         device=options.device,
         dtype=options.dtype,

@@ -39,6 +39,19 @@ def test_what_the_checkpoint_lacks_is_said(spiritlm, release_tree, tmp_path):
     assert "spiritlm: tokenize is left out: " in result.stderr
 
 
+def test_parts_of_several_models(spiritlm, twist_folder, open_language_models):
+    arguments = ("bench", "--device", "cpu", "--seconds", "1", "--json", "-q")
+    lm = ("--lm", open_language_models / "sims-qwen", "--text-tokenizer", open_language_models / "text-qwen")
+    result = spiritlm(*arguments, "--model", twist_folder, *lm)
+    assert (result.exit_code, result.stderr) == (0, "")
+    report = json.loads(result.stdout)
+    assert report["model"] == "twist with the language model of sims-qwen"
+    assert [row["stage"] for row in report["stages"]] == ["hubert", "tokenize", "decode", "generate"]
+    result = spiritlm(*arguments, "--model", twist_folder, "--lm", "nano")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "the language model of nano takes the units of nano" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "reason"),
     [
