@@ -22,9 +22,9 @@ class Server:
     files: by path, such as `/a.bin`. repositories: files of repositories of the Hub, by repository and name; large
     files of `large`, which the Hub keeps by SHA-256, are redirected to `store`. gated: repositories for the token
     `secret` alone. broken: for a path, how many bytes are sent before the connection is closed, once for each item.
-    statuses: for a path, statuses that are answered first. redirects: from a path to another URL. ranges: whether
-    Range is honored. resets: whether a connection that is closed early is reset. requests: (method, path, headers) in
-    order.
+    statuses: for a path, statuses that are answered first. redirects: from a path to another URL. headers: of all
+    answers, in place of others. ranges: whether Range is honored. resets: whether a connection that is closed early is
+    reset. requests: (method, path, headers) in order.
     """
 
     url: str = ""
@@ -34,6 +34,7 @@ class Server:
     broken: dict[str, list[int]] = field(default_factory=dict)
     statuses: dict[str, list[int]] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     ranges: bool = True
     resets: bool = False
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
@@ -137,7 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
         cut: int | None = None,
     ) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
+        for name, value in {
+            "Content-Length": str(len(content)),
+            **(headers or {}),
+            **self.state.headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":

@@ -127,7 +127,9 @@ def _fetch(file: RemoteFile, part: Path, token: str | None, progress: Progress) 
     except urllib.error.HTTPError as error:
         headers = error.headers
         error.close()
-        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        # another server that it redirects to knows nothing of the user
+        is_first = urlsplit(error.url).netloc == urlsplit(file.url).netloc
+        if is_first and error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise RefusedError(f"{file.url}: {_reason(error)}", error.code) from error
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             if headers.get("Content-Range") == f"bytes */{start}":
@@ -135,6 +137,12 @@ def _fetch(file: RemoteFile, part: Path, token: str | None, progress: Progress) 
             part.unlink()  # it is longer than the file: begun with another one
             raise EOFError("the server has another file than before") from None
         raise
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        response.close()
+        raise CheckpointError(
+            f"{file.url}: the server sends it compressed ({encoding}), which is not supported"
+        )
     with response, part.open("ab") as output:
         if response.status != HTTPStatus.PARTIAL_CONTENT or not _continues(response, start):
             output.truncate(0)
@@ -152,7 +160,8 @@ def _continues(response: Any, start: int) -> bool:
 def _copy(response: Any, output: BinaryIO, file: RemoteFile, start: int, progress: Progress) -> None:
     """Append an answer to a file that has `start` bytes. Raises EOFError if less arrives than the server said."""
     length = response.headers.get("Content-Length", "")
-    total = start + int(length) if length.isdecimal() else None
+    # more digits are more bytes than MAX_SIZE as well, and Python refuses to convert thousands of them
+    total = start + int(length[:20]) if length.isdecimal() else None
     expected = file.size if file.size is not None else total
     if total is not None and expected is not None and total != expected:
         raise CheckpointError(f"{file.url}: the server has {total:,} bytes, expected {expected:,}")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
@@ -83,9 +84,13 @@ def list_files(repository: str, revision: str | None = None) -> Listing:
     """List the files of the checkpoint in a repository; pickles that have safetensors beside them are left out.
 
     revision: a commit, a tag or a branch; None is the main branch.
-    Raises CheckpointError if the repository can't be listed, has no file of a checkpoint, or has names of files that
-    would lead out of a folder.
+    Raises CheckpointError offline, if the repository can't be listed, has no file of a checkpoint, or has names of
+    files that would lead out of a folder.
     """
+    if is_offline():
+        raise CheckpointError(
+            f"{repository}: can't be listed offline; unset SPIRITLM_OFFLINE and HF_HUB_OFFLINE"
+        )
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
@@ -195,10 +200,24 @@ def _superseded(names: Iterable[str]) -> list[str]:
 
 def _not_had(repository: str, revision: str | None, error: Exception) -> CheckpointError:
     """Return the error for what the hub's client raises: dozens of types (network, authorization, disk)."""
-    from huggingface_hub.errors import GatedRepoError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     if isinstance(error, GatedRepoError):
         return CheckpointError(gated_message(repository))
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if isinstance(error, RepositoryNotFoundError):
+        reason = "it has no such repository, or a private one, for which HF_TOKEN has to be set"
+    elif isinstance(error, RevisionNotFoundError):
+        reason = "the repository has no such revision"
+    elif isinstance(error, HfHubHTTPError) and error.response.status_code == HTTPStatus.UNAUTHORIZED:
+        reason = (
+            f"it refuses your token; make another on {endpoint()}/settings/tokens, and set HF_TOKEN to it"
+        )
+    else:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     name = f"{repository}@{revision}" if revision else repository
     return CheckpointError(f"{name}: no such folder, and not to be had from Hugging Face ({reason})")

@@ -38,26 +38,23 @@ class PullPlan:
     missing: tuple[str, ...]
     commit: str | None
 
-    @property
-    def size(self) -> int:
-        """Bytes of the missing files whose size is known."""
-        return sum(self.files[name].size or 0 for name in self.missing)
-
 
 def plan_pull(model: KnownModel, revision: str | None = None) -> PullPlan:
     """Find out what a download of a known model takes.
 
     revision: of its repository: a commit, a tag or a branch.
     Raises CheckpointError if the model can't be downloaded, if its repository can't be listed, and offline if it is not
-    here.
+    here, or not known to be of this revision.
     """
     if not model.can_pull:
         raise CheckpointError(f"{model.name}: {model.how_to_get}")
     if revision and not model.repository:
         raise CheckpointError(f"{model.name}: is in no repository, so it has no revisions")
     folder = model_folder(model.name)
+    if folder.is_symlink():  # what it leads to is replaced, not the link
+        folder = folder.resolve()
     if hub.is_offline():
-        return _plan_offline(model, folder)
+        return _plan_offline(model, folder, revision)
     files, commit = dict(model.files), None
     if model.repository:
         listing = hub.list_files(model.repository, revision)
@@ -89,13 +86,17 @@ def pull_model(plan: PullPlan) -> Path:
             f"{plan.folder}: is there, but was not downloaded by this command; move it away"
         )
     plan.folder.parent.mkdir(parents=True, exist_ok=True)
+    part, old, lock = (plan.folder.with_name(f".{plan.folder.name}.{end}") for end in ("part", "old", "lock"))
+    needed = sum(_missing_bytes(part / name, plan.files[name]) for name in plan.missing)
     free = shutil.disk_usage(plan.folder.parent).free
-    if plan.size > free:
+    if needed > free:
         raise CheckpointError(
-            f"{plan.folder}: takes {plan.size / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB; set SPIRITLM_HOME"
+            f"{plan.folder}: takes {needed / 1e9:.1f} GB more, and the disk has {free / 1e9:.1f} GB; "
+            "set SPIRITLM_HOME to a folder with room"
         )
-    part = plan.folder.with_name(f".{plan.folder.name}.part")
-    with _locked(plan.folder.with_name(f".{plan.folder.name}.lock")):
+    with _locked(lock):
+        if old.exists() and not plan.folder.exists():
+            old.replace(plan.folder)  # an earlier run ended while it replaced the folder
         before = _recorded(plan.folder)
         if all(_is_here(plan.folder / name, file, before.get(name)) for name, file in plan.files.items()):
             return plan.folder  # another process has downloaded it
@@ -106,7 +107,6 @@ def pull_model(plan: PullPlan) -> Path:
         files = {name: _record(part / name, file) for name, file in plan.files.items()}
         record = {"model": plan.model.name, "commit": plan.commit, "files": files}
         write_text(part / PULL_RECORD, json.dumps(record, indent=2) + "\n")
-        old = plan.folder.with_name(f".{plan.folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if plan.folder.exists():
             plan.folder.replace(old)
@@ -123,7 +123,7 @@ def pulled_files(folder: Path) -> dict[str, RemoteFile]:
     return _recorded(folder)
 
 
-def _plan_offline(model: KnownModel, folder: Path) -> PullPlan:
+def _plan_offline(model: KnownModel, folder: Path, revision: str | None) -> PullPlan:
     files = _recorded(folder)
     missing = [name for name in files if not (folder / name).is_file()]
     if not files or missing:
@@ -131,7 +131,13 @@ def _plan_offline(model: KnownModel, folder: Path) -> PullPlan:
         raise CheckpointError(
             f"{model.name}: not in {folder}: {what}; unset SPIRITLM_OFFLINE and HF_HUB_OFFLINE to download it"
         )
-    return PullPlan(model, folder, files, (), None)
+    commit = read_json(folder / PULL_RECORD).get("commit")
+    if revision and revision != commit:
+        raise CheckpointError(
+            f"{model.name}: {folder} has commit {commit}, which may not be {revision}; "
+            "unset SPIRITLM_OFFLINE and HF_HUB_OFFLINE to find out"
+        )
+    return PullPlan(model, folder, files, (), commit)
 
 
 def _recorded(folder: Path) -> dict[str, RemoteFile]:
@@ -192,6 +198,12 @@ def _fetch(
             raise CheckpointError(hub.gated_message(repository) if repository else str(error)) from error
 
 
+def _missing_bytes(path: Path, file: RemoteFile) -> int:
+    """How many bytes of a file are still to be downloaded; 0 if its size is not known."""
+    begun = (one.stat().st_size for one in (path, path.with_name(f"{path.name}.part")) if one.is_file())
+    return max(0, (file.size or 0) - sum(begun))
+
+
 def _remove_others(folder: Path, wanted: set[Path]) -> None:
     """Remove what earlier downloads left that the model does not have any more."""
     for path in folder.rglob("*"):
@@ -204,9 +216,11 @@ def _keep_others(folder: Path, part: Path, downloaded: set[str]) -> None:
     """Copy the files that the user has added to a model's folder, such as a text tokenizer, to its new folder."""
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
-        if path.is_file() and name.as_posix() not in downloaded and not (part / name).exists():
+        if not path.is_file() and not path.is_symlink():
+            continue
+        if name.as_posix() not in downloaded and not (part / name).exists():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, part / name)
+            shutil.copy2(path, part / name, follow_symlinks=False)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The models that are known by name: which there are, where they are, and their download."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -146,7 +145,7 @@ def _repository(options: PullOptions) -> tuple[str, str | None] | None:
     """The repository that is to be downloaded, and its revision; None for a known model."""
     if options.model in known_models() or "/" not in options.model:
         return None
-    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", options.model)
+    match = hub.REPOSITORY.fullmatch(options.model)
     if not match:
         raise CheckpointError(
             f"{options.model}: not the name of a Hugging Face repository, such as owner/name"

@@ -179,3 +179,26 @@ def test_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pass
     with pytest.raises(CheckpointError, match="can't be reached"):
         download(remote(server), tmp_path / "a.bin")
+
+
+def test_a_server_that_is_redirected_to_refuses(server: Server, tmp_path: Path) -> None:
+    with serve_http() as other:
+        server.redirects["/a.bin"] = f"{other.url}/b.bin"
+        other.statuses["/b.bin"] = [403]
+        with pytest.raises(CheckpointError, match=r"status 403 \(Forbidden\)$") as caught:
+            download(remote(server), tmp_path / "a.bin")
+    assert not isinstance(caught.value, RefusedError)
+
+
+def test_compressed_content_is_refused(server: Server, tmp_path: Path) -> None:
+    server.headers["Content-Encoding"] = "gzip"
+    with pytest.raises(CheckpointError, match=r"sends it compressed \(gzip\), which is not supported"):
+        download(remote(server, None), tmp_path / "a.bin")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("length", ["9" * 15, "9" * 5000])
+def test_a_length_beyond_all_files_is_refused(server: Server, tmp_path: Path, length: str) -> None:
+    server.headers["Content-Length"] = length
+    with pytest.raises(CheckpointError, match="more than is ever downloaded as one file"):
+        download(remote(server), tmp_path / "a.bin")

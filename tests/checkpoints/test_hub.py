@@ -103,12 +103,35 @@ def test_a_repository_without_a_checkpoint(server: Server) -> None:
         list_files("a/b")
 
 
-@pytest.mark.parametrize(("repository", "revision"), [("a/c", None), ("a/b", "v9")])
-def test_what_the_hub_does_not_have(server: Server, repository: str, revision: str | None) -> None:
+@pytest.mark.parametrize(
+    ("repository", "revision", "reason"),
+    [
+        ("a/c", None, "no such repository, or a private one, for which HF_TOKEN"),
+        ("a/b", "v9", "no such revision"),
+    ],
+)
+def test_what_the_hub_does_not_have(
+    server: Server, repository: str, revision: str | None, reason: str
+) -> None:
     name = f"{repository}@{revision}" if revision else repository
     for find in (list_files, pull):
-        with pytest.raises(CheckpointError, match=rf"^{name}: no such folder, and not to be had"):
+        with pytest.raises(CheckpointError, match=rf"^{name}: no such folder, and not to be had .*{reason}"):
             find(repository, revision)
+
+
+def test_a_token_that_is_refused(server: Server) -> None:
+    server.statuses["/api/models/a/b"] = [401]
+    with pytest.raises(
+        CheckpointError, match=rf"refuses your token; make another on {server.url}/settings/tokens"
+    ):
+        list_files("a/b")
+
+
+def test_nothing_is_listed_offline(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPIRITLM_OFFLINE", "1")
+    with pytest.raises(CheckpointError, match="a/b: can't be listed offline; unset SPIRITLM_OFFLINE"):
+        list_files("a/b")
+    assert not server.requests
 
 
 def test_pull_downloads_only_files_of_a_checkpoint(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
