@@ -186,12 +186,18 @@ def convert_weight(
         stored = str(tensor.dtype).removeprefix("torch.")
         raise CheckpointError(f"{path}: {name} is {stored}, expected floating-point numbers")
     converted = tensor.detach().to(device, dtype)
-    if converted.is_meta or not converted.numel():
-        return converted
-    # For the least and the greatest value nothing is copied.
-    if not torch.stack(torch.aminmax(converted)).isfinite().all():
-        raise CheckpointError(f"{path}: {name} has values that are infinite or not a number")
+    check_values(path, name, converted)
     return converted
+
+
+def check_values(path: Path, name: str, tensor: Tensor) -> None:
+    """Raise CheckpointError if a tensor from a file has values that are infinite or not a number."""
+    if tensor.is_meta or not tensor.numel() or not tensor.is_floating_point():
+        return
+    # For the least and the greatest value nothing is copied. torch does not compute them of numbers of 8 bits.
+    values = tensor.float() if tensor.itemsize == 1 else tensor
+    if not torch.stack(torch.aminmax(values)).isfinite().all():
+        raise CheckpointError(f"{path}: {name} has values that are infinite or not a number")
 
 
 class _SkipNormalInit(TorchFunctionMode):

@@ -8,11 +8,12 @@ from typing import Any
 
 from rich.table import Table
 
+from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, weight_files
 from spiritlm_cli.checkpoints.registry import known_models
 from spiritlm_cli.console import escape_markup
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.jobs.model_parts import LocatedModel, locate, part_name
+from spiritlm_cli.jobs.model_parts import ModelParts, part_name
 from spiritlm_cli.jobs.options.models import ModelInfoOptions
 from spiritlm_cli.language.loading import read_values
 from spiritlm_cli.speech.pitch import PitchConfig
@@ -98,28 +99,28 @@ def describe(options: ModelInfoOptions) -> ModelInfo:
     Only the quantizer, which is small, is loaded. Raises CheckpointError if there is no such model, or if a file of it
     can't be read.
     """
-    model = locate(options.model)
+    checkpoint = find_checkpoint(options.model)
+    model = ModelParts(checkpoint)
     known = known_models().get(options.model)
     parts = [*_tokenizer_parts(model), *_vocoders(model)]
     parts += [_language_model(model, name, folder) for name, folder in model.language_models().items()]
-    fingerprint = model.checkpoint.fingerprint() if model.checkpoint and _is_complete(model) else None
     return ModelInfo(
-        model.name,
-        str(model.folder),
+        checkpoint.name,
+        str(checkpoint.root),
         known.license if known else None,
         known.page if known else None,
-        fingerprint,
+        checkpoint.fingerprint() if model.hubert and model.quantizer else None,
         tuple(parts),
     )
 
 
-def _tokenizer_parts(model: LocatedModel) -> list[PartInfo]:
+def _tokenizer_parts(model: ModelParts) -> list[PartInfo]:
     parts = []
     if model.hubert:
         parts.append(_part(model, "HuBERT", (model.hubert,), rate=HUBERT_RATE))
     if model.quantizer:
         parts.append(_quantizer(model, model.quantizer))
-    if model.pitch and model.checkpoint:
+    if model.pitch:
         bins = PitchConfig.read(model.checkpoint.pitch_config).vq_params.l_bins
         parts.append(_part(model, "pitch VQ-VAE", (model.pitch,), units=bins, rate=PITCH_RATE))
     if model.style:
@@ -128,7 +129,7 @@ def _tokenizer_parts(model: LocatedModel) -> list[PartInfo]:
     return parts
 
 
-def _quantizer(model: LocatedModel, path: Path) -> PartInfo:
+def _quantizer(model: ModelParts, path: Path) -> PartInfo:
     quantizer = load_quantizer(path)
     tensors = quantizer.state_dict().values()
     return PartInfo(
@@ -142,11 +143,11 @@ def _quantizer(model: LocatedModel, path: Path) -> PartInfo:
     )
 
 
-def _vocoders(model: LocatedModel) -> list[PartInfo]:
+def _vocoders(model: ModelParts) -> list[PartInfo]:
     parts = []
     for expressive in (False, True):
         if generator := model.generator(expressive):
-            voices = Voices.of_checkpoint(str(model.folder), expressive)
+            voices = Voices.of_checkpoint(model.checkpoint, expressive)
             parts.append(
                 _part(
                     model,
@@ -160,7 +161,7 @@ def _vocoders(model: LocatedModel) -> list[PartInfo]:
     return parts
 
 
-def _language_model(model: LocatedModel, name: str, folder: Path) -> PartInfo:
+def _language_model(model: ModelParts, name: str, folder: Path) -> PartInfo:
     values = read_values(folder / "config.json")
     context, vocabulary, network = (
         values.get(key) for key in ("max_position_embeddings", "vocab_size", "model_type")
@@ -175,7 +176,7 @@ def _language_model(model: LocatedModel, name: str, folder: Path) -> PartInfo:
     )
 
 
-def _part(model: LocatedModel, name: str, files: tuple[Path, ...], **facts: Any) -> PartInfo:
+def _part(model: ModelParts, name: str, files: tuple[Path, ...], **facts: Any) -> PartInfo:
     tensors: dict[str, LazyTensor] = {}
     for file in files:
         tensors |= list_tensors(file)
@@ -191,12 +192,8 @@ def _part(model: LocatedModel, name: str, files: tuple[Path, ...], **facts: Any)
     )
 
 
-def _is_complete(model: LocatedModel) -> bool:
-    return model.hubert is not None and model.quantizer is not None
-
-
-def _relative(model: LocatedModel, path: Path) -> str:
-    return path.relative_to(model.folder).as_posix()
+def _relative(model: ModelParts, path: Path) -> str:
+    return path.relative_to(model.checkpoint.root).as_posix()
 
 
 def _join(names: Iterable[str]) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 
+from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.checkpoints.download import check_file
 from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors, list_tensors, weight_files
 from spiritlm_cli.checkpoints.pull import pulled_files
 from spiritlm_cli.checkpoints.registry import known_models
-from spiritlm_cli.checkpoints.tensors import convert_weight
+from spiritlm_cli.checkpoints.tensors import check_values
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
-from spiritlm_cli.jobs.model_parts import LocatedModel, locate, part_name
+from spiritlm_cli.jobs.model_parts import ModelParts, part_name
 from spiritlm_cli.jobs.options.models import VerifyOptions
 from spiritlm_cli.language.loading import is_packed, load_weights, read_values
 from spiritlm_cli.language.network import load_network
@@ -41,12 +42,15 @@ def verify(options: VerifyOptions) -> Iterator[PartCheck]:
     """Check a model, part by part; each is loaded as for its use, on the CPU, and dropped again.
 
     A language model is not in memory as a whole: names and shapes are checked first, then the values of each tensor.
-    Raises CheckpointError if there is no such model.
+    Raises CheckpointError if there is no such model, or its folder has no part of one.
     """
-    model = locate(options.model)
-    checks = [*_checksums(options.model, model), *_speech_checks(model)]
+    checkpoint = find_checkpoint(options.model)
+    model = ModelParts(checkpoint)
+    checks = [*_checksums(options.model, checkpoint.root), *_speech_checks(model)]
     for name, folder in model.language_models().items():
         checks.append((name, partial(_check_language_model, folder)))
+    if not checks:
+        raise CheckpointError(f"{checkpoint.root}: holds no weights of a model; copy or download it again")
     for part, check in checks:
         try:
             check()
@@ -59,23 +63,21 @@ def verify(options: VerifyOptions) -> Iterator[PartCheck]:
 _Check = tuple[str, Callable[[], object]]
 
 
-def _checksums(name: str, model: LocatedModel) -> Iterator[_Check]:
+def _checksums(name: str, folder: Path) -> Iterator[_Check]:
     """The check of the files that were downloaded, or whose checksum the registry has."""
 
     def check() -> None:
         for path, file in files.items():
-            check_file(model.folder / path, file)
+            check_file(folder / path, file)
 
     known = known_models().get(name)
-    files = pulled_files(model.folder) or dict(known.files if known else {})
+    files = pulled_files(folder) or dict(known.files if known else {})
     if files:
         yield "checksums", check
 
 
-def _speech_checks(model: LocatedModel) -> Iterator[_Check]:
-    folder, checkpoint = str(model.folder), model.checkpoint
-    if checkpoint is None:
-        return
+def _speech_checks(model: ModelParts) -> Iterator[_Check]:
+    checkpoint = model.checkpoint
     if model.has_tokenizer:
         yield "tokenizer", partial(_check_tokenizer, model)
     if pitch := model.pitch:
@@ -84,17 +86,17 @@ def _speech_checks(model: LocatedModel) -> Iterator[_Check]:
         yield "style encoder", lambda: StyleEncoder.load(style)
     for expressive in (False, True):
         if generator := model.generator(expressive):
-            yield part_name("vocoder", expressive), partial(_check_vocoder, folder, expressive, generator)
+            yield part_name("vocoder", expressive), partial(_check_vocoder, checkpoint, expressive, generator)
 
 
-def _check_tokenizer(model: LocatedModel) -> None:
-    SpeechTokenizer.load(str(model.folder), expressive=False, device="cpu")
+def _check_tokenizer(model: ModelParts) -> None:
+    SpeechTokenizer.load(model.checkpoint, expressive=False, device="cpu")
     # The layers after the one that is used are not loaded.
     _check_values([model.hubert] if model.hubert else [])
 
 
-def _check_vocoder(folder: str, expressive: bool, generator: Path) -> None:
-    Vocoder.load(folder, expressive, device="cpu")
+def _check_vocoder(checkpoint: Checkpoint, expressive: bool, generator: Path) -> None:
+    Vocoder.load(checkpoint, expressive, device="cpu")
     _check_values([generator])
 
 
@@ -117,5 +119,4 @@ def _check_values(files: Iterable[Path]) -> None:
         tensors = list_tensors(file)
         values = iter_tensors((tensor, _CPU, None) for tensor in tensors.values())
         for name, value in zip(tensors, values, strict=True):
-            if value.is_floating_point():
-                convert_weight(file, name, value, value.dtype)
+            check_values(file, name, value)

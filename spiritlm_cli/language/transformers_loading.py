@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors
-from spiritlm_cli.checkpoints.tensors import build_on_meta
+from spiritlm_cli.checkpoints.tensors import build_on_meta, check_values
 from spiritlm_cli.console import log
 from spiritlm_cli.errors import CheckpointError, OutOfMemoryError
 from spiritlm_cli.language.loading import list_weights, read_values
@@ -55,10 +55,8 @@ def load_causal_lm(folder: Path, device: torch.device, dtype: torch.dtype) -> An
         raise CheckpointError(f"{path}: describes {described} weights, and {index.name} has {size}")
     cpu = torch.device("cpu")
     tensors = dict(zip(stored, iter_tensors((tensor, cpu, None) for tensor in stored.values()), strict=True))
-    if damaged := [
-        name for name, one in tensors.items() if one.is_floating_point() and not one.isfinite().all()
-    ]:
-        raise CheckpointError(f"{index}: {damaged[0]} has values that are infinite or not a number")
+    for name, tensor in tensors.items():
+        check_values(stored[name].path, name, tensor)
     try:
         with silence_transformers(), suppress_import_warnings():
             network, report = network_class.from_pretrained(

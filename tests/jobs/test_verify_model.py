@@ -12,6 +12,7 @@ from model_server import VOCODER, serve_models
 
 from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.jobs.models import pull
 from spiritlm_cli.jobs.options.models import PullOptions, VerifyOptions
 from spiritlm_cli.jobs.verify_model import verify
@@ -106,3 +107,23 @@ def test_language_models_of_transformers(tmp_path: Path) -> None:
     assert faults(tmp_path) == {"language model": None}
     change(tmp_path / "model.safetensors", lambda tensors: next(iter(tensors.values())).fill_(torch.nan))
     assert "infinite or not a number" in (faults(tmp_path)["language model"] or "")
+
+
+def test_values_of_8_bits(tmp_path: Path) -> None:
+    write_causal_lm(tmp_path, "opt")
+    change(
+        tmp_path / "model.safetensors",
+        lambda tensors: tensors.update({"unused": torch.zeros(3).to(torch.float8_e4m3fn)}),
+    )
+    assert faults(tmp_path) == {"language model": None}
+    change(
+        tmp_path / "model.safetensors",
+        lambda tensors: tensors.update({"unused": torch.full([3], torch.nan).to(torch.float8_e4m3fn)}),
+    )
+    assert "unused has values that are infinite or not a number" in (faults(tmp_path)["language model"] or "")
+
+
+def test_a_folder_without_weights(tmp_path: Path) -> None:
+    (tmp_path / "speech_tokenizer").mkdir()
+    with pytest.raises(CheckpointError, match="holds no weights of a model; copy or download it again"):
+        faults(tmp_path)
