@@ -127,10 +127,12 @@ def _is_pipe(path: str) -> bool:
 
 
 def _open(path: str) -> io.BufferedReader:
-    """Open stdin or a pipe, whose beginning can be looked at and is then read again."""
+    """Open stdin or a pipe, whose first bytes can be looked at and are then read again."""
     if path == "-":
         announce(path)
-    return io.BufferedReader(standard_input() if path == "-" else io.FileIO(path))  # type: ignore[arg-type]
+    stream = standard_input() if path == "-" else Path(path).open("rb")
+    # A buffered stream fills the buffer of `peek`, where a pipe may return fewer bytes before its end.
+    return io.BufferedReader(stream, _BEGINNING)  # type: ignore[arg-type]
 
 
 def _kind_of(path: str, opened: Mapping[str, io.BufferedReader]) -> Literal["audio", "lines", "other"]:

@@ -1,5 +1,8 @@
+import fcntl
 import io
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -56,6 +59,28 @@ def test_stdin(small, short, mixed_lines, monkeypatch, kind):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
     ids = [one[0] for one in show(small, inputs=("-",))]
     assert ids == (["stdin"] if kind == "audio" else ["a", "b", "c"])
+
+
+@pytest.mark.skipif(not hasattr(os, "O_DIRECT"), reason="pipes that keep writes apart are Linux's")
+@pytest.mark.parametrize("kind", ["audio", "lines"])
+def test_pipe_whose_first_read_returns_few_bytes(small, short, mixed_lines, tmp_path, kind):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    content = Path(short if kind == "audio" else mixed_lines).read_bytes()
+
+    def write():
+        writing = os.open(path, os.O_WRONLY)
+        # Each read returns what one write wrote.
+        fcntl.fcntl(writing, fcntl.F_SETFL, os.O_DIRECT)
+        for part in [content[:3], *(content[i : i + 4096] for i in range(3, len(content), 4096))]:
+            os.write(writing, part)
+        os.close(writing)
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        ids = [one[0] for one in show(small, inputs=(str(path),))]
+        writer.result()
+    assert ids == (["pipe"] if kind == "audio" else ["a", "b", "c"])
 
 
 def test_words_of_an_alignment(small, short, tmp_path):
