@@ -130,7 +130,7 @@ def _open(path: str) -> io.BufferedReader:
     """Open stdin or a pipe, whose first bytes can be looked at and are then read again."""
     if path == "-":
         announce(path)
-    stream = standard_input() if path == "-" else Path(path).open("rb")
+    stream = standard_input() if path == "-" else io.BufferedReader(io.FileIO(path))
     # A buffered stream fills the buffer of `peek`, where a pipe may return fewer bytes before its end.
     return io.BufferedReader(stream, _BEGINNING)  # type: ignore[arg-type]
 

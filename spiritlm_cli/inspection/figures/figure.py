@@ -13,9 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from spiritlm_cli.console import one_line
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.files import atomic_path
+from spiritlm_cli.inspection.wrapping import printable_line
 
 # Inches and dots per inch: 1200 pixels.
 WIDTH, DPI = 8.0, 150
@@ -117,7 +117,7 @@ class Ruler:
 
     def fit(self, text: str, size: float, width: float, bold: bool = False) -> str:
         """Text for one line, cut to `width` inches; an ellipsis says so."""
-        text = one_line(text[:1000])
+        text = printable_line(text[:1000])
         if self.width(text, size, bold) <= width:
             return text
         low, high = 0, len(text)
@@ -132,7 +132,7 @@ class Ruler:
     def wrap(self, text: str, size: float, width: float, lines: int) -> list[str]:
         """Text in at most `lines` lines of at most `width` inches, broken at spaces; an ellipsis says what is cut."""
         wrapped = [""]
-        for word in one_line(text[:5000]).split(" "):
+        for word in printable_line(text[:5000]).split(" "):
             longer = f"{wrapped[-1]} {word}".lstrip()
             if self.width(longer, size) <= width or not wrapped[-1]:
                 wrapped[-1] = longer

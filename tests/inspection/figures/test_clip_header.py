@@ -61,7 +61,7 @@ def test_header_of_a_text():
 
 def test_header_of_a_hostile_id():
     [name, *_] = lines(clip(1, "a\nb\x1b[31m " + "x" * 9999))
-    assert name.startswith("a b?[31m xxx")
+    assert name.startswith("a b�[31m xxx")
     assert name.endswith("…")
 
 

@@ -35,7 +35,7 @@ def test_ruler_fit():
 
 
 def test_ruler_fit_is_one_printable_line():
-    assert RULER.fit("a\n\x1b[31m\u202eb\0\udc80", 7, 9) == "a ?[31m?b??"
+    assert RULER.fit("a\n\x1b[31m\u202eb\0\udc80", 7, 9) == "a �[31m�b��"
 
 
 def test_ruler_wrap():
