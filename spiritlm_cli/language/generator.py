@@ -106,9 +106,15 @@ class TokenGenerator(ABC):
         every field. Sample k draws as the key `key#k`. When a continuation ends, the next prompt takes its place in
         the batch.
         """
+        yield from self.advance_stream(items, lambda item: self._samples(request(item), samples), batch_size)
+
+    def advance_stream(
+        self, items: Iterable[T], start: Callable[[T], Iterable[Hypothesis]], batch_size: int = 16
+    ) -> Generator[tuple[T, Outcome[Generation]], None, None]:
+        """Do the same for what `start_encoded` returned. start: the hypotheses of an item."""
         yield from BatchScheduler(
             items,
-            lambda item: self._samples(request(item), samples),
+            start,
             self._advance,
             size=lambda _: 1.0,
             max_batch=batch_size,

@@ -18,6 +18,7 @@ from spiritlm_cli.language.kv_cache import KVCache
 from spiritlm_cli.language.loading import DecoderLayer, LlamaConfig, LlamaWeights
 from spiritlm_cli.language.placement import place_layers
 from spiritlm_cli.language.quantization import Quantize, QuantizedLinear
+from spiritlm_cli.language.token_scores import TokenScores
 from spiritlm_cli.nn.layers import bucket_padding, linear, prepack_weight
 
 # Positions for which the tables of the rotary embedding are computed at a time: a context of millions of tokens takes
@@ -137,16 +138,16 @@ class PackedLlama:
         """Logits after the last token of each sequence. As `Network.next_logits`."""
         return self.last_logits(self.hidden_states(sequences, caches))
 
-    def token_log_probabilities(self, sequences: Sequence[Tensor], contexts: Sequence[int]) -> list[Tensor]:
-        """Log-probabilities of the tokens after each context. As `Network.token_log_probabilities`."""
+    def score_tokens(self, sequences: Sequence[Tensor], contexts: Sequence[int]) -> list[TokenScores]:
+        """Probabilities of the tokens after each context. As `Network.score_tokens`."""
         hidden = self.hidden_states(sequences)
-        log_probabilities = self.log_probabilities(
+        scores = self.token_scores(
             # the state before each token predicts it
             torch.cat([states[context - 1 : -1] for states, context in zip(hidden, contexts, strict=True)]),
             torch.cat([ids[context:] for ids, context in zip(sequences, contexts, strict=True)]),
         )
         counts = [len(ids) - context for ids, context in zip(sequences, contexts, strict=True)]
-        return list(torch.split(log_probabilities, counts))
+        return scores.split(counts)
 
     def hidden_states(
         self, sequences: Sequence[Tensor], caches: Sequence[KVCache] | None = None
@@ -185,18 +186,19 @@ class PackedLlama:
         """
         return self._head(torch.stack([states[-1] for states in hidden])).float()
 
-    def log_probabilities(self, hidden: Tensor, targets: Tensor, rows: int = 256) -> Tensor:
-        """Natural logarithm of the probability of one token after each position.
+    def token_scores(self, hidden: Tensor, targets: Tensor, rows: int = 256) -> TokenScores:
+        """Probability of one token after each position.
 
         hidden: (tokens, hidden_size), from `hidden_states`. targets: (tokens,) int64. rows: number of tokens whose
-        logits are in memory at once. Returns (tokens,) float32.
+        logits are in memory at once. Returns the scores of (tokens,).
         """
-        results = [hidden.new_zeros(0, dtype=torch.float32)]
+        none = hidden.new_zeros(0, dtype=torch.float32)
+        results = [TokenScores(none, none.bool())]
         for start in range(0, len(hidden), rows):
             logits = self._head(hidden[start : start + rows]).float()
             expected = targets[start : start + rows].to(hidden.device)
-            results.append(-F.cross_entropy(logits, expected, reduction="none"))
-        return torch.cat(results)
+            results.append(TokenScores.of(logits, expected))
+        return TokenScores.join(results)
 
     def _normalize(self, x: Tensor, weight: Tensor) -> Tensor:
         return F.rms_norm(x, weight.shape, weight, self.config.rms_norm_eps)

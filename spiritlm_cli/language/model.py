@@ -18,7 +18,7 @@ from spiritlm_cli.language.network import Cache, Network, load_network
 from spiritlm_cli.language.placement import DeviceMap, find_devices
 from spiritlm_cli.language.quantization import Quantize
 from spiritlm_cli.language.sampling import sample_tokens
-from spiritlm_cli.language.scoring import Score, ScoredIds, score_batch
+from spiritlm_cli.language.scoring import NextTokens, Score, ScoredIds, score_batch, score_candidates
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.nn.device import check_finite
@@ -26,6 +26,8 @@ from spiritlm_cli.tokens.sequence import Line, Sequence
 from spiritlm_cli.vocoder.durations import DurationPredictor
 
 T = TypeVar("T")
+R = TypeVar("R")
+S = TypeVar("S", ScoredIds, NextTokens)
 
 # Number of tokens that one pass reads: enough rows for an efficient matrix product.
 _TOKENS_PER_BATCH = 2048
@@ -124,10 +126,37 @@ class LanguageModel(TokenGenerator):
         The scores are those of each sequence alone; with `PackedLlama` on a CPU, bit for bit. The outcome raises what
         `sequence`, `given` and `score` raise.
         """
-        yield from BatchScheduler(
+        yield from self._score_in_batches(
             items,
-            lambda item: [self._encode_scored(sequence(item), given(item) if given else None)],
-            partial(score_batch, self.network),
+            lambda item: self._encode_scored(sequence(item), given(item) if given else None),
+            score_batch,
+        )
+
+    def score_ids_stream(
+        self, items: Iterable[T], encode: Callable[[T], ScoredIds]
+    ) -> Generator[tuple[T, Outcome[Score]], None, None]:
+        """Do the same for token ids, at most as many as the context. encode: the ids of an item."""
+        yield from self._score_in_batches(items, encode, score_batch)
+
+    def score_candidates_stream(
+        self, items: Iterable[T], encode: Callable[[T], NextTokens]
+    ) -> Generator[tuple[T, Outcome[tuple[Score, ...]]], None, None]:
+        """Score candidates for the next token in batches, reading each context once. Yields (item, outcome) in order.
+
+        encode: the context of an item and its candidates. The outcome has their scores, in their order.
+        """
+        yield from self._score_in_batches(items, encode, score_candidates)
+
+    def _score_in_batches(
+        self,
+        items: Iterable[T],
+        encode: Callable[[T], S],
+        score: Callable[[Network[Any], TypingSequence[S]], TypingSequence[R]],
+    ) -> BatchScheduler[T, S, R]:
+        return BatchScheduler(
+            items,
+            lambda item: [encode(item)],
+            partial(score, self.network),
             size=lambda scored: len(scored.ids),
             max_batch=_TOKENS_PER_BATCH,
             workers=0,

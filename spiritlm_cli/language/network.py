@@ -16,6 +16,7 @@ from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.loading import is_packed, load_weights, read_values
 from spiritlm_cli.language.quantization import Quantize, check_quantization
+from spiritlm_cli.language.token_scores import TokenScores
 
 
 class Cache(Protocol):
@@ -55,11 +56,11 @@ class Network(Protocol[C]):
         before; the new tokens are added to it. Returns (sequences, vocab_size) float32.
         """
 
-    def token_log_probabilities(self, sequences: Sequence[Tensor], contexts: Sequence[int]) -> list[Tensor]:
-        """Natural logarithm of the probability of each token after its context, given all tokens before it.
+    def score_tokens(self, sequences: Sequence[Tensor], contexts: Sequence[int]) -> list[TokenScores]:
+        """Probability of each token after its context, given all tokens before it.
 
         sequences: each (tokens,) int64 on `device`. contexts: for each sequence the number of leading tokens that are
-        not scored, at least 1. Returns for each sequence (tokens - context,) float32.
+        not scored, at least 1. Returns for each sequence the scores of its (tokens - context,) other tokens.
         """
 
 

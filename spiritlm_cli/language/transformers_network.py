@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from spiritlm_cli.console import log
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.language.token_scores import TokenScores
 from spiritlm_cli.language.transformers_loading import DynamicCache, DynamicLayer, load_causal_lm
 from spiritlm_cli.out_of_memory import is_out_of_memory
 
@@ -107,13 +108,13 @@ class TransformersNetwork:
             cache.row, cache.padding = longer.row, longer.padding
         return torch.stack([results[index] for index in range(len(sequences))])
 
-    def token_log_probabilities(self, sequences: Sequence[Tensor], contexts: Sequence[int]) -> list[Tensor]:
-        """Log-probabilities of the tokens after each context. As `Network.token_log_probabilities`."""
-        results: dict[int, Tensor] = {}
+    def score_tokens(self, sequences: Sequence[Tensor], contexts: Sequence[int]) -> list[TokenScores]:
+        """Probabilities of the tokens after each context. As `Network.score_tokens`."""
+        results: dict[int, TokenScores] = {}
         for batch in _batches([len(ids) for ids in sequences], [0] * len(sequences)):
-            rows = self._all_log_probabilities([sequences[index] for index in batch])
-            for index, row in zip(batch, rows, strict=True):
-                results[index] = row[len(row) - (len(sequences[index]) - contexts[index]) :]
+            scores = self._score_all([sequences[index] for index in batch])
+            for row, index in enumerate(batch):
+                results[index] = scores.last(row, len(sequences[index]) - contexts[index])
         return [results[index] for index in range(len(sequences))]
 
     def _caches_tokens(self) -> bool:
@@ -148,19 +149,20 @@ class TransformersNetwork:
             longer.row, longer.padding = row, mask.shape[1] - length
         return logits, after
 
-    def _all_log_probabilities(self, sequences: list[Tensor]) -> Tensor:
-        """Log-probability of each token but the first of sequences that are padded on the left: (rows, columns - 1)."""
+    def _score_all(self, sequences: list[Tensor]) -> TokenScores:
+        """Scores of each token but the first of sequences that are padded on the left: (rows, columns - 1)."""
         tokens = _pad_left(sequences)
         mask = _mask(list(map(len, sequences)), tokens.shape[1], self.device)
         cache = DynamicCache()
-        parts = [torch.zeros(len(tokens), 0, device=self.device)]
+        none = torch.zeros(len(tokens), 0, device=self.device)
+        parts = [TokenScores(none, none.bool())]
         step = max(1, _MAX_LOGITS // len(tokens))
         for start in range(0, tokens.shape[1], step):
             end = min(start + step, tokens.shape[1])
             targets = tokens[:, start + 1 : end + 1]
             logits = self._logits(tokens[:, start:end], mask[:, :end], cache)[:, : targets.shape[1]]
-            parts.append(-F.cross_entropy(logits.transpose(1, 2), targets, reduction="none"))
-        return torch.cat(parts, dim=1)
+            parts.append(TokenScores.of(logits, targets))
+        return TokenScores.join(parts)
 
     def _logits(self, tokens: Tensor, mask: Tensor, cache: Any, keep: int = 0) -> Tensor:
         """Logits after new tokens, which are added to the cache.

@@ -75,15 +75,15 @@ def test_hidden_states_do_not_depend_on_other_sequences_or_on_the_cache() -> Non
 
 
 @torch.inference_mode()
-def test_log_probabilities_do_not_depend_on_rows() -> None:
+def test_token_scores_do_not_depend_on_rows() -> None:
     packed = packed_llama(4)
     (hidden,) = packed.hidden_states([SEQUENCES[2]])
-    whole = packed.log_probabilities(hidden[:-1], SEQUENCES[2][1:])
-    assert torch.equal(packed.log_probabilities(hidden[:-1], SEQUENCES[2][1:], rows=3), whole)
+    whole = packed.token_scores(hidden[:-1], SEQUENCES[2][1:]).log_probabilities
+    assert torch.equal(packed.token_scores(hidden[:-1], SEQUENCES[2][1:], rows=3).log_probabilities, whole)
     logits = torch.stack([packed.last_logits([hidden[: end + 1]])[0] for end in range(16)])
     expected = logits.log_softmax(-1).gather(1, SEQUENCES[2][1:, None])[:, 0]
     torch.testing.assert_close(whole, expected, rtol=1e-4, atol=1e-4)
-    assert packed.log_probabilities(hidden[:0], SEQUENCES[2][:0]).tolist() == []
+    assert packed.token_scores(hidden[:0], SEQUENCES[2][:0]).log_probabilities.tolist() == []
 
 
 def spread_llama(device: str) -> PackedLlama:
@@ -102,7 +102,7 @@ def test_layers_on_two_devices_compute_the_same() -> None:
         caches = [packed.new_cache() for _ in SEQUENCES]
         prompt = packed.hidden_states(SEQUENCES, caches)
         logits = packed.last_logits(packed.hidden_states([ids[:1] for ids in SEQUENCES], caches))
-        scores = packed.log_probabilities(prompt[2][:-1], SEQUENCES[2][1:])
+        scores = packed.token_scores(prompt[2][:-1], SEQUENCES[2][1:]).log_probabilities
         if packed is alone:
             expected = logits, scores
     assert torch.equal(logits, expected[0])
@@ -120,7 +120,7 @@ def test_layers_and_caches_stay_on_their_devices() -> None:
         assert {states.device.type for states in hidden} == {"meta"}
         assert [device.type for device in caches[0].devices] == ["cpu", "meta"]
         assert packed.last_logits(hidden).shape == (4, 50)
-    assert packed.log_probabilities(hidden[0], SEQUENCES[0][:1]).device.type == "meta"
+    assert packed.token_scores(hidden[0], SEQUENCES[0][:1]).log_probabilities.device.type == "meta"
 
 
 @torch.inference_mode()

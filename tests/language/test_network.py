@@ -33,9 +33,9 @@ def test_log_likelihoods_of_slamkits_models(
 ) -> None:
     for case in answers:
         ids = torch.tensor(case["prompt_ids"])
-        (log_probabilities,) = networks[case["model"]].token_log_probabilities([ids], [1])
-        assert len(log_probabilities) == case["tokens_scored"]
-        assert log_probabilities.sum().item() == pytest.approx(case["log_likelihood"], abs=1e-3)
+        (scores,) = networks[case["model"]].score_tokens([ids], [1])
+        assert len(scores.log_probabilities) == case["tokens_scored"]
+        assert scores.log_probabilities.sum().item() == pytest.approx(case["log_likelihood"], abs=1e-3)
 
 
 @torch.inference_mode()
@@ -45,17 +45,18 @@ def test_batches_do_not_change_results(
 ) -> None:
     network = networks[name]
     sequences = [torch.tensor(case["prompt_ids"]) for case in answers if case["model"] == name]
-    batch = network.token_log_probabilities(sequences, [1] * len(sequences))
+    batch = network.score_tokens(sequences, [1] * len(sequences))
     for ids, together in zip(sequences, batch, strict=True):
-        assert torch.equal(network.token_log_probabilities([ids], [1])[0], together)
+        (alone,) = network.score_tokens([ids], [1])
+        assert torch.equal(alone.log_probabilities, together.log_probabilities)
+        assert torch.equal(alone.greedy, together.greedy)
 
     def steps(group: list[Tensor]) -> Tensor:
         caches = [network.new_cache() for _ in group]
         prompts = network.next_logits(group, caches)
         return torch.stack([prompts, network.next_logits([ids[:1] for ids in group], caches)], dim=1)
 
-    alone = torch.cat([steps([ids]) for ids in sequences])
-    assert torch.equal(steps(sequences), alone)
+    assert torch.equal(steps(sequences), torch.cat([steps([ids]) for ids in sequences]))
 
 
 def test_load_network_names_what_is_wrong(open_language_models: Path, tmp_path: Path) -> None:

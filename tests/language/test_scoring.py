@@ -9,7 +9,7 @@ import torch
 
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.scoring import Score
+from spiritlm_cli.language.scoring import NextTokens, Score, ScoredIds
 from spiritlm_cli.language.transformers_llama import LlamaForCausalLM
 from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
@@ -63,6 +63,27 @@ def test_score_stream_keeps_an_error_in_its_item(lm: LanguageModel) -> None:
     assert "[Hu0] to [Hu500]" in str(counts[1])
     assert "5002 tokens; the model's context is 4096" in str(counts[2])
     assert "not a unit" in str(counts[3])
+
+
+@torch.inference_mode()
+def test_greedy_tells_the_most_likely_tokens(lm: LanguageModel) -> None:
+    prompt = lm.vocabulary.encode(TEXT)
+    logits = lm.network.next_logits([torch.tensor(prompt)], [lm.network.new_cache()])
+    best, other = logits[0].topk(2).indices.tolist()
+    scored = [ScoredIds([*prompt, token], len(prompt)) for token in (best, other)]
+    stream = lm.score_ids_stream([0, 1, 0], scored.__getitem__)
+    assert [outcome.result().greedy for _, outcome in stream] == [True, False, True]
+
+
+def test_score_candidates_stream_equals_score_ids_stream(lm: LanguageModel) -> None:
+    contexts = [lm.vocabulary.encode(TEXT), lm.vocabulary.encode(SPEECH), [lm.vocabulary.encode(TEXT)[0]]]
+    candidates = (5, 9, 300)
+    stream = lm.score_candidates_stream(contexts, lambda ids: NextTokens(ids, candidates))
+    for ids, outcome in stream:
+        alone = lm.score_ids_stream(candidates, lambda token, ids=ids: ScoredIds([*ids, token], len(ids)))  # type: ignore[misc]
+        for one, (_, expected) in zip(outcome.result(), alone, strict=True):
+            assert (one.tokens, one.greedy) == (1, expected.result().greedy)
+            assert one.log_likelihood == pytest.approx(expected.result().log_likelihood, abs=1e-5)
 
 
 def test_score_equals_transformers(

@@ -79,16 +79,21 @@ def test_a_shorter_length_drops_the_last_tokens(network: TransformersNetwork) ->
 
 
 @pytest.mark.parametrize("max_logits", [256, 12])
-def test_token_log_probabilities(
-    network: TransformersNetwork, max_logits: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_score_tokens(network: TransformersNetwork, max_logits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transformers_network, "_MAX_LOGITS", max_logits)
     contexts = [1, 1, 7, 4]
-    results = network.token_log_probabilities(SEQUENCES, contexts)
-    for ids, context, computed in zip(SEQUENCES, contexts, results, strict=True):
+    # the last one ends in its most likely token
+    sequences = [
+        *SEQUENCES[:3],
+        torch.cat([SEQUENCES[3], logits_alone(network, SEQUENCES[3])[-1:].argmax(-1)]),
+    ]
+    results = network.score_tokens(sequences, contexts)
+    for ids, context, computed in zip(sequences, contexts, results, strict=True):
         log_probabilities = logits_alone(network, ids)[:-1].log_softmax(-1)
         expected = log_probabilities.gather(1, ids[1:, None])[:, 0]
-        assert_close(computed, expected[context - 1 :])
+        assert_close(computed.log_probabilities, expected[context - 1 :])
+        assert torch.equal(computed.greedy, (log_probabilities.argmax(-1) == ids[1:])[context - 1 :])
+    assert results[3].greedy.tolist() == [True]
 
 
 def test_batches_are_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
