@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 
 from spiritlm_cli.errors import MissingPackageError
@@ -66,14 +67,16 @@ def hide_broken_torchaudio() -> Iterator[None]:
 
 @contextlib.contextmanager
 def silence_transformers() -> Iterator[None]:
-    """Turn off the progress bars and log messages of transformers, which is imported already."""
+    """Turn off the progress bars, log messages and warnings of transformers, which is imported already."""
     from transformers.utils import logging as transformers_logging
 
     bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         transformers_logging.set_verbosity(level)
         if bars:

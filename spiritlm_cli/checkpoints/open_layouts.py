@@ -1,14 +1,20 @@
 """Folders of open models in their published forms: TWIST's tokenizer and vocoder, and a language model alone."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from spiritlm_cli.checkpoints.checkpoint import Checkpoint, part_file
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.files import read_limited
 
 # Where the tokens of a vocabulary are written.
 _VOCABULARIES = ("tokenizer.model", "tokenizer.json", "added_tokens.json")
+# A `tokenizer.json` of 262,000 pieces and all merges has 33 MB.
+MAX_VOCABULARY_BYTES = 200_000_000
+# The brackets are those of the names of units in `TokenizersVocabulary`.
+_FIRST_PITCH_UNIT = re.compile(rb"[\[<|]Pi0[\]>|]")
 
 
 @dataclass(frozen=True)
@@ -134,9 +140,10 @@ class LanguageModelFolder(Checkpoint):
 
     @property
     def is_expressive(self) -> bool:
-        """Whether the vocabulary has pitch units: the token `[Pi0]`."""
+        """Whether the vocabulary has pitch units: the token `[Pi0]`, `<Pi0>` or `<|Pi0|>`."""
         files = [self.root / name for name in _VOCABULARIES if (self.root / name).is_file()]
-        return any(b"[Pi0]" in file.read_bytes() for file in files)
+        contents = (read_limited(file, MAX_VOCABULARY_BYTES, CheckpointError) for file in files)
+        return any(_FIRST_PITCH_UNIT.search(content) for content in contents)
 
     def _lack(self, what: str, flag: str) -> NoReturn:
         raise CheckpointError(

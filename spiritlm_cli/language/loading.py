@@ -30,6 +30,8 @@ _BIASES: dict[str, tuple[bool, bool] | None] = {
     "mistral": (False, False),
     "qwen2": (True, False),
 }
+# transformers' `sliding_window` of a Mistral whose configuration has none; null is no window.
+_MISTRAL_WINDOW = 4096
 # slamkit's folders have the configuration of the base model in `base_config`, and the tensors of its network under
 # names with a prefix.
 SLAMKIT = "speech_language_model"
@@ -196,14 +198,16 @@ def read_values(path: Path) -> dict[str, Any]:
     Raises CheckpointError.
     """
     values = read_json(path)
-    if values.get("model_type") != SLAMKIT:
-        return values
-    base = values.get("base_config")
-    if not isinstance(base, dict):
-        raise CheckpointError(f"{path}: has no base_config, the configuration of the base model")
-    # the vocabulary is the base model's with units, or units alone
-    sizes = {"vocab_size": values["vocab_size"]} if values.get("vocab_size") is not None else {}
-    return base | sizes
+    if values.get("model_type") == SLAMKIT:
+        base = values.get("base_config")
+        if not isinstance(base, dict):
+            raise CheckpointError(f"{path}: has no base_config, the configuration of the base model")
+        # the vocabulary is the base model's with units, or units alone
+        sizes = {"vocab_size": values["vocab_size"]} if values.get("vocab_size") is not None else {}
+        values = base | sizes
+    if not isinstance(values.get("model_type", "llama"), str):
+        raise CheckpointError(f"{path}: model_type is {values['model_type']!r}, expected a name")
+    return values
 
 
 def is_packed(values: Mapping[str, Any]) -> bool:
@@ -215,8 +219,9 @@ def has_sliding_window(values: Mapping[str, Any]) -> bool:
     """Whether tokens see fewer tokens than the context: Mistral 7B 0.1, and a Qwen 2 that is configured so."""
     if values.get("model_type") == "qwen2":
         return bool(values.get("use_sliding_window"))
-    window, context = values.get("sliding_window"), values.get("max_position_embeddings")
-    return values.get("model_type") == "mistral" and window is not None and window != context
+    window, context = values.get("sliding_window", _MISTRAL_WINDOW), values.get("max_position_embeddings")
+    whole = isinstance(window, int) and isinstance(context, int) and window >= context
+    return values.get("model_type") == "mistral" and window is not None and not whole
 
 
 def _rope_values(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,12 @@ def load_causal_lm(folder: Path, device: torch.device, dtype: torch.dtype) -> An
     try:
         with silence_transformers(), suppress_import_warnings():
             network, report = network_class.from_pretrained(
-                None, config=config, state_dict=tensors, dtype=dtype, output_loading_info=True
+                None,
+                config=config,
+                state_dict=tensors,
+                dtype=dtype,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # the report has them
             )
         network = network.to(device).eval().requires_grad_(False)
     except Exception as error:  # the type depends on what does not fit
@@ -68,6 +73,9 @@ def load_causal_lm(folder: Path, device: torch.device, dtype: torch.dtype) -> An
             raise OutOfMemoryError(f"{folder}: there is too little memory to load it") from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{index}: not the weights of {path.name}: {reason}") from error
+    if mismatched := sorted(report["mismatched_keys"]):
+        name, shape, expected = mismatched[0]
+        raise CheckpointError(f"{index}: {name} is {tuple(shape)}, expected {tuple(expected)}")
     if missing := sorted(report["missing_keys"]):
         raise CheckpointError(f"{index}: missing tensor {', '.join(missing[:4])}")
     if others := sorted(report["unexpected_keys"]):
@@ -79,8 +87,7 @@ def _read_config(path: Path) -> Any:
     """The transformers configuration of a `config.json`, with the values that describe its network."""
     values = read_values(path)
     kind = values.get("model_type")
-    known = isinstance(kind, str) and kind in CONFIG_MAPPING
-    if not known or CONFIG_MAPPING[kind] not in MODEL_FOR_CAUSAL_LM_MAPPING:
+    if kind not in CONFIG_MAPPING or CONFIG_MAPPING[kind] not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise CheckpointError(
             f"{path}: model_type is {kind!r}, of which transformers has no causal language model"
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spiritlm_cli.checkpoints.open_layouts import MAX_VOCABULARY_BYTES
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import read_limited
@@ -12,9 +13,6 @@ from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabula
 from spiritlm_cli.language.speech_vocabulary import SpeechVocabulary
 from spiritlm_cli.language.tokenizers_vocabulary import SpecialTokens, TokenizersVocabulary
 from spiritlm_cli.language.vocabulary import Vocabulary
-
-# A `tokenizer.json` of 262,000 pieces and all merges has 33 MB.
-_MAX_BYTES = 200_000_000
 
 _SLAMKIT_UNITS = 500
 _SLAMKIT_NAMES = (*(f"<Un{index}>" for index in range(_SLAMKIT_UNITS)), "<speech>", "<text>")
@@ -43,10 +41,10 @@ def load_vocabulary(folder: Path, text_tokenizer: Path | None = None) -> Vocabul
             raise CheckpointError(f"{model}: missing (or tokenizer.json)")
         return SentencePieceVocabulary.load(model)
     # units added with transformers are in tokenizer.json alone, beside the base model's tokenizer.model
-    if model.exists() and b"[Hu0]" in read_limited(model, _MAX_BYTES, CheckpointError):
+    if model.exists() and b"[Hu0]" in read_limited(model, MAX_VOCABULARY_BYTES, CheckpointError):
         return SentencePieceVocabulary.load(model)
     return TokenizersVocabulary(
-        read_limited(tokenizer_json, _MAX_BYTES, CheckpointError),
+        read_limited(tokenizer_json, MAX_VOCABULARY_BYTES, CheckpointError),
         tokenizer_json,
         _special_tokens(folder, folder, config),
     )
@@ -65,7 +63,7 @@ def _load_slamkit(folder: Path, config: Mapping[str, Any], text_tokenizer: Path 
         name = config.get("base_model_name")
         advice = f"--text-tokenizer with a folder that holds the tokenizer.json of {name or 'its base model'}"
         raise CheckpointError(f"{folder}: has no text tokenizer; add {advice}")
-    content = read_limited(tokenizer_json, _MAX_BYTES, CheckpointError)
+    content = read_limited(tokenizer_json, MAX_VOCABULARY_BYTES, CheckpointError)
     base = config.get("base_config")
     special = _special_tokens(source, folder, base if isinstance(base, Mapping) else {})
     # a tokenizer that was saved with the model has the units already

@@ -1,5 +1,6 @@
 """The files of open models, and what they lack."""
 
+import json
 import os
 import pickle
 import shutil
@@ -84,3 +85,10 @@ def test_no_file_of_twist_runs_code(twist_folder: Path, tmp_path: Path, name: st
     with pytest.raises(CheckpointError):
         part.load(str(folder), expressive=False, device="cpu")
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(("name", "expressive"), [("<Pi0>", True), ("<|Pi0|>", True), ("Pi0", False)])
+def test_pitch_units_in_all_brackets(tmp_path: Path, name: str, expressive: bool) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"content": name}]}))
+    assert find_checkpoint(str(tmp_path)).is_expressive == expressive

@@ -191,7 +191,14 @@ def test_qwen_and_mistral_compute_what_transformers_computes(tmp_path: Path, cha
     assert torch.equal(logits_of(as_weights(network)), logits_of(load_weights(tmp_path, CPU, torch.float32)))
 
 
-@pytest.mark.parametrize("change", [QWEN | {"use_sliding_window": True}, MISTRAL | {"sliding_window": 8}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        QWEN | {"use_sliding_window": True},
+        MISTRAL | {"sliding_window": 8},
+        {"model_type": "mistral", "max_position_embeddings": 8192},
+    ],
+)
 def test_a_sliding_window_is_refused(folder: Path, change: dict[str, Any]) -> None:
     change_config(folder, **change)
     with pytest.raises(CheckpointError, match=r"config\.json: attention with a sliding window"):

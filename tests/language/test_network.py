@@ -86,7 +86,11 @@ def test_load_network_names_what_is_wrong(open_language_models: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("kind", "changes", "packed"),
-    [("opt", {}, False), ("mistral", {}, False), ("mistral", {"sliding_window": None}, True)],
+    [
+        ("opt", {}, False),
+        ("mistral", {"sliding_window": 8}, False),
+        ("mistral", {"sliding_window": 64}, True),
+    ],
 )
 def test_model_type_chooses_the_class(
     tmp_path: Path, kind: str, changes: dict[str, Any], packed: bool
