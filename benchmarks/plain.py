@@ -23,8 +23,8 @@ from torch.nn.utils import parametrize
 from torch.utils.flop_counter import FlopCounterMode
 
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints.fairseq_config import parse_conv_layers
 from spiritlm_cli.manifests.clip import FloatArray
-from spiritlm_cli.speech.hubert import parse_conv_layers
 from spiritlm_cli.speech.quantizer import fill_blanks, quantizer_layer
 from spiritlm_cli.third_party import hide_broken_torchaudio
 from spiritlm_cli.tokens.sequence import SpeechSpan

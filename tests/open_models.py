@@ -279,6 +279,10 @@ LANGUAGE_MODELS = {
 }
 
 
+# slamkit's models, and the folders with the tokenizers of their text.
+SLAMKIT_TEXT = {"sims-llama": "text-llama", "sims-qwen": "text-qwen", "slam-qwen": None}
+
+
 def write_language_model(out, name, seed=0):
     """Write a language model of slamkit's form as `out / name`: the base model's configuration in one of its own."""
     base = LANGUAGE_MODELS[name]

@@ -21,6 +21,8 @@ from spiritlm_cli.files import atomic_path, write_text
 
 Notify = Callable[[str], None]
 
+# Name of the tensor of a k-means, (units, dim).
+CENTERS = "cluster_centers"
 _PICKLES = (".pt", ".bin", ".pth")
 _CPU = torch.device("cpu")
 
@@ -55,15 +57,15 @@ def plan_steps(root: Path, sources: Mapping[str, Path], shard_size: int, notify:
             yield from _tokenizer_step(root, name, path, notify)
             continue
         if name.startswith("speech_tokenizer/"):
-            yield from _tokenizer_step(root, name, path, notify) if is_pickle else [_copy_step(name, path)]
+            yield from _tokenizer_step(root, name, path, notify) if is_pickle else [copy_step(name, path)]
             continue
         if folder not in shards:
-            shards[folder] = list(_language_model_steps(root, folder, shard_size))
+            shards[folder] = list(language_model_steps(root, folder, shard_size))
             yield from shards[folder]
         if name.endswith(".bin.index.json"):
             continue  # It names the pickles that the shards replace.
         if not is_pickle:
-            yield _copy_step(name, path)
+            yield copy_step(name, path)
         elif not path.name.startswith("pytorch_model"):
             notify(f"left out: {name}: not the weights of a language model")
         elif not shards[folder]:
@@ -101,8 +103,19 @@ def json_config(file: TensorFile, notify: Notify = lambda message: None) -> dict
     return config
 
 
-def _copy_step(name: str, path: Path) -> Step:
+def copy_step(name: str, path: Path) -> Step:
+    """A copy of a file. name: see `Step`."""
     return Step(name, path.stat().st_size, partial(_copy, path), converts=False)
+
+
+def text_step(name: str, text: str) -> Step:
+    """A text file. name: see `Step`."""
+    return Step(name, len(text), lambda path: write_text(path, text))
+
+
+def json_step(name: str, content: Mapping[str, Any]) -> Step:
+    """A JSON file. name: see `Step`."""
+    return text_step(name, json.dumps(content, indent=2) + "\n")
 
 
 def _tokenizer_step(root: Path, name: str, path: Path, notify: Notify) -> Iterator[Step]:
@@ -122,7 +135,7 @@ def _kmeans_step(root: Path, name: str, path: Path, notify: Notify) -> Iterator[
 
 
 def _convert_kmeans(source: Path, target: Path) -> None:
-    write_tensors(target, {"cluster_centers": read_kmeans(source)})
+    write_tensors(target, {CENTERS: read_kmeans(source)})
 
 
 def _safetensors_name(path: Path) -> Path:
@@ -142,16 +155,27 @@ def _convert_part(source: Path, notify: Notify, target: Path) -> None:
     _write(entries, target, json_config(split_state(source, read_pickle(source, mapped=True)), notify))
 
 
-def _language_model_steps(root: Path, folder: Path, shard_size: int) -> Iterator[Step]:
-    """Yield the weight files of a language model, and their index; nothing unless its weights are pickles."""
-    if not any((folder / f"pytorch_model.bin{end}").is_file() for end in ("", ".index.json")):
+def language_model_steps(
+    root: Path, folder: Path, shard_size: int, rename: Callable[[str], str] | None = None
+) -> Iterator[Step]:
+    """Yield the weight files of a language model, and their index; nothing unless its weights are pickles.
+
+    root, shard_size: see `plan_steps`. rename: from the name of a tensor to its new one; with it, safetensors are
+    written anew too.
+    """
+    pickles = [folder / f"pytorch_model.bin{end}" for end in ("", ".index.json")]
+    if rename is None and not any(path.is_file() for path in pickles):
         return
     _, files = weight_files(folder)
-    if files[0].suffix == ".safetensors":
+    if rename is None and files[0].suffix == ".safetensors":
         return
     entries: dict[str, LazyTensor] = {}
     for file in files:
-        entries |= list_tensors(file)
+        for name, entry in list_tensors(file).items():
+            new = rename(name) if rename else name
+            if rename and new in entries:
+                raise CheckpointError(f"{file}: {new} is there under two names")
+            entries[new] = entry
     tensors = list(entries.items())
     shards = plan_shards([entry.size for _, entry in tensors], shard_size)
     prefix = folder.relative_to(root)
@@ -165,9 +189,8 @@ def _language_model_steps(root: Path, folder: Path, shard_size: int) -> Iterator
         yield Step((prefix / file_name).as_posix(), size, partial(_write, shard))
     if len(shards) > 1:
         total = sum(entry.size for _, entry in tensors)
-        index = json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}, indent=2)
-        name = (prefix / "model.safetensors.index.json").as_posix()
-        yield Step(name, len(index), lambda path: write_text(path, index + "\n"))
+        index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+        yield json_step((prefix / "model.safetensors.index.json").as_posix(), index)
 
 
 def _write(entries: Mapping[str, LazyTensor], target: Path, config: Mapping[str, Any] | None = None) -> None:

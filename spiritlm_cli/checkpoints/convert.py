@@ -1,29 +1,30 @@
 """Conversion of checkpoints with pickled weights to safetensors."""
 
 import json
-import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from spiritlm_cli.checkpoints.checkpoint import CONVERSION_RECORD, file_hash
-from spiritlm_cli.checkpoints.conversion_steps import Notify, Step, json_config, plan_steps
+from spiritlm_cli.checkpoints.conversion_sources import find_source
+from spiritlm_cli.checkpoints.conversion_steps import CENTERS, Notify, Step, json_config
 from spiritlm_cli.checkpoints.kmeans_pickles import read_kmeans
-from spiritlm_cli.checkpoints.layout import checkpoint_at, find_checkpoint
+from spiritlm_cli.checkpoints.layout import checkpoint_at
 from spiritlm_cli.checkpoints.lazy_tensors import equal_tensors
 from spiritlm_cli.checkpoints.open_layouts import TwistCheckpoint
-from spiritlm_cli.checkpoints.pickles import read_pickle
-from spiritlm_cli.checkpoints.tensors import read_tensors, split_state
+from spiritlm_cli.checkpoints.pickles import is_torch_file, read_pickle
+from spiritlm_cli.checkpoints.tensors import read_tensors, split_state, write_tensors
 from spiritlm_cli.config import read_json
 from spiritlm_cli.console import ProgressBar
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.files import check_regular, write_text
+from spiritlm_cli.files import write_text
 
 SHARD_SIZE = 4_000_000_000
 
@@ -32,35 +33,47 @@ SHARD_SIZE = 4_000_000_000
 class ConversionResult:
     """What a conversion wrote.
 
-    folder: the new checkpoint. files_written, bytes_written: by this run. files_kept: files that an earlier run of the
-    same conversion had completed.
+    output: the new folder or file. files_written, bytes_written: by this run. files_kept: files that an earlier run of
+    the same conversion had completed.
     """
 
-    folder: Path
+    output: Path
     files_written: int
     bytes_written: int
     files_kept: int
 
 
 def convert(
-    model: str, out: Path, shard_size: int = SHARD_SIZE, notify: Notify = lambda message: None
+    model: str,
+    out: Path,
+    shard_size: int = SHARD_SIZE,
+    notify: Notify = lambda message: None,
+    text_tokenizer: str | None = None,
 ) -> ConversionResult:
     """Write a checkpoint to the folder `out` with all weights as safetensors; other files are copied.
 
-    model: see `find_checkpoint`, or the Hugging Face folder of a language model. shard_size: most bytes of a language
-    model in one file; the tensors of one file are in memory at a time. notify: is told of each file that is written or
-    left out.
+    model: see `find_checkpoint`, or one of
+    - the Hugging Face folder of a language model;
+    - the folder of a slamkit model, which becomes that of its base model, with units in its vocabulary;
+    - the file of a HuBERT that fairseq trained, which becomes a folder of transformers' `HubertModel`;
+    - the file of a pickled k-means, for which see `convert_kmeans`.
+    shard_size: most bytes of a language model in one file; the tensors of one file are in memory at a time. notify: is
+    told of each file that is written or left out. text_tokenizer: that of a slamkit model that has none in its folder;
+    see `find_text_tokenizer`.
     A conversion that was interrupted is continued: files that have their final name are complete. Equal checkpoints
     become equal files.
     Raises CheckpointError if `out` holds anything else, if there is nothing to convert, if a file can't be read or
     written, or if a link leads out of the checkpoint.
     """
-    root = _find_root(model)
-    sources = {path.relative_to(root).as_posix(): path for path in _list_files(root)}
+    given = Path(model).expanduser()
+    if given.is_file() and not is_torch_file(given):
+        return convert_kmeans(given, out)
+    source = find_source(model, shard_size, text_tokenizer)
+    root, sources = source.root, source.files
     description = _describe(sources, shard_size)
     record, unfinished = out / CONVERSION_RECORD, out / f"{CONVERSION_RECORD}.part"
     resuming = _check_out(root, out, description, partial(_content, sources, shard_size))
-    steps = list(plan_steps(root, sources, shard_size, notify))
+    steps = list(source.plan(notify))
     _check_steps(model, steps)
     missing = [step for step in steps if not (out / step.name).is_file()]
     if resuming and not missing and record.is_file():
@@ -86,55 +99,28 @@ def convert(
     return ConversionResult(out, len(missing), size, len(steps) - len(missing))
 
 
-def _find_root(model: str) -> Path:
-    root = Path(model).expanduser()
-    if (root / "config.json").is_file() and _is_language_model(root):
-        return root
-    return find_checkpoint(model).root
+def convert_kmeans(source: Path, out: Path) -> ConversionResult:
+    """Write the centers of a pickled k-means of scikit-learn as the tensor `cluster_centers` of a safetensors file.
 
-
-def _is_language_model(folder: Path) -> bool:
-    """Whether a folder's `config.json` is a LLaMA's; that of the style encoder has the same name."""
-    return bool(read_json(folder / "config.json").get("model_type", "llama") == "llama")
-
-
-def _list_files(folder: Path) -> Iterator[Path]:
-    """Yield the files in and below a folder, sorted. Follows links; skips hidden files and conversion records.
-
-    Raises CheckpointError for a link that leads out of the folder, whose target would become a file of the output, and
-    for what is no regular file.
+    `cluster_centers` is (units, dim), of the dtype in the source. Raises CheckpointError if `out` is not named as a
+    safetensors file, if it is there and is another file, or if a file can't be read or written.
     """
-    inside = _link_boundary(folder)
-    visited: set[str] = set()
-    for top, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(top)
-        _check_inside(Path(top), inside)
-        folders[:] = [] if real in visited else sorted(name for name in folders if not name.startswith("."))
-        if real not in visited:
-            skipped = (".", CONVERSION_RECORD) if Path(top) == folder else (".",)
-            for path in (Path(top) / name for name in sorted(names) if not name.startswith(skipped)):
-                _check_inside(path, inside)
-                check_regular(path, CheckpointError)
-                yield path
-        visited.add(real)
-
-
-def _link_boundary(folder: Path) -> Path:
-    """The folder that links may not leave: the checkpoint, or in the hub's cache the repository with all its files."""
-    real = folder.resolve()
-    in_cache = real.parent.name == "snapshots" and real.parent.parent.name.startswith("models--")
-    return real.parent.parent if in_cache else real
-
-
-def _check_inside(path: Path, folder: Path) -> None:
-    try:
-        real = path.resolve()
-    except RuntimeError:  # a loop, before Python 3.13
-        raise CheckpointError(f"{path}: is a link that leads to itself") from None
-    if not real.is_relative_to(folder):
+    if out.suffix != ".safetensors":
         raise CheckpointError(
-            f"{path}: is a link to {real}, outside of the checkpoint; put a copy there if it is part of it"
+            f"{out}: a k-means becomes a file, not a folder; give -o a name such as {source.stem}.safetensors"
         )
+    centers = read_kmeans(source)
+    if out.is_file() and _holds_centers(out, centers):
+        return ConversionResult(out, 0, 0, 1)
+    if out.exists():
+        raise CheckpointError(f"{out}: is there already, and is not {source} converted; give -o another name")
+    _write_step(Step(out.name, centers.nbytes, lambda path: write_tensors(path, {CENTERS: centers})), out)
+    return ConversionResult(out, 1, out.stat().st_size, 0)
+
+
+def _holds_centers(path: Path, centers: Tensor) -> bool:
+    stored = read_tensors(path).tensors.get(CENTERS)
+    return stored is not None and stored.dtype == centers.dtype and torch.equal(stored, centers)
 
 
 def _write_step(step: Step, path: Path) -> None:
@@ -235,7 +221,7 @@ def _tokenizer_record(root: Path, out: Path) -> dict[str, Any]:
 def _is_conversion(source: Path, target: Path) -> bool:
     """Whether a file holds the tensors and the configuration of its source."""
     if source.name == TwistCheckpoint.QUANTIZER:
-        return torch.equal(read_tensors(target).tensors["cluster_centers"], read_kmeans(source))
+        return _holds_centers(target, read_kmeans(source))
     return equal_tensors(source, target) and _config_json(source) == _config_json(target)
 
 

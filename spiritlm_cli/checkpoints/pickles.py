@@ -18,24 +18,60 @@ from spiritlm_cli.out_of_memory import is_out_of_memory
 
 T = TypeVar("T")
 
+# How a file from before PyTorch 1.6 begins: a pickle of torch's magic number.
+_LEGACY_START = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+
+# The operation that looks up a class or function in a pickle of protocol 2, the one that torch writes and reads.
+_GLOBAL = re.compile(rb"c([A-Za-z_][\w.]{0,200})\n([A-Za-z_][\w.]{0,200})\n")
+
 LOADING_ADVICE = "--dtype bfloat16 halves the memory of most networks"
 
 
-def read_pickle(path: Path, mapped: bool = False) -> dict[str, Any]:
+class InertObject:
+    """Stands for an object in a pickle whose class is not imported. Nothing of it is run.
+
+    args: what it was made of. state: what was set on it afterwards; None if nothing was.
+    """
+
+    args: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *args: Any) -> "InertObject":
+        made = super().__new__(cls)
+        made.args, made.state = args, None
+        return made
+
+    def __init__(self, *args: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+def read_pickle(path: Path, mapped: bool = False, inert: re.Pattern[str] | None = None) -> dict[str, Any]:
     """Read a dictionary of tensors and plain values that `torch.save` wrote.
 
     Raises CheckpointError for anything else, for a file that takes more memory than its size, and for tensors that are
     not plain arrays in it: sparse, quantized or without values, or with elements that overlap.
     mapped: map the tensors into memory instead of reading them; they must not be written to. Files that can't be
-    mapped (see `is_zip`) are read.
+    mapped (see `is_zip`) are read. inert: matches the full names of classes and functions, such as
+    "argparse.Namespace", in place of which an `InertObject` is made.
     """
-    return read_checked(path, lambda path: _read_pickle(path, mapped))
+    return read_checked(path, lambda path: _read_pickle(path, mapped, inert))
 
 
 def is_zip(path: Path) -> bool:
     """Whether a pickle is in the zip format, which can be mapped: torch has written it since version 1.6."""
     with path.open("rb") as file:
         return file.read(4) == b"PK\3\4"
+
+
+def is_torch_file(path: Path) -> bool:
+    """Whether a file begins as one that `torch.save` wrote, in either format. Raises CheckpointError."""
+    check_regular(path, CheckpointError)
+    with path.open("rb") as file:
+        start = file.read(len(_LEGACY_START))
+    return start.startswith(b"PK\3\4") or start == _LEGACY_START
 
 
 def read_checked(path: Path, read: Callable[[Path], T]) -> T:
@@ -56,10 +92,11 @@ def read_checked(path: Path, read: Callable[[Path], T]) -> T:
         raise CheckpointError(f"{path}: cut off or not a checkpoint ({_reason(error)})") from error
 
 
-def _read_pickle(path: Path, mapped: bool) -> dict[str, Any]:
+def _read_pickle(path: Path, mapped: bool, inert: re.Pattern[str] | None) -> dict[str, Any]:
     zipped = is_zip(path)
-    (_check_zip if zipped else _check_legacy)(path)
-    with warnings.catch_warnings():
+    names = (_check_zip if zipped else _check_legacy)(path, inert)
+    # torch makes the object beside each name in its place
+    with torch.serialization.safe_globals([(InertObject, name) for name in names]), warnings.catch_warnings():
         # torch warns of unknown pickle protocols if the file is not a pickle.
         warnings.simplefilter("ignore")
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and zipped)
@@ -69,10 +106,11 @@ def _read_pickle(path: Path, mapped: bool) -> dict[str, Any]:
     return content
 
 
-def _check_zip(path: Path) -> None:
-    """Raise CheckpointError for a zip file with records that are compressed or more than the file.
+def _check_zip(path: Path, inert: re.Pattern[str] | None) -> set[str]:
+    """Return the names that `inert` matches in the pickle of a zip file.
 
-    torch writes records as they are; a compressed one can become a thousand times as large.
+    Raises CheckpointError for a zip file with records that are compressed or more than the file. torch writes records
+    as they are; a compressed one can become a thousand times as large.
     """
     try:
         with zipfile.ZipFile(path) as file:
@@ -81,24 +119,33 @@ def _check_zip(path: Path) -> None:
                 raise CheckpointError(f"{path}: has compressed records, which torch does not write")
             if sum(record.file_size for record in records) > path.stat().st_size:
                 raise CheckpointError(f"{path}: has records that are larger than the file")
-            for record in records:
-                if record.filename.endswith("data.pkl"):
-                    _check_pickle(path, file.read(record))
+            pickles = [record for record in records if record.filename.endswith("data.pkl")]
+            return {name for record in pickles for name in _check_pickle(path, file.read(record), inert)}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise CheckpointError(f"{path}: cut off or not a checkpoint ({error})") from error
 
 
-def _check_legacy(path: Path) -> None:
-    """Check a file from before PyTorch 1.6: pickles, then the values of the tensors."""
-    if path.stat().st_size:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            _check_pickle(path, content)
+def _check_legacy(path: Path, inert: re.Pattern[str] | None) -> set[str]:
+    """Check a file from before PyTorch 1.6: pickles, then the values of the tensors. Returns as `_check_zip`."""
+    if not path.stat().st_size:
+        return set()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _check_pickle(path, content, inert)
 
 
-def _check_pickle(path: Path, content: bytes | mmap.mmap) -> None:
-    """Raise CheckpointError for a pickle with the one safe type that takes memory without having content."""
+def _check_pickle(path: Path, content: bytes | mmap.mmap, inert: re.Pattern[str] | None) -> set[str]:
+    """Return the names of classes and functions that `inert` matches in a pickle.
+
+    Raises CheckpointError for a pickle with the one safe type that takes memory without having content.
+    """
     if content.find(b"bytearray") >= 0:
         raise CheckpointError(f"{path}: it holds a bytearray; only tensors and plain values are read")
+    if inert is None:
+        return set()
+    found = {(module.decode(), name.decode()) for module, name in _GLOBAL.findall(content)}
+    # torch pickles with the names of Python 2, and reads them as those of Python 3
+    names = {f"{'builtins' if module == '__builtin__' else module}.{name}" for module, name in found}
+    return {name for name in names if inert.fullmatch(name)}
 
 
 def _check_tensors(path: Path, content: Mapping[Any, Any]) -> None:

@@ -11,11 +11,11 @@ from rich.table import Table
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, weight_files
 from spiritlm_cli.checkpoints.registry import known_models
+from spiritlm_cli.checkpoints.slamkit import read_values
 from spiritlm_cli.console import escape_markup
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.jobs.model_parts import ModelParts, part_name
 from spiritlm_cli.jobs.options.models import ModelInfoOptions
-from spiritlm_cli.language.loading import read_values
 from spiritlm_cli.speech.pitch import PitchConfig
 from spiritlm_cli.speech.quantizer import load_quantizer
 from spiritlm_cli.speech.style import StyleConfig

@@ -12,11 +12,12 @@ from spiritlm_cli.checkpoints.download import check_file
 from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors, list_tensors, weight_files
 from spiritlm_cli.checkpoints.pull import pulled_files
 from spiritlm_cli.checkpoints.registry import known_models
+from spiritlm_cli.checkpoints.slamkit import read_values
 from spiritlm_cli.checkpoints.tensors import check_values
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.jobs.model_parts import ModelParts, part_name
 from spiritlm_cli.jobs.options.models import VerifyOptions
-from spiritlm_cli.language.loading import is_packed, load_weights, read_values
+from spiritlm_cli.language.loading import is_packed, load_weights
 from spiritlm_cli.language.network import load_network
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.speech.pitch import PitchVqVae

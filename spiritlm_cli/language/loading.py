@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, load_lazily, weight_files
+from spiritlm_cli.checkpoints.slamkit import SLAMKIT_PREFIX, read_values
 from spiritlm_cli.checkpoints.tensors import build_on_meta
-from spiritlm_cli.config import Bounds, Fraction, Layers, Size, Steps, Text, from_mapping, read_json
+from spiritlm_cli.config import Bounds, Fraction, Layers, Size, Steps, Text, from_mapping
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.placement import place_layers, tensor_placement
 
@@ -32,10 +33,6 @@ _BIASES: dict[str, tuple[bool, bool] | None] = {
 }
 # transformers' `sliding_window` of a Mistral whose configuration has none; null is no window.
 _MISTRAL_WINDOW = 4096
-# slamkit's folders have the configuration of the base model in `base_config`, and the tensors of its network under
-# names with a prefix.
-SLAMKIT = "speech_language_model"
-_SLAMKIT_PREFIX = "lm."
 RopeScaling = dict[str, bool | Text | _Factor | Annotated[list[_Factor], Bounds(0, 4096)] | None]
 
 
@@ -192,24 +189,6 @@ def read_config(path: Path) -> LlamaConfig:
     return from_mapping(LlamaConfig, values, path, ignore=set(values) - known)
 
 
-def read_values(path: Path) -> dict[str, Any]:
-    """Read the values of a `config.json` that describe the network; those of slamkit's folders are in `base_config`.
-
-    Raises CheckpointError.
-    """
-    values = read_json(path)
-    if values.get("model_type") == SLAMKIT:
-        base = values.get("base_config")
-        if not isinstance(base, dict):
-            raise CheckpointError(f"{path}: has no base_config, the configuration of the base model")
-        # the vocabulary is the base model's with units, or units alone
-        sizes = {"vocab_size": values["vocab_size"]} if values.get("vocab_size") is not None else {}
-        values = base | sizes
-    if not isinstance(values.get("model_type", "llama"), str):
-        raise CheckpointError(f"{path}: model_type is {values['model_type']!r}, expected a name")
-    return values
-
-
 def is_packed(values: Mapping[str, Any]) -> bool:
     """Whether `PackedLlama` computes the network that the values of a `config.json` describe."""
     return values.get("model_type", "llama") in _BIASES and not has_sliding_window(values)
@@ -284,4 +263,4 @@ def list_weights(folder: Path) -> tuple[Path, dict[str, LazyTensor]]:
     stored: dict[str, LazyTensor] = {}
     for file in files:
         stored |= list_tensors(file)
-    return index, {name.removeprefix(_SLAMKIT_PREFIX): tensor for name, tensor in stored.items()}
+    return index, {name.removeprefix(SLAMKIT_PREFIX): tensor for name, tensor in stored.items()}

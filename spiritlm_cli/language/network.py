@@ -12,9 +12,10 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from spiritlm_cli.checkpoints.slamkit import read_values
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.language.llama import PackedLlama
-from spiritlm_cli.language.loading import is_packed, load_weights, read_values
+from spiritlm_cli.language.loading import is_packed, load_weights
 from spiritlm_cli.language.quantization import Quantize, check_quantization
 from spiritlm_cli.language.token_scores import TokenScores
 

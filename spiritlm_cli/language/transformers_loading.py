@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors
+from spiritlm_cli.checkpoints.slamkit import read_values
 from spiritlm_cli.checkpoints.tensors import build_on_meta, check_values
 from spiritlm_cli.console import log
 from spiritlm_cli.errors import CheckpointError, OutOfMemoryError
-from spiritlm_cli.language.loading import list_weights, read_values
+from spiritlm_cli.language.loading import list_weights
 from spiritlm_cli.language.quantization import suppress_import_warnings
 from spiritlm_cli.out_of_memory import is_out_of_memory
 from spiritlm_cli.third_party import hide_broken_torchaudio, silence_transformers

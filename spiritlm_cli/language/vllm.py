@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
+from spiritlm_cli.checkpoints.slamkit import is_slamkit
 from spiritlm_cli.console import is_verbose
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.language.generator import TokenGenerator
@@ -70,6 +71,11 @@ class VllmGenerator(TokenGenerator):
         """
         checkpoint = find_checkpoint(model)
         folder = checkpoint.language_model(expressive)
+        if is_slamkit(folder):
+            raise CheckpointError(
+                f"{folder}: vLLM can't read the form of slamkit; "
+                f"spiritlm models convert {folder} -o NEW-FOLDER writes one that it can"
+            )
         vocabulary = load_vocabulary(folder, checkpoint.text_tokenizer)
         config = read_config(folder / "config.json")
         if vocabulary.size > config.vocab_size:

@@ -1,22 +1,26 @@
 """The vocabulary of a language model's folder, chosen by the files in it."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.checkpoints.open_layouts import MAX_VOCABULARY_BYTES
+from spiritlm_cli.checkpoints.slamkit import (
+    SLAMKIT,
+    SLAMKIT_SPEECH_NAMES,
+    SLAMKIT_UNITS,
+    appended_names,
+    text_tokenizer_folder,
+)
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import read_limited
-from spiritlm_cli.language.loading import SLAMKIT
 from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.language.speech_vocabulary import SpeechVocabulary
 from spiritlm_cli.language.tokenizers_vocabulary import SpecialTokens, TokenizersVocabulary
 from spiritlm_cli.language.vocabulary import Vocabulary
 
-_SLAMKIT_UNITS = 500
-_SLAMKIT_NAMES = (*(f"<Un{index}>" for index in range(_SLAMKIT_UNITS)), "<speech>", "<text>")
-_SLAMKIT_SPEECH_IDS = _SLAMKIT_UNITS + 2
 # An embedding may have more rows than there are tokens, up to a multiple of one of these.
 _PADDING = (1, 8, 16, 32, 64, 128)
 
@@ -43,35 +47,40 @@ def load_vocabulary(folder: Path, text_tokenizer: Path | None = None) -> Vocabul
     # units added with transformers are in tokenizer.json alone, beside the base model's tokenizer.model
     if model.exists() and b"[Hu0]" in read_limited(model, MAX_VOCABULARY_BYTES, CheckpointError):
         return SentencePieceVocabulary.load(model)
-    return TokenizersVocabulary(
-        read_limited(tokenizer_json, MAX_VOCABULARY_BYTES, CheckpointError),
-        tokenizer_json,
-        _special_tokens(folder, folder, config),
-    )
+    content = read_limited(tokenizer_json, MAX_VOCABULARY_BYTES, CheckpointError)
+    if _has_speech_alone(content):
+        return SpeechVocabulary(SLAMKIT_UNITS, tokenizer_json)
+    return TokenizersVocabulary(content, tokenizer_json, _special_tokens(folder, folder, config))
+
+
+def _has_speech_alone(tokenizer_json: bytes) -> bool:
+    """Whether a `tokenizer.json` has the vocabulary of slamkit's models of speech alone, and nothing else."""
+    # that of a conversion has 15 kB; others are not parsed twice
+    if len(tokenizer_json) > 1 << 20:
+        return False
+    try:
+        tokens = json.loads(tokenizer_json)["model"]["vocab"]
+        return isinstance(tokens, dict) and tokens == {
+            name: index for index, name in enumerate(SLAMKIT_SPEECH_NAMES)
+        }
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _load_slamkit(folder: Path, config: Mapping[str, Any], text_tokenizer: Path | None) -> Vocabulary:
     path = folder / "config.json"
     vocab_size = config.get("vocab_size")
-    if vocab_size == _SLAMKIT_SPEECH_IDS:
-        if text_tokenizer is not None:
-            raise CheckpointError(f"{folder}: has speech units alone; leave out --text-tokenizer")
-        return SpeechVocabulary(_SLAMKIT_UNITS, path)
-    source = folder if text_tokenizer is None else text_tokenizer
+    source = text_tokenizer_folder(folder, config, text_tokenizer)
+    if source is None:
+        return SpeechVocabulary(SLAMKIT_UNITS, path)
     tokenizer_json = source / "tokenizer.json"
-    if text_tokenizer is None and not tokenizer_json.exists():
-        name = config.get("base_model_name")
-        advice = f"--text-tokenizer with a folder that holds the tokenizer.json of {name or 'its base model'}"
-        raise CheckpointError(f"{folder}: has no text tokenizer; add {advice}")
     content = read_limited(tokenizer_json, MAX_VOCABULARY_BYTES, CheckpointError)
     base = config.get("base_config")
     special = _special_tokens(source, folder, base if isinstance(base, Mapping) else {})
-    # a tokenizer that was saved with the model has the units already
-    appended = () if b'"<Un0>"' in content else _SLAMKIT_NAMES
-    vocabulary = TokenizersVocabulary(content, tokenizer_json, special, appended)
+    vocabulary = TokenizersVocabulary(content, tokenizer_json, special, appended_names(content))
     if not any(-(-vocabulary.size // multiple) * multiple == vocab_size for multiple in _PADDING):
         raise CheckpointError(
-            f"{path}: vocab_size is {vocab_size}, but {tokenizer_json} with {_SLAMKIT_UNITS} units and two markers "
+            f"{path}: vocab_size is {vocab_size}, but {tokenizer_json} with {SLAMKIT_UNITS} units and two markers "
             f"makes {vocabulary.size}: it is the tokenizer of another model"
         )
     return vocabulary

@@ -3,7 +3,6 @@
 Its files are the release's, or a Hugging Face folder.
 """
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spiritlm_cli.checkpoints.fairseq_config import parse_conv_layers
 from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into, read_tensors, rename_tensor
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
 from spiritlm_cli.config import Bounds, Layers, Size, Steps, Text, from_mapping
@@ -227,40 +227,6 @@ def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
     }
     task = {key: value for key, value in vars(model.task).items() if key != "padding" or value}
     return tensors, {"model_cfg": config, "task_cfg": task}
-
-
-def parse_conv_layers(text: str) -> tuple[tuple[int, int, int], ...]:
-    """Parse (channels, kernel, stride) of convolutions from text such as `"[(512, 10, 5)] + [(512, 3, 2)] * 4"`.
-
-    Lists, tuples, integers, `+` and `*` are allowed; no code is run. Raises ValueError for anything else.
-    """
-
-    invalid = f"conv_feature_layers: {text!r} is not a list of (channels, kernel, stride)"
-
-    def value(node: ast.expr) -> Any:
-        match node:
-            case ast.List(elts=items) | ast.Tuple(elts=items):
-                return [value(item) for item in items]
-            case ast.Constant(value=int() as number) if not isinstance(number, bool):
-                return number
-            case ast.BinOp(left=left, op=ast.Add(), right=right):
-                return value(left) + value(right)
-            case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                product = (value(left), value(right))
-                if max(n if isinstance(n, int) else len(n) for n in product) > 100:
-                    raise ValueError(f"conv_feature_layers: {text!r} is too long a list")
-                return product[0] * product[1]
-        raise ValueError(invalid)
-
-    try:
-        triples = tuple(tuple(triple) for triple in value(ast.parse(text.strip(), mode="eval").body))
-    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise ValueError(invalid) from error
-    if not all(len(triple) == 3 and all(isinstance(n, int) for n in triple) for triple in triples):
-        raise ValueError(invalid)
-    if not triples or min(min(triple) for triple in triples) < 1:
-        raise ValueError(f"conv_feature_layers: {text!r} has a number under 1")
-    return triples
 
 
 def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:

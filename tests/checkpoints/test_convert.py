@@ -1,16 +1,21 @@
 """Converted checkpoints: their content and results, their fingerprint, and interrupted conversions."""
 
+import gzip
 import json
 import os
 import resource
 import shutil
+import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
 import torch
+from open_models import KMEANS
 
 from spiritlm_cli.checkpoints import Checkpoint, convert, find_checkpoint
+from spiritlm_cli.checkpoints.kmeans_pickles import read_kmeans
 from spiritlm_cli.checkpoints.lazy_tensors import list_tensors, weight_files
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.errors import CheckpointError
@@ -465,3 +470,33 @@ def test_convert_twist_keeps_units_and_fingerprint(twist_folder: Path, tmp_path:
     assert torch.equal(*centers)
     assert after.generator(False).suffix == ".safetensors"
     assert convert.convert(str(twist_folder), out).files_written == 0
+
+
+@pytest.mark.parametrize("compress", [0, 3, ("gzip", 3)])
+def test_convert_kmeans(twist_folder: Path, tmp_path: Path, compress: Any) -> None:
+    content = (twist_folder / KMEANS).read_bytes()
+    pack = {0: lambda data: data, 3: zlib.compress}.get(compress, gzip.compress)
+    source, out = tmp_path / "km.bin", tmp_path / "new" / "L11_km500.safetensors"
+    source.write_bytes(pack(content))
+    centers = read_kmeans(twist_folder / KMEANS)
+    assert convert.convert(str(source), out) == convert.ConversionResult(out, 1, out.stat().st_size, 0)
+    assert_equal(read_tensors(out).tensors, {"cluster_centers": centers})
+    assert torch.equal(load_quantizer(out).centers, centers)
+    assert convert.convert(str(source), out).files_kept == 1
+
+
+def test_convert_kmeans_replaces_no_file(twist_folder: Path, tmp_path: Path) -> None:
+    source = str(twist_folder / KMEANS)
+    with pytest.raises(CheckpointError, match=r"out: a k-means becomes a file.*_km500\.safetensors"):
+        convert.convert(source, tmp_path / "out")
+    out = tmp_path / "x.safetensors"
+    write_tensors(out, {"cluster_centers": torch.ones(2, 2)})
+    with pytest.raises(CheckpointError, match=r"x\.safetensors: is there already"):
+        convert.convert(source, out)
+    out.write_bytes(b"x")
+    with pytest.raises(CheckpointError, match=r"x\.safetensors: "):
+        convert.convert(source, out)
+    assert out.read_bytes() == b"x"
+    (tmp_path / "text.bin").write_text("x")
+    with pytest.raises(CheckpointError, match=r"text\.bin: cut off or not a checkpoint"):
+        convert.convert(str(tmp_path / "text.bin"), tmp_path / "new.safetensors")

@@ -1,5 +1,7 @@
 """Pickled k-means: what scikit-learn, numpy and joblib write is read, and code is never run."""
 
+import bz2
+import gzip
 import io
 import os
 import pickle
@@ -15,6 +17,7 @@ import pytest
 import torch
 from open_models import KMEANS
 
+from spiritlm_cli.checkpoints import kmeans_pickles
 from spiritlm_cli.checkpoints.kmeans_pickles import read_kmeans
 from spiritlm_cli.errors import CheckpointError
 
@@ -136,10 +139,50 @@ def test_read_kmeans_refuses_arrays_that_the_file_does_not_have(tmp_path: Path, 
             read_kmeans(path)
 
 
+@pytest.mark.parametrize("compress", [zlib.compress, gzip.compress])
+def test_read_kmeans_that_is_compressed(
+    tmp_path: Path, data: Path, estimator: Callable[..., Any], compress: Callable[[bytes], bytes]
+) -> None:
+    """As joblib.dump(…, compress=3) and compress="gzip" write it."""
+    path, whole = tmp_path / "L11_km500.bin", (data / KMEANS).read_bytes()
+    path.write_bytes(compress(whole))
+    assert torch.equal(read_kmeans(path), read_kmeans(data / KMEANS))
+    path.write_bytes(compress(whole)[:-1000])
+    with pytest.raises(CheckpointError, match="cut off or not a checkpoint"):
+        read_kmeans(path)
+    marker = tmp_path / "marker"
+    path.write_bytes(compress(pickle.dumps(estimator(cluster_centers_=RunsCode(marker)))))
+    with pytest.raises(CheckpointError, match="it holds"):
+        read_kmeans(path)
+    assert not marker.exists()
+
+
+def test_read_kmeans_refuses_what_expands_to_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kmeans_pickles, "_MAX_EXPANDED", 1 << 20)
+    path = tmp_path / "L11_km500.bin"
+    path.write_bytes(zlib.compress(bytes((1 << 20) + 1)))
+    with pytest.raises(CheckpointError, match="expands to more than 1 MB"):
+        read_kmeans(path)
+
+
+@pytest.mark.parametrize("kind", ["KMeans", "MiniBatchKMeans"])
+def test_read_kmeans_of_scikit_learn(tmp_path: Path, kind: str) -> None:
+    """With the version that is installed, whatever its attributes are, in each form that joblib writes."""
+    cluster, joblib = pytest.importorskip("sklearn.cluster"), pytest.importorskip("joblib")
+    points = np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32)
+    random = np.random.RandomState(0)
+    model = getattr(cluster, kind)(4, n_init=1, init=points[:4], random_state=random).fit(points)
+    for compress in (0, 3, ("gzip", 3)):
+        joblib.dump(model, tmp_path / "L11_km4.bin", compress=compress)
+        assert np.array_equal(read_kmeans(tmp_path / "L11_km4.bin").numpy(), model.cluster_centers_)
+
+
 def test_read_kmeans_names_what_is_wrong(tmp_path: Path, estimator: Callable[..., Any], data: Path) -> None:
     path = tmp_path / "L1_km4.bin"
-    path.write_bytes(zlib.compress((data / KMEANS).read_bytes()))
-    with pytest.raises(CheckpointError, match="is compressed, which is not read"):
+    path.write_bytes(bz2.compress((data / KMEANS).read_bytes()))
+    with pytest.raises(CheckpointError, match="is compressed by another method than zlib and gzip"):
         read_kmeans(path)
     for content in (estimator(n_init=1), [1], estimator(cluster_centers_=CENTERS.astype(np.int64))):
         path.write_bytes(pickle.dumps(content))

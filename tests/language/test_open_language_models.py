@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from causal_lm import write_causal_lm
+from open_models import SLAMKIT_TEXT
 from text_tokenizers import add_tokens, byte_level
 
 from spiritlm_cli.language.generator import GenerationRequest
@@ -20,7 +21,6 @@ from spiritlm_cli.tokens.reader import parse_sequence
 from spiritlm_cli.tokens.sequence import Line, Sequence
 
 CPU = torch.device("cpu")
-TEXT_TOKENIZERS = {"sims-llama": "text-llama", "sims-qwen": "text-qwen", "slam-qwen": None}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def models(open_language_models: Path) -> dict[str, LanguageModel]:
             load_network(root / name, [CPU], torch.float32),
             load_vocabulary(root / name, root / tokenizer if tokenizer else None),
         )
-        for name, tokenizer in TEXT_TOKENIZERS.items()
+        for name, tokenizer in SLAMKIT_TEXT.items()
     }
 
 

@@ -3,10 +3,11 @@
 import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.errors import MissingPackageError, SpiritLMError
+from spiritlm_cli.errors import CheckpointError, MissingPackageError, SpiritLMError
 from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
@@ -44,6 +45,11 @@ def test_load_without_vllm_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'spiritlm\[vllm\]'"):
         VllmGenerator.load("nano")
+
+
+def test_load_names_the_remedy_for_slamkit(open_language_models: Path) -> None:
+    with pytest.raises(CheckpointError, match="vLLM can't read the form of slamkit; spiritlm models convert"):
+        VllmGenerator.load(str(open_language_models / "slam-qwen"), False)
 
 
 @needs_vllm

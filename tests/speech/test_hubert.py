@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.speech.hubert import Hubert, parse_conv_layers, release_content
+from spiritlm_cli.speech.hubert import Hubert, release_content
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +76,3 @@ def test_hubert_normalizes_if_its_task_says_so(path: Path) -> None:
     features = hubert([clip])[0]
     hubert.task = type(hubert.task)(normalize=False)
     torch.testing.assert_close(features, hubert([normalized])[0], atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("text", "layers"),
-    [
-        ("[(512, 10, 5)] + [(512, 3, 2)] * 2", ((512, 10, 5), (512, 3, 2), (512, 3, 2))),
-        ("((1, 2, 3),)", ((1, 2, 3),)),
-    ],
-)
-def test_parse_conv_layers(text: str, layers: tuple[tuple[int, int, int], ...]) -> None:
-    assert parse_conv_layers(text) == layers
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "[]", "[(1, 2)]", "[(1, 2, 0)]", "[(1, 2, x)]", "[(1, 2, 3)] * 101", "f()", "[(1, 2, True)]", "1"],
-)
-def test_parse_conv_layers_refuses(text: str) -> None:
-    with pytest.raises(ValueError, match="conv_feature_layers"):
-        parse_conv_layers(text)

@@ -35,7 +35,7 @@ models.command(cls=Command)(verify)
 @models.command(cls=Command)
 @command(ConvertOptions)
 def convert(options: ConvertOptions) -> None:
-    """Convert pickled weights (.pt, .bin) to safetensors.
+    """Convert pickled weights (.pt, .bin) to safetensors, and models of slamkit and fairseq to Hugging Face folders.
 
     The new folder gives the same results and accepts the tokens of the old one. Run it again to continue an
     interrupted conversion.
@@ -44,11 +44,14 @@ def convert(options: ConvertOptions) -> None:
     Examples:
       spiritlm models convert spirit-lm/ -o spirit-lm-safetensors/
       spiritlm models convert spirit-lm/spiritlm_model/spirit-lm-base-7b/ -o lm/ --shard-size 2GB
+      spiritlm models convert sims-7b -o sims-hf/
+      spiritlm models convert mhubert_base_25hz.pt -o my-tokenizer/mhubert-base-25hz/
     """
     from spiritlm_cli.checkpoints.convert import convert as convert_checkpoint
 
-    written = convert_checkpoint(options.model, options.output, options.shard_size, notify)
-    before = f"; {written.files_kept} were there already" if written.files_kept else ""
-    notify(
-        f"{written.folder}: {written.files_written} files written, {written.bytes_written / 1e6:,.1f} MB{before}"
+    written = convert_checkpoint(
+        options.model, options.output, options.shard_size, notify, options.text_tokenizer
     )
+    before = f"; {written.files_kept} were there already" if written.files_kept else ""
+    files = f"{written.files_written} file{'' if written.files_written == 1 else 's'} written"
+    notify(f"{written.output}: {files}, {written.bytes_written / 1e6:,.1f} MB{before}")

@@ -25,13 +25,25 @@ class ConvertOptions:
 
     model: str = option(
         ...,
-        "Checkpoint folder, or a language model's Hugging Face folder.",
-        metavar="FOLDER",
+        "Checkpoint folder, a language model's folder, or a file of fairseq's HuBERT or of scikit-learn's k-means.",
+        metavar="FOLDER|FILE",
         argument=True,
         group="input",
     )
     output: Path = option(
-        ..., "Folder to make; new, or empty.", "-o", "--output", metavar="FOLDER", group="output"
+        ...,
+        "Folder to make; new, or empty. For a k-means: file to write.",
+        "-o",
+        "--output",
+        metavar="FOLDER|FILE",
+        group="output",
+    )
+    text_tokenizer: str | None = option(
+        None,
+        "Text tokenizer of a slamkit model that has none in its folder: a folder with tokenizer.json, or a Hugging "
+        "Face repository.",
+        metavar="FOLDER|HF-REPO",
+        group="input",
     )
     shard_size: int = option(
         4 * 10**9,
