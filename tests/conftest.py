@@ -23,6 +23,7 @@ from spiritlm_cli.console import log
 from spiritlm_cli.manifests.clip import Waveform
 
 DATA = Path(__file__).parent / "data"
+ENCODERS = ("hubert_25hz", "vqvae_f0_quantizer", "style_encoder_w2v2")  # folders of speech_tokenizer/
 
 
 # Commands that the tests start can be interrupted, also if a shell runs the tests in the background and ignores it.
@@ -72,6 +73,20 @@ def shallow_vocoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of vocoders with few layers, for many lengths: oneDNN compiles each layer anew for each length."""
     root = tmp_path_factory.mktemp("vocoders")
     write_shallow_vocoders(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def shallow_release(
+    release_tree: Path, shallow_vocoders: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The release's stand-in with vocoders of few layers. Not to be written to."""
+    root = tmp_path_factory.mktemp("shallow_release")
+    (root / "speech_tokenizer").mkdir()
+    for part in ("spiritlm_model", *(f"speech_tokenizer/{name}" for name in ENCODERS)):
+        (root / part).symlink_to(release_tree / part)
+    for folder in (shallow_vocoders / "speech_tokenizer").iterdir():
+        (root / "speech_tokenizer" / folder.name).symlink_to(folder)
     return root
 
 

@@ -127,21 +127,21 @@ def test_weight_files(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is counted in other ways elsewhere")
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
-def test_iter_tensors_never_holds_a_file_twice(tmp_path: Path, suffix: str) -> None:
+def test_iter_tensors_never_holds_a_file_twice(tmp_path: Path, programs: Path, suffix: str) -> None:
     """Loading 200 MB takes little more than 200 MB at its peak."""
     path = tmp_path / f"weights{suffix}"
     tensors = {f"{number}": torch.ones(50_000_000, dtype=torch.int8) for number in range(4)}
     write_tensors(path, tensors) if suffix == ".safetensors" else torch.save(tensors, path)
     code = (
-        "import sys, resource, torch\n"
+        "import resource, torch\n"
         "from pathlib import Path\n"
         "from spiritlm_cli.checkpoints import lazy_tensors\n"
         "lazy_tensors._MAX_MAPPED = 50_000_000\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
-        "tensors = lazy_tensors.list_tensors(Path(sys.argv[1])).values()\n"
+        f"tensors = lazy_tensors.list_tensors(Path({str(path)!r})).values()\n"
         "held = list(lazy_tensors.iter_tensors((one, torch.device('cpu'), None) for one in tensors))\n"
         "print(peak() - before)"
     )
-    result = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    result = subprocess.run([programs / "python", "-c", code], capture_output=True, text=True, check=True)
     assert int(result.stdout) < 300_000

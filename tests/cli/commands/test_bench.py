@@ -5,6 +5,11 @@ import pytest
 from spiritlm_cli.profiling import speed
 
 
+@pytest.fixture
+def model(shallow_release):
+    return ("--model", shallow_release)
+
+
 @pytest.fixture(autouse=True)
 def _little_effort(monkeypatch):
     monkeypatch.setattr(speed, "DEFAULT_EFFORT", speed.Effort(runs=1, tokens=3, peak=1e11))

@@ -13,6 +13,13 @@ import soundfile
 
 from spiritlm_cli.audio.reading import read_audio
 
+
+@pytest.fixture
+def model(shallow_vocoders: Path) -> tuple[str, Path]:
+    """The options that name vocoders of few layers: oneDNN compiles each layer anew for each length and process."""
+    return ("--model", shallow_vocoders)
+
+
 SPEECH = "[SPEECH][St10][Pi0][Hu28][Hu22][Pi14][Hu15]"
 
 
@@ -64,9 +71,11 @@ def test_several_lines_need_concat(spiritlm, model, tmp_path):
     assert len(read_audio(tmp_path / "out.wav").samples) == 6 * 640
 
 
-def test_voices_by_number_and_name(spiritlm, model, tmp_path, release_tree):
+def test_voices_by_number_and_name(spiritlm, model, tmp_path, shallow_vocoders):
     names = (
-        (release_tree / "speech_tokenizer/hifigan_spiritlm_expressive_w2v2/speakers.txt").read_text().split()
+        (shallow_vocoders / "speech_tokenizer/hifigan_spiritlm_expressive_w2v2/speakers.txt")
+        .read_text()
+        .split()
     )
     for speaker in ("1", names[1], names[0]):
         spiritlm("decode", *model, "--speaker", speaker, "-o", tmp_path / f"{speaker}.wav", stdin=SPEECH)
