@@ -92,6 +92,15 @@ def escape_markup(text: str) -> str:
     return escape(one_line(text))
 
 
+def byte_count(count: float) -> str:
+    """A number of bytes in words, such as `33.5 MB`."""
+    units = ["bytes", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and units[1:]:
+        count /= 1000
+        units.pop(0)
+    return f"{count:.0f} {units[0]}" if units[0] == "bytes" or count >= 100 else f"{count:.1f} {units[0]}"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number and what is counted: `1 clip`, `1,200 clips`. plural: if it is not the noun with an s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -10,6 +10,7 @@ import pytest
 
 from spiritlm_cli.console import (
     ProgressBar,
+    byte_count,
     counted,
     data_console,
     escape_markup,
@@ -161,3 +162,18 @@ def test_counted() -> None:
     assert counted(1, "clip") == "1 clip"
     assert counted(1200, "clip") == "1,200 clips"
     assert counted(0, "switch", "switches") == "0 switches"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1500, "1.5 kB"),
+        (33_400_000, "33.4 MB"),
+        (253e9, "253 GB"),
+        (5e15, "5000 TB"),
+    ],
+)
+def test_byte_count(count: float, text: str) -> None:
+    assert byte_count(count) == text

@@ -12,7 +12,7 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, weight_files
 from spiritlm_cli.checkpoints.registry import known_models
 from spiritlm_cli.checkpoints.slamkit import read_values
-from spiritlm_cli.console import escape_markup
+from spiritlm_cli.console import counted, escape_markup
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.jobs.model_parts import ModelParts, part_name
 from spiritlm_cli.jobs.options.models import ModelInfoOptions
@@ -52,13 +52,13 @@ class PartInfo:
         """What a table says of it beside its size."""
         facts = [
             self.network,
-            _count(self.units, "units"),
+            _counted(self.units, "unit"),
             None if self.rate is None else f"{self.rate:g} per second",
-            _count(self.sample_rate, "Hz"),
-            None if self.speakers is None else _count(len(self.speakers) or 1, "speakers"),
-            _count(len(self.styles), "styles") if self.styles else None,
+            None if self.sample_rate is None else f"{self.sample_rate:,} Hz",
+            None if self.speakers is None else counted(len(self.speakers) or 1, "speaker"),
+            counted(len(self.styles), "style") if self.styles else None,
             None if self.context is None else f"context {self.context:,}",
-            _count(self.vocabulary, "tokens"),
+            _counted(self.vocabulary, "token"),
         ]
         return ", ".join(fact for fact in facts if fact)
 
@@ -200,7 +200,5 @@ def _join(names: Iterable[str]) -> str:
     return ", ".join(sorted(set(names)))
 
 
-def _count(number: int | None, what: str) -> str | None:
-    if number is None:
-        return None
-    return f"{number:,} {what.removesuffix('s') if number == 1 else what}"
+def _counted(number: int | None, noun: str) -> str | None:
+    return None if number is None else counted(number, noun)

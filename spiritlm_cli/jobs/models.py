@@ -18,7 +18,7 @@ from spiritlm_cli.checkpoints.registry import (
     known_models,
     model_folder,
 )
-from spiritlm_cli.console import escape_markup, notify
+from spiritlm_cli.console import byte_count, escape_markup, notify
 from spiritlm_cli.errors import CheckpointError, OptionError
 from spiritlm_cli.jobs.options.models import ModelListOptions, ModelPathOptions, PullOptions
 
@@ -53,7 +53,7 @@ class ModelTable:
                 model.name,
                 ", ".join(model.parts),
                 model.license or f"{'gated, ' if model.gated else ''}see its page",
-                "see its page" if row.size is None else _size(row.size),
+                "see its page" if row.size is None else byte_count(row.size),
                 "yes" if row.folder else "no",
                 model.page,
             )
@@ -78,7 +78,7 @@ class DryRun:
         """How much it is."""
         sizes = [self.files[name].size for name in self.missing]
         more = " and files of unknown size" if None in sizes else ""
-        size = _size(sum(size or 0 for size in sizes))
+        size = byte_count(sum(size or 0 for size in sizes))
         return f"{len(sizes)} of {len(self.files)} files would be downloaded to {self.target}: {size}{more}"
 
 
@@ -157,7 +157,7 @@ def _repository(options: PullOptions) -> tuple[str, str | None] | None:
 
 def _summary(plan: PullPlan) -> str:
     size = sum((plan.folder / name).stat().st_size for name in plan.missing)
-    return f"{len(plan.missing)} files downloaded, {_size(size)}"
+    return f"{len(plan.missing)} files downloaded, {byte_count(size)}"
 
 
 def _folder(model: KnownModel) -> Path | None:
@@ -174,7 +174,3 @@ def _row(model: KnownModel) -> ModelRow:
 def _row_json(row: ModelRow) -> dict[str, Any]:
     model = {key: value for key, value in asdict(row.model).items() if key != "files"}
     return model | {"size": row.size, "folder": None if row.folder is None else str(row.folder)}
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 10**5 else f"{count:,} bytes"

@@ -1,6 +1,6 @@
 """Hugging Face folders of wav2vec 2.0 and HuBERT: the configuration and the tensor names of transformers."""
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ NAMES = {
 class HuggingFaceConfig:
     """The keys of `config.json` that determine the encoder; transformers writes many more, which are ignored.
 
-    Raises ValueError for variants that are not supported.
+    Of the keys with a default, only the default is supported. Raises ValueError for variants that are not supported.
     """
 
     hidden_size: Size
@@ -54,19 +54,10 @@ class HuggingFaceConfig:
     layer_norm_eps: Fraction = 1e-5
 
     def __post_init__(self) -> None:
-        supported = {
-            "hidden_act": "gelu",
-            "conv_bias": False,
-            "conv_pos_batch_norm": False,
-            "feat_extract_norm": "group",
-            "feat_extract_activation": "gelu",
-            "feat_proj_layer_norm": True,
-            "do_stable_layer_norm": False,
-            "layer_norm_eps": 1e-5,
-        }
-        for name, value in supported.items():
-            if getattr(self, name) != value:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; only {value!r} is known")
+        for field in fields(HuggingFaceConfig):
+            value = getattr(self, field.name)
+            if field.default is not MISSING and value != field.default:
+                raise ValueError(f"{field.name} is {value!r}; only {field.default!r} is known")
         if not len(self.conv_dim) == len(self.conv_kernel) == len(self.conv_stride):
             raise ValueError("conv_dim, conv_kernel and conv_stride differ in length")
 

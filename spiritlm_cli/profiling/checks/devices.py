@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from spiritlm_cli.profiling.checks.finding import Finding, Value, reason, size
+from spiritlm_cli.console import byte_count
+from spiritlm_cli.profiling.checks.finding import Finding, Value, reason
 from spiritlm_cli.profiling.checks.system import usable_cores
 
 # Where the driver of NVIDIA's GPUs says its version.
@@ -78,7 +79,7 @@ def _gpu(index: int, built: str, driver: str) -> Finding:
     except Exception as error:
         remedy = "see what `nvidia-smi` says of it; a restart of the machine may bring it back"
         return Finding("Devices", name, "warning", reason(error), remedy)
-    text = f"{properties.name}, {size(total)} with {size(free)} free, compute capability "
+    text = f"{properties.name}, {byte_count(total)} with {byte_count(free)} free, compute capability "
     text += f"{properties.major}.{properties.minor}; torch for {built}" + (
         f", driver {driver}" if driver else ""
     )

@@ -51,12 +51,3 @@ def reason(error: BaseException) -> str:
         if error.__cause__ and (cause := one_line(str(error.__cause__))) not in message:
             message += f" ({cause})"
     return message if len(message) <= 300 else f"{message[:299]}…"
-
-
-def size(count: float) -> str:
-    """A number of bytes in words, such as `33.5 MB`."""
-    units = ["bytes", "kB", "MB", "GB", "TB"]
-    while count >= 1000 and units[1:]:
-        count /= 1000
-        units.pop(0)
-    return f"{count:.0f} {units[0]}" if units[0] == "bytes" or count >= 100 else f"{count:.1f} {units[0]}"

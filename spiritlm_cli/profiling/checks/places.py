@@ -8,7 +8,8 @@ from pathlib import Path
 
 from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.registry import home, known_models
-from spiritlm_cli.profiling.checks.finding import Finding, Status, Value, reason, size
+from spiritlm_cli.console import byte_count
+from spiritlm_cli.profiling.checks.finding import Finding, Status, Value, reason
 from spiritlm_cli.profiling.checks.weights import damaged_files, weights_size
 
 # Room in bytes below which a download, a large output or a temporary file may not fit.
@@ -68,7 +69,7 @@ def _checkpoint(
         text = f"{path}: {fault}" + (f"; and {len(damaged) - 1} more" if damaged[1:] else "")
         fetch = "" if command else "copy or download it again"
         return Finding("Models", name, status, text, fetch, command, values)
-    return Finding("Models", name, "ok", f"{folder}, {size(total)} of weights", values=values)
+    return Finding("Models", name, "ok", f"{folder}, {byte_count(total)} of weights", values=values)
 
 
 def _downloaded() -> Iterator[Finding]:
@@ -108,7 +109,7 @@ def _room(name: str, folder: Path, remedy: str) -> Finding:
     except OSError as error:
         text = f"{folder}: can't be written to ({error.strerror or type(error).__name__})"
         return Finding("Models", f"room for {name}", "warning", text, remedy)
-    text = f"{size(free)} free for {folder}"
+    text = f"{byte_count(free)} free for {folder}"
     values: dict[str, Value] = {"folder": str(folder), "free": free}
     if free < LITTLE_ROOM:
         return Finding("Models", f"room for {name}", "warning", text, remedy, values=values)

@@ -11,7 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 import spiritlm_cli
-from spiritlm_cli.profiling.checks.finding import Finding, Status, Value, size
+from spiritlm_cli.console import byte_count
+from spiritlm_cli.profiling.checks.finding import Finding, Status, Value
 from spiritlm_cli.profiling.checks.packages import DISTRIBUTION
 from spiritlm_cli.profiling.checks.requirements import satisfies
 
@@ -116,12 +117,13 @@ def _memory(root: Path) -> Finding:
     if total is None:
         with suppress(ValueError, OSError):
             total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    text = f"{size(total)} in all" if total else "of unknown size"
+    text = f"{byte_count(total)} in all" if total else "of unknown size"
     if available is not None:
-        text += f", {size(available)} available"
+        text += f", {byte_count(available)} available"
     limit, used = _cgroup_memory(root)
     if limit is not None and limit < (total or limit + 1):
-        text += f"; the container is limited to {size(limit)}, of which {size(max(0, limit - used))} are free"
+        text += f"; the container is limited to {byte_count(limit)}, "
+        text += f"of which {byte_count(max(0, limit - used))} are free"
         available = min(limit - used, limit if available is None else available)
     values = {"total": total, "available": available, "limit": limit}
     if available is not None and available < LITTLE_MEMORY:
@@ -134,14 +136,14 @@ def _limits() -> Iterator[Finding]:
     """Limits of the process that make trouble."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY:
-        text = f"{size(soft)} (ulimit -v); libraries map far more than they use, and fail with less"
+        text = f"{byte_count(soft)} (ulimit -v); libraries map far more than they use, and fail with less"
         if soft < LITTLE_ADDRESS_SPACE:
             yield Finding("Machine", "address space", "warning", text, command="ulimit -v unlimited")
         else:
             yield Finding("Machine", "address space", "note", text, values={"limit": soft})
     soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     if soft != resource.RLIM_INFINITY:
-        text = f"limited to {size(soft)} (ulimit -f), beyond which outputs can't grow"
+        text = f"limited to {byte_count(soft)} (ulimit -f), beyond which outputs can't grow"
         yield Finding("Machine", "size of files", "warning", text, command="ulimit -f unlimited")
 
 
@@ -152,7 +154,7 @@ def _shared_memory(folder: Path) -> Iterator[Finding]:
         status = os.statvfs(folder)
         total = status.f_frsize * status.f_blocks
         if total < 1e9:
-            text = f"{size(total)}, which is little for `--ray`: its objects are there"
+            text = f"{byte_count(total)}, which is little for `--ray`: its objects are there"
             remedy = "start the container with --shm-size=8g"
             yield Finding("Machine", "/dev/shm", "note", text, remedy, values={"total": total})
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.profiling.checks.finding import Finding, reason, size
+from spiritlm_cli.profiling.checks.finding import Finding, reason
 
 
 def test_problems_have_a_remedy() -> None:
@@ -35,18 +35,3 @@ def test_reason_with_its_cause() -> None:
     error = OSError("could not load a.so")
     error.__cause__ = OSError("libcudart.so.13: missing")
     assert reason(error) == "OSError: could not load a.so (libcudart.so.13: missing)"
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1500, "1.5 kB"),
-        (33_400_000, "33.4 MB"),
-        (253e9, "253 GB"),
-        (5e15, "5000 TB"),
-    ],
-)
-def test_size(count: float, text: str) -> None:
-    assert size(count) == text
