@@ -2,8 +2,9 @@
 
     python benchmarks/hostile_checkpoints.py [--trials 1500] [--seed 0] [--only NAME] [--gigabytes 2] [--seconds 60]
 
-Of a tiny checkpoint with pickles, of nano, and of a tiny aligner, one thing is changed at a time: a field of a
-configuration, a file, or a tensor. The part is then loaded and used once, with a limit on memory and on CPU seconds.
+Of a tiny checkpoint with pickles, of nano, of a tiny aligner, and of models of other programs, one thing is changed at
+a time: a field of a configuration, a file, or a tensor. The part is then loaded and used once, or converted, with a
+limit on memory and on CPU seconds.
 It must work, or raise a typed error. Prints a table, and how to repeat whatever else happened; exits with status 1 if
 there was anything.
 """
@@ -33,12 +34,14 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import fairseq_checkpoint  # noqa: E402
+import open_models  # noqa: E402
 from release_tree import write_release_tree  # noqa: E402
 
 from spiritlm_cli.checkpoints.checkpoint import NANO  # noqa: E402
-from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors  # noqa: E402
+from spiritlm_cli.checkpoints.tensors import TensorFile, read_tensors, write_tensors  # noqa: E402
 from spiritlm_cli.console import one_line  # noqa: E402
-from spiritlm_cli.errors import AlignmentError, SpiritLMError  # noqa: E402
+from spiritlm_cli.errors import AlignmentError, CheckpointError, SpiritLMError  # noqa: E402
 from spiritlm_cli.manifests.clip import Waveform  # noqa: E402
 
 VALUES: tuple[Any, ...] = (
@@ -135,7 +138,18 @@ def use_aligner(root: Path) -> None:
         aligner.align(Waveform(samples, 16000), "a")
 
 
+def use_conversion(root: Path) -> None:
+    """Convert all models of other programs."""
+    from spiritlm_cli.checkpoints.convert import convert
+
+    with tempfile.TemporaryDirectory() as folder:
+        for path in sorted((root / "conversion").iterdir()):
+            name = f"{path.stem}.safetensors" if path.name == open_models.KMEANS else path.stem
+            convert(str(path), Path(folder) / name)
+
+
 USES: dict[str, Callable[[Path], None]] = {
+    "conversion": use_conversion,
     "tokenizer": use_tokenizer,
     "vocoder": use_vocoder,
     "language model": use_language_model,
@@ -145,6 +159,8 @@ USES: dict[str, Callable[[Path], None]] = {
 
 def part_of(file: str) -> str:
     """The part of a checkpoint that reads a file."""
+    if file.startswith("conversion/"):
+        return "conversion"
     if file.startswith("spiritlm_model/"):
         return "language model"
     if "hifigan" in file:
@@ -212,13 +228,21 @@ def config_changes(path: Path) -> Iterator[tuple[str, str, Change]]:
         for where, changed in changed_values(read(path.read_text())):
             yield "configurations", where, lambda target, changed=changed: write_config(target, changed)
     elif path.suffix in (".pt", ".bin", ".safetensors"):
-        config = read_tensors(path).config
-        for where, changed in changed_values({k: v for k, v in config.items() if k.endswith("_cfg")}):
+        config = read_if_plain(path).config
+        for where, changed in changed_values({k: v for k, v in config.items() if k.endswith("cfg")}):
             yield (
                 "configurations",
                 where,
                 lambda target, changed=changed: write_part(path, target, config=changed),
             )
+
+
+def read_if_plain(path: Path) -> TensorFile:
+    """The content of a file of tensors and plain values; empty for one with objects of other programs."""
+    try:
+        return read_tensors(path)
+    except CheckpointError:
+        return TensorFile(path, {})
 
 
 def changed_values(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
@@ -255,7 +279,7 @@ def tensor_changes(path: Path) -> Iterator[tuple[str, str, Change]]:
     """Yield changes of some tensors of a file: their values, dtypes, shapes and storage."""
     if path.suffix not in (".pt", ".bin", ".safetensors"):
         return
-    names = sorted(read_tensors(path).tensors)
+    names = sorted(read_if_plain(path).tensors)
     is_pickle = path.suffix != ".safetensors"
     for name in names[:: max(1, len(names) // MAX_TENSORS)]:
         for what, function in {**TENSOR_CHANGES, **(PICKLED_CHANGES if is_pickle else {})}.items():
@@ -319,14 +343,14 @@ def write_part(
 
 
 def run(trial: Trial, tree: Path, work: Path, gigabytes: float, seconds: int) -> Result:
-    """Change a copy of the tree, whose other files are links, and use it in a child process with limits."""
+    """Change a copy of the tree, whose other files are hard links, and use it in a child process with limits."""
     root = work / tree.name
     shutil.rmtree(root, ignore_errors=True)
     for path in tree.rglob("*"):
         copy = root / path.relative_to(tree)
         copy.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file() and path.relative_to(tree).as_posix() != trial.file:
-            copy.symlink_to(path)
+            copy.hardlink_to(path)
     trial.change(root / trial.file)
     reader, writer = os.pipe()
     child = os.fork()
@@ -376,7 +400,24 @@ def make_trees(work: Path) -> dict[str, Path]:
     write_release_tree(work / "tiny")
     shutil.copytree(NANO, work / "nano")
     ctc_fixtures.write_folder(work / "aligner", Wav2Vec2ForCTC(Wav2Vec2Config(**ctc_fixtures.TINY)))
-    return {name: work / name for name in ("tiny", "nano", "aligner")}
+    write_foreign(work / "foreign" / "conversion", work / "open")
+    return {name: work / name for name in ("tiny", "nano", "aligner", "foreign")}
+
+
+def write_foreign(out: Path, work: Path) -> None:
+    """Write models that are converted: fairseq's HuBERT in two forms, a k-means, and a slamkit model with its text."""
+    out.mkdir(parents=True)
+    open_models.write_twist(work)
+    hubert = read_tensors(work / open_models.HUBERT / "model.safetensors").tensors
+    names = fairseq_checkpoint.with_heads(fairseq_checkpoint.fairseq_names(hubert))
+    fairseq_checkpoint.save(out / "objects.pt", names, "omegaconf")
+    cfg = {"model": fairseq_checkpoint.MODEL, "task": fairseq_checkpoint.TASK}
+    torch.save({"cfg": cfg, "model": names}, out / "plain.pt")
+    shutil.copyfile(work / open_models.KMEANS, out / open_models.KMEANS)
+    open_models.write_language_model(out, "sims-qwen")
+    open_models.write_text_tokenizer(work, "text-qwen")
+    for path in (work / "text-qwen").iterdir():
+        shutil.copyfile(path, out / "sims-qwen" / path.name)
 
 
 def table(results: list[tuple[Trial, Result]]) -> str:

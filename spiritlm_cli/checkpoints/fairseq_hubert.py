@@ -66,7 +66,8 @@ def plan_hubert_steps(path: Path, notify: Notify) -> Iterator[Step]:
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     names = match_names(expected, path, shapes, _new_name, _HEADS)
     if heads := sorted(name for name in tensors if name.startswith(_HEADS)):
-        notify(f"left out: {', '.join(heads)}: for pre-training alone")
+        more = f" and {len(heads) - 4} more" if len(heads) > 4 else ""
+        notify(f"left out: {', '.join(heads[:4])}{more}: for pre-training alone")
     yield json_step("config.json", config)
     yield json_step("preprocessor_config.json", _preprocessor_config(config, settings))
     size = sum(tensors[name].nbytes for name in names.values())
