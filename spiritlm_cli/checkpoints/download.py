@@ -47,8 +47,8 @@ def download(
     What has arrived is in `TARGET.part`. After a break it is continued from there, if the file has a checksum by which
     the whole can be checked; otherwise, or if the whole is wrong, it begins anew. token: is sent to the URL's own host
     only, and not to another one that it redirects to. progress: is told how many bytes of the file are here.
-    Raises RefusedError if the server refuses the user, and CheckpointError if the file can't be had, or is another than
-    expected: then nothing is kept of it.
+    Raises RefusedError if the server refuses the user, and CheckpointError if the file can't be downloaded, or is
+    another than expected: then nothing is kept of it.
     """
     part = target.with_name(f"{target.name}.part")
     if not (file.sha256 or file.git_id):

@@ -220,4 +220,4 @@ def _not_had(repository: str, revision: str | None, error: Exception) -> Checkpo
     else:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     name = f"{repository}@{revision}" if revision else repository
-    return CheckpointError(f"{name}: no such folder, and not to be had from Hugging Face ({reason})")
+    return CheckpointError(f"{name}: no such folder, and can't be downloaded from Hugging Face ({reason})")

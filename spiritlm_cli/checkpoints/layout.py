@@ -55,7 +55,8 @@ def checkpoint_at(root: Path, name: str) -> Checkpoint:
         if layout.is_at(root):
             return layout(root, name)
     raise CheckpointError(
-        f"{root}: holds neither speech_tokenizer/ nor spiritlm_model/, nor TWIST's files: not a checkpoint folder"
+        f"{root}: not a checkpoint folder: it has neither speech_tokenizer/ nor spiritlm_model/, nor TWIST's files, "
+        "nor the config.json of a language model"
     )
 
 

@@ -77,7 +77,7 @@ def pull_model(plan: PullPlan) -> Path:
     """Download the missing files of a model. Returns its folder, which is replaced only when all files are there.
 
     A download that was broken off is continued. If another process downloads the same model, waits for it.
-    Raises CheckpointError if a file can't be had or is not as expected, or if the folder holds another model.
+    Raises CheckpointError if a file can't be downloaded or is not as expected, or if the folder holds another model.
     """
     if not plan.missing:
         return plan.folder

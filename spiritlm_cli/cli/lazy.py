@@ -19,7 +19,7 @@ SUMMARIES = {
     "evaluate": "Evaluate a model on a benchmark; the result goes to stdout.",
     "train": "Train a part of a model, in the layout of --model.",
     "models": "Find, download, check and convert models.",
-    "doctor": "Report what is installed here, what is broken, and how to mend it; the report goes to stdout.",
+    "doctor": "Report what is installed here, what is broken, and how to fix it; the report goes to stdout.",
 }
 
 

@@ -105,7 +105,7 @@ def _self_test(process: IsolatedProcess, model: str, devices: Iterable[str]) -> 
             tried = True
             yield from _called("Self-test", f"{step} on {device}", process.call(function, model, device))
     if not tried:
-        remedy = "mend what is broken above"
+        remedy = "fix what is broken above"
         yield Finding("Self-test", "pipe", "broken", "not run, as there is no device to run it on", remedy)
 
 
@@ -113,7 +113,7 @@ def _called(section: Section, name: str, result: CallResult) -> Iterator[Finding
     """The findings of a call, or that it failed."""
     yield from result.findings
     if result.error is not None:
-        remedy = "mend what is broken above; if nothing is, --verbose shows what was printed"
+        remedy = "fix what is broken above; if nothing is, --verbose shows what was printed"
         if section == "Self-test" and not name.endswith(" cpu"):
             remedy = "update torch and the driver of the GPU, or use --device cpu"
         yield Finding(section, name, "broken", result.error, remedy)

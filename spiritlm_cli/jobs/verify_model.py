@@ -42,7 +42,8 @@ class PartCheck:
 def verify(options: VerifyOptions) -> Iterator[PartCheck]:
     """Check a model, part by part; each is loaded as for its use, on the CPU, and dropped again.
 
-    A language model is not in memory as a whole: names and shapes are checked first, then the values of each tensor.
+    A language model that `PackedLlama` computes is not in memory as a whole: names and shapes are checked first, then
+    the values of each tensor.
     Raises CheckpointError if there is no such model, or its folder has no part of one.
     """
     checkpoint = find_checkpoint(options.model)

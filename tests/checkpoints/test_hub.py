@@ -18,7 +18,7 @@ def test_pull_without_network_or_cache(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     for find in (pull, find_checkpoint):
         with pytest.raises(
-            CheckpointError, match=r"^a/b: no such folder, and not to be had from Hugging Face \("
+            CheckpointError, match=r"^a/b: no such folder, and can't be downloaded from Hugging Face \("
         ):
             find("a/b")
 
@@ -48,7 +48,7 @@ def test_find_checkpoint_takes_the_revision_that_is_named(cache: Path, model: st
 
 @pytest.mark.parametrize("model", ["a/b@v3", "a/b@" + "3" * 40])
 def test_find_checkpoint_names_a_revision_that_is_not_there(cache: Path, model: str) -> None:
-    with pytest.raises(CheckpointError, match=rf"^{model}: no such folder, and not to be had"):
+    with pytest.raises(CheckpointError, match=rf"^{model}: no such folder, and can't be downloaded"):
         find_checkpoint(model)
 
 
@@ -115,7 +115,9 @@ def test_what_the_hub_does_not_have(
 ) -> None:
     name = f"{repository}@{revision}" if revision else repository
     for find in (list_files, pull):
-        with pytest.raises(CheckpointError, match=rf"^{name}: no such folder, and not to be had .*{reason}"):
+        with pytest.raises(
+            CheckpointError, match=rf"^{name}: no such folder, and can't be downloaded .*{reason}"
+        ):
             find(repository, revision)
 
 

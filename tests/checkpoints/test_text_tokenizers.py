@@ -25,7 +25,7 @@ def test_find_downloads_the_tokenizer_alone(tmp_path: Path, monkeypatch: pytest.
         server.repositories["a/b"] = {"tokenizer.json": b"{}", "model.safetensors": b"weights"}
         assert [path.name for path in find_text_tokenizer("a/b").iterdir()] == ["tokenizer.json"]
         with pytest.raises(
-            CheckpointError, match=r"a/c: no such folder, and not to be had from Hugging Face"
+            CheckpointError, match=r"a/c: no such folder, and can't be downloaded from Hugging Face"
         ):
             find_text_tokenizer("a/c")
 

@@ -8,7 +8,7 @@ from spiritlm_cli.jobs.options.doctor import DoctorOptions
 
 @command(DoctorOptions)
 def doctor(options: DoctorOptions) -> Any:
-    """Report what is installed here, what is broken, and how to mend it; the report goes to stdout.
+    """Report what is installed here, what is broken, and how to fix it; the report goes to stdout.
 
     The exit status is 0 if all that is needed works; missing extras are no fault.
 
