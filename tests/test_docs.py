@@ -18,7 +18,8 @@ PAGES = [
 # Screens, on which the terminal wraps options.
 SCREENS = ROOT / "docs" / "terminal.md"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-# Options of other programs that the pages name: of the benchmarks, of Ray, of SLURM, of torchrun, and of pip.
+# Options of other programs that the pages name: of the benchmarks, of Ray, of SLURM, of torchrun, of pip, and of
+# lm-eval (up to an underscore).
 FOREIGN = {
     *re.findall(
         r'"(--[a-z0-9-]+)"', "".join(path.read_text() for path in (ROOT / "benchmarks").rglob("*.py"))
@@ -34,6 +35,7 @@ FOREIGN = {
         "--requeue",
     ),
     *("--force-reinstall", "--no-deps"),
+    *("--apply", "--batch", "--include", "--num", "--tasks"),
     *("--nnodes", "--no-python", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"),
 }
 

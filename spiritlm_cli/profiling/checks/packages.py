@@ -15,6 +15,7 @@ DISTRIBUTION = "spiritlm"
 EXTRAS = {
     "evaluate": "speech recognition and word error rates in `evaluate`",
     "train": "pseudo-labels of `train hubert` by a Whisper model",
+    "lm-eval": "tasks of EleutherAI's harness on the language model",
     "plot": "`inspect --plot`",
     "quantize": "`generate --quantize`",
     "vllm": "`generate --engine vllm`",
