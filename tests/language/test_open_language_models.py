@@ -1,14 +1,17 @@
 """Open language models from loading to continuations and scores, on stand-ins."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from causal_lm import write_causal_lm
-from open_models import SLAMKIT_TEXT
-from text_tokenizers import add_tokens, byte_level
+from open_models import SLAMKIT_TEXT, write_language_model, write_text_tokenizer
+from safetensors.torch import load_file
+from text_tokenizers import add_tokens, byte_level, token_line
+from tokenizers import Tokenizer
 
 from spiritlm_cli.language.generator import GenerationRequest
 from spiritlm_cli.language.model import LanguageModel
@@ -17,8 +20,12 @@ from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.transformers_network import TransformersNetwork
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
-from spiritlm_cli.tokens.reader import parse_sequence
+from spiritlm_cli.third_party import hide_broken_torchaudio
+from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Line, Sequence
+
+with hide_broken_torchaudio():
+    from transformers import AutoConfig, AutoModelForCausalLM
 
 CPU = torch.device("cpu")
 
@@ -123,3 +130,80 @@ def test_samples_of_other_networks(fallback: LanguageModel) -> None:
     stream = fallback.generate_stream(["line"], lambda _: request, samples=3, batch_size=3)
     (samples,) = [[sample.ids for sample in outcome] for _, outcome in stream]
     assert len(set(samples)) == 3
+
+
+MIXED_PROMPTS = [
+    ("<text>The old man walked to the sea.", "text"),
+    ("<speech><Un469><Un109><Un381><Un340><text>", "text"),
+    ("<speech><Un144><Un253><Un445><Un368>", "speech"),
+    ("<text>Once upon a time<speech>", "speech"),
+    ("<speech><Un3><Un7><text> a little girl <speech><Un499><Un0>", "speech"),
+]
+SPEECH_PROMPTS = [("<Un469><Un109><Un381><Un340>", "speech"), ("<Un0><Un499>", "speech")]
+
+
+def reference_network(folder: Path) -> Any:
+    """transformers' own network with the tensors of a slamkit folder."""
+    config = json.loads((folder / "config.json").read_text())["base_config"]
+    network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
+    tensors = load_file(folder / "model.safetensors")
+    network.load_state_dict({name.removeprefix("lm."): one for name, one in tensors.items()}, strict=False)
+    network.tie_weights()
+    return network.eval()
+
+
+def reference_ids(text_tokenizer: Path | None, prompt: str) -> list[int]:
+    """The ids of a prompt in slamkit's spelling: by the base model's tokenizer with added tokens, or of units alone."""
+    if text_tokenizer is None:
+        return [1, *(int(unit) + 2 for unit in re.findall(r"<Un(\d+)>", prompt))]
+    tokenizer = Tokenizer.from_file(str(text_tokenizer / "tokenizer.json"))
+    tokenizer.add_tokens([*(f"<Un{unit}>" for unit in range(500)), "<speech>", "<text>"])
+    ids: list[int] = tokenizer.encode(prompt).ids
+    return ids
+
+
+@torch.inference_mode()
+def reference_greedy(network: Any, ids: list[int], allowed: list[int], end: int, count: int) -> list[int]:
+    """The likeliest allowed tokens one after another, without a cache. end: not returned."""
+    new: list[int] = []
+    while len(new) < count:
+        logits = network(input_ids=torch.tensor([[*ids, *new]])).logits[0, -1]
+        token = allowed[int(logits[allowed].argmax())]
+        if token == end:
+            break
+        new.append(token)
+    return new
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", SLAMKIT_TEXT)
+def test_slamkits_models_of_other_seeds(tmp_path: Path, name: str, seed: int) -> None:
+    """Ids of prompts, greedy ids and log-likelihoods are those of transformers and tokenizers."""
+    write_language_model(tmp_path, name, seed)
+    text = SLAMKIT_TEXT[name] and tmp_path / SLAMKIT_TEXT[name]
+    if text:
+        write_text_tokenizer(tmp_path, text.name)
+    check_against_transformers(tmp_path / name, text)
+
+
+def check_against_transformers(folder: Path, text: Path | None, count: int = 5) -> float:
+    """Compare ids and scores of the prompts. Returns the largest difference of a log-likelihood."""
+    lm, reference = LanguageModel.read(folder, "cpu", text_tokenizer=text), reference_network(folder)
+    units = lm.vocabulary.unit_ids.values()
+    largest = 0.0
+    for prompt, output in MIXED_PROMPTS if text else SPEECH_PROMPTS:
+        ids = reference_ids(text, prompt)
+        line = parse_line(token_line(prompt))
+        encoded = Prompt(line).encode(lm.vocabulary, output)
+        assert encoded.ids == ids
+        # slamkit bans the other modality and the markers; ours the tokens that start or pad a text, too
+        allowed = [1, *units] if output == "speech" else [one for one in range(700) if one not in (0, ids[0])]
+        greedy = reference_greedy(reference, ids, allowed, 1, count)
+        generation = lm.generate(line, output, Sampling(greedy=True, max_new_tokens=count))
+        assert list(generation.ids) == greedy
+        with torch.inference_mode():
+            logits = reference(input_ids=torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+        expected = logits.gather(1, torch.tensor(ids)[1:, None]).sum().item()
+        largest = max(largest, abs(lm.score_ids(ids).log_likelihood - expected))
+    assert largest <= 1e-3
+    return largest
