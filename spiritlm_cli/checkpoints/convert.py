@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from spiritlm_cli.checkpoints.checkpoint import CONVERSION_RECORD, file_hash
@@ -67,6 +68,8 @@ def convert(
     """
     given = Path(model).expanduser()
     if given.is_file() and not is_torch_file(given):
+        if text_tokenizer is not None:
+            raise CheckpointError(f"{given}: a k-means has no text; leave out --text-tokenizer")
         return convert_kmeans(given, out)
     source = find_source(model, shard_size, text_tokenizer)
     root, sources = source.root, source.files
@@ -129,6 +132,8 @@ def _write_step(step: Step, path: Path) -> None:
     except OSError as error:
         named = f"{error.filename}: " if error.filename and str(error.filename) != str(path) else ""
         raise CheckpointError(f"{path}: can't be written ({named}{error.strerror or error})") from error
+    except SafetensorError as error:  # a full disk
+        raise CheckpointError(f"{path}: can't be written ({error})") from error
 
 
 def _content(sources: Mapping[str, Path], shard_size: int) -> dict[str, Any]:

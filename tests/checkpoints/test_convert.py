@@ -497,6 +497,8 @@ def test_convert_kmeans_replaces_no_file(twist_folder: Path, tmp_path: Path) -> 
     with pytest.raises(CheckpointError, match=r"x\.safetensors: "):
         convert.convert(source, out)
     assert out.read_bytes() == b"x"
+    with pytest.raises(CheckpointError, match="a k-means has no text; leave out --text-tokenizer"):
+        convert.convert(source, tmp_path / "y.safetensors", text_tokenizer="x")
     (tmp_path / "text.bin").write_text("x")
     with pytest.raises(CheckpointError, match=r"text\.bin: cut off or not a checkpoint"):
         convert.convert(str(tmp_path / "text.bin"), tmp_path / "new.safetensors")

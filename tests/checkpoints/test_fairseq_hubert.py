@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,21 @@ def test_converted_files_make_a_tokenizer(
     clip = Waveform(whole.samples[answer["first_sample"] : answer["last_sample"]], whole.rate)
     units = SpeechTokenizer.load(str(folder), expressive=False, device="cpu").encode(clip)
     assert units.hubert.tolist() == answer["hubert"]
+
+
+def test_convert_of_fairseq_on_a_full_disk(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """The limit on the size of a file stands for the disk. The conversion continues when there is room."""
+    fairseq.save(tmp_path / "m.pt", fairseq.fairseq_names(tensors))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r"model\.safetensors: can't be written .*File too large"):
+            convert(str(tmp_path / "m.pt"), tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+    result = convert(str(tmp_path / "m.pt"), tmp_path / "out")
+    assert (result.files_written, result.files_kept) == (1, 2)
 
 
 def test_convert_of_fairseq_runs_no_code(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
