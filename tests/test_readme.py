@@ -22,6 +22,15 @@ PAGES = (
 WALKS = ("docs/interleave.md",)
 
 
+# Continuations that are short and always the same, where a snippet does not say otherwise: the last of equal options
+# counts.
+SHELL = """spiritlm() {
+    if [ "$1" = generate ]; then set -- generate --max-new-tokens 60 --seed 1 "${@:2}"; fi
+    command spiritlm "$@"
+}
+"""
+
+
 def snippets(page: str, *languages: str) -> list[tuple[str, str]]:
     """Return language and text of the code blocks of a page."""
     pattern = rf"^```({'|'.join(languages)})\n(.*?)^```$"
@@ -62,7 +71,7 @@ def test_snippet_runs(language: str, code: str, folder: Path, programs: Path) ->
         code = code.replace("tiny.en", str(Path(package.origin).parent / "model"))
     bash = shutil.which("bash") or pytest.skip("no bash")
     python = str(programs / "python")
-    command = [python, "-c", code] if language == "python" else [bash, "-euo", "pipefail", "-c", code]
+    command = [python, "-c", code] if language == "python" else [bash, "-euo", "pipefail", "-c", SHELL + code]
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
     result = subprocess.run(
         command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
