@@ -57,7 +57,7 @@ class Checkpoint:
     @property
     def pitch_config(self) -> Path:
         """Configuration of the pitch VQ-VAE."""
-        return part_file(self._speech / "vqvae_f0_quantizer", "config.yaml")
+        return config_file(self._speech / "vqvae_f0_quantizer" / "config.yaml")
 
     @property
     def style(self) -> Path:
@@ -154,12 +154,18 @@ def file_hash(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def config_file(path: Path) -> Path:
+    """Return the path of a configuration. Raises CheckpointError if it is not there."""
+    if not path.exists():
+        raise CheckpointError(f"{path}: missing")
+    return path
+
+
 def part_file(folder: Path, *names: str) -> Path:
     """Return the first of `names` that is in the folder; for each, the `.safetensors` file of that name comes first."""
     for name in names:
         for path in ((folder / name).with_suffix(".safetensors"), folder / name):
             if path.exists():
                 return path
-    raise CheckpointError(
-        f"{folder / names[0]}: missing (or {Path(names[-1]).with_suffix('.safetensors').name})"
-    )
+    other = names[1] if len(names) > 1 else Path(names[0]).with_suffix(".safetensors").name
+    raise CheckpointError(f"{folder / names[0]}: missing (or {other})")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
-from spiritlm_cli.checkpoints.checkpoint import Checkpoint, part_file
+from spiritlm_cli.checkpoints.checkpoint import Checkpoint, config_file, part_file
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import read_limited
 
@@ -67,7 +67,7 @@ class TwistCheckpoint(Checkpoint):
         """Configuration of the vocoder."""
         if expressive:
             raise self._lacks("vocoder for pitch and style units")
-        return part_file(self.root, self.VOCODER_CONFIG)
+        return config_file(self.root / self.VOCODER_CONFIG)
 
     def generator(self, expressive: bool) -> Path:
         """Weights of the vocoder."""

@@ -40,6 +40,16 @@ class ModelParts:
         """Weights of the style encoder."""
         return self._file(lambda checkpoint: checkpoint.style)
 
+    @property
+    def has_pitch(self) -> bool:
+        """Whether it has a pitch VQ-VAE, or its configuration alone."""
+        return self.pitch is not None or self._file(lambda checkpoint: checkpoint.pitch_config) is not None
+
+    def has_vocoder(self, expressive: bool) -> bool:
+        """Whether it has a vocoder, or its configuration alone."""
+        config = self._file(lambda checkpoint: checkpoint.vocoder_config(expressive))
+        return self.generator(expressive) is not None or config is not None
+
     def generator(self, expressive: bool) -> Path | None:
         """Weights of a vocoder."""
         return self._file(lambda checkpoint: checkpoint.generator(expressive))

@@ -82,13 +82,13 @@ def _speech_checks(model: ModelParts) -> Iterator[_Check]:
     checkpoint = model.checkpoint
     if model.has_tokenizer:
         yield "tokenizer", partial(_check_tokenizer, model)
-    if pitch := model.pitch:
-        yield "pitch VQ-VAE", lambda: PitchVqVae.load(pitch, checkpoint.pitch_config)
+    if model.has_pitch:
+        yield "pitch VQ-VAE", lambda: PitchVqVae.load(checkpoint.pitch, checkpoint.pitch_config)
     if style := model.style:
         yield "style encoder", lambda: StyleEncoder.load(style)
     for expressive in (False, True):
-        if generator := model.generator(expressive):
-            yield part_name("vocoder", expressive), partial(_check_vocoder, checkpoint, expressive, generator)
+        if model.has_vocoder(expressive):
+            yield part_name("vocoder", expressive), partial(_check_vocoder, checkpoint, expressive)
 
 
 def _check_tokenizer(model: ModelParts) -> None:
@@ -97,9 +97,9 @@ def _check_tokenizer(model: ModelParts) -> None:
     _check_values([model.hubert] if model.hubert else [])
 
 
-def _check_vocoder(checkpoint: Checkpoint, expressive: bool, generator: Path) -> None:
+def _check_vocoder(checkpoint: Checkpoint, expressive: bool) -> None:
     Vocoder.load(checkpoint, expressive, device="cpu")
-    _check_values([generator])
+    _check_values([checkpoint.generator(expressive)])
 
 
 def _check_language_model(folder: Path) -> None:

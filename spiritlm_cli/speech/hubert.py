@@ -232,7 +232,7 @@ def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:
     config = file.config.get(key)
     if not isinstance(config, Mapping):
-        raise CheckpointError(f"{file.path}: missing configuration {key!r}")
+        raise CheckpointError(f"{file.path}: has no {key}, and no config.json is beside it")
     return config
 
 

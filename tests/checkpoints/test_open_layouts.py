@@ -29,7 +29,10 @@ def test_twist_names_what_it_lacks(twist_folder: Path, tmp_path: Path) -> None:
     (tmp_path / TwistCheckpoint.GENERATOR).touch()
     vocoder = find_checkpoint(str(tmp_path))
     assert vocoder.generator(False) == tmp_path / TwistCheckpoint.GENERATOR
-    for part, name in (("hubert", r"model\.safetensors: missing"), ("quantizer", r"km500\.bin: missing")):
+    for part, name in (
+        ("hubert", r"model\.safetensors: missing \(or pytorch_model\.bin\)"),
+        ("quantizer", r"km500\.bin: missing"),
+    ):
         with pytest.raises(CheckpointError, match=name):
             getattr(vocoder, part)
     with pytest.raises(CheckpointError, match=r"25hz_config\.json: missing"):

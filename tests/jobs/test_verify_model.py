@@ -127,3 +127,12 @@ def test_a_folder_without_weights(tmp_path: Path) -> None:
     (tmp_path / "speech_tokenizer").mkdir()
     with pytest.raises(CheckpointError, match="holds no weights of a model; copy or download it again"):
         faults(tmp_path)
+
+
+def test_parts_of_which_the_configuration_alone_is_there(nano: Path) -> None:
+    speech = nano / "speech_tokenizer"
+    (speech / "vqvae_f0_quantizer/model.safetensors").unlink()
+    (speech / "hifigan_spiritlm_expressive_w2v2/generator.safetensors").unlink()
+    results = faults(nano)
+    assert "model.pt: missing" in (results["pitch VQ-VAE"] or "")
+    assert "generator.pt: missing" in (results["vocoder, expressive"] or "")
