@@ -55,7 +55,7 @@ def test_read_fairseq_config(content: dict[str, Any]) -> None:
         ({"cfg": [], "args": inert([])}, "neither cfg nor args"),
         (
             {"cfg": {"model": {"encoder_attention_heads": 4}}},
-            "missing key 'conv_feature_layers'; missing key",
+            "missing key 'conv_feature_layers', missing key",
         ),
         ({"args": inert(MODEL | {"encoder_attention_heads": "4"})}, "encoder_attention_heads is '4'"),
         ({"args": inert(MODEL | {"encoder_attention_heads": 0})}, "encoder_attention_heads"),

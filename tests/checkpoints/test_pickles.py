@@ -1,7 +1,9 @@
 """Pickles that take more memory than they have, or hold anything but plain tensors."""
 
+import argparse
 import os
 import pickle
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from spiritlm_cli.checkpoints.pickles import read_checked, read_pickle
+from spiritlm_cli.checkpoints.pickles import InertObject, is_torch_file, read_checked, read_pickle
 from spiritlm_cli.errors import CheckpointError, OutOfMemoryError
 
 
@@ -135,3 +137,29 @@ def test_read_checked_tells_too_little_memory_from_damage(tmp_path: Path, error:
     path.write_bytes(pickle.dumps({}))
     with pytest.raises(OutOfMemoryError, match=r"weights\.pt: there is too little memory to read it"):
         read_checked(path, read)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_read_pickle_makes_inert_objects(tmp_path: Path, legacy: bool) -> None:
+    path = tmp_path / "x.pt"
+    content = {"args": argparse.Namespace(a=1), "type": dict, "t": torch.ones(1)}
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    assert is_torch_file(path)
+    with pytest.raises(CheckpointError, match=r"it holds argparse\.Namespace"):
+        read_pickle(path)
+    with pytest.raises(CheckpointError, match="it holds dict"):
+        read_pickle(path, inert=re.compile(r"argparse\.Namespace"))
+    read = read_pickle(path, inert=re.compile(r"argparse\.Namespace|builtins\.dict"))
+    assert isinstance(read["args"], InertObject)
+    assert (read["args"].args, read["args"].state) == ((), {"a": 1})
+    assert read["t"] == 1
+    # nothing stays allowed
+    with pytest.raises(CheckpointError, match=r"it holds argparse\.Namespace"):
+        read_pickle(path)
+
+
+def test_is_torch_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    for content in (b"", b"PK", b"\x80\x04]."):
+        path.write_bytes(content)
+        assert not is_torch_file(path)

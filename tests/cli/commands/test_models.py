@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from open_models import KMEANS
 
 from spiritlm_cli.checkpoints import find_checkpoint
 
@@ -60,3 +61,22 @@ def test_help(spiritlm):
         result = spiritlm(*arguments, "--help")
         assert result.exit_code == 0
         assert "spiritlm models convert" in result.stdout.partition("Example")[2]
+
+
+def test_models_of_other_programs(spiritlm, twist_folder, open_language_models, tmp_path):
+    out = tmp_path / "L11_km500.safetensors"
+    result = spiritlm("models", "convert", twist_folder / KMEANS, "-o", out)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"spiritlm: {out}: 1 file written, {out.stat().st_size / 1e6:,.1f} MB\n"
+    root, text = open_language_models / "sims-qwen", open_language_models / "text-qwen"
+    result = spiritlm("models", "convert", root, "-o", tmp_path / "lm")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "sims-qwen: has no text tokenizer; add --text-tokenizer" in result.stderr
+    result = spiritlm("models", "convert", root, "-o", tmp_path / "lm", "--text-tokenizer", text)
+    assert (result.exit_code, result.stdout) == (0, "")
+    prompt = "[SPEECH][Hu3][Hu7]\n"
+    scores = [
+        spiritlm("generate", "--score", *model, stdin=prompt).stdout
+        for model in (("--lm", root, "--text-tokenizer", text), ("--lm", tmp_path / "lm"))
+    ]
+    assert scores[0] == scores[1] != ""
