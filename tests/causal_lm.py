@@ -20,7 +20,8 @@ _SIZES = {
 }
 _FEED = {"intermediate_size": 24}
 _GROUPED = _FEED | {"num_key_value_heads": 2, "head_dim": 4}
-# Learned positions; partly rotated heads; capped logits and a window of 8 tokens in every other layer; norms of heads.
+# Learned positions; partly rotated heads; capped logits and a window of 8 tokens in every other layer; norms of heads;
+# a window in all layers, and in the layers after the first.
 CONFIGS = {
     "opt": _SIZES | {"ffn_dim": 24, "word_embed_proj_dim": 16, "dropout": 0.0},
     "gpt2": _SIZES,
@@ -29,6 +30,9 @@ CONFIGS = {
     "gemma2": _SIZES | _GROUPED | {"sliding_window": 8, "query_pre_attn_scalar": 4},
     "qwen3": _SIZES | _GROUPED,
     "mistral": _SIZES | _GROUPED | {"sliding_window": 8},
+    "qwen2": _SIZES
+    | _FEED
+    | {"num_key_value_heads": 2, "use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1},
 }
 
 

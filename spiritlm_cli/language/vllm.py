@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
-from spiritlm_cli.checkpoints.slamkit import is_slamkit
+from spiritlm_cli.checkpoints.slamkit import is_slamkit, read_values
 from spiritlm_cli.console import is_verbose
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.language.generator import TokenGenerator
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
-from spiritlm_cli.language.loading import read_config
+from spiritlm_cli.language.loading import has_sliding_window, is_packed, read_config
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.third_party import needs_extra
@@ -75,6 +75,13 @@ class VllmGenerator(TokenGenerator):
             raise CheckpointError(
                 f"{folder}: vLLM can't read the form of slamkit; "
                 f"spiritlm models convert {folder} -o NEW-FOLDER writes one that it can"
+            )
+        values = read_values(folder / "config.json")
+        if not is_packed(values):
+            window = " with a sliding window" if has_sliding_window(values) else ""
+            raise CheckpointError(
+                f"{folder}: --engine vllm is for LLaMA, Qwen 2 and Mistral without a sliding window; this is "
+                f"{values.get('model_type')}{window}, which runs without --engine vllm"
             )
         vocabulary = load_vocabulary(folder, checkpoint.text_tokenizer)
         config = read_config(folder / "config.json")

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from causal_lm import write_causal_lm
 
 from spiritlm_cli.errors import CheckpointError, MissingPackageError, SpiritLMError
 from spiritlm_cli.language.generator import GenerationRequest
@@ -50,6 +51,16 @@ def test_load_without_vllm_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 def test_load_names_the_remedy_for_slamkit(open_language_models: Path) -> None:
     with pytest.raises(CheckpointError, match="vLLM can't read the form of slamkit; spiritlm models convert"):
         VllmGenerator.load(str(open_language_models / "slam-qwen"), False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("opt", "opt, which"), ("qwen2", "qwen2 with a sliding window, which")]
+)
+def test_load_refuses_other_networks(tmp_path: Path, kind: str, name: str) -> None:
+    write_causal_lm(tmp_path, kind)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=f"this is {name} runs without --engine vllm"):
+        VllmGenerator.load(str(tmp_path), False)
 
 
 @needs_vllm

@@ -7,13 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from open_models import HUBERT
+from open_models import HUBERT, write_hubert
+from torch.nn import functional as F
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.third_party import hide_broken_torchaudio
 from spiritlm_cli.tokens.timeline import merge_streams
+
+with hide_broken_torchaudio():
+    from transformers import HubertModel
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,17 @@ def test_twist_units_do_not_depend_on_the_batch(
     names = ["short", "whole", "short", "medium"]
     encoded = tokenizer.encode_batch([waveforms[name] for name in names], batch_seconds=60)
     assert [units.hubert.tolist() for units in encoded] == [answers[name]["hubert"] for name in names]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_hubert_of_other_seeds_has_the_features_of_transformers(tmp_path: Path, seed: int) -> None:
+    write_hubert(tmp_path, seed)
+    hubert = Hubert.load(tmp_path / HUBERT / "model.safetensors", 11)
+    reference = HubertModel.from_pretrained(tmp_path / HUBERT).eval()
+    waveform = torch.randn(16001, generator=torch.Generator().manual_seed(seed)) / 10
+    with torch.inference_mode():
+        states = reference(F.pad(waveform, (40, 40))[None], output_hidden_states=True).hidden_states
+    torch.testing.assert_close(hubert([waveform])[0], states[11][0], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(1280, 2), (145_919, 227), (145_920, 228), (146_559, 228)])
