@@ -58,7 +58,7 @@ class SpiritLM(LM):  # type: ignore[misc]
         units: str = "expressive",
         device: str | None = None,
         dtype: str | None = None,
-        batch_size: int | str | None = None,
+        batch_size: int | str = "auto",
         max_batch_size: int | None = None,
         max_length: int | None = None,
         max_gen_toks: int = 256,
@@ -78,6 +78,8 @@ class SpiritLM(LM):  # type: ignore[misc]
         super().__init__()
         if units not in ("base", "expressive"):
             raise OptionError(f"units must be base or expressive, not {units}")
+        if not isinstance(marker, bool):
+            raise OptionError(f"marker must be True or False, not {marker}")
         checkpoint = combine_parts(pretrained, lm=lm, text_tokenizer=text_tokenizer)
         if device == _DEFAULT_DEVICE and not torch.cuda.is_available():
             device = "auto"
@@ -102,7 +104,7 @@ class SpiritLM(LM):  # type: ignore[misc]
             raise OptionError(
                 f"max_length must be from {len(self._prefix) + 2} to {context}, not {max_length}"
             )
-        self.batch_size = _BATCH_SIZE if batch_size in (None, "auto") else int(batch_size)
+        self.batch_size = _BATCH_SIZE if str(batch_size).startswith("auto") else int(batch_size)
         self.max_gen_toks, self._seed = max_gen_toks, seed
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:

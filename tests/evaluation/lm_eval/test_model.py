@@ -255,6 +255,7 @@ def test_generation_options_are_checked(packed: Path, options: dict[str, Any], m
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"marker": "no"}, "marker must be True or False, not no"),
         ({"units": "all"}, "units must be base or expressive"),
         ({"max_length": 2}, "max_length must be from 3 to 64, not 2"),
         ({"max_length": 65}, "max_length must be from 3 to 64, not 65"),
@@ -264,6 +265,12 @@ def test_generation_options_are_checked(packed: Path, options: dict[str, Any], m
 def test_model_arguments_are_checked(packed: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpiritLMError, match=message):
         SpiritLM(**({"pretrained": str(packed), "device": "cpu"} | options))
+
+
+def test_batch_size_auto(packed: Path) -> None:
+    """It is `auto:N` too, where the harness's own models measure N times."""
+    sizes = ("auto", "auto:4", 3)
+    assert [load(packed, batch_size=size).batch_size for size in sizes] == [16, 16, 3]
 
 
 def test_models_without_text_are_refused(open_language_models: Path) -> None:
