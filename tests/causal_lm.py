@@ -1,4 +1,4 @@
-"""Tiny causal language models of transformers that are not LLaMA's, as Hugging Face folders with random weights."""
+"""Tiny causal language models of transformers, as Hugging Face folders with random weights."""
 
 import json
 
@@ -34,11 +34,13 @@ CONFIGS = {
     | _FEED
     | {"num_key_value_heads": 2, "use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1},
 }
+# Of the kinds that `PackedLlama` computes.
+PACKED = {kind: _SIZES | _FEED | {"num_key_value_heads": 2} for kind in ("llama", "qwen2")}
 
 
 def causal_lm(kind, **changes):
     """Create a network with large random weights, so that errors are visible."""
-    config = AutoConfig.for_model(kind, **json.loads(json.dumps(CONFIGS[kind] | changes)))
+    config = AutoConfig.for_model(kind, **json.loads(json.dumps((CONFIGS | PACKED)[kind] | changes)))
     torch.manual_seed(0)
     network = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():

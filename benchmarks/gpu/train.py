@@ -5,7 +5,8 @@
 
 The number of steps follows from the speed of a few steps at the beginning, so that the schedule of the learning rate
 ends when the time does. Prints one JSON object last: steps, tokens or hours of sound, and what is measured on the
-held-out clips of the pack before and after. The weights are in OUTPUT, in the layout of `--model`.
+held-out clips of the pack before and after. The weights are in OUTPUT, in the layout of `--model`; those of a language
+model that starts from nano's are a Hugging Face folder.
 """
 
 import argparse
@@ -34,12 +35,14 @@ except ImportError:
 
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import AlignmentError
-from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
+from spiritlm_cli.language.transformers_loading import load_causal_lm
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training import hubert, language_model, mixture, unit_selection
 from spiritlm_cli.training.data import CropSampler, draw_batch, load_recordings, read_labels
 from spiritlm_cli.training.options import HubertOptions, LanguageModelOptions, LoopOptions
 from spiritlm_cli.training.rows import draw_rows
+from spiritlm_cli.training.starting_model import model_folder
 
 # Share of the time that is kept for starting, saving and measuring.
 RESERVE = 0.15
@@ -83,11 +86,10 @@ def timed_training(
 
 
 def language_model_options(folder: Path, arguments: argparse.Namespace) -> LanguageModelOptions:
-    nano = find_checkpoint("nano").root / "spiritlm_model" / "spirit-lm-expressive-7b" / "model.safetensors"
     return LanguageModelOptions(
         manifest=folder / "clips.jsonl", units=folder / "units.jsonl", text=folder / "text.txt",
         phones=folder / "phones.jsonl" if (folder / "phones.jsonl").is_file() else None,
-        start=nano if arguments.start_from == "nano" else None, output=arguments.output,
+        base="nano" if arguments.start_from == "nano" else None, output=arguments.output,
         vocabulary=512, words=16, context=arguments.context, batch=arguments.batch, attention=1.0, phonetic=0.5,
         learning_rate=1e-3, device=arguments.device, workers=arguments.workers,
     )  # fmt: skip
@@ -95,11 +97,11 @@ def language_model_options(folder: Path, arguments: argparse.Namespace) -> Langu
 
 def language_model_loss(folder: Path, weights: Path, options: LanguageModelOptions) -> dict[str, float]:
     """Mean losses over rows of held-out clips, transcripts and speech after its text among them."""
-    held = replace(options, manifest=folder / "held-out.jsonl", phones=None, phonetic=0.0, start=weights)
+    held = replace(options, manifest=folder / "held-out.jsonl", phones=None, phonetic=0.0)
     sources, _ = mixture.sources(held)
-    vocabulary = SentencePieceVocabulary.load(weights.parent / "tokenizer.model")
+    vocabulary = load_vocabulary(weights.parent)
     device = find_device(options.device)
-    network = language_model.new_language_model(held, vocabulary, device)
+    network = load_causal_lm(weights.parent, device, torch.float32)
     losses_of = language_model.LossFunction(network, sources, vocabulary, held)
     totals: dict[str, list[float]] = {}
     with torch.inference_mode():
@@ -171,16 +173,19 @@ def main() -> None:
         if arguments.part == "lm":
             options: Any = language_model_options(folder, arguments)
             measure, train = language_model_loss, language_model.train
-            weights = Path("spiritlm_model", "spirit-lm-expressive-7b", "model.safetensors")
+            trained = model_folder(options) / "model.safetensors"
+            nano = find_checkpoint("nano")
+            start = nano.language_model(nano.is_expressive) / "model.safetensors" if options.base else None
         else:
             options = hubert_options(folder, arguments)
             measure, train = hubert_accuracy, hubert.train
             # it is read for each of the trainings
             hubert.load_recordings = functools.cache(load_recordings)
-            weights = Path("speech_tokenizer", "hubert_25hz", "mhubert_base_25hz.safetensors")
-        before = measure(folder, options.start, options) if options.start else {}
+            trained = arguments.output / "speech_tokenizer" / "hubert_25hz" / "mhubert_base_25hz.safetensors"
+            start = options.start
+        before = measure(folder, start, options) if start else {}
         final, step = timed_training(train, options, arguments.trial, arguments.seconds, begun)
-        after = measure(folder, arguments.output / weights, options)
+        after = measure(folder, trained, options)
     amount = final.steps * final.batch * (final.context if arguments.part == "lm" else final.seconds / 3600)
     unit = "tokens" if arguments.part == "lm" else "hours"
     print(json.dumps({

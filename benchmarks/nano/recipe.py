@@ -95,15 +95,15 @@ def steps(work: Path, output: Path, text: Path, whisper: Path) -> list[Step]:
         ),
         Step(
             f"{lm} --words 20 --context 256 --batch 16 --attention 0.3 --phonetic 0.2 --steps 6000 "
-            f"--learning-rate 1e-3 --start {q(str(work / 'lm-1' / language))} -o {q(str(work / 'lm-2'))}",
-            work / "lm-2" / language,
-            f"{tiny_lm} --dim 32 --layers 3 --heads 2 --ffn 48",
+            f"--learning-rate 1e-3 --from {q(str(work / 'lm-1'))} -o {q(str(work / 'lm-2'))}",
+            work / "lm-2" / "model.safetensors",
+            tiny_lm,
         ),
         Step(
             f"{lm} --words 40 --context 1024 --batch 4 --steps 2000 --learning-rate 6e-4 "
-            f"--start {q(str(work / 'lm-2' / language))} -o {out}",
+            f"--from {q(str(work / 'lm-2'))} -o {q(str((output / language).parent))}",
             output / language,
-            f"{tiny_lm} --dim 32 --layers 3 --heads 2 --ffn 48",
+            tiny_lm,
         ),
     ]
 
@@ -113,9 +113,9 @@ def run(step: Step, small: bool) -> None:
     words = [*shlex.split(step.command), *(shlex.split(step.small) if small else ())]
     if words[0] == "train":
         # a part's weights are there from the first save on, so that they don't say that it is done
-        checkpoint = step.product.parents[2]
-        done = checkpoint / "training" / f"{words[1]}.done"
-        words.append("--resume" if (checkpoint / "training" / f"{words[1]}.pt").is_file() else "--overwrite")
+        state = Path(words[words.index("-o") + 1], "training", words[1])
+        done = state.with_suffix(".done")
+        words.append("--resume" if state.with_suffix(".pt").is_file() else "--overwrite")
     else:
         done = step.product.with_suffix(".done")
         words += ["--resume"] if step.product.with_suffix(step.product.suffix + ".part").is_file() else []

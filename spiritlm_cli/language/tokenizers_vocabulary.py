@@ -96,6 +96,15 @@ class TokenizersVocabulary(Vocabulary):
         return self._text_tokenizer.text_bytes(token)
 
 
+def canonical_name(name: str) -> str | None:
+    """A unit as `[Hu3]`, a marker as `[Text]`, however the token is spelled; None for other tokens."""
+    bare = _bare_name(name)
+    if match := _UNIT.fullmatch(bare):
+        return str(Unit(_KINDS[match[1]], int(match[2])))
+    modality = _MODALITIES.get(bare.lower())
+    return f"[{modality.capitalize()}]" if modality else None
+
+
 def _bare_name(name: str) -> str:
     """A name without its brackets; empty for what is no name in brackets."""
     match = _NAME.fullmatch(name) if name[:1] in ("[", "<") else None

@@ -38,9 +38,12 @@ _MAX_SIZE = 1 << 24
 _MAX_LAYERS = 1024
 
 
-def load_causal_lm(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+def load_causal_lm(
+    folder: Path, device: torch.device, dtype: torch.dtype, rope_theta: float | None = None
+) -> Any:
     """Load the network of a Hugging Face folder, or of slamkit's around one.
 
+    rope_theta: base of its rotary position embedding, instead of the configuration's.
     Raises CheckpointError for a `model_type` that transformers has no causal language model of, quantized weights,
     sizes that don't match, and missing weights; OutOfMemoryError if there is too little memory.
     """
@@ -48,6 +51,8 @@ def load_causal_lm(folder: Path, device: torch.device, dtype: torch.dtype) -> An
     with suppress_import_warnings():  # transformers imports modules as they are needed
         config = _read_config(path)
         network_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    if rope_theta is not None:
+        _set_rope_theta(config, rope_theta, path)
     index, stored = list_weights(folder)
     empty = build_on_meta(lambda: network_class(config), path)
     described = sum(parameter.numel() for parameter in empty.parameters())
@@ -108,6 +113,16 @@ def _read_config(path: Path) -> Any:
     if not 1 <= config.num_hidden_layers <= _MAX_LAYERS:
         raise CheckpointError(f"{path}: {config.num_hidden_layers} layers, expected 1 to {_MAX_LAYERS}")
     return config
+
+
+def _set_rope_theta(config: Any, value: float, path: Path) -> None:
+    """Raise CheckpointError if the network has no rotary position embedding, or several."""
+    parameters = getattr(config, "rope_parameters", None)
+    if not isinstance(parameters, dict) or "rope_theta" not in parameters:
+        raise CheckpointError(
+            f"{path}: a {config.model_type} has no single rotary position embedding; leave out --rope-theta"
+        )
+    parameters["rope_theta"] = value
 
 
 def _describes_network(name: str) -> bool:

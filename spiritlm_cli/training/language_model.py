@@ -1,20 +1,14 @@
 """Train the language model on text, speech, both interleaved, and parallel pairs."""
 
-import json
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
-from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.files import write_bytes, write_text
-from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
-from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, new_network
+from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
 from spiritlm_cli.training.loop import run, update, warm_cosine
@@ -22,7 +16,7 @@ from spiritlm_cli.training.mixture import Source, sources
 from spiritlm_cli.training.options import LanguageModelOptions
 from spiritlm_cli.training.rows import REPLACED, Rows, RowStream, draw_rows
 from spiritlm_cli.training.run_file import check_run
-from spiritlm_cli.training.vocabulary import text_spans, train_vocabulary
+from spiritlm_cli.training.starting_model import model_folder, starting_model
 
 # Weight of the loss of transcript tokens, which are a small part of all tokens. The units of the transcribed speech
 # have weight 0, because predicting them does not use the text.
@@ -30,18 +24,19 @@ TRANSCRIPT_WEIGHT = 4.0
 
 
 def train(options: LanguageModelOptions) -> None:
-    """Train and write the Hugging Face folder `spiritlm_model/spirit-lm-expressive-7b` under `options.output`.
+    """Train and write a Hugging Face folder: `options.output` with `options.base`, otherwise in it, in a checkpoint.
 
     Raises ManifestError if there is nothing to train on, CheckpointError for a run that can't be resumed.
     """
-    folder = options.output / "spiritlm_model" / "spirit-lm-expressive-7b"
-    check_run(options, "lm", folder / "model.safetensors")
-    folder.mkdir(parents=True, exist_ok=True)
+    check_run(options, "lm", model_folder(options) / "model.safetensors")
     mixture, texts = sources(options)
-    vocabulary = write_vocabulary(options, texts, folder / "tokenizer.model")
-    torch.manual_seed(options.seed)
     device = find_device(options.device)
-    network = new_language_model(options, vocabulary, device)
+    model = starting_model(options, texts)
+    vocabulary, network = model.vocabulary, model.network
+    if device.type == "cpu" or options.attention:
+        # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
+        network.set_attn_implementation("eager")
+    network.to(device).train()
     optimizer = _new_optimizer(network)
     loss_function = LossFunction(network, mixture, vocabulary, options)
 
@@ -58,10 +53,7 @@ def train(options: LanguageModelOptions) -> None:
         update(optimizer, network, loss, rate)
         return report
 
-    def save() -> None:
-        _write_network(network, folder)
-
-    run(options, "lm", options.steps, {"network": network, "optimizer": optimizer}, step, save)
+    run(options, "lm", options.steps, {"network": network, "optimizer": optimizer}, step, model.save)
 
 
 class LossFunction:
@@ -69,14 +61,14 @@ class LossFunction:
 
     def __init__(
         self,
-        network: LlamaForCausalLM,
+        network: Any,
         mixture: list[Source],
-        vocabulary: SentencePieceVocabulary,
+        vocabulary: Vocabulary,
         options: LanguageModelOptions,
     ) -> None:
         device = next(network.parameters()).device
         self._network = network
-        self._layers = supervised_layers(options.layers)
+        self._layers = supervised_layers(network.config.num_hidden_layers)
         self._bf16 = options.bf16
         self._transcript = torch.tensor([source.transcript for source in mixture], device=device)
         self._spoken = torch.tensor([source.spoken for source in mixture], device=device)
@@ -119,45 +111,7 @@ class LossFunction:
         return loss, report
 
 
-def write_vocabulary(options: LanguageModelOptions, texts: list[str], path: Path) -> SentencePieceVocabulary:
-    """Write the vocabulary of `options.start` or a new one to `path`, unless a resumed run has written it; load it.
-
-    Raises CheckpointError if the folder of `options.start` has no sentencepiece vocabulary.
-    """
-    if options.start:
-        source = options.start.parent / "tokenizer.model"
-        if not source.exists():
-            raise CheckpointError(f"{source}: missing; training starts from a sentencepiece vocabulary only")
-        SentencePieceVocabulary.load(source)  # nothing else is copied
-        write_bytes(path, source.read_bytes())
-    elif not (options.resume and path.is_file()):
-        write_bytes(path, train_vocabulary(text_spans(texts, options.seed), options.vocabulary))
-    return SentencePieceVocabulary.load(path)
-
-
-def new_language_model(
-    options: LanguageModelOptions, vocabulary: SentencePieceVocabulary, device: torch.device
-) -> LlamaForCausalLM:
-    """Create the network, with the weights of `options.start` or random ones, in training mode on `device`.
-
-    The vocabulary is padded to a multiple of 64 ids. Raises CheckpointError if the weights don't fit.
-    """
-    network = new_network(
-        vocab_size=-(-vocabulary.size // 64) * 64, hidden_size=options.dim, intermediate_size=options.ffn,
-        num_hidden_layers=options.layers, num_attention_heads=options.heads, num_key_value_heads=options.heads,
-        max_position_embeddings=2048, rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=False,
-        bos_token_id=vocabulary.bos_id, eos_token_id=vocabulary.eos_id,
-    )  # fmt: skip
-    if options.start:
-        load_into(network, read_tensors(options.start))
-    if device.type == "cpu" or options.attention:
-        # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
-        network.set_attn_implementation("eager")
-    network.to(device).train()
-    return network
-
-
-def _new_optimizer(network: LlamaForCausalLM) -> torch.optim.Optimizer:
+def _new_optimizer(network: nn.Module) -> torch.optim.Optimizer:
     """AdamW with weight decay for matrices only."""
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -166,14 +120,3 @@ def _new_optimizer(network: LlamaForCausalLM) -> torch.optim.Optimizer:
         {"params": others, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, betas=(0.9, 0.95))
-
-
-def _write_network(network: LlamaForCausalLM, folder: Path) -> None:
-    write_tensors(folder / "model.safetensors", {k: v.bfloat16() for k, v in network.state_dict().items()})
-    # only values that differ from the defaults of transformers; its version does not matter for the weights
-    content = network.config.to_diff_dict() | {
-        "architectures": ["LlamaForCausalLM"],
-        "torch_dtype": "bfloat16",
-    }
-    content.pop("transformers_version", None)
-    write_text(folder / "config.json", json.dumps(content, indent=2, sort_keys=True) + "\n")

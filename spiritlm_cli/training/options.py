@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import option
@@ -226,10 +227,33 @@ class LanguageModelOptions(LoopOptions):
     )
     text: Path | None = option(None, "Text file, one document per line.", group="input")
     lines: Path | None = option(None, "Token lines, used as training sequences unchanged.", group="input")
-    start: Path | None = option(
+    base: str | None = option(
         None,
-        "Initial weights (model.safetensors with tokenizer.model in the same folder), instead of random ones.",
+        "Model to start from, instead of random weights: nano, a folder or a Hugging Face repository, of any causal "
+        "language model. Units and markers that its vocabulary lacks are added. --output is then a Hugging Face "
+        "folder.",
+        "--from",
+        metavar="MODEL",
         group="input",
+    )
+    add_units: Literal["base", "expressive"] = option(
+        "expressive",
+        "With --from: units to add to its vocabulary: base (phonetic) or expressive (phonetic, pitch and style).",
+        group="network",
+    )
+    init: Literal["random", "mean"] = option(
+        "random",
+        "With --from: how the embeddings of added tokens begin: random, or around the mean of those of text.",
+        group="network",
+    )
+    rope_theta: float | None = option(
+        None,
+        "Base of the rotary position embedding (default: as the model has it; 10000 for a new one). "
+        "Spirit LM was trained with 100000.",
+        group="network",
+        metavar="NUMBER",
+        minimum=1,
+        above=True,
     )
     save_every: int = option(100, "Steps between two saves of weights and state.", group="output", minimum=1)
     vocabulary: int = option(2048, "Number of text pieces in a new vocabulary.", group="network", minimum=1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
+from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.training.mixture import Source
@@ -40,17 +40,20 @@ class Rows:
 
 def draw_rows(
     mixture: list[Source],
-    vocabulary: SentencePieceVocabulary,
+    vocabulary: Vocabulary,
     rows: int,
     length: int,
     rng: random.Random,
     replaced: float = 0.0,
 ) -> Rows:
-    """Fill rows with sequences drawn from a mixture, each with `<s>` and `</s>`; the last of a row is cut off.
+    """Fill rows with sequences drawn from a mixture, each with a start and an end token if the vocabulary has them.
+
+    The last sequence of a row is cut off.
 
     replaced: largest share of a row's phonetic units to replace in the inputs; see `replace_units`.
     """
     shares = [source.share for source in mixture]
+    end = vocabulary.eos_ids[:1]
     filled = np.zeros((3, rows, length), dtype=np.int64)
     for row in range(rows):
         ids: list[int] = []
@@ -60,9 +63,9 @@ def draw_rows(
         while len(ids) < length:
             index = rng.choices(range(len(mixture)), shares)[0]
             tokens, labels = encode_labeled(mixture[index].draw(rng), vocabulary)
-            ids += [*tokens, vocabulary.eos_id]
-            origins += [index] * (len(tokens) + 1)
-            words += [*(label + first_word if label >= 0 else -1 for label in labels), -1]
+            ids += [*tokens, *end]
+            origins += [index] * (len(tokens) + len(end))
+            words += [*(label + first_word if label >= 0 else -1 for label in labels), *(-1 for _ in end)]
             first_word = max(first_word, 1 + max(words))
         filled[:, row] = ids[:length], origins[:length], words[:length]
     tokens_of, sources_of, words_of = torch.from_numpy(filled)
@@ -70,9 +73,7 @@ def draw_rows(
     return Rows(tokens_of, inputs, sources_of, words_of)
 
 
-def encode_labeled(
-    labeled: LabeledSequence, vocabulary: SentencePieceVocabulary
-) -> tuple[list[int], list[int]]:
+def encode_labeled(labeled: LabeledSequence, vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
     """Encode a sequence. Returns its token ids, and the index of each token's word, −1 for none.
 
     A text piece belongs to the word of its last character.
@@ -81,9 +82,9 @@ def encode_labeled(
     words = [-1] * len(ids)
     if not labeled.words:
         return ids, words
-    position = 1  # after <s>
+    position = vocabulary.start_length
     for span, label in zip(labeled.sequence.spans, labeled.words, strict=True):
-        position += 1  # after the marker
+        position += bool(vocabulary.marker_ids)  # after the marker
         if isinstance(span, SpeechSpan):
             words[position : position + len(label)] = label.tolist()
             position += len(label)
@@ -98,7 +99,7 @@ def encode_labeled(
 
 
 def replace_units(
-    ids: Tensor, vocabulary: SentencePieceVocabulary, rng: random.Random, max_share: float = REPLACED
+    ids: Tensor, vocabulary: Vocabulary, rng: random.Random, max_share: float = REPLACED
 ) -> Tensor:
     """Replace phonetic units by random ones: in each row a random share of up to `max_share`.
 

@@ -4,6 +4,9 @@ import io
 import random
 import struct
 from collections.abc import Iterable
+from pathlib import Path
+
+from spiritlm_cli.errors import CheckpointError
 
 USER_DEFINED = 4  # sentencepiece's piece type for a symbol that is always one token
 
@@ -43,10 +46,32 @@ def train_vocabulary(
         num_threads=1,
         minloglevel=2,
     )
+    return model.getvalue() + b"".join(map(_user_defined, speech_names(hubert, pitch, style)))
+
+
+def speech_names(hubert: int = 501, pitch: int = 64, style: int = 100) -> list[str]:
+    """Names of the two markers and of the units, given the number of units of each kind."""
     names = ["[Text]", "[Speech]"]
     for kind, count in (("Hu", hubert), ("Pi", pitch), ("St", style)):
         names += [f"[{kind}{i}]" for i in range(count)]
-    return model.getvalue() + b"".join(_user_defined(name) for name in names)
+    return names
+
+
+def append_names(model: bytes, names: Iterable[str], source: str | Path) -> tuple[bytes, int]:
+    """Append tokens to a `tokenizer.model`, except those that it has. source: its name in error messages.
+
+    Returns the bytes of the new model, and the number of ids of the old one. Raises CheckpointError if it is not a
+    sentencepiece model.
+    """
+    import sentencepiece
+
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    except RuntimeError:
+        raise CheckpointError(f"{source}: cut off or not a sentencepiece model") from None
+    size = processor.vocab_size()
+    known = set(processor.id_to_piece(list(range(size))))
+    return model + b"".join(_user_defined(name) for name in names if name not in known), size
 
 
 def _user_defined(name: str) -> bytes:

@@ -1,25 +1,19 @@
 """The loss of the language model, part by part."""
 
 import random
-from pathlib import Path
 
 import pytest
 import torch
 
-from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
-from spiritlm_cli.training.language_model import (
-    TRANSCRIPT_WEIGHT,
-    LossFunction,
-    new_language_model,
-    write_vocabulary,
-)
+from spiritlm_cli.training.language_model import TRANSCRIPT_WEIGHT, LossFunction
 from spiritlm_cli.training.mixture import Source
 from spiritlm_cli.training.options import LanguageModelOptions
 from spiritlm_cli.training.pairs import LabeledSequence
 from spiritlm_cli.training.rows import Rows, draw_rows
+from spiritlm_cli.training.starting_model import new_llama
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
 TEXTS = ["the old man walked to the sea", "the sea was old and the man walked"] * 50
@@ -44,7 +38,8 @@ def test_loss_function_tells_text_from_units_in_any_order(order: str) -> None:
     assert (min(vocabulary.unit_ids.values()) < min(vocabulary.text_ids)) == (order == "units first")
     options = LanguageModelOptions(output=None, dim=16, layers=3, heads=2, ffn=16, bf16=False)  # type: ignore[arg-type]
     torch.manual_seed(0)
-    network = new_language_model(options, vocabulary, torch.device("cpu"))
+    network = new_llama(options, vocabulary)
+    network.set_attn_implementation("eager")
     source = Source(1.0, lambda _: LabeledSequence(SPOKEN), transcript=True)
     tokens = torch.tensor([vocabulary.encode(SPOKEN)])
     rows = Rows(tokens, tokens, torch.zeros_like(tokens), torch.full_like(tokens, -1))
@@ -70,7 +65,8 @@ def test_loss_function_adds_the_loss_on_attention() -> None:
         bf16=False,
         attention=1.0,  # type: ignore[arg-type]
     )
-    network = new_language_model(options, vocabulary, torch.device("cpu"))
+    network = new_llama(options, vocabulary)
+    network.set_attn_implementation("eager")
     rows = draw_rows([Source(1.0, lambda _: LabeledSequence(SPOKEN))], vocabulary, 1, 20, random.Random(0))
     words = torch.full_like(rows.tokens, -1)
     words[0, 2:10] = 0
@@ -80,12 +76,3 @@ def test_loss_function_adds_the_loss_on_attention() -> None:
     more, shown = losses_of(Rows(rows.tokens, rows.inputs, rows.sources, words), attention=1.0)
     assert more > plain
     assert 0 < shown["attended"] < 1
-
-
-def test_write_vocabulary_needs_a_sentencepiece_vocabulary(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.json").write_text("{}")
-    options = LanguageModelOptions(output=tmp_path, start=tmp_path / "model.safetensors")
-    with pytest.raises(
-        CheckpointError, match=r"tokenizer\.model: missing; training starts from a sentencepiece"
-    ):
-        write_vocabulary(options, [], tmp_path / "out")
