@@ -11,9 +11,9 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from spiritlm_cli.checkpoints.tensors import read_tensors
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.options import (
     HubertOptions,
-    LanguageModelOptions,
     PitchOptions,
     QuantizerOptions,
     StyleOptions,

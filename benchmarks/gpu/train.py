@@ -40,7 +40,8 @@ from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training import hubert, language_model, mixture, unit_selection
 from spiritlm_cli.training.data import CropSampler, draw_batch, load_recordings, read_labels
-from spiritlm_cli.training.options import HubertOptions, LanguageModelOptions, LoopOptions
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.options import HubertOptions, LoopOptions
 from spiritlm_cli.training.rows import draw_rows
 from spiritlm_cli.training.starting_model import model_folder
 

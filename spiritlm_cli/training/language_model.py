@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.loop import run, update, warm_cosine
 from spiritlm_cli.training.mixture import Source, sources
-from spiritlm_cli.training.options import LanguageModelOptions
 from spiritlm_cli.training.rows import REPLACED, Rows, RowStream, draw_rows
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.starting_model import model_folder, starting_model

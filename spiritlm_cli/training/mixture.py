@@ -20,7 +20,7 @@ from spiritlm_cli.tokens.sequence import Header, Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.training.aligned_units import AlignedUnits
 from spiritlm_cli.training.data import read_units
-from spiritlm_cli.training.options import LanguageModelOptions
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.pairs import (
     ClipPairs,
     DrawPairs,

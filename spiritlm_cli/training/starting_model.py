@@ -19,7 +19,7 @@ from spiritlm_cli.language.transformers_loading import load_causal_lm
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.training.extension import extend_embeddings, extend_tokenizer
-from spiritlm_cli.training.options import LanguageModelOptions
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.vocabulary import speech_names, text_spans, train_vocabulary
 
 _NEW_CONTEXT = 2048

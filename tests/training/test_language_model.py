@@ -9,8 +9,8 @@ from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabula
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.training.language_model import TRANSCRIPT_WEIGHT, LossFunction
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.mixture import Source
-from spiritlm_cli.training.options import LanguageModelOptions
 from spiritlm_cli.training.pairs import LabeledSequence
 from spiritlm_cli.training.rows import Rows, draw_rows
 from spiritlm_cli.training.starting_model import new_llama

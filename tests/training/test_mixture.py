@@ -7,8 +7,8 @@ import pytest
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.tokens.sequence import SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.mixture import SHARES, sources
-from spiritlm_cli.training.options import LanguageModelOptions
 
 
 @pytest.fixture

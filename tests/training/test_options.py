@@ -8,9 +8,12 @@ import pytest
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import check_limits, flag_of, spec_of
 from spiritlm_cli.training import options
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.options import LoopOptions
 
-KINDS = [kind for kind in vars(options).values() if isinstance(kind, type) and issubclass(kind, LoopOptions)]
+KINDS = [LanguageModelOptions] + [
+    kind for kind in vars(options).values() if isinstance(kind, type) and issubclass(kind, LoopOptions)
+]
 
 
 def test_import_loads_no_torch() -> None:
@@ -48,8 +51,8 @@ def test_each_number_has_a_minimum(kind: type[LoopOptions]) -> None:
         (options.HubertOptions, {"heads": 3}, "is 3, which doesn't divide the width of 256"),
         (options.HubertOptions, {"dim": 24, "heads": 4}, "is 24, which is no multiple of 16"),
         (options.StyleOptions, {"heads": 3}, "is 3, which doesn't divide the width of 128"),
-        (options.LanguageModelOptions, {"heads": 3}, "is 3, which doesn't divide the width of 256"),
-        (options.LanguageModelOptions, {"dim": 12, "heads": 4}, "heads of a width of 3, which must be even"),
+        (LanguageModelOptions, {"heads": 3}, "is 3, which doesn't divide the width of 256"),
+        (LanguageModelOptions, {"dim": 12, "heads": 4}, "heads of a width of 3, which must be even"),
     ],
 )
 def test_check_refuses_sizes_that_make_no_network(

@@ -1,4 +1,4 @@
-"""`spiritlm train PART`: each part's options are the fields of its dataclass in `training/options.py`."""
+"""`spiritlm train PART`: each part's options are the fields of its dataclass in `training/*options.py`."""
 
 from importlib import import_module
 from typing import Any
@@ -8,6 +8,7 @@ import typer
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.general import Command, Group
 from spiritlm_cli.training import options as parts
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 
 train = typer.Typer(name="train", cls=Group, no_args_is_help=True, rich_markup_mode=None)
 
@@ -18,7 +19,7 @@ _PARTS: tuple[tuple[str, str, type, str], ...] = (
     ("pitch", "pitch", parts.PitchOptions, "--manifest clips.tsv -o new/"),
     ("style", "style", parts.StyleOptions, "--manifest clips.tsv -o new/"),
     ("vocoder", "vocoder", parts.VocoderOptions, "--manifest clips.tsv --units units.jsonl -o new/"),
-    ("lm", "language_model", parts.LanguageModelOptions, "--lines tokens.txt --text stories.txt -o new/"),
+    ("lm", "language_model", LanguageModelOptions, "--lines tokens.txt --text stories.txt -o new/"),
 )
 
 

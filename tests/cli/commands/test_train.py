@@ -4,6 +4,7 @@ import pytest
 
 from spiritlm_cli.options import flag_of, spec_of
 from spiritlm_cli.training import options
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 
 
 @pytest.mark.parametrize(
@@ -11,7 +12,7 @@ from spiritlm_cli.training import options
     [
         ("hubert", options.HubertOptions),
         ("vocoder", options.VocoderOptions),
-        ("lm", options.LanguageModelOptions),
+        ("lm", LanguageModelOptions),
     ],
 )
 def test_each_field_is_an_option_with_its_help(spiritlm, part, kind):

@@ -1,0 +1,109 @@
+"""Options of `spiritlm train lm`. No torch, so that `--help` is fast."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.options import option
+from spiritlm_cli.training.options import LoopOptions, check_heads
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageModelOptions(LoopOptions):
+    """Train the language model on texts, token lines, and clips with their units and words."""
+
+    manifest: Path | None = option(
+        None, "Manifest of clips with text; clips without word times are aligned first.", group="input"
+    )
+    units: Path | None = option(
+        None, "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.", group="input"
+    )
+    text: Path | None = option(None, "Text file, one document per line.", group="input")
+    lines: Path | None = option(None, "Token lines, used as training sequences unchanged.", group="input")
+    base: str | None = option(
+        None,
+        "Model to start from, instead of random weights: nano, a folder or a Hugging Face repository, of any causal "
+        "language model. Units and markers that its vocabulary lacks are added. --output is then a Hugging Face "
+        "folder.",
+        "--from",
+        metavar="MODEL",
+        group="input",
+    )
+    add_units: Literal["base", "expressive"] = option(
+        "expressive",
+        "With --from: units to add to its vocabulary: base (phonetic) or expressive (phonetic, pitch and style).",
+        group="network",
+    )
+    init: Literal["random", "mean"] = option(
+        "random",
+        "With --from: how the embeddings of added tokens begin: random, or around the mean of those of text.",
+        group="network",
+    )
+    rope_theta: float | None = option(
+        None,
+        "Base of the rotary position embedding (default: as the model has it; 10000 for a new one). "
+        "Spirit LM was trained with 100000.",
+        group="network",
+        metavar="NUMBER",
+        minimum=1,
+        above=True,
+    )
+    save_every: int = option(100, "Steps between two saves of weights and state.", group="output", minimum=1)
+    vocabulary: int = option(2048, "Number of text pieces in a new vocabulary.", group="network", minimum=1)
+    dim: int = option(256, "Hidden size.", group="network", minimum=1)
+    layers: int = option(8, "Number of layers.", group="network", minimum=1)
+    heads: int = option(4, "Attention heads.", group="network", minimum=1)
+    ffn: int = option(768, "Hidden size of the feed-forward layers.", group="network", minimum=1)
+    words: int = option(
+        40, "Largest number of words in a parallel pair of speech and text.", group="training", minimum=1
+    )
+    phones: Path | None = option(
+        None,
+        "JSONL of the clips' aligned phones; written first if it does not exist. Parallel pairs for --text are then "
+        "made by unit selection.",
+        group="input",
+    )
+    selected: float = option(
+        0.75,
+        "With --phones: share of the parallel pairs that are made by unit selection.",
+        group="training",
+        minimum=0,
+        maximum=1,
+    )
+    phonetic: float = option(
+        0.0,
+        "Share of the parallel pairs without pitch and style units.",
+        group="training",
+        minimum=0,
+        maximum=1,
+    )
+    attention: float = option(
+        0.0,
+        "Initial weight of the loss on attention to the same word in the other modality; it decreases linearly to 0.",
+        group="training",
+        minimum=0,
+    )
+    workers: int = option(
+        0,
+        "Processes that prepare batches in advance (0: the training process prepares them).",
+        group="execution",
+        minimum=0,
+    )
+    compile: bool = option(
+        False,
+        "Compile the network: takes two minutes, then each step takes a quarter less time.",
+        group="execution",
+    )
+    context: int = option(512, "Tokens in a training sequence.", group="training", minimum=1)
+    steps: int = option(1500, "Training steps.", group="training", minimum=1)
+    batch: int = option(8, "Sequences in a batch.", group="training", minimum=1)
+    learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
+
+    def check(self) -> None:
+        """Raise OptionError for sizes that make no network."""
+        check_heads(self.dim, self.heads)
+        if self.dim // self.heads % 2:
+            raise OptionError(
+                f"makes heads of a width of {self.dim // self.heads}, which must be even", "--heads"
+            )

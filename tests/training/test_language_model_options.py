@@ -1,0 +1,19 @@
+"""Choices of the language model's options; `test_options` has what all parts share."""
+
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.options import check_limits
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
+
+
+def test_rope_theta_is_above_1() -> None:
+    with pytest.raises(OptionError, match="above 1"):
+        check_limits(LanguageModelOptions(output=Path("new"), rope_theta=1.0))
+
+
+def test_added_units_begin_at_random_as_in_the_paper() -> None:
+    options = LanguageModelOptions(output=Path("new"))
+    assert (options.init, options.add_units) == ("random", "expressive")
