@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from spiritlm_cli.checkpoints.layout import find_checkpoint
+from spiritlm_cli.checkpoints.slamkit import SLAMKIT
 from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.config import read_json
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_bytes, write_text
-from spiritlm_cli.language.loading import SLAMKIT, list_weights
+from spiritlm_cli.language.loading import list_weights
 from spiritlm_cli.language.transformers_llama import new_network
 from spiritlm_cli.language.transformers_loading import load_causal_lm
 from spiritlm_cli.language.vocabulary import Vocabulary
