@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from spiritlm_cli.checkpoints.registry import RemoteFile
+from spiritlm_cli.console import byte_count
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import check_regular, naming, sync_folder
 
@@ -89,6 +90,16 @@ def check_file(path: Path, file: RemoteFile) -> None:
             raise CheckpointError(f"{path}: its {name} is {digest.hexdigest()}, expected {expected}")
 
 
+def check_room(folder: Path, needed: int, what: str) -> None:
+    """Raise CheckpointError if the disk of a folder has no room for this many bytes. what: is to go there."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise CheckpointError(
+            f"{what}: takes {byte_count(needed)} more, and the disk of {folder} has {byte_count(free)}; "
+            "set SPIRITLM_HOME to a folder with room"
+        )
+
+
 def _fetch_all(file: RemoteFile, part: Path, token: str | None, progress: Progress) -> None:
     """Fetch what is missing of a file to `part`, in as many attempts as bring something, and a few that don't."""
     failures = 0
@@ -147,6 +158,7 @@ def _fetch(file: RemoteFile, part: Path, token: str | None, progress: Progress) 
         if response.status != HTTPStatus.PARTIAL_CONTENT or not _continues(response, start):
             output.truncate(0)
             start = 0
+            progress(start)
         _copy(response, output, file, start, progress)
 
 
@@ -168,13 +180,9 @@ def _copy(response: Any, output: BinaryIO, file: RemoteFile, start: int, progres
     limit = MAX_SIZE if expected is None else expected
     if limit > MAX_SIZE:
         raise CheckpointError(f"{file.url}: has {limit:,} bytes, more than is ever downloaded as one file")
-    free = shutil.disk_usage(Path(output.name).parent).free
-    if expected is not None and expected - start > free:
-        raise CheckpointError(
-            f"{file.url}: takes {(expected - start) / 1e9:.1f} GB more, and the disk has {free / 1e9:.1f} GB"
-        )
+    check_room(Path(output.name).parent, (expected or 0) - start, file.url)
     count = start
-    while block := response.read(_BLOCK):
+    while block := response.read1(_BLOCK):  # what has arrived, so that a break loses nothing of it
         count += len(block)
         if count > limit:
             raise CheckpointError(f"{file.url}: the server sends more than {limit:,} bytes")

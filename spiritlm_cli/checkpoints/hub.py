@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from spiritlm_cli.checkpoints.registry import RemoteFile, is_path
-from spiritlm_cli.console import log, notify, shows_progress
+from spiritlm_cli.console import log
 from spiritlm_cli.errors import CheckpointError
 
 # A repository, and after an `@` a commit, a tag or a branch.
@@ -147,8 +147,6 @@ def pull(repository: str, revision: str | None = None) -> Path:
     CheckpointError if the repository can't be downloaded.
     """
     offline = is_offline()
-    if shows_progress() and not offline:
-        notify(f"{repository}: downloading what is not in the cache of the Hub yet")
     # Without a list, a folder is complete that has either form of the weights, so that the pickles are not asked for.
     ignored = list(_PICKLES)
     if not offline:

@@ -10,6 +10,7 @@ from spiritlm_cli.checkpoints.mixed import MixedCheckpoint
 from spiritlm_cli.checkpoints.open_layouts import LanguageModelFolder, TwistCheckpoint
 from spiritlm_cli.checkpoints.registry import installed_folder, known_models
 from spiritlm_cli.checkpoints.text_tokenizers import find_text_tokenizer
+from spiritlm_cli.console import notify, shows_progress
 from spiritlm_cli.errors import CheckpointError
 
 
@@ -37,13 +38,14 @@ def find_checkpoint(model: str | Checkpoint | None = None) -> Checkpoint:
     if folder := installed_folder(model):
         return checkpoint_at(folder, model)
     if known := known_models().get(model):
-        remedy = f"spiritlm models pull {model} downloads it" if known.can_pull else known.how_to_get
-        raise CheckpointError(f"{model}: not on this machine; {remedy}")
+        raise CheckpointError(f"{model}: not on this machine; {known.remedy}")
     match = hub.REPOSITORY.fullmatch(model)
     if not match or root.parent.is_dir():
         raise CheckpointError(
             f"{model}: no such folder; --model takes nano, the name of a model, a folder or a Hugging Face repository"
         )
+    if shows_progress() and not hub.is_offline():
+        notify(f"{model}: downloading what is not in the cache of the Hub yet")
     return checkpoint_at(hub.pull(match[1], match[2]), Path(match[1]).name)
 
 

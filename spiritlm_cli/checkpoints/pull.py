@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,8 +12,8 @@ from typing import Any
 
 from spiritlm_cli.checkpoints import hub
 from spiritlm_cli.checkpoints.checkpoint import file_hash
-from spiritlm_cli.checkpoints.download import RefusedError, check_file, download
-from spiritlm_cli.checkpoints.registry import KnownModel, RemoteFile, is_path, model_folder
+from spiritlm_cli.checkpoints.download import RefusedError, check_file, check_room, download
+from spiritlm_cli.checkpoints.registry import KnownModel, RemoteFile, has_content, is_path, model_folder
 from spiritlm_cli.config import from_mapping, read_json
 from spiritlm_cli.console import ProgressBar, log, notify
 from spiritlm_cli.errors import CheckpointError
@@ -22,6 +22,15 @@ from spiritlm_cli.files import lock_file, write_text
 # The file in a model's folder that says what was downloaded.
 PULL_RECORD = "pulled.json"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+
+
+@dataclass(frozen=True)
+class PullRecord:
+    """What was downloaded. model: its name. commit: of its repository, None if it has none. files: by path."""
+
+    model: str
+    commit: str | None
+    files: Mapping[str, RemoteFile]
 
 
 @dataclass(frozen=True)
@@ -46,12 +55,17 @@ def plan_pull(model: KnownModel, revision: str | None = None) -> PullPlan:
     Raises CheckpointError if the model can't be downloaded, if its repository can't be listed, and offline if it is not
     here, or not known to be of this revision.
     """
-    if not model.can_pull:
-        raise CheckpointError(f"{model.name}: {model.how_to_get}")
     if revision and not model.repository:
         raise CheckpointError(f"{model.name}: is in no repository, so it has no revisions")
+    if not model.can_pull:
+        raise CheckpointError(f"{model.name}: {model.how_to_get}")
     folder = model_folder(model.name)
     if folder.is_symlink():  # what it leads to is replaced, not the link
+        if not folder.exists():
+            raise CheckpointError(
+                f"{folder}: is a link to {folder.readlink()}, which is not there; make that folder, or remove the "
+                "link"
+            )
         folder = folder.resolve()
     if hub.is_offline():
         return _plan_offline(model, folder, revision)
@@ -73,27 +87,24 @@ def plan_pull(model: KnownModel, revision: str | None = None) -> PullPlan:
     return PullPlan(model, folder, files, missing, commit)
 
 
-def pull_model(plan: PullPlan) -> Path:
+def pull_model(plan: PullPlan, downloaded: Callable[[str, int], object] = lambda name, size: None) -> Path:
     """Download the missing files of a model. Returns its folder, which is replaced only when all files are there.
 
     A download that was broken off is continued. If another process downloads the same model, waits for it.
+    downloaded: is told each file that is downloaded, and how many bytes of it arrived.
     Raises CheckpointError if a file can't be downloaded or is not as expected, or if the folder holds another model.
     """
     if not plan.missing:
         return plan.folder
-    if plan.folder.exists() and not (plan.folder / PULL_RECORD).is_file():
+    is_empty = plan.folder.is_dir() and not has_content(plan.folder)
+    if plan.folder.exists() and not is_empty and not (plan.folder / PULL_RECORD).is_file():
         raise CheckpointError(
             f"{plan.folder}: is there, but was not downloaded by this command; move it away"
         )
     plan.folder.parent.mkdir(parents=True, exist_ok=True)
     part, old, lock = (plan.folder.with_name(f".{plan.folder.name}.{end}") for end in ("part", "old", "lock"))
     needed = sum(_missing_bytes(part / name, plan.files[name]) for name in plan.missing)
-    free = shutil.disk_usage(plan.folder.parent).free
-    if needed > free:
-        raise CheckpointError(
-            f"{plan.folder}: takes {needed / 1e9:.1f} GB more, and the disk has {free / 1e9:.1f} GB; "
-            "set SPIRITLM_HOME to a folder with room"
-        )
+    check_room(plan.folder.parent, needed, plan.model.name)
     with _locked(lock):
         if old.exists() and not plan.folder.exists():
             old.replace(plan.folder)  # an earlier run ended while it replaced the folder
@@ -101,7 +112,9 @@ def pull_model(plan: PullPlan) -> Path:
         if all(_is_here(plan.folder / name, file, before.get(name)) for name, file in plan.files.items()):
             return plan.folder  # another process has downloaded it
         for number, (name, file) in enumerate(plan.files.items(), 1):
-            _fetch(plan, name, file, part / name, f"{number}/{len(plan.files)}", before)
+            size = _fetch(plan, name, file, part / name, f"{number}/{len(plan.files)}", before)
+            if size is not None:
+                downloaded(name, size)
         _remove_others(part, {part / name for name in plan.files})
         _keep_others(plan.folder, part, {*before, PULL_RECORD})
         files = {name: _record(part / name, file) for name, file in plan.files.items()}
@@ -115,23 +128,29 @@ def pull_model(plan: PullPlan) -> Path:
     return plan.folder
 
 
-def pulled_files(folder: Path) -> dict[str, RemoteFile]:
-    """The files that were downloaded to a folder, with their checksums; empty if it was not made by a download.
+def read_record(folder: Path) -> PullRecord | None:
+    """What was downloaded to a folder; None if it was not made by a download.
 
     Raises CheckpointError if the record of the download can't be read.
     """
-    return _recorded(folder)
+    path = folder / PULL_RECORD
+    if not path.is_file():
+        return None
+    try:
+        return _parse_record(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; `spiritlm models pull` of this model writes it again") from error
 
 
 def _plan_offline(model: KnownModel, folder: Path, revision: str | None) -> PullPlan:
-    files = _recorded(folder)
+    record = read_record(folder)
+    files, commit = (record.files, record.commit) if record else ({}, None)
     missing = [name for name in files if not (folder / name).is_file()]
     if not files or missing:
         what = ", ".join(missing or model.files) or f"the files of {model.repository}"
         raise CheckpointError(
             f"{model.name}: not in {folder}: {what}; unset SPIRITLM_OFFLINE and HF_HUB_OFFLINE to download it"
         )
-    commit = read_json(folder / PULL_RECORD).get("commit")
     if revision and revision != commit:
         raise CheckpointError(
             f"{model.name}: {folder} has commit {commit}, which may not be {revision}; "
@@ -140,17 +159,26 @@ def _plan_offline(model: KnownModel, folder: Path, revision: str | None) -> Pull
     return PullPlan(model, folder, files, (), commit)
 
 
-def _recorded(folder: Path) -> dict[str, RemoteFile]:
-    path = folder / PULL_RECORD
-    if not path.is_file():
+def _recorded(folder: Path) -> Mapping[str, RemoteFile]:
+    """The files that were downloaded to a folder; none if the record of the download can't be read."""
+    try:
+        record = read_record(folder)
+    except CheckpointError as error:
+        log.warning("%s", error)
         return {}
-    files = read_json(path).get("files")
+    return record.files if record else {}
+
+
+def _parse_record(path: Path) -> PullRecord:
+    values = read_json(path)
+    files, commit = values.get("files"), values.get("commit")
     if not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
         raise CheckpointError(f"{path}: has no files")
     for name in files:
         if not is_path(name):
             raise CheckpointError(f"{path}: {name!r} can't be the name of a file of the model")
-    return {name: from_mapping(RemoteFile, one, path) for name, one in files.items()}
+    remote = {name: from_mapping(RemoteFile, one, path) for name, one in files.items()}
+    return PullRecord(str(values.get("model")), None if commit is None else str(commit), remote)
 
 
 def _record(path: Path, file: RemoteFile) -> dict[str, Any]:
@@ -170,32 +198,50 @@ def _is_here(path: Path, file: RemoteFile, before: RemoteFile | None) -> bool:
 
 def _fetch(
     plan: PullPlan, name: str, file: RemoteFile, path: Path, position: str, before: Mapping[str, RemoteFile]
-) -> None:
-    """Bring one file to the folder that becomes the model's."""
+) -> int | None:
+    """Bring one file to the folder that becomes the model's.
+
+    Returns how many bytes of it were downloaded; None if it was here already.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file():
         with suppress(CheckpointError):
             check_file(path, file)
-            return
+            return None
         path.unlink()
-    if _is_here(plan.folder / name, file, before.get(name)):
+    here = plan.folder / name
+    if _is_here(here, file, before.get(name)) or _is_published(here, file):
         with suppress(OSError):  # a file system without links
-            os.link(plan.folder / name, path)
-            return
+            os.link(here, path)
+            return None
     repository = hub.repository_of(file)
     with ProgressBar(f"{path.name} (MB)", None if file.size is None else file.size // 10**6) as bar:
         if not bar.visible:
             notify(f"{position} {name}")
-        counts = [0]
+        last, arrived = None, 0
 
         def show(count: int) -> None:
-            bar.update(advance=count // 10**6 - counts[0])
-            counts[0] = count // 10**6
+            nonlocal last, arrived
+            bar.update(advance=count // 10**6 - (last or 0) // 10**6)
+            arrived += 0 if last is None else max(0, count - last)
+            last = count
 
         try:
             download(file, path, token=hub.token() if repository else None, progress=show)
         except RefusedError as error:
             raise CheckpointError(hub.gated_message(repository) if repository else str(error)) from error
+    return arrived
+
+
+def _is_published(path: Path, file: RemoteFile) -> bool:
+    """Whether there is a file with the published checksum; False if none is published."""
+    if not path.is_file() or not (file.sha256 or file.git_id):
+        return False
+    try:
+        check_file(path, file)
+    except CheckpointError:
+        return False
+    return True
 
 
 def _missing_bytes(path: Path, file: RemoteFile) -> int:

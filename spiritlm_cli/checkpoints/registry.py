@@ -66,6 +66,13 @@ class KnownModel:
         """Whether `models pull` can download it."""
         return bool(self.repository or self.files)
 
+    @property
+    def remedy(self) -> str:
+        """What to do if it is not on this machine."""
+        return (
+            f"download it with `spiritlm models pull {self.name}`" if self.can_pull else f"{self.how_to_get}"
+        )
+
 
 def read_registry(path: Path) -> dict[str, KnownModel]:
     """Read a registry. Raises CheckpointError for an unknown key, a value of another type, or a name that is a path."""
@@ -84,8 +91,8 @@ def known_models() -> Mapping[str, KnownModel]:
 
 
 def home() -> Path:
-    """The folder of what is downloaded: $SPIRITLM_HOME, or ~/.cache/spiritlm."""
-    return Path(os.environ.get("SPIRITLM_HOME") or "~/.cache/spiritlm").expanduser()
+    """The absolute path of the folder of what is downloaded: $SPIRITLM_HOME, or ~/.cache/spiritlm."""
+    return Path(os.environ.get("SPIRITLM_HOME") or "~/.cache/spiritlm").expanduser().absolute()
 
 
 def model_folder(name: str) -> Path:
@@ -99,11 +106,16 @@ def model_folder(name: str) -> Path:
 
 
 def installed_folder(name: str) -> Path | None:
-    """The folder of a model that was pulled, or put there by hand; None if there is none of this name.
+    """The folder of a model that was pulled, or put there by hand; None if there is none of this name, or an empty one.
 
     A model that is not pulled completely is not there.
     """
-    return folder if is_name(name) and (folder := model_folder(name)).is_dir() else None
+    return folder if is_name(name) and has_content(folder := model_folder(name)) else None
+
+
+def has_content(folder: Path) -> bool:
+    """Whether there is a folder with anything in it."""
+    return folder.is_dir() and any(True for _ in folder.glob("*"))
 
 
 def is_name(name: str) -> bool:

@@ -69,6 +69,18 @@ def read_values(path: Path) -> dict[str, Any]:
     return values
 
 
+def lacks_text_tokenizer(folder: Path) -> bool:
+    """Whether a folder is a slamkit model of speech and text without its text tokenizer. Raises CheckpointError."""
+    if not is_slamkit(folder):
+        return False
+    config = read_json(folder / "config.json")
+    return not _has_speech_alone(config) and not (folder / _TOKENIZER).exists()
+
+
+def _has_speech_alone(config: Mapping[str, Any]) -> bool:
+    return config.get("vocab_size") == len(SLAMKIT_SPEECH_NAMES)
+
+
 def text_tokenizer_folder(
     folder: Path, config: Mapping[str, Any], text_tokenizer: Path | None
 ) -> Path | None:
@@ -77,7 +89,7 @@ def text_tokenizer_folder(
     folder, config: of the model. text_tokenizer: folder that is to be used in place of the model's own.
     Raises CheckpointError if there is none, or one for a model of speech alone.
     """
-    if config.get("vocab_size") == len(SLAMKIT_SPEECH_NAMES):
+    if _has_speech_alone(config):
         if text_tokenizer is not None:
             raise CheckpointError(f"{folder}: has speech units alone; leave out --text-tokenizer")
         return None

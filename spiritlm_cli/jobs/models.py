@@ -9,7 +9,7 @@ from rich.table import Table
 
 from spiritlm_cli.checkpoints import hub
 from spiritlm_cli.checkpoints.checkpoint import NANO
-from spiritlm_cli.checkpoints.pull import PullPlan, plan_pull, pull_model
+from spiritlm_cli.checkpoints.pull import plan_pull, pull_model
 from spiritlm_cli.checkpoints.registry import (
     KnownModel,
     RemoteFile,
@@ -18,9 +18,10 @@ from spiritlm_cli.checkpoints.registry import (
     known_models,
     model_folder,
 )
-from spiritlm_cli.console import byte_count, escape_markup, notify
+from spiritlm_cli.console import byte_count, counted, escape_markup, notify
 from spiritlm_cli.errors import CheckpointError, OptionError
 from spiritlm_cli.jobs.options.models import ModelListOptions, ModelPathOptions, PullOptions
+from spiritlm_cli.signals import on_signal
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def model_path(options: ModelPathOptions) -> Path:
     if folder := _folder(model):
         return folder
     if model.can_pull:
-        raise CheckpointError(f"{model.name}: not here; download it with `spiritlm models pull {model.name}`")
+        raise CheckpointError(f"{model.name}: not on this machine; {model.remedy}")
     return model_folder(model.name)
 
 
@@ -107,20 +108,10 @@ def pull(options: PullOptions) -> Path:
 
     Raises CheckpointError if it can't be downloaded, and OptionError for two revisions.
     """
-    if repository := _repository(options):
-        folder = hub.pull(*repository)
-        notify(f"{folder}: {options.model} is here")
-        return folder
-    model = find_model(options.model)
-    if not model.can_pull and (there := _folder(model)):
-        notify(f"{there}: is here already")
-        return there
-    plan = plan_pull(model, options.revision)
-    folder = pull_model(plan)
-    notify(f"{folder}: {_summary(plan) if plan.missing else 'is here already'}")
-    if model.needs:
-        notify(f"{model.name} needs {model.needs}")
-    return folder
+    with on_signal(lambda: f"{options.model}: run this command again to continue the download"):
+        if repository := _repository(options):
+            return _pull_repository(*repository)
+        return _pull_known(find_model(options.model), options.revision)
 
 
 def dry_run(options: PullOptions) -> DryRun:
@@ -155,9 +146,26 @@ def _repository(options: PullOptions) -> tuple[str, str | None] | None:
     return match[1], match[2] or options.revision
 
 
-def _summary(plan: PullPlan) -> str:
-    size = sum((plan.folder / name).stat().st_size for name in plan.missing)
-    return f"{len(plan.missing)} files downloaded, {byte_count(size)}"
+def _pull_repository(repository: str, revision: str | None) -> Path:
+    if not hub.is_offline():
+        notify(f"{repository}: downloading what is not in the cache of the Hub yet")
+    folder = hub.pull(repository, revision)
+    notify(f"{folder}: {repository} is here")
+    return folder
+
+
+def _pull_known(model: KnownModel, revision: str | None) -> Path:
+    if not model.can_pull and not revision and (there := _folder(model)):
+        notify(f"{there}: is here already")
+        return there
+    sizes: list[int] = []
+    folder = pull_model(plan_pull(model, revision), lambda name, size: sizes.append(size))
+    files = f"{counted(len(sizes), 'file')} downloaded, {byte_count(sum(sizes))}"
+    notify(f"{folder}: {files if sizes else 'is here already'}")
+    notify(f"{model.name}: license: {model.license or 'see its page'}; page: {model.page}")
+    if model.needs:
+        notify(f"{model.name} needs {model.needs}")
+    return folder
 
 
 def _folder(model: KnownModel) -> Path | None:

@@ -1,7 +1,9 @@
 """Downloads of single files from a server on localhost."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,29 @@ def test_a_break_is_resumed_with_a_range(server: Server, tmp_path: Path) -> None
     download(remote(server), tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
     assert ranges(server) == [None, "bytes=1000-", "bytes=3000-"]
+
+
+def test_what_arrives_on_a_slow_line_is_written_at_once(tmp_path: Path) -> None:
+    arrived = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "2000")
+            self.end_headers()
+            self.wfile.write(CONTENT[:1000])
+            self.wfile.flush()
+            if arrived.wait(10):
+                self.wfile.write(CONTENT[1000:2000])
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Slow) as http:
+        threading.Thread(target=http.handle_request, daemon=True).start()
+        file = RemoteFile(f"http://127.0.0.1:{http.server_address[1]}/a.bin")
+        download(file, tmp_path / "a.bin", progress=lambda count: arrived.set() if count else None)
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT[:2000]
 
 
 def test_a_connection_that_is_reset(server: Server, tmp_path: Path) -> None:

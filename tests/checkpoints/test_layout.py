@@ -51,7 +51,9 @@ def test_find_checkpoint_finds_installed_models(
 ) -> None:
     monkeypatch.setenv("SPIRITLM_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match="not on this machine; spiritlm models pull twist downloads it"):
+    with pytest.raises(
+        CheckpointError, match="not on this machine; download it with `spiritlm models pull twist`"
+    ):
         find_checkpoint("twist")
     with pytest.raises(CheckpointError, match="spirit-lm: not on this machine; ask Meta for its weights"):
         find_checkpoint("spirit-lm")

@@ -13,7 +13,7 @@ from http_server import COMMIT, Server, serve_http
 from huggingface_hub import constants
 
 from spiritlm_cli.checkpoints import download as downloads
-from spiritlm_cli.checkpoints.pull import plan_pull, pull_model, pulled_files
+from spiritlm_cli.checkpoints.pull import plan_pull, pull_model, read_record
 from spiritlm_cli.checkpoints.registry import KnownModel, RemoteFile, installed_folder
 from spiritlm_cli.errors import CheckpointError
 
@@ -70,7 +70,9 @@ def test_pull_model(server: Server, model: KnownModel, tmp_path: Path) -> None:
     assert folder == installed_folder("m") == tmp_path / "home/models/m"
     assert names(folder) == sorted([*NAMES, "pulled.json"])
     assert (folder / "hubert/model.safetensors").read_bytes() == WEIGHTS
-    recorded = pulled_files(folder)
+    record = read_record(folder)
+    assert (record.model, record.commit) == ("m", COMMIT)
+    recorded = record.files
     assert recorded["voices.json"].sha256 == hashlib.sha256(b"[]").hexdigest()
     assert recorded["vocoder.pt"].size == len(VOCODER)
 
@@ -105,12 +107,13 @@ def test_a_new_version_replaces_the_old(server: Server, model: KnownModel) -> No
 
 def test_a_download_that_broke_off_is_continued(server: Server, model: KnownModel) -> None:
     path = f"/a/hubert/resolve/{COMMIT}/model.safetensors"
-    server.broken[path], server.ranges = [100, 100], True
-    server.statuses["/vocoder.pt"] = [500]
+    server.broken[path] = [100, 0]
     with pytest.raises(CheckpointError, match="run this again to continue"):
         pull_model(plan_pull(model))
     assert installed_folder("m") is None
-    folder = pull_model(plan_pull(model))
+    sizes: dict[str, int] = {}
+    folder = pull_model(plan_pull(model), sizes.__setitem__)
+    assert sizes == {"hubert/model.safetensors": len(WEIGHTS) - 100}
     assert (folder / "hubert/model.safetensors").read_bytes() == WEIGHTS
     assert sorted(names(folder.parent)) == sorted(
         [".m.lock", *(f"m/{name}" for name in [*NAMES, "pulled.json"])]
@@ -187,22 +190,61 @@ def test_two_processes_download_once(server: Server, model: KnownModel) -> None:
 def test_a_folder_of_the_user_is_left_alone(server: Server, model: KnownModel, tmp_path: Path) -> None:
     folder = tmp_path / "home/models/m"
     folder.mkdir(parents=True)
+    (folder / "mine").touch()
     with pytest.raises(CheckpointError, match="was not downloaded by this command; move it away"):
         pull_model(plan_pull(model))
+    (folder / "mine").unlink()
+    assert pull_model(plan_pull(model)) == folder
+
+
+def test_a_link_that_leads_nowhere(server: Server, model: KnownModel, tmp_path: Path) -> None:
+    (tmp_path / "home/models").mkdir(parents=True)
+    (tmp_path / "home/models/m").symlink_to(tmp_path / "disk")
+    with pytest.raises(
+        CheckpointError, match=r"models/m: is a link to .*/disk, which is not there; make that"
+    ):
+        plan_pull(model)
+    (tmp_path / "disk").mkdir()
+    assert pull_model(plan_pull(model)) == tmp_path / "disk"
+
+
+def test_a_file_that_is_deleted_is_downloaded_again(server: Server, model: KnownModel) -> None:
+    folder = pull_model(plan_pull(model))
+    (folder / "vocoder.pt").unlink()
+    sizes: dict[str, int] = {}
+    pull_model(plan_pull(model), sizes.__setitem__)
+    assert sizes == {"vocoder.pt": len(VOCODER)}
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]"])
+def test_a_broken_record_is_written_again(
+    server: Server, model: KnownModel, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    folder = pull_model(plan_pull(model))
+    (folder / "pulled.json").write_text(content)
+    with pytest.raises(
+        CheckpointError, match=r"pulled.json: .*; `spiritlm models pull` of this model writes it"
+    ):
+        read_record(folder)
+    sizes: dict[str, int] = {}
+    pull_model(plan_pull(model), sizes.__setitem__)
+    assert sizes == {"voices.json": 2}  # of the others the checksums are published
+    assert read_record(folder).model == "m"
 
 
 def test_a_model_that_is_not_downloaded_says_how_to_get_it(model: KnownModel) -> None:
     other = replace(model, repository=None, files={}, how_to_get="ask its authors")
     with pytest.raises(CheckpointError, match=r"^m: ask its authors$"):
         plan_pull(other)
-    with pytest.raises(CheckpointError, match="no revisions"):
-        plan_pull(replace(model, repository=None), "v1")
+    for one in (other, replace(model, repository=None)):
+        with pytest.raises(CheckpointError, match="no revisions"):
+            plan_pull(one, "v1")
 
 
 def test_a_record_with_paths_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "pulled.json").write_text('{"files": {"../x": {"url": "u"}}}')
     with pytest.raises(CheckpointError, match=r"'../x' can't be the name of a file"):
-        pulled_files(tmp_path)
+        read_record(tmp_path)
 
 
 def test_a_run_that_ended_while_it_replaced_the_folder(server: Server, model: KnownModel) -> None:
@@ -243,7 +285,8 @@ def test_what_has_begun_needs_no_more_room(
         pull_model(plan_pull(model))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=999))
     with pytest.raises(
-        CheckpointError, match=r"takes 0.0 GB more, .* set SPIRITLM_HOME to a folder with room"
+        CheckpointError,
+        match=r"m: takes 1.0 kB more, .* has 999 bytes; set SPIRITLM_HOME to a folder with room",
     ):
         pull_model(plan_pull(model))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))

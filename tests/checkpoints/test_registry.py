@@ -44,7 +44,15 @@ def test_installed_folder(home: Path) -> None:
     assert model_folder("twist") == home / "models" / "twist"
     assert installed_folder("twist") is None
     (home / "models" / "twist").mkdir(parents=True)
+    assert installed_folder("twist") is None  # empty
+    (home / "models" / "twist" / "config.json").touch()
     assert installed_folder("twist") == home / "models" / "twist"
+
+
+def test_home_is_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPIRITLM_HOME", "here")
+    assert model_folder("twist") == tmp_path / "here" / "models" / "twist"
 
 
 def test_default_home(monkeypatch: pytest.MonkeyPatch) -> None:

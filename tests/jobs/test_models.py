@@ -1,5 +1,7 @@
 """The models that are known by name."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,18 +37,26 @@ def test_pull_twist_makes_a_flat_folder(server: Server, tmp_path: Path) -> None:
 def test_pull_again_says_that_it_is_here(
     server: Server, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    folder = pull(PullOptions(model="twist"))
+    messages = capsys.readouterr().err
+    assert "5 files downloaded, 24 bytes" in messages
+    assert "twist: license: CC BY-NC; page: https://" in messages
+    (folder / KMEANS).unlink()
     pull(PullOptions(model="twist"))
-    assert "5 files downloaded, 24 bytes" in capsys.readouterr().err
+    assert "1 file downloaded, 7 bytes" in capsys.readouterr().err
     pull(PullOptions(model="twist"))
     assert "is here already" in capsys.readouterr().err
-    assert len(server.asked(f"/{KMEANS}")) == 1
+    assert len(server.asked(f"/{KMEANS}")) == 2
 
 
 def test_pull_of_what_is_not_downloaded(server: Server, tmp_path: Path) -> None:
     assert pull(PullOptions(model="nano")) == NANO
+    with pytest.raises(CheckpointError, match="nano: is in no repository, so it has no revisions"):
+        pull(PullOptions(model="nano", revision="main"))
     with pytest.raises(CheckpointError, match="spirit-lm: ask Meta"):
         pull(PullOptions(model="spirit-lm"))
     (tmp_path / "home/models/spirit-lm").mkdir(parents=True)
+    (tmp_path / "home/models/spirit-lm/speech_tokenizer").mkdir()
     assert pull(PullOptions(model="spirit-lm")) == tmp_path / "home/models/spirit-lm"
 
 
@@ -61,11 +71,33 @@ def test_dry_run_downloads_nothing(server: Server) -> None:
     assert dry_run(PullOptions(model="twist")).lines() == []
 
 
-def test_pull_of_a_repository_goes_to_the_cache_of_the_hub(server: Server) -> None:
+def test_pull_of_a_repository_goes_to_the_cache_of_the_hub(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = PullOptions(model="slprl/slam")
     assert dry_run(options).summary == "2 of 2 files would be downloaded to the cache of the Hub: 8 bytes"
     assert pull(options).name == COMMIT
+    assert "slprl/slam: downloading what is not in the cache of the Hub yet" in capsys.readouterr().err
     assert dry_run(options).lines() == []
+
+
+@pytest.mark.parametrize("name", ["slam", "slprl/slam"])
+def test_a_signal_says_how_to_continue(programs: Path, tmp_path: Path, name: str) -> None:
+    code = f"""
+import os, signal, sys
+from spiritlm_cli.jobs.models import pull
+from spiritlm_cli.jobs.options.models import PullOptions
+from spiritlm_cli.signals import end_on_signals
+end_on_signals()
+sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGINT) if event == "socket.connect" else None)
+pull(PullOptions(model={name!r}))
+"""
+    environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "SPIRITLM_HOME": str(tmp_path)}
+    command = [programs / "python", "-c", code]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 130
+    last = result.stderr.splitlines()[-1]
+    assert last == f"spiritlm: {name}: run this command again to continue the download"
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b/c", "", "unknown", "a/..@v1/../x x"])
@@ -84,7 +116,9 @@ def test_revision_is_given_once(server: Server) -> None:
 def test_model_path(server: Server, tmp_path: Path) -> None:
     assert model_path(ModelPathOptions(name="nano")) == NANO
     assert model_path(ModelPathOptions(name="spirit-lm")) == tmp_path / "home/models/spirit-lm"
-    with pytest.raises(CheckpointError, match="slam: not here; download it with `spiritlm models pull slam`"):
+    with pytest.raises(
+        CheckpointError, match="slam: not on this machine; download it with `spiritlm models pull slam`"
+    ):
         model_path(ModelPathOptions(name="slam"))
     with pytest.raises(CheckpointError, match="not a known model; there are nano, "):
         model_path(ModelPathOptions(name="../nano"))

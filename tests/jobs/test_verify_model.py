@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from causal_lm import write_causal_lm
-from model_server import VOCODER, serve_models
+from model_server import KMEANS, VOCODER, serve_models
 
 from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
@@ -85,8 +85,25 @@ def test_checksums_of_what_was_downloaded(tmp_path: Path, monkeypatch: pytest.Mo
         assert folder
         assert faults("slam")["checksums"] is None
         (folder / "model.safetensors").write_bytes(b"HUBERT")
-        assert "its SHA-256 is" in (faults("slam")["checksums"] or "")
-        (folder / "model.safetensors").unlink()
+        (folder / "config.json").write_text("[]")
+        fault = faults(folder)["checksums"] or ""
+        assert "model.safetensors: its SHA-256 is" in fault
+        assert "config.json: " in fault
+        assert fault.endswith(
+            "; delete what is damaged, and run `spiritlm models pull slam` to download it again"
+        )
+        (folder / "pulled.json").write_text("")
+        assert "`spiritlm models pull` of this model writes it again" in (faults("slam")["checksums"] or "")
+
+
+def test_a_file_without_a_published_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_models(tmp_path, monkeypatch):
+        pull(PullOptions(model="twist"))
+        check = next(iter(verify(VerifyOptions(model="twist"))))
+    assert str(check) == (
+        f"checksums: ok; no checksum is published of {KMEANS} (if it does not work, delete it, and run "
+        "`spiritlm models pull twist` to download it again)"
+    )
 
 
 def test_checksums_of_the_registry(nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,8 +115,17 @@ def test_checksums_of_the_registry(nano: Path, tmp_path: Path, monkeypatch: pyte
 
 
 def test_language_models_of_slamkit(open_language_models: Path) -> None:
+    notes = {}
     for name in ("sims-llama", "sims-qwen", "slam-qwen"):
-        assert faults(open_language_models / name) == {"language model": None}
+        (check,) = verify(VerifyOptions(model=str(open_language_models / name)))
+        assert check.fault is None
+        notes[name] = check.note
+    assert notes["slam-qwen"] is None
+    assert (
+        notes["sims-llama"]
+        == notes["sims-qwen"]
+        == ("to use it, name its text tokenizer with --text-tokenizer; it has none in its folder")
+    )
 
 
 def test_language_models_of_transformers(tmp_path: Path) -> None:
