@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http import HTTPStatus
@@ -121,7 +121,7 @@ def list_files(repository: str, revision: str | None = None) -> Listing:
             git_id=None if one.lfs else one.blob_id,
         )
     if not files or commit is None:
-        raise CheckpointError(f"{endpoint()}/{repository}: has no file of a checkpoint")
+        raise CheckpointError(f"{repository}: has no file of a checkpoint: {endpoint()}/{repository}")
     return Listing(repository, commit, files)
 
 
@@ -196,11 +196,27 @@ def _superseded(names: Iterable[str]) -> list[str]:
     return list(_PICKLES) if {*_SAFETENSORS} & {*names} else []
 
 
+def find_repository(name: str, find: Callable[[str, str | None], Path]) -> Path | None:
+    """Download what was named where a folder can be named too; None if it is not the name of a repository.
+
+    find: is called with the repository and the revision. Raises CheckpointError as it does.
+    """
+    match = REPOSITORY.fullmatch(name)
+    if not match or Path(name).expanduser().parent.is_dir():
+        return None
+    try:
+        return find(match[1], match[2])
+    except CheckpointError as error:  # begins with the name
+        reason = str(error).partition(": ")[2]
+        raise CheckpointError(f"{name}: no such folder, and the repository {reason}") from error
+
+
 def _not_had(repository: str, revision: str | None, error: Exception) -> CheckpointError:
     """Return the error for what the hub's client raises: dozens of types (network, authorization, disk)."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
+        LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -211,11 +227,17 @@ def _not_had(repository: str, revision: str | None, error: Exception) -> Checkpo
         reason = "it has no such repository, or a private one, for which HF_TOKEN has to be set"
     elif isinstance(error, RevisionNotFoundError):
         reason = "the repository has no such revision"
-    elif isinstance(error, HfHubHTTPError) and error.response.status_code == HTTPStatus.UNAUTHORIZED:
-        reason = (
-            f"it refuses your token; make another on {endpoint()}/settings/tokens, and set HF_TOKEN to it"
-        )
+    elif isinstance(error, HfHubHTTPError):
+        status = error.response.status_code
+        reason = f"it answers with status {status}; run this again later"
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            fault = "refuses your token; make another" if token() else "asks for a token; make one"
+            reason = f"it {fault} on {endpoint()}/settings/tokens, and set HF_TOKEN to it"
+    elif isinstance(error, LocalEntryNotFoundError) and is_offline():
+        reason = "it is not in the cache of the Hub; unset SPIRITLM_OFFLINE and HF_HUB_OFFLINE to download it"
     else:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().removeprefix("Got: ").splitlines() or [type(error).__name__])[0]
+        if not (isinstance(error, OSError) and error.filename):  # of the disk
+            reason += "; check the network, and run this again"
     name = f"{repository}@{revision}" if revision else repository
-    return CheckpointError(f"{name}: no such folder, and can't be downloaded from Hugging Face ({reason})")
+    return CheckpointError(f"{name}: can't be downloaded from Hugging Face: {reason}")

@@ -39,14 +39,17 @@ def find_checkpoint(model: str | Checkpoint | None = None) -> Checkpoint:
         return checkpoint_at(folder, model)
     if known := known_models().get(model):
         raise CheckpointError(f"{model}: not on this machine; {known.remedy}")
-    match = hub.REPOSITORY.fullmatch(model)
-    if not match or root.parent.is_dir():
-        raise CheckpointError(
-            f"{model}: no such folder; --model takes nano, the name of a model, a folder or a Hugging Face repository"
-        )
+    if downloaded := hub.find_repository(model, _download):
+        return checkpoint_at(downloaded, Path(model.partition("@")[0]).name)
+    raise CheckpointError(
+        f"{model}: no such folder; --model takes nano, the name of a model, a folder or a Hugging Face repository"
+    )
+
+
+def _download(repository: str, revision: str | None) -> Path:
     if shows_progress() and not hub.is_offline():
-        notify(f"{model}: downloading what is not in the cache of the Hub yet")
-    return checkpoint_at(hub.pull(match[1], match[2]), Path(match[1]).name)
+        notify(f"{repository}: downloading what is not in the cache of the Hub yet")
+    return hub.pull(repository, revision)
 
 
 def checkpoint_at(root: Path, name: str) -> Checkpoint:

@@ -71,12 +71,12 @@ def plan_pull(model: KnownModel, revision: str | None = None) -> PullPlan:
         return _plan_offline(model, folder, revision)
     files, commit = dict(model.files), None
     if model.repository:
-        listing = hub.list_files(model.repository, revision)
+        listing = _list_files(model, model.repository, revision)
         prefix = f"{model.folder}/" if model.folder else ""
         files |= {prefix + name: file for name, file in listing.files.items()}
         commit = listing.commit
     if model.text_tokenizer:
-        tokenizer = hub.list_files(model.text_tokenizer).files
+        tokenizer = _list_files(model, model.text_tokenizer).files
         files |= {
             name: file for name, file in tokenizer.items() if name in _TOKENIZER_FILES and name not in files
         }
@@ -140,6 +140,14 @@ def read_record(folder: Path) -> PullRecord | None:
         return _parse_record(path)
     except CheckpointError as error:
         raise CheckpointError(f"{error}; `spiritlm models pull` of this model writes it again") from error
+
+
+def _list_files(model: KnownModel, repository: str, revision: str | None = None) -> hub.Listing:
+    """List the files of a repository. Raises CheckpointError, whose message names the model, too."""
+    try:
+        return hub.list_files(repository, revision)
+    except CheckpointError as error:
+        raise CheckpointError(f"{model.name}: {error}") from error
 
 
 def _plan_offline(model: KnownModel, folder: Path, revision: str | None) -> PullPlan:
@@ -229,7 +237,8 @@ def _fetch(
         try:
             download(file, path, token=hub.token() if repository else None, progress=show)
         except RefusedError as error:
-            raise CheckpointError(hub.gated_message(repository) if repository else str(error)) from error
+            reason = hub.gated_message(repository) if repository else str(error)
+            raise CheckpointError(f"{plan.model.name}: {reason}") from error
     return arrived
 
 

@@ -19,10 +19,9 @@ def find_text_tokenizer(name: str) -> Path:
         return folder
     if installed := installed_folder(name):
         return installed
-    match = hub.REPOSITORY.fullmatch(name)
-    if not match or folder.parent.is_dir():
-        raise CheckpointError(
-            f"{name}: no such folder; --text-tokenizer takes a folder with a tokenizer.json, the name of a model, "
-            "or a Hugging Face repository"
-        )
-    return hub.pull_text_tokenizer(match[1], match[2])
+    if downloaded := hub.find_repository(name, hub.pull_text_tokenizer):
+        return downloaded
+    raise CheckpointError(
+        f"{name}: no such folder; --text-tokenizer takes a folder with a tokenizer.json, the name of a model, "
+        "or a Hugging Face repository"
+    )

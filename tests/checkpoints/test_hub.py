@@ -16,11 +16,13 @@ from spiritlm_cli.errors import CheckpointError
 def test_pull_without_network_or_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    for find in (pull, find_checkpoint):
-        with pytest.raises(
-            CheckpointError, match=r"^a/b: no such folder, and can't be downloaded from Hugging Face \("
-        ):
-            find("a/b")
+    offline = (
+        "can't be downloaded from Hugging Face: it is not in the cache of the Hub; unset SPIRITLM_OFFLINE"
+    )
+    with pytest.raises(CheckpointError, match=f"^a/b: {offline}"):
+        pull("a/b")
+    with pytest.raises(CheckpointError, match=f"^a/b: no such folder, and the repository {offline}"):
+        find_checkpoint("a/b")
 
 
 @pytest.fixture
@@ -48,7 +50,9 @@ def test_find_checkpoint_takes_the_revision_that_is_named(cache: Path, model: st
 
 @pytest.mark.parametrize("model", ["a/b@v3", "a/b@" + "3" * 40])
 def test_find_checkpoint_names_a_revision_that_is_not_there(cache: Path, model: str) -> None:
-    with pytest.raises(CheckpointError, match=rf"^{model}: no such folder, and can't be downloaded"):
+    with pytest.raises(
+        CheckpointError, match=rf"^{model}: no such folder, and the repository can't be downloaded"
+    ):
         find_checkpoint(model)
 
 
@@ -116,17 +120,34 @@ def test_what_the_hub_does_not_have(
     name = f"{repository}@{revision}" if revision else repository
     for find in (list_files, pull):
         with pytest.raises(
-            CheckpointError, match=rf"^{name}: no such folder, and can't be downloaded .*{reason}"
+            CheckpointError, match=rf"^{name}: can't be downloaded from Hugging Face: .*{reason}"
         ):
             find(repository, revision)
 
 
-def test_a_token_that_is_refused(server: Server) -> None:
-    server.statuses["/api/models/a/b"] = [401]
-    with pytest.raises(
-        CheckpointError, match=rf"refuses your token; make another on {server.url}/settings/tokens"
-    ):
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_is_refused_or_missing(
+    server: Server, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    server.statuses["/api/models/a/b"] = [status, status]
+    page = f"{server.url}/settings/tokens, and set HF_TOKEN to it"
+    with pytest.raises(CheckpointError, match=f"it asks for a token; make one on {page}"):
         list_files("a/b")
+    monkeypatch.setenv("HF_TOKEN", "other")
+    with pytest.raises(CheckpointError, match=f"it refuses your token; make another on {page}"):
+        list_files("a/b")
+
+
+def test_what_may_succeed_later(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.statuses["/api/models/a/b"] = [418]
+    with pytest.raises(CheckpointError, match="it answers with status 418; run this again later"):
+        list_files("a/b")
+    with serve_http() as gone:
+        pass
+    monkeypatch.setenv("HF_ENDPOINT", gone.url)
+    for find in (list_files, pull):
+        with pytest.raises(CheckpointError, match="refused; check the network, and run this again"):
+            find("a/b")
 
 
 def test_nothing_is_listed_offline(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from spiritlm_cli.errors import CheckpointError
 def test_find_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPIRITLM_HOME", str(tmp_path))
     (tmp_path / "models" / "text").mkdir(parents=True)
+    (tmp_path / "models" / "text" / "tokenizer.json").touch()
     assert find_text_tokenizer(str(tmp_path)) == tmp_path
     assert find_text_tokenizer("text") == tmp_path / "models" / "text"
 
@@ -25,7 +26,8 @@ def test_find_downloads_the_tokenizer_alone(tmp_path: Path, monkeypatch: pytest.
         server.repositories["a/b"] = {"tokenizer.json": b"{}", "model.safetensors": b"weights"}
         assert [path.name for path in find_text_tokenizer("a/b").iterdir()] == ["tokenizer.json"]
         with pytest.raises(
-            CheckpointError, match=r"a/c: no such folder, and can't be downloaded from Hugging Face"
+            CheckpointError,
+            match=r"a/c: no such folder, and the repository can't be downloaded from Hugging Face",
         ):
             find_text_tokenizer("a/c")
 

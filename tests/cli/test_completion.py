@@ -45,7 +45,7 @@ def test_commands_and_values_are_completed(
     shell: str, line: str, expected: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPIRITLM_HOME", str(tmp_path))
-    (tmp_path / "models" / "twist").mkdir(parents=True)
+    (tmp_path / "models" / "twist" / "mhubert-base-25hz").mkdir(parents=True)
     answer = complete(shell, line)
     if shell == "zsh":
         words = {

@@ -32,7 +32,10 @@ def test_gated(spiritlm, server):
     result = spiritlm("models", "pull", "twist")
     assert (result.exit_code, result.stdout) == (1, "")
     page = f"{server.url}/slprl/mhubert-base-25hz"
-    assert f"spiritlm: slprl/mhubert-base-25hz: is gated; accept its conditions on {page}" in result.stderr
+    assert (
+        f"spiritlm: twist: slprl/mhubert-base-25hz: is gated; accept its conditions on {page}"
+        in result.stderr
+    )
 
 
 def test_twist_from_the_download_to_sound(spiritlm, twist_folder, recording, tmp_path, monkeypatch):
