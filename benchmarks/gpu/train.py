@@ -13,7 +13,6 @@ import argparse
 import functools
 import json
 import lzma
-import random
 import sys
 import tarfile
 import tempfile
@@ -21,6 +20,7 @@ import time
 import types
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,9 +40,10 @@ from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training import hubert, language_model, mixture, unit_selection
 from spiritlm_cli.training.data import CropSampler, draw_batch, load_recordings, read_labels
+from spiritlm_cli.training.lanes import LaneStream, RowFormat
+from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.options import HubertOptions, LoopOptions
-from spiritlm_cli.training.rows import draw_rows
 from spiritlm_cli.training.starting_model import model_folder
 
 # Share of the time that is kept for starting, saving and measuring.
@@ -103,12 +104,12 @@ def language_model_loss(folder: Path, weights: Path, options: LanguageModelOptio
     vocabulary = load_vocabulary(weights.parent)
     device = find_device(options.device)
     network = load_causal_lm(weights.parent, device, torch.float32)
-    losses_of = language_model.LossFunction(network, sources, vocabulary, held)
+    losses_of = LossFunction(network, sources, vocabulary, held)
     totals: dict[str, list[float]] = {}
     with torch.inference_mode():
-        for number in range(4):
-            rows = draw_rows(sources, vocabulary, 8, options.context + 1, random.Random(number)).to(device)
-            _, shown = losses_of(rows, 0.0)
+        form = RowFormat(sources, vocabulary, options.context + 1, replaced=0.0)
+        for rows in islice(LaneStream(form, 0, 8, range(8)), 4):
+            _, shown = losses_of(rows.to(device), 0.0)
             for name, value in shown.items():
                 totals.setdefault(name, []).append(value)
     return {name: float(np.mean(values)) for name, values in totals.items()}

@@ -1,26 +1,18 @@
 """Train the language model on text, speech, both interleaved, and parallel pairs."""
 
-import random
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.nn.device import find_device
-from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
+from spiritlm_cli.training.lanes import LaneStream, RowFormat
+from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.loop import run, update, warm_cosine
-from spiritlm_cli.training.mixture import Source, sources
-from spiritlm_cli.training.rows import REPLACED, Rows, RowStream, draw_rows
+from spiritlm_cli.training.mixture import sources
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.starting_model import model_folder, starting_model
-
-# Weight of the loss of transcript tokens, which are a small part of all tokens. The units of the transcribed speech
-# have weight 0, because predicting them does not use the text.
-TRANSCRIPT_WEIGHT = 4.0
 
 
 def train(options: LanguageModelOptions) -> None:
@@ -40,75 +32,18 @@ def train(options: LanguageModelOptions) -> None:
     optimizer = _new_optimizer(network)
     loss_function = LossFunction(network, mixture, vocabulary, options)
 
-    def draw(number: int) -> Rows:
-        rng = random.Random(f"{options.seed} {number}")
-        return draw_rows(mixture, vocabulary, options.batch, options.context + 1, rng, replaced=REPLACED)
-
-    rows_of = RowStream(draw, options.workers)
+    form = RowFormat(mixture, vocabulary, options.context + 1)
+    rows_of = LaneStream(form, options.seed, options.batch, range(options.batch), options.workers)
 
     def step(number: int) -> dict[str, float]:
-        rows = rows_of(number).to(device)
+        rows = next(rows_of).to(device)
         loss, report = loss_function(rows, options.attention * (1 - number / options.steps))
         rate = warm_cosine(number, options.steps, options.learning_rate, min(200, options.steps // 5))
         update(optimizer, network, loss, rate)
         return report
 
-    run(options, "lm", options.steps, {"network": network, "optimizer": optimizer}, step, model.save)
-
-
-class LossFunction:
-    """Computes the weighted loss of a batch, and the mean losses of its kinds of tokens."""
-
-    def __init__(
-        self,
-        network: Any,
-        mixture: list[Source],
-        vocabulary: Vocabulary,
-        options: LanguageModelOptions,
-    ) -> None:
-        device = next(network.parameters()).device
-        self._network = network
-        self._layers = supervised_layers(network.config.num_hidden_layers)
-        self._bf16 = options.bf16
-        self._transcript = torch.tensor([source.transcript for source in mixture], device=device)
-        self._spoken = torch.tensor([source.spoken for source in mixture], device=device)
-        is_unit = torch.zeros(network.config.vocab_size, dtype=torch.bool)
-        is_unit[[*vocabulary.unit_ids.values(), *vocabulary.marker_ids.values()]] = True
-        self._is_unit = is_unit.to(device)
-        forward: Callable[[Tensor, bool], tuple[Tensor, tuple[Tensor, ...]]] = self._forward
-        self._call = torch.compile(forward) if options.compile else forward
-
-    def _forward(self, inputs: Tensor, attend: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Compute logits, (rows, length, vocabulary), and with `attend` the attention of the supervised layers.
-
-        inputs: (rows, length) ids.
-        """
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bf16):
-            out = self._network(input_ids=inputs, output_attentions=attend)
-        return out.logits.float(), tuple(out.attentions[i] for i in self._layers) if attend else ()
-
-    def __call__(self, rows: Rows, attention: float) -> tuple[Tensor, dict[str, float]]:
-        """Compute the loss of a batch. attention: weight of the loss on attention.
-
-        Returns a scalar to minimize, and the values to report by name: mean losses of text, units, transcripts and
-        spoken units, and the mean supervised attention (`attended`).
-        """
-        logits, attentions = self._call(rows.inputs[:, :-1], attention > 0)
-        targets, source = rows.tokens[:, 1:].flatten(), rows.sources[:, 1:].flatten()
-        losses = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none")
-        units = self._is_unit[targets]
-        transcript, spoken = self._transcript[source], self._spoken[source]
-        weights = torch.where(transcript, torch.where(units, 0.0, TRANSCRIPT_WEIGHT), 1.0)
-        loss = (losses * weights).sum() / weights.sum().clamp(min=1)
-        parts = {"text": ~units, "units": units, "transcript": ~units & transcript, "spoken": units & spoken}
-        report = {"loss": loss.item()}
-        report |= {name: losses[part].mean().item() for name, part in parts.items() if bool(part.any())}
-        if attentions:
-            mask = target_mask(rows.words, ~self._is_unit[rows.tokens])
-            extra, inside = attention_loss(attentions, mask)
-            loss = loss + attention * extra
-            report["attended"] = inside.item()
-        return loss, report
+    parts = {"network": network, "optimizer": optimizer, "data": rows_of}
+    run(options, "lm", options.steps, parts, step, model.save)
 
 
 def _new_optimizer(network: nn.Module) -> torch.optim.Optimizer:

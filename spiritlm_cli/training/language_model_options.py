@@ -95,9 +95,11 @@ class LanguageModelOptions(LoopOptions):
         "Compile the network: takes two minutes, then each step takes a quarter less time.",
         group="execution",
     )
-    context: int = option(512, "Tokens in a training sequence.", group="training", minimum=1)
+    context: int = option(
+        512, "Tokens in a row, into which training sequences are packed.", group="training", minimum=4
+    )
     steps: int = option(1500, "Training steps.", group="training", minimum=1)
-    batch: int = option(8, "Sequences in a batch.", group="training", minimum=1)
+    batch: int = option(8, "Rows in a batch.", group="training", minimum=1)
     learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
 
     def check(self) -> None:

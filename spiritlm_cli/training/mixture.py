@@ -20,6 +20,7 @@ from spiritlm_cli.tokens.sequence import Header, Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.training.aligned_units import AlignedUnits
 from spiritlm_cli.training.data import read_units
+from spiritlm_cli.training.epochs import Epochs
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.pairs import (
     ClipPairs,
@@ -46,15 +47,17 @@ SHARES = {
     "to speech": 0.24,
     "examples": 0.05,
 }
-Draw = Callable[[random.Random], LabeledSequence]
+Draw = Callable[[random.Random, int], LabeledSequence]
 
 
 @dataclass(frozen=True)
 class Source:
     """A source of training sequences.
 
-    share: relative probability that a sequence is drawn from it. draw: returns a new sequence. transcript: each text of
-    its sequences is the transcript of the speech before it. spoken: each speech is a reading of the text before it.
+    share: of the tokens of the training, relative to that of other sources. draw: returns a new sequence, given a
+    random number generator and how many sequences the training has drawn from the source before; a source of finitely
+    many documents has them in epochs (`Epochs`). transcript: each text of its sequences is the transcript of the speech
+    before it. spoken: each speech is a reading of the text before it.
     """
 
     share: float
@@ -101,13 +104,15 @@ def sources(options: LanguageModelOptions) -> tuple[list[Source], list[str]]:
         texts = [u.text for _, u in utterances] + texts
         mixture += _speech_sources(options, utterances, documents)
     if documents:
-        mixture.append(Source(SHARES["text"], lambda rng: _text(rng.choice(documents))))
+        text_of = Epochs(len(documents), options.seed, "text")
+        mixture.append(Source(SHARES["text"], lambda rng, number: _text(documents[text_of(number)])))
     if options.lines:
         lines = _read_sequences(options.lines)
         if not lines:
             raise ManifestError(f"{options.lines}: there are no tokens")
         texts += [sequence.text for sequence in lines]
-        mixture.append(Source(1.0, lambda rng: LabeledSequence(rng.choice(lines))))
+        line_of = Epochs(len(lines), options.seed, "lines")
+        mixture.append(Source(1.0, lambda rng, number: LabeledSequence(lines[line_of(number)])))
     if not mixture:
         raise ManifestError("nothing to train on: give --text, --lines, or --manifest with --units")
     return mixture, texts
@@ -127,10 +132,11 @@ def _text(document: str) -> LabeledSequence:
 def _speech_sources(
     options: LanguageModelOptions, utterances: list[tuple[str, Utterance]], documents: list[str]
 ) -> list[Source]:
-    clips = [utterance for _, utterance in utterances]
+    clip_of = Epochs(len(utterances), options.seed, "interleaved")
 
-    def interleaved(rng: random.Random) -> LabeledSequence:
-        return LabeledSequence(next(sample_sequences(clips, SpanOptions(), rng)))
+    def interleaved(rng: random.Random, number: int) -> LabeledSequence:
+        _, utterance = utterances[clip_of(number)]
+        return LabeledSequence(next(sample_sequences([utterance], SpanOptions(), rng)))
 
     mixture = [
         Source(SHARES["interleaved"], interleaved),
@@ -181,7 +187,7 @@ def selected_pairs(
 
 
 def _pair_source(draw: DrawPairs, form: Form, phonetic: float) -> Draw:
-    def draw_sequence(rng: random.Random) -> LabeledSequence:
+    def draw_sequence(rng: random.Random, number: int) -> LabeledSequence:
         pairs = draw(rng)
         return form([pair.phonetic() for pair in pairs] if rng.random() < phonetic else pairs)
 
@@ -198,7 +204,7 @@ def _continuous_speech(utterances: list[tuple[str, Utterance]]) -> Draw:
         spans.setdefault(speaker, []).append(merge_streams(utterance.units))
     speakers = [speaker for speaker, _ in utterances]
 
-    def draw(rng: random.Random) -> LabeledSequence:
+    def draw(rng: random.Random, number: int) -> LabeledSequence:
         return LabeledSequence(Sequence.of(rng.choices(spans[rng.choice(speakers)], k=rng.randint(4, 8))))
 
     return draw

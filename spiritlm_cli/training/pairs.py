@@ -23,14 +23,16 @@ DrawPairs = Callable[[random.Random], list[AlignedUnits]]
 
 @dataclass(frozen=True, eq=False)
 class LabeledSequence:
-    """A sequence whose units and characters are labeled with their words.
+    """A sequence whose units and characters are labeled.
 
     words: for each span, (units,) or (characters,) int64: the index of the word in the sequence, −1 for none. Speech
-    and text of the same word have the same index. Empty if the words are unknown.
+    and text of the same word have the same index. Empty if the words are unknown. answers: likewise the index of the
+    answer that a unit or character is a part of, −1 for none; empty if there are no answers.
     """
 
     sequence: Sequence
     words: tuple[IntArray, ...] = ()
+    answers: tuple[IntArray, ...] = ()
 
 
 def speech_first(pairs: Iterable[AlignedUnits]) -> LabeledSequence:

@@ -55,7 +55,7 @@ def test_sources_have_the_shares_of_the_mixture(corpus: Path) -> None:
 
 def test_sources_are_reproducible_from_the_seed(corpus: Path) -> None:
     for source in sources(options(corpus))[0]:
-        first, again = (source.draw(random.Random(3)) for _ in range(2))
+        first, again = (source.draw(random.Random(3), 0) for _ in range(2))
         assert first.sequence == again.sequence
         assert first.sequence.spans
         if source.transcript or source.spoken:
@@ -67,7 +67,7 @@ def test_sources_are_reproducible_from_the_seed(corpus: Path) -> None:
 def test_phonetic_pairs_have_no_pitch_and_style(corpus: Path) -> None:
     for source in sources(options(corpus, phonetic=1.0))[0]:
         if source.transcript or source.spoken:
-            units = [unit for span in source.draw(random.Random(0)).sequence.speech for unit in span.units]
+            units = [unit for span in source.draw(random.Random(0), 0).sequence.speech for unit in span.units]
             assert {unit.kind for unit in units} == {Kind.HUBERT}
 
 

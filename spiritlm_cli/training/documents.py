@@ -1,0 +1,106 @@
+"""Token sequences of the language model's training, labeled token by token."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.tokens.sequence import SpeechSpan
+from spiritlm_cli.tokens.units import IntArray
+from spiritlm_cli.training.pairs import LabeledSequence
+
+# Which tokens are trained on: all; text and what ends it; the answers of parallel pairs and of tasks.
+Loss = Literal["all", "text", "answer"]
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A training sequence as tokens; each (tokens,).
+
+    ids: from the start token to the end token, if the vocabulary has them. words: index of each token's word in the
+    document, −1 for none. weights: of each token's loss; 0 for the first one, which nothing predicts.
+    """
+
+    ids: IntArray
+    words: IntArray
+    weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return len(self.ids)
+
+    def rest(self, first: int, vocabulary: Vocabulary) -> "Document | None":
+        """The document from token `first` on, as a document of its own; None if at most the end token is left.
+
+        It begins with the start token, and the marker of the modality in which it was cut; these have weight 0.
+        """
+        ids = self.ids[first:].tolist()
+        if not set(ids) - set(vocabulary.eos_ids):
+            return None
+        head = [] if vocabulary.bos_id is None else [vocabulary.bos_id]
+        kind = vocabulary.modality(ids[0])
+        if kind and vocabulary.marker_ids:
+            head.append(vocabulary.marker_ids[kind])
+        weights = np.concatenate([np.zeros(len(head), dtype=np.float32), self.weights[first:]])
+        weights[0] = 0
+        return Document(
+            np.array(head + ids, dtype=np.int64),
+            np.concatenate([np.full(len(head), -1, dtype=np.int64), self.words[first:]]),
+            weights,
+        )
+
+
+def encode_document(labeled: LabeledSequence, vocabulary: Vocabulary, loss: Loss = "all") -> Document:
+    """Encode a sequence, with a start and an end token if the vocabulary has them.
+
+    loss: tokens with weight 1. Raises TokenError for a unit or a text that the vocabulary does not have.
+    """
+    ids = vocabulary.encode(labeled.sequence)
+    words = _of_tokens(ids, labeled, labeled.words, vocabulary)
+    if loss == "answer":
+        trained = _of_tokens(ids, labeled, labeled.answers, vocabulary) >= 0
+    elif loss == "text":
+        trained = np.array([vocabulary.modality(token) == "text" for token in ids], dtype=bool)
+    else:
+        trained = np.ones(len(ids), dtype=bool)
+    end = list(vocabulary.eos_ids[:1])
+    weights = np.concatenate([trained, np.zeros(len(end), dtype=bool)])
+    if loss != "all" or end:
+        # what ends a trained stretch is trained too: a marker or the end token
+        ends = ~weights[1:] & weights[:-1]
+        ends &= np.array([vocabulary.modality(token) is None for token in [*ids, *end][1:]], dtype=bool)
+        weights[1:] |= ends
+    weights[0] = False
+    return Document(
+        np.array([*ids, *end], dtype=np.int64),
+        np.concatenate([words, np.full(len(end), -1, dtype=np.int64)]),
+        weights.astype(np.float32),
+    )
+
+
+def _of_tokens(
+    ids: list[int], labeled: LabeledSequence, labels: tuple[IntArray, ...], vocabulary: Vocabulary
+) -> IntArray:
+    """Map the labels of units and characters to tokens: (tokens,) int64; −1 for markers, and without labels.
+
+    A text piece has the label of its last character.
+    """
+    of_tokens = np.full(len(ids), -1, dtype=np.int64)
+    if not labels:
+        return of_tokens
+    position = vocabulary.start_length
+    for span, label in zip(labeled.sequence.spans, labels, strict=True):
+        position += bool(vocabulary.marker_ids)  # after the marker
+        if isinstance(span, SpeechSpan):
+            of_tokens[position : position + len(label)] = label
+            position += len(label)
+            continue
+        of_byte = np.repeat(label, [len(character.encode()) for character in span.text])
+        stop = 0
+        while stop < len(of_byte):
+            stop += len(vocabulary.text_bytes(ids[position]))
+            of_tokens[position] = of_byte[min(stop, len(of_byte)) - 1]
+            position += 1
+    return of_tokens

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
+from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
+from spiritlm_cli.tokens.units import Kind, Unit
+from spiritlm_cli.training.documents import encode_document
+from spiritlm_cli.training.pairs import LabeledSequence
+from spiritlm_cli.training.vocabulary import train_vocabulary
+
+UNITS = tuple(Unit(Kind.HUBERT, i) for i in range(4))
+SPOKEN = Sequence((SpeechSpan(UNITS), TextSpan("a b"), SpeechSpan(UNITS[:1])))
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> SentencePieceVocabulary:
+    return SentencePieceVocabulary(train_vocabulary(["a b c"] * 9, size=264, hubert=10, pitch=0, style=0))
+
+
+def test_encode_document_has_start_and_end(vocabulary: SentencePieceVocabulary) -> None:
+    document = encode_document(LabeledSequence(SPOKEN), vocabulary)
+    assert document.ids.tolist() == [*vocabulary.encode(SPOKEN), vocabulary.eos_id]
+    assert set(document.words.tolist()) == {-1}
+    assert document.weights.tolist() == [0] + [1] * (len(document) - 1)
+
+
+def test_encode_document_trains_text_and_its_end(vocabulary: SentencePieceVocabulary) -> None:
+    document = encode_document(LabeledSequence(SPOKEN), vocabulary, "text")
+    text = len(vocabulary.encode_text("a b"))
+    # the start, a marker, units and a marker; the text and the marker that ends it; a unit and the end token
+    assert document.weights.tolist() == [0] * 7 + [1] * (text + 1) + [0, 0]
+
+
+def test_encode_document_trains_answers_and_their_ends(vocabulary: SentencePieceVocabulary) -> None:
+    answers = (np.full(4, -1), np.full(3, -1), np.zeros(1, dtype=np.int64))
+    document = encode_document(LabeledSequence(SPOKEN, answers=answers), vocabulary, "answer")
+    assert document.weights.tolist() == [0] * (len(document) - 2) + [1, 1]
+    nothing = encode_document(LabeledSequence(SPOKEN), vocabulary, "answer")
+    assert not nothing.weights.any()
+
+
+def test_encode_document_labels_the_words_of_tokens(vocabulary: SentencePieceVocabulary) -> None:
+    words = (np.array([0, 0, 1, 1]), np.array([0, 1, 1]), np.array([1]))
+    document = encode_document(LabeledSequence(SPOKEN, words), vocabulary)
+    ids = document.ids.tolist()
+    text = [vocabulary.text_bytes(token) for token in ids[7:-3]]
+    assert b"".join(text) == b"a b"
+    assert document.words.tolist()[:7] == [-1, -1, 0, 0, 1, 1, -1]
+    assert document.words.tolist()[7:] == [0, *[1] * (len(text) - 1), -1, 1, -1]
+
+
+@pytest.mark.parametrize("first", range(1, 7))
+def test_rest_repeats_start_and_marker(vocabulary: SentencePieceVocabulary, first: int) -> None:
+    document = encode_document(LabeledSequence(SPOKEN), vocabulary)
+    rest = document.rest(first, vocabulary)
+    assert rest
+    head = [1] if first in (1, 6) else [1, vocabulary.marker_ids["speech"]]
+    assert rest.ids.tolist() == head + document.ids.tolist()[first:]
+    assert rest.weights.tolist() == [0] * len(head) + [1] * (len(document) - first)
+
+
+def test_rest_is_none_at_the_end_token(vocabulary: SentencePieceVocabulary) -> None:
+    document = encode_document(LabeledSequence(SPOKEN), vocabulary)
+    assert document.rest(len(document) - 2, vocabulary)
+    assert document.rest(len(document) - 1, vocabulary) is None
