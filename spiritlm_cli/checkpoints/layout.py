@@ -7,7 +7,7 @@ from pathlib import Path
 from spiritlm_cli.checkpoints import hub
 from spiritlm_cli.checkpoints.checkpoint import NANO, Checkpoint
 from spiritlm_cli.checkpoints.mixed import MixedCheckpoint
-from spiritlm_cli.checkpoints.open_layouts import LanguageModelFolder, TwistCheckpoint
+from spiritlm_cli.checkpoints.open_layouts import LanguageModelFolder, TwistCheckpoint, is_hubert
 from spiritlm_cli.checkpoints.registry import installed_folder, known_models
 from spiritlm_cli.checkpoints.text_tokenizers import find_text_tokenizer
 from spiritlm_cli.console import notify, shows_progress
@@ -59,6 +59,10 @@ def checkpoint_at(root: Path, name: str) -> Checkpoint:
     for layout in (TwistCheckpoint, LanguageModelFolder):
         if layout.is_at(root):
             return layout(root, name)
+    if is_hubert(root):
+        raise CheckpointError(
+            f"{root}: is HuBERT alone; the model is the folder around it, with the k-means beside it: {root.parent}"
+        )
     raise CheckpointError(
         f"{root}: not a checkpoint folder: it has neither speech_tokenizer/ nor spiritlm_model/, nor TWIST's files, "
         "nor the config.json of a language model"

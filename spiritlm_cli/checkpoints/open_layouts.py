@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from spiritlm_cli.checkpoints.checkpoint import Checkpoint, config_file, part_file
+from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import read_limited
 
@@ -92,6 +93,15 @@ class TwistCheckpoint(Checkpoint):
         )
 
 
+def is_hubert(folder: Path) -> bool:
+    """Whether a Hugging Face folder is that of a HuBERT; False for a `config.json` that can't be read."""
+    path = folder / "config.json"
+    try:
+        return path.is_file() and read_json(path).get("model_type") == "hubert"
+    except CheckpointError:
+        return False
+
+
 @dataclass(frozen=True)
 class LanguageModelFolder(Checkpoint):
     """The Hugging Face folder of a language model, without a tokenizer of speech and a vocoder."""
@@ -99,7 +109,7 @@ class LanguageModelFolder(Checkpoint):
     @classmethod
     def is_at(cls, root: Path) -> bool:
         """Whether a folder is one."""
-        return (root / "config.json").is_file()
+        return (root / "config.json").is_file() and not is_hubert(root)
 
     @property
     def hubert(self) -> Path:

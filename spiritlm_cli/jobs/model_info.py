@@ -11,11 +11,13 @@ from rich.table import Table
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, weight_files
 from spiritlm_cli.checkpoints.registry import known_models
-from spiritlm_cli.checkpoints.slamkit import read_values
-from spiritlm_cli.console import counted, escape_markup
+from spiritlm_cli.checkpoints.slamkit import SLAMKIT_UNITS, lacks_text_tokenizer, read_values
+from spiritlm_cli.config import read_json
+from spiritlm_cli.console import counted, escape_markup, log
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.jobs.model_parts import ModelParts, part_name
 from spiritlm_cli.jobs.options.models import ModelInfoOptions
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.speech.pitch import PitchConfig
 from spiritlm_cli.speech.quantizer import load_quantizer
 from spiritlm_cli.speech.style import StyleConfig
@@ -28,9 +30,10 @@ class PartInfo:
     """A part of a model; what does not apply to it is None.
 
     parameters: number of values in its files. size: of its files in bytes. dtype: of its tensors; several are joined by
-    commas. units: number of units that it makes; rate: how many of them per second. sample_rate: of the audio in Hz.
-    speakers, styles: their names. context: most tokens of a language model; vocabulary: number of its tokens; network:
-    its `model_type`.
+    commas. units: number of units that it makes, or that a language model has tokens for; rate: how many of them per
+    second. sample_rate: of the audio in Hz. speakers, styles: their names. context: most tokens of a language model;
+    vocabulary: number of its tokens; network: its `model_type`; text: whether it has text, or speech alone; needs: what
+    its folder has not.
     """
 
     name: str
@@ -46,6 +49,8 @@ class PartInfo:
     context: int | None = None
     vocabulary: int | None = None
     network: str | None = None
+    text: bool | None = None
+    needs: str | None = None
 
     @property
     def details(self) -> str:
@@ -53,12 +58,14 @@ class PartInfo:
         facts = [
             self.network,
             _counted(self.units, "unit"),
+            None if self.text is None else "text" if self.text else "no text",
             None if self.rate is None else f"{self.rate:g} per second",
             None if self.sample_rate is None else f"{self.sample_rate:,} Hz",
             None if self.speakers is None else counted(len(self.speakers) or 1, "speaker"),
             counted(len(self.styles), "style") if self.styles else None,
             None if self.context is None else f"context {self.context:,}",
             _counted(self.vocabulary, "token"),
+            self.needs and f"needs {self.needs}",
         ]
         return ", ".join(fact for fact in facts if fact)
 
@@ -96,12 +103,14 @@ class ModelInfo:
 def describe(options: ModelInfoOptions) -> ModelInfo:
     """Describe a model: its parts and what they can do.
 
-    Only the quantizer, which is small, is loaded. Raises CheckpointError if there is no such model, or if a file of it
-    can't be read.
+    Only the quantizer, which is small, and the vocabulary are loaded. What is missing of a part is logged.
+    Raises CheckpointError if there is no such model, or if a file of it can't be read.
     """
     checkpoint = find_checkpoint(options.model)
     model = ModelParts(checkpoint)
     known = known_models().get(options.model)
+    for message in model.missing():
+        log.warning("%s", message)
     parts = [*_tokenizer_parts(model), *_vocoders(model)]
     parts += [_language_model(model, name, folder) for name, folder in model.language_models().items()]
     return ModelInfo(
@@ -117,6 +126,8 @@ def describe(options: ModelInfoOptions) -> ModelInfo:
 def _tokenizer_parts(model: ModelParts) -> list[PartInfo]:
     parts = []
     if model.hubert:
+        if (config := model.hubert.with_name("config.json")).exists():
+            read_json(config)  # which has to be readable
         parts.append(_part(model, "HuBERT", (model.hubert,), rate=HUBERT_RATE))
     if model.quantizer:
         parts.append(_quantizer(model, model.quantizer))
@@ -173,7 +184,20 @@ def _language_model(model: ModelParts, name: str, folder: Path) -> PartInfo:
         context=context if isinstance(context, int) else None,
         vocabulary=vocabulary if isinstance(vocabulary, int) else None,
         network=network if isinstance(network, str) else None,
+        **_vocabulary_facts(folder),
     )
+
+
+def _vocabulary_facts(folder: Path) -> dict[str, Any]:
+    """The fields `units`, `text` and `needs` of a language model."""
+    if lacks_text_tokenizer(folder):
+        return {"units": SLAMKIT_UNITS, "text": True, "needs": "--text-tokenizer"}
+    try:
+        vocabulary = load_vocabulary(folder)
+    except CheckpointError as error:
+        log.warning("%s", error)
+        return {}
+    return {"units": len(vocabulary.unit_ids), "text": bool(vocabulary.text_ids)}
 
 
 def _part(model: ModelParts, name: str, files: tuple[Path, ...], **facts: Any) -> PartInfo:

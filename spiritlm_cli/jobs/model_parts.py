@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 
 from spiritlm_cli.checkpoints import Checkpoint
@@ -53,6 +54,27 @@ class ModelParts:
     def generator(self, expressive: bool) -> Path | None:
         """Weights of a vocoder."""
         return self._file(lambda checkpoint: checkpoint.generator(expressive))
+
+    def missing(self) -> list[str]:
+        """What is missing of the parts of which something is there, with the names of the files."""
+        finds: list[Callable[[Checkpoint], Path]] = []
+        if self.has_tokenizer:
+            finds += [lambda checkpoint: checkpoint.hubert, lambda checkpoint: checkpoint.quantizer]
+        if self.has_pitch:
+            finds += [lambda checkpoint: checkpoint.pitch, lambda checkpoint: checkpoint.pitch_config]
+        for expressive in (False, True):
+            if self.has_vocoder(expressive):
+                finds += [
+                    methodcaller("generator", expressive),
+                    methodcaller("vocoder_config", expressive),
+                ]
+        messages = []
+        for find in finds:
+            try:
+                find(self.checkpoint)
+            except CheckpointError as error:
+                messages.append(str(error))
+        return messages
 
     def language_models(self) -> dict[str, Path]:
         """The folders of the language models, by what reports call them."""

@@ -46,13 +46,15 @@ class ModelTable:
     def table(self) -> Table:
         """Return a `rich` table."""
         table = Table(caption=f"Models are in {escape_markup(str(home() / 'models'))}.")
-        for name in ("model", "parts", "license", "size", "here", "page"):
+        for name in ("model", "description", "parts", "units", "license", "size", "here", "page"):
             table.add_column(name, overflow="fold")
         for row in self.rows:
             model = row.model
             table.add_row(
                 model.name,
+                model.description,
                 ", ".join(model.parts),
+                model.units,
                 model.license or f"{'gated, ' if model.gated else ''}see its page",
                 "see its page" if row.size is None else byte_count(row.size),
                 "yes" if row.folder else "no",

@@ -93,3 +93,8 @@ def test_combine_parts_takes_each_part_from_its_model(release_tree: Path, twist_
     assert mixed.language_model(False) == lm
     with pytest.raises(CheckpointError, match="no-such-model: no such folder"):
         combine_parts("nano", vocoder="no-such-model")
+
+
+def test_a_folder_of_hubert_is_no_model(twist_folder: Path) -> None:
+    with pytest.raises(CheckpointError, match=rf"is HuBERT alone; the model is .*: {twist_folder}$"):
+        find_checkpoint(str(twist_folder / "mhubert-base-25hz"))

@@ -1,12 +1,17 @@
 """What a model consists of."""
 
 import json
+import shutil
 from pathlib import Path
 
+import pytest
 import torch
+from open_models import VOCODER
 from safetensors.torch import save_file
 
+from spiritlm_cli import console
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.jobs.model_info import describe
 from spiritlm_cli.jobs.options.models import ModelInfoOptions
 
@@ -40,6 +45,7 @@ def test_release(release_tree: Path) -> None:
     parts = {part.name: part for part in info.parts}
     assert len(parts["vocoder, base"].styles or ()) > 1
     assert "language model, base" in parts
+    assert (parts["language model, base"].units, parts["language model, base"].text) == (501, True)
     assert info.license is None
     assert info.folder == str(release_tree)
 
@@ -53,5 +59,37 @@ def test_language_model_of_slamkit(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     save_file({"lm.a": torch.zeros(3, 4, dtype=torch.bfloat16)}, tmp_path / "model.safetensors")
     (part,) = describe(ModelInfoOptions(model=str(tmp_path))).parts
-    assert part.details == "qwen2, context 128, 502 tokens"
+    assert part.details == "qwen2, 500 units, no text, context 128, 502 tokens"
     assert (part.parameters, part.dtype) == (12, "bfloat16")
+    (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 1302}))
+    (part,) = describe(ModelInfoOptions(model=str(tmp_path))).parts
+    assert part.details == ("qwen2, 500 units, text, context 128, 1,302 tokens, needs --text-tokenizer")
+
+
+def test_language_model_without_a_vocabulary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    console.set_up()
+    (tmp_path / "config.json").write_text('{"model_type": "opt"}')
+    save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
+    (part,) = describe(ModelInfoOptions(model=str(tmp_path))).parts
+    assert (part.network, part.units, part.text) == ("opt", None, None)
+    assert "tokenizer.model: missing (or tokenizer.json)" in capsys.readouterr().err
+
+
+def test_what_is_missing_of_a_part(
+    twist_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.set_up()
+    shutil.copytree(twist_folder, tmp_path / "twist")
+    hubert, generator = tmp_path / "twist/mhubert-base-25hz", tmp_path / "twist" / VOCODER
+    generator.unlink()
+    (hubert / "config.json").write_bytes(b"\x80\x02cos\nsystem\n.")
+    with pytest.raises(CheckpointError, match=r"mhubert-base-25hz/config.json: "):
+        describe(ModelInfoOptions(model=str(tmp_path / "twist")))
+    shutil.rmtree(hubert)
+    hubert.touch()
+    capsys.readouterr()
+    (part,) = describe(ModelInfoOptions(model=str(tmp_path / "twist"))).parts
+    assert part.name == "quantizer"
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"spiritlm: {hubert}/model.safetensors: missing")
+    assert lines[1].startswith(f"spiritlm: {generator}: missing")

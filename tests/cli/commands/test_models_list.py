@@ -15,6 +15,7 @@ def test_list(spiritlm, server, monkeypatch):
     result = spiritlm("models", "list")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "https://huggingface.co/slprl/slam" in result.stdout
+    assert "25 Hz HuBERT tokenizer and vocoder" in result.stdout
     models = {
         model["name"]: model for model in json.loads(spiritlm("models", "list", "--json").stdout)["models"]
     }
