@@ -47,10 +47,13 @@ Sizes = Annotated[list[Size], Bounds(1, 16)]
 StepSizes = Annotated[list[Steps], Bounds(1, 16)]
 
 
-def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: Iterable[str] = ()) -> T:
+def from_mapping(
+    cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: Iterable[str] = (), key: str = ""
+) -> T:
     """Return the dataclass `cls` with its fields set from a mapping. Fields may be dataclasses themselves.
 
-    path: file that the mapping was read from, for errors. ignore: keys that are allowed and not used.
+    path: file that the mapping was read from, for errors. ignore: keys that are allowed and not used. key: that of the
+    mapping in the file, for errors; empty for the whole file.
     Raises CheckpointError, which names the file and every key that is unknown, missing without a default, of another
     type than its field, or outside the `Bounds` of its type, and if the dataclass raises ValueError.
     """
@@ -66,7 +69,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: I
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 faults.append(f"missing key {name!r}")
         elif isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(mapping[name], Mapping):
-            values[name] = from_mapping(kind, mapping[name], path)
+            values[name] = from_mapping(kind, mapping[name], path, key=f"{key}.{name}" if key else name)
         elif not _has_type(mapping[name], kind):
             faults.append(f"{name} is {_show(mapping[name])}, expected {_type_name(kind)}")
         elif outside := next(_outside_bounds(mapping[name], bounded_types[name]), None):
@@ -79,7 +82,8 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: Path, ignore: I
         except ValueError as error:
             faults = [str(error)]
     more = f" and {len(faults) - 8} more" if len(faults) > 8 else ""
-    raise CheckpointError(f"{path}: configuration of {cls.__name__}: {', '.join(faults[:8])}{more}")
+    where = f"{path}: {key}" if key else str(path)
+    raise CheckpointError(f"{where}: {', '.join(faults[:8])}{more}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -163,6 +167,8 @@ def _show(value: Any) -> str:
 
 
 def _type_name(kind: Any) -> str:
+    if dataclasses.is_dataclass(kind):
+        return "an object"
     return str(kind) if get_args(kind) or not isinstance(kind, type) else kind.__name__
 
 

@@ -11,6 +11,8 @@ from spiritlm_cli.files import check_regular
 NANO = Path(__file__).parent.parent / "assets" / "nano"
 # The file that `convert` leaves in a folder that it wrote.
 CONVERSION_RECORD = "converted.json"
+# The weights in a Hugging Face folder; of two files, the first is read.
+HUGGING_FACE_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Checkpoint:
     @property
     def style(self) -> Path:
         """Weights of the style encoder; `config.json` is beside them."""
-        return part_file(self._speech / "style_encoder_w2v2", "pytorch_model.bin", "model.safetensors")
+        return part_file(self._speech / "style_encoder_w2v2", *HUGGING_FACE_WEIGHTS)
 
     def vocoder_config(self, expressive: bool) -> Path:
         """Configuration of a vocoder; `speakers.txt` and `styles.txt` are beside it."""

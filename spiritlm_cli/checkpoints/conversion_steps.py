@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from spiritlm_cli.checkpoints.checkpoint import HUGGING_FACE_WEIGHTS
 from spiritlm_cli.checkpoints.kmeans_pickles import read_kmeans
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, iter_tensors, list_tensors, weight_files
 from spiritlm_cli.checkpoints.open_layouts import TwistCheckpoint
@@ -140,9 +141,9 @@ def _convert_kmeans(source: Path, target: Path) -> None:
 
 def _safetensors_name(path: Path) -> Path:
     """Return the name under which `Checkpoint` looks for the safetensors of a pickled part."""
-    default = path.with_name("model.safetensors")
-    if path.name == "pytorch_model.bin" and not default.is_file():
-        return default
+    safetensors, pickle = HUGGING_FACE_WEIGHTS
+    if path.name == pickle:
+        return path.with_name(safetensors)
     return path.with_name(f"{path.stem}.safetensors")
 
 

@@ -196,13 +196,18 @@ def _superseded(names: Iterable[str]) -> list[str]:
     return list(_PICKLES) if {*_SAFETENSORS} & {*names} else []
 
 
+def is_repository(name: str) -> bool:
+    """Whether `name` can be the name of a repository: it is not the path of a file or folder in one that is there."""
+    return bool(REPOSITORY.fullmatch(name)) and not Path(name).expanduser().parent.is_dir()
+
+
 def find_repository(name: str, find: Callable[[str, str | None], Path]) -> Path | None:
     """Download what was named where a folder can be named too; None if it is not the name of a repository.
 
     find: is called with the repository and the revision. Raises CheckpointError as it does.
     """
     match = REPOSITORY.fullmatch(name)
-    if not match or Path(name).expanduser().parent.is_dir():
+    if not match or not is_repository(name):
         return None
     try:
         return find(match[1], match[2])

@@ -8,7 +8,7 @@ from spiritlm_cli.checkpoints import hub
 from spiritlm_cli.checkpoints.checkpoint import NANO, Checkpoint
 from spiritlm_cli.checkpoints.mixed import MixedCheckpoint
 from spiritlm_cli.checkpoints.open_layouts import LanguageModelFolder, TwistCheckpoint, is_hubert
-from spiritlm_cli.checkpoints.registry import installed_folder, known_models
+from spiritlm_cli.checkpoints.registry import KnownModel, installed_folder, known_models
 from spiritlm_cli.checkpoints.text_tokenizers import find_text_tokenizer
 from spiritlm_cli.console import notify, shows_progress
 from spiritlm_cli.errors import CheckpointError
@@ -26,23 +26,52 @@ def find_checkpoint(model: str | Checkpoint | None = None) -> Checkpoint:
     if isinstance(model, Checkpoint):
         return model
     model = model or os.environ.get("SPIRITLM_CHECKPOINTS_DIR") or "nano"
+    if local := find_folder(model):
+        return checkpoint_at(*local)
+    if downloaded := hub.find_repository(model, _download):
+        return checkpoint_at(downloaded, Path(model.partition("@")[0]).name)
+    raise _unknown(model)
+
+
+def find_folder(model: str) -> tuple[Path, str] | None:
+    """Find the folder on this machine of what is called `model`, and the name of its checkpoint; None if there is none.
+
+    Raises CheckpointError for a known model that is not on this machine.
+    """
     if model == "nano":
         if not NANO.is_dir():
             raise CheckpointError(
                 f"{NANO}: missing; this installation is without its weights: install spiritlm again"
             )
-        return Checkpoint(NANO, "nano")
+        return NANO, "nano"
     root = Path(model).expanduser()
     if root.is_dir():
-        return checkpoint_at(root, root.resolve().name)
+        return root, root.resolve().name
     if folder := installed_folder(model):
-        return checkpoint_at(folder, model)
+        return folder, model
     if known := known_models().get(model):
         raise CheckpointError(f"{model}: not on this machine; {known.remedy}")
-    if downloaded := hub.find_repository(model, _download):
-        return checkpoint_at(downloaded, Path(model.partition("@")[0]).name)
-    raise CheckpointError(
-        f"{model}: no such folder; --model takes nano, the name of a model, a folder or a Hugging Face repository"
+    return None
+
+
+def check_name(model: str) -> None:
+    """Raise CheckpointError if there is no checkpoint called `model`; a Hugging Face repository is not looked for."""
+    if not find_folder(model) and not hub.is_repository(model):
+        raise _unknown(model)
+
+
+def known_model(checkpoint: Checkpoint) -> KnownModel | None:
+    """The entry of the registry of a checkpoint; None if it is not in the folder of a known model.
+
+    A folder elsewhere that has the name of a known model can hold anything.
+    """
+    folder = NANO if checkpoint.name == "nano" else installed_folder(checkpoint.name)
+    return known_models().get(checkpoint.name) if checkpoint.root == folder else None
+
+
+def _unknown(model: str) -> CheckpointError:
+    return CheckpointError(
+        f"{model}: no such folder, nor the name of a model of `spiritlm models list` or of a Hugging Face repository"
     )
 
 
@@ -62,6 +91,11 @@ def checkpoint_at(root: Path, name: str) -> Checkpoint:
     if is_hubert(root):
         raise CheckpointError(
             f"{root}: is HuBERT alone; the model is the folder around it, with the k-means beside it: {root.parent}"
+        )
+    if any((root / file).is_file() for file in ("tokenizer.json", "tokenizer.model")):
+        raise CheckpointError(
+            f"{root / 'config.json'}: missing, so it is no language model; the folder of a text tokenizer is for "
+            "--text-tokenizer"
         )
     raise CheckpointError(
         f"{root}: not a checkpoint folder: it has neither speech_tokenizer/ nor spiritlm_model/, nor TWIST's files, "

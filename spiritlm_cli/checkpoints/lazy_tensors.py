@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from spiritlm_cli.checkpoints.checkpoint import HUGGING_FACE_WEIGHTS
 from spiritlm_cli.checkpoints.pickles import is_zip, read_checked, read_pickle
 from spiritlm_cli.checkpoints.tensors import convert_weight, match_names, split_state
 from spiritlm_cli.config import read_json
@@ -52,12 +53,12 @@ def list_tensors(path: Path) -> dict[str, LazyTensor]:
 
 
 def weight_files(folder: Path) -> tuple[Path, tuple[Path, ...]]:
-    """Find the weights in a Hugging Face folder: `model.safetensors` or `pytorch_model.bin`, whole or sharded.
+    """Find the weights in a Hugging Face folder, `HUGGING_FACE_WEIGHTS`, whole or sharded.
 
     Returns the file that names the tensors (the index of sharded weights, otherwise the weights), and the weight files.
     Raises CheckpointError if there are none.
     """
-    for name in ("model.safetensors", "pytorch_model.bin"):
+    for name in HUGGING_FACE_WEIGHTS:
         if (folder / name).is_file():
             return folder / name, (folder / name,)
         index = folder / f"{name}.index.json"
@@ -66,7 +67,8 @@ def weight_files(folder: Path) -> tuple[Path, tuple[Path, ...]]:
             if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
                 raise CheckpointError(f"{index}: has no weight_map from tensors to files")
             return index, tuple(folder / name for name in sorted({Path(one).name for one in shards.values()}))
-    raise CheckpointError(f"{folder / 'model.safetensors'}: missing (or pytorch_model.bin)")
+    first, other = HUGGING_FACE_WEIGHTS
+    raise CheckpointError(f"{folder / first}: missing (or {other})")
 
 
 def iter_tensors(

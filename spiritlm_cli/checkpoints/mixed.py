@@ -58,8 +58,9 @@ class MixedCheckpoint(Checkpoint):
 
     def language_model(self, expressive: bool) -> Path:
         """Hugging Face folder of a language model."""
+        folder = self.lm.language_model(expressive)
         self._check_units(self.lm, "language model")
-        return self.lm.language_model(expressive)
+        return folder
 
     @property
     def is_expressive(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
-from spiritlm_cli.checkpoints.checkpoint import Checkpoint, config_file, part_file
+from spiritlm_cli.checkpoints.checkpoint import HUGGING_FACE_WEIGHTS, Checkpoint, config_file, part_file
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import read_limited
@@ -42,7 +42,7 @@ class TwistCheckpoint(Checkpoint):
     @property
     def hubert(self) -> Path:
         """Weights of the HuBERT encoder; `config.json` is beside them."""
-        return part_file(self.root / self.HUBERT, "model.safetensors", "pytorch_model.bin")
+        return part_file(self.root / self.HUBERT, *HUGGING_FACE_WEIGHTS)
 
     @property
     def quantizer(self) -> Path:
@@ -109,7 +109,7 @@ class LanguageModelFolder(Checkpoint):
     @classmethod
     def is_at(cls, root: Path) -> bool:
         """Whether a folder is one."""
-        return (root / "config.json").is_file() and not is_hubert(root)
+        return (root / "config.json").exists() and not is_hubert(root)
 
     @property
     def hubert(self) -> Path:

@@ -18,15 +18,16 @@ Options = TypeVar("Options")
 # How the help shows the value of an option whose metavar is not given.
 _METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "FILE"}
 # Metavars of options whose value can be the name of a known model.
-_MODELS = ("NAME|FOLDER|HF-REPO", "MODEL", "NAME|HF-REPO")
+_TO_DOWNLOAD = "NAME|HF-REPO"
+_MODELS = ("NAME|FOLDER|HF-REPO", "MODEL", _TO_DOWNLOAD)
 
 
 def command(kind: type[Options]) -> Callable[[Callable[[Options], Any]], Callable[..., None]]:
     """Make a command for typer of a function of one dataclass of options; its docstring is the help.
 
     The options' `check`, where they have one, is called first: it names wrong options and missing files before the
-    function imports a job, and with it torch. An OptionError becomes a usage error (exit status 2). If the function
-    returns a summary with `failed` inputs, the exit status is 1.
+    function imports a job, and with it torch. Names of models are checked then too. An OptionError becomes a usage
+    error (exit status 2). If the function returns a summary with `failed` inputs, the exit status is 1.
     """
 
     def decorate(function: Callable[[Options], Any]) -> Callable[..., None]:
@@ -36,6 +37,7 @@ def command(kind: type[Options]) -> Callable[[Callable[[Options], Any]], Callabl
                 check_limits(options)
                 if hasattr(options, "check"):
                     options.check()
+                _check_models(options)
                 summary = function(options)
             except OptionError as error:
                 raise typer.BadParameter(one_line(str(error)), param_hint=error.option) from error
@@ -140,8 +142,23 @@ def _model_names(metavar: str) -> list[str]:
     """The known models; where a model is used and not downloaded, those of them that are here."""
     from spiritlm_cli.checkpoints.registry import installed_folder, known_models
 
-    is_any = metavar == "NAME|HF-REPO"
+    is_any = metavar == _TO_DOWNLOAD
     return [name for name in known_models() if is_any or name == "nano" or installed_folder(name)]
+
+
+def _check_models(options: Any) -> None:
+    """Raise CheckpointError for a model that is not on this machine and is no Hugging Face repository."""
+    names = (getattr(options, field.name) for field in dataclasses.fields(options) if _is_model(field))
+    for name in filter(None, names):
+        from spiritlm_cli.checkpoints.layout import check_name  # `--help` does without it
+
+        check_name(name)
+
+
+def _is_model(field: "dataclasses.Field[Any]") -> bool:
+    """Whether an option's value is the name of a model to use, not to download."""
+    metavar = spec_of(field).metavar
+    return metavar in _MODELS and metavar != _TO_DOWNLOAD
 
 
 def _kinds(hint: Any) -> set[Any]:

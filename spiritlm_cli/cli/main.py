@@ -81,10 +81,15 @@ class _Root(LazyGroup):
 
 @contextmanager
 def _readable_usage_errors() -> Iterator[None]:
-    """Make the message of a usage error one line without control characters and without the parser's own prefix."""
+    """Make the message of a usage error one line without control characters and without the parser's own prefix.
+
+    The help, which a group of commands gives if it is called without arguments, stays as it is.
+    """
     try:
         yield
     except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # typer has no public name for it
+            raise
         error.message = console.one_line(error.message.replace("Value error, ", "", 1))
         raise
 

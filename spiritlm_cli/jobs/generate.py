@@ -25,6 +25,7 @@ from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.vocabulary_loading import has_text
 from spiritlm_cli.tokens.sequence import Line, Sequence, Span
 from spiritlm_cli.tokens.writer import format_line, format_pieces
 
@@ -44,7 +45,9 @@ def run(options: GenerateOptions) -> Summary:
     # The journal records the seed that was drawn, so that a resumed run draws the same.
     options = replace(settled.options, seed=drawn_seed(settled.options.seed))
     settled, checkpoint = replace(settled, options=options), options.checkpoint
-    sampling_of(options)  # names wrong values before a model is loaded
+    # names wrong values before a model is loaded
+    sampling_of(options)
+    _check_modality(options, checkpoint)
     with Run(settled, ids=options.ids, what="lines") as output:
         lines = output.remaining(_input(options, checkpoint, output))
         if options.stream:
@@ -62,6 +65,12 @@ def _input(options: GenerateOptions, checkpoint: Checkpoint, output: Run) -> Ite
     if options.prompt is not None:
         return read_prompt(options.prompt)
     return read_input(options.sources, checkpoint, lambda: output.write_header(header_of(checkpoint)))
+
+
+def _check_modality(options: GenerateOptions, checkpoint: Checkpoint) -> None:
+    """Raise OptionError if the language model can't generate what is wanted, CheckpointError if there is none."""
+    if options.to == "text" and not has_text(checkpoint.language_model(options.expressive)):
+        raise OptionError("the language model has speech units alone: it can't generate text", "--to")
 
 
 def sampling_of(options: GenerateOptions) -> Sampling:

@@ -9,8 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints.layout import known_model
 from spiritlm_cli.checkpoints.lazy_tensors import LazyTensor, list_tensors, weight_files
-from spiritlm_cli.checkpoints.registry import known_models
 from spiritlm_cli.checkpoints.slamkit import SLAMKIT_UNITS, lacks_text_tokenizer, read_values
 from spiritlm_cli.config import read_json
 from spiritlm_cli.console import counted, escape_markup, log
@@ -108,7 +108,7 @@ def describe(options: ModelInfoOptions) -> ModelInfo:
     """
     checkpoint = find_checkpoint(options.model)
     model = ModelParts(checkpoint)
-    known = known_models().get(options.model)
+    known = known_model(checkpoint)
     for message in model.missing():
         log.warning("%s", message)
     parts = [*_tokenizer_parts(model), *_vocoders(model)]

@@ -9,6 +9,7 @@ import torch
 
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.checkpoints.download import check_file
+from spiritlm_cli.checkpoints.layout import known_model
 from spiritlm_cli.checkpoints.lazy_tensors import iter_tensors, list_tensors, weight_files
 from spiritlm_cli.checkpoints.pull import PULL_RECORD, read_record
 from spiritlm_cli.checkpoints.registry import KnownModel, known_models
@@ -54,7 +55,7 @@ def verify(options: VerifyOptions) -> Iterator[PartCheck]:
     """
     checkpoint = find_checkpoint(options.model)
     model = ModelParts(checkpoint)
-    checks = [*_checksums(options.model, checkpoint.root), *_speech_checks(model)]
+    checks = [*_checksums(checkpoint), *_speech_checks(model)]
     for name, folder in model.language_models().items():
         checks.append((name, partial(_check_language_model, folder)))
     if not checks:
@@ -72,11 +73,11 @@ def verify(options: VerifyOptions) -> Iterator[PartCheck]:
 _Check = tuple[str, Callable[[], str | None]]
 
 
-def _checksums(name: str, folder: Path) -> Iterator[_Check]:
+def _checksums(checkpoint: Checkpoint) -> Iterator[_Check]:
     """The check of the files that were downloaded, or whose checksum the registry has."""
-    known = known_models().get(name)
-    if (folder / PULL_RECORD).is_file() or (known and known.files):
-        yield "checksums", partial(_check_checksums, folder, known)
+    known = known_model(checkpoint)
+    if (checkpoint.root / PULL_RECORD).is_file() or (known and known.files):
+        yield "checksums", partial(_check_checksums, checkpoint.root, known)
 
 
 def _check_checksums(folder: Path, known: KnownModel | None) -> str | None:

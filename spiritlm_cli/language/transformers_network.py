@@ -74,18 +74,24 @@ class TransformersNetwork:
         self.vocab_size: int = len(weight)
         if not self._caches_tokens():
             kind = network.config.model_type
-            raise CheckpointError(f"networks of model_type {kind!r} don't keep keys and values of each token")
+            raise CheckpointError(
+                f"networks of model_type {kind!r} don't keep keys and values of each token; those with a recurrent "
+                "state, such as Mamba, can't be used"
+            )
 
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> "TransformersNetwork":
         """Load a Hugging Face folder. Raises CheckpointError; OutOfMemoryError if there is too little memory."""
         network = load_causal_lm(folder, device, dtype)
+        path = folder / "config.json"
         context: int | None = getattr(network.config, "max_position_embeddings", None)
+        try:
+            loaded = cls(network, context or 0)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from None
         if context is None:
-            raise CheckpointError(
-                f"{folder / 'config.json'}: has no max_position_embeddings, the length of the context"
-            )
-        return cls(network, context)
+            raise CheckpointError(f"{path}: has no max_position_embeddings, the length of the context")
+        return loaded
 
     def new_cache(self) -> PaddedCache:
         """Create an empty cache for one sequence."""

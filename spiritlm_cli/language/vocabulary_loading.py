@@ -53,6 +53,17 @@ def load_vocabulary(folder: Path, text_tokenizer: Path | None = None) -> Vocabul
     return TokenizersVocabulary(content, tokenizer_json, _special_tokens(folder, folder, config))
 
 
+def has_text(folder: Path) -> bool:
+    """Whether the vocabulary of a language model has text beside units. Raises CheckpointError."""
+    path, tokenizer_json = folder / "config.json", folder / "tokenizer.json"
+    config = read_json(path) if path.exists() else {}
+    if config.get("model_type") == SLAMKIT:
+        return config.get("vocab_size") != len(SLAMKIT_SPEECH_NAMES)
+    if not tokenizer_json.exists():
+        return True
+    return not _has_speech_alone(read_limited(tokenizer_json, MAX_VOCABULARY_BYTES, CheckpointError))
+
+
 def _has_speech_alone(tokenizer_json: bytes) -> bool:
     """Whether a `tokenizer.json` has the vocabulary of slamkit's models of speech alone, and nothing else."""
     # that of a conversion has 15 kB; others are not parsed twice

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spiritlm_cli.checkpoints.checkpoint import HUGGING_FACE_WEIGHTS
 from spiritlm_cli.checkpoints.fairseq_config import parse_conv_layers
 from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into, read_tensors, rename_tensor
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
@@ -162,8 +163,9 @@ class Hubert(nn.Module):
             path,
             # Settings of the pre-training, or without effect on the features.
             ignore=("required_seq_len_multiple", "final_dim", "untie_final_proj"),
+            key="model_cfg",
         )
-        task = from_mapping(HubertTask, _mapping(file, "task_cfg"), path)
+        task = from_mapping(HubertTask, _mapping(file, "task_cfg"), path, key="task_cfg")
         config = replace(config, encoder_layers=_check_layer(path, layer, config.encoder_layers))
         model = build_on_meta(partial(cls, config, task), path)
         load_into(
@@ -232,7 +234,9 @@ def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:
     config = file.config.get(key)
     if not isinstance(config, Mapping):
-        raise CheckpointError(f"{file.path}: has no {key}, and no config.json is beside it")
+        if file.path.name in HUGGING_FACE_WEIGHTS:
+            raise CheckpointError(f"{file.path.with_name('config.json')}: missing")
+        raise CheckpointError(f"{file.path}: has no {key}, the configuration of the network")
     return config
 
 

@@ -134,7 +134,7 @@ def load_quantizer(path: Path) -> LinearQuantizer | KMeansQuantizer:
         return KMeansQuantizer(centers).eval().requires_grad_(False)
     if not isinstance(file.config.get("model_cfg"), dict):
         raise CheckpointError(f"{path}: neither a linear quantizer (model_cfg) nor k-means (cluster_centers)")
-    config = from_mapping(QuantizerConfig, file.config["model_cfg"], path)
+    config = from_mapping(QuantizerConfig, file.config["model_cfg"], path, key="model_cfg")
     model = build_on_meta(lambda: LinearQuantizer(config), path)
     load_into(model, file, rename=lambda name: f"layers.{name}")
     return model.eval().requires_grad_(False)

@@ -106,8 +106,12 @@ def format_header(header: Header) -> str:
 
     Raises TokenError for names that a header can't represent.
     """
-    if not _MODEL_NAME.fullmatch(header.model) or not _TOKENIZER_HASH.fullmatch(header.tokenizer):
-        raise TokenError(f"names that a header can't hold: {header.model!a}, {header.tokenizer!a}")
+    if not _MODEL_NAME.fullmatch(header.model):
+        raise TokenError(
+            f"{header.model!a}: a name of a model that a header can't hold; rename its folder, or leave out --header"
+        )
+    if not _TOKENIZER_HASH.fullmatch(header.tokenizer):
+        raise TokenError(f"{header.tokenizer!a}: a fingerprint that a header can't hold")
     return f"#spiritlm 1 model={header.model} tokenizer={header.tokenizer}"
 
 

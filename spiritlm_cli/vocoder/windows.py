@@ -143,7 +143,10 @@ class WindowBuilder:
             return
         frames = frame_units(self._units, self._voice.style)
         if self._config.expressive and frames.pitch is None:
-            raise TokenError("no pitch: the expressive vocoder needs [Pi…] units, the base vocoder does not")
+            raise TokenError(
+                "no pitch: the expressive vocoder needs [Pi…] units; give --model the checkpoint that the tokens are "
+                "of, or --units base for its vocoder of phonetic units alone"
+            )
         if self._voice.override_style:
             frames = replace(frames, style=np.full_like(frames.hubert, self._voice.style))
         streams = [ids for ids in (frames.hubert, frames.pitch, frames.style) if ids is not None]

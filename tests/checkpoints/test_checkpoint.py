@@ -8,6 +8,7 @@ import pytest
 
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.checkpoints.convert import convert
+from spiritlm_cli.checkpoints.lazy_tensors import weight_files
 from spiritlm_cli.errors import CheckpointError
 
 
@@ -19,6 +20,11 @@ def test_safetensors_are_preferred_to_pickles(tmp_path: Path) -> None:
             (folder / f"{name}{suffix}").touch()
         checkpoint = find_checkpoint(str(tmp_path))
         assert {checkpoint.hubert.suffix, checkpoint.quantizer.suffix} == {suffix}
+    style = tmp_path / "speech_tokenizer" / "style_encoder_w2v2"
+    style.mkdir()
+    for name in ("pytorch_model.bin", "model.safetensors"):
+        (style / name).touch()
+        assert checkpoint.style == style / name == weight_files(style)[0]
 
 
 def test_quantizer_refuses_two_files(tmp_path: Path) -> None:
@@ -37,7 +43,7 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
         ("quantizer", r"L11_quantizer_500\.pt"),
         ("pitch", r"model\.pt"),
         ("pitch_config", r"config\.yaml"),
-        ("style", r"pytorch_model\.bin: missing \(or model\.safetensors\)"),
+        ("style", r"model\.safetensors: missing \(or pytorch_model\.bin\)"),
     ):
         with pytest.raises(CheckpointError, match=name):
             getattr(checkpoint, part)

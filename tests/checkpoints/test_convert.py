@@ -353,13 +353,14 @@ def test_convert_prefers_safetensors_beside_pickles(tmp_path: Path) -> None:
 
 
 def test_convert_keeps_the_style_encoder_that_is_loaded(tmp_path: Path) -> None:
-    """If there are two, `Checkpoint.style` is the pickle."""
-    folder = tmp_path / "in" / "speech_tokenizer" / "style_encoder_w2v2"
-    write_tensors(folder / "model.safetensors", {"a": torch.zeros(1)})
-    torch.save({"a": torch.ones(1)}, folder / "pytorch_model.bin")
-    convert.convert(str(tmp_path / "in"), tmp_path / "out")
-    for root in ("in", "out"):
-        assert read_tensors(Checkpoint(tmp_path / root, "").style).tensors["a"] == 1
+    """If there are two, `Checkpoint.style` is the one in safetensors."""
+    root = speech_tree(tmp_path, {"a": torch.zeros(2)})
+    folder = root / "speech_tokenizer" / "style_encoder_w2v2"
+    write_tensors(folder / "model.safetensors", {"a": torch.ones(1)})
+    torch.save({"a": torch.zeros(1)}, folder / "pytorch_model.bin")
+    convert.convert(str(root), tmp_path / "out")
+    for checkpoint in (root, tmp_path / "out"):
+        assert read_tensors(Checkpoint(checkpoint, "").style).tensors["a"] == 1
 
 
 def test_convert_gives_equal_files_for_equal_checkpoints(release_tree: Path, tmp_path: Path) -> None:

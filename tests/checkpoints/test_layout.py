@@ -1,13 +1,17 @@
 """Checkpoints by their name or folder."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 from spiritlm_cli.checkpoints import combine_parts, find_checkpoint
+from spiritlm_cli.checkpoints.layout import known_model
 from spiritlm_cli.checkpoints.mixed import MixedCheckpoint
 from spiritlm_cli.checkpoints.open_layouts import LanguageModelFolder, TwistCheckpoint
+from spiritlm_cli.checkpoints.registry import known_models
+from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
 
@@ -69,6 +73,30 @@ def test_find_checkpoint_takes_the_folder_of_a_language_model(release_tree: Path
     checkpoint = find_checkpoint(str(folder))
     assert isinstance(checkpoint, LanguageModelFolder)
     assert (checkpoint.name, checkpoint.language_model(False)) == ("spirit-lm-base-7b", folder)
+
+
+def test_find_checkpoint_says_that_a_text_tokenizer_is_no_language_model(
+    open_language_models: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json: missing, so .* is for --text-tokenizer"):
+        find_checkpoint(str(open_language_models / "text-qwen"))
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(CheckpointError, match=r"config\.json: is a pipe or a device"):
+        read_json(find_checkpoint(str(tmp_path)).language_model(False) / "config.json")
+
+
+def test_known_model_is_one_in_its_own_folder(
+    twist_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIRITLM_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "twist").symlink_to(twist_folder)
+    assert known_model(find_checkpoint("twist")) == known_models()["twist"]
+    assert known_model(find_checkpoint("nano")) == known_models()["nano"]
+    (tmp_path / "nano").symlink_to(twist_folder)
+    monkeypatch.chdir(twist_folder.parent)  # its folder twist/ is found first
+    for other in ("twist", str(twist_folder), str(tmp_path / "nano")):
+        assert known_model(find_checkpoint(other)) is None
 
 
 def test_combine_parts_without_parts_is_find_checkpoint(release_tree: Path) -> None:

@@ -55,6 +55,14 @@ def test_mixed_checkpoint_refuses_parts_for_other_units(
     assert combine_parts("nano", text_tokenizer=str(tmp_path)).description == "nano"
 
 
+def test_mixed_checkpoint_says_that_a_model_has_no_language_model(
+    release_tree: Path, twist_folder: Path
+) -> None:
+    mixed = combine_parts(str(release_tree), lm=str(twist_folder))
+    with pytest.raises(CheckpointError, match="twist has a tokenizer and a vocoder, and no language model"):
+        mixed.language_model(False)
+
+
 def test_mixed_checkpoint_sees_that_a_tokenizer_changed(tree: Path, release_tree: Path) -> None:
     mixed = combine_parts(str(release_tree), vocoder=str(tree))
     assert mixed.generator(True).is_relative_to(tree)

@@ -51,6 +51,37 @@ def test_a_wrong_command_line_exits_2(spiritlm, arguments):
     assert "Error: " in result.stderr
 
 
+@pytest.mark.parametrize("group", ["", "models", "train", "evaluate"])
+def test_without_arguments_the_help_is_printed(spiritlm, group):
+    result = spiritlm(*group.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.strip() == spiritlm(*group.split(), "--help").stdout.strip()
+
+
+def test_unknown_models_are_named_before_torch_is_imported():
+    commands = (
+        "models info nope",
+        "models verify nope",
+        "doctor --model nope",
+        "generate --lm nope --prompt x",
+    )
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from spiritlm_cli.cli.main import app\n"
+        f"for command in {commands!r}:\n"
+        "    result = CliRunner().invoke(app, command.split())\n"
+        "    print(result.exit_code, result.stderr, end='')\n"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *lines, modules = result.stdout.splitlines()
+    assert modules == "[]"
+    assert len(lines) == len(commands)
+    for line in lines:
+        assert line.startswith("1 spiritlm: nope: no such folder, nor the name of a model")
+
+
 def test_an_error_is_one_line_and_a_traceback_only_with_debug(spiritlm):
     arguments = ("generate", "--model", "/no/such/folder", "--prompt", "x")
     result = spiritlm(*arguments)

@@ -77,3 +77,13 @@ def test_sampling_of_names_values_that_cannot_be_used() -> None:
     assert sampling_of(GenerateOptions(top_p=0.5, stop=("x",), seed=4)).top_p == 0.5
     with pytest.raises(OptionError):
         sampling_of(GenerateOptions(stop=("",)))
+
+
+def test_run_refuses_text_of_a_model_of_speech_alone(open_language_models: Path, tmp_path: Path) -> None:
+    prompts, output = tmp_path / "prompts.txt", tmp_path / "out.txt"
+    prompts.write_text("[Hu1]\n")
+    model = str(open_language_models / "slam-qwen")
+    with pytest.raises(OptionError, match="speech units alone: it can't generate text") as caught:
+        run(GenerateOptions(files=(str(prompts),), output=output, lm=model, to="text"))
+    assert caught.value.option == "--to"
+    assert not list(tmp_path.glob("out*"))

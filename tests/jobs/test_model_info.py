@@ -50,6 +50,12 @@ def test_release(release_tree: Path) -> None:
     assert info.folder == str(release_tree)
 
 
+def test_a_folder_elsewhere_has_no_license(twist_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(twist_folder.parent)
+    info = describe(ModelInfoOptions(model="twist"))
+    assert (info.folder, info.license, info.page) == ("twist", None, None)
+
+
 def test_language_model_of_slamkit(tmp_path: Path) -> None:
     config = {
         "model_type": "speech_language_model",

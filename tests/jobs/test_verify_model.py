@@ -114,6 +114,11 @@ def test_checksums_of_the_registry(nano: Path, tmp_path: Path, monkeypatch: pyte
         assert "missing" in (faults("twist")["checksums"] or "")
 
 
+def test_a_folder_elsewhere_has_no_checksums(twist_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(twist_folder.parent)
+    assert faults("twist") == {"tokenizer": None, "vocoder, base": None}
+
+
 def test_language_models_of_slamkit(open_language_models: Path) -> None:
     notes = {}
     for name in ("sims-llama", "sims-qwen", "slam-qwen"):

@@ -1,5 +1,6 @@
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,13 +129,15 @@ def test_a_batch_that_goes_on_is_not_copied() -> None:
          "attn_layer_offset": 1, "pad_token_id": 0},
     ],
 )  # fmt: skip
-def test_a_network_with_a_recurrent_state_is_refused(config: dict[str, Any]) -> None:
+def test_a_network_with_a_recurrent_state_is_refused(config: dict[str, Any], tmp_path: Path) -> None:
     sizes = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2}
     network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config, **sizes))
-    with pytest.raises(
-        CheckpointError, match=f"model_type '{config['model_type']}' don't keep keys and values"
-    ):
+    message = f"model_type '{config['model_type']}' don't keep keys and values"
+    with pytest.raises(CheckpointError, match=message):
         TransformersNetwork(network, 64)
+    network.save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match=rf"config\.json: .*{message}"):
+        TransformersNetwork.load(tmp_path, torch.device("cpu"), torch.float32)
 
 
 def test_copies_are_independent() -> None:

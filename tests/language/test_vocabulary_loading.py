@@ -7,11 +7,12 @@ import pytest
 from text_tokenizers import OPEN_MODELS, add_tokens, byte_level, encoded, token_line
 
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.checkpoints.convert import convert
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.language.speech_vocabulary import SpeechVocabulary
 from spiritlm_cli.language.tokenizers_vocabulary import TokenizersVocabulary
-from spiritlm_cli.language.vocabulary_loading import load_vocabulary
+from spiritlm_cli.language.vocabulary_loading import has_text, load_vocabulary
 from spiritlm_cli.tokens.reader import parse_line
 
 NAMES = ["[Hu0]", "[Hu1]", "[Speech]", "[Text]"]
@@ -113,6 +114,14 @@ def test_a_tokenizer_model_with_units_is_preferred(tmp_path: Path) -> None:
     content = (tmp_path / "tokenizer.model").read_bytes()
     (tmp_path / "tokenizer.model").write_bytes(content.replace(b"[Hu0]", b"[Xu0]"))
     assert isinstance(load_vocabulary(tmp_path), TokenizersVocabulary)
+
+
+def test_has_text(open_language_models: Path, tmp_path: Path) -> None:
+    assert not has_text(open_language_models / "slam-qwen")
+    assert has_text(open_language_models / "sims-qwen")
+    assert has_text(tmp_path)
+    convert(str(open_language_models / "slam-qwen"), tmp_path / "slam")
+    assert not has_text(tmp_path / "slam")
 
 
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:

@@ -100,6 +100,15 @@ def test_hugging_face_config_is_checked(
         Hubert.load(folder / "model.safetensors", 11)
 
 
+def test_a_missing_configuration_is_named(twist_folder: Path, tmp_path: Path) -> None:
+    for name in ("model.safetensors", "mhubert.safetensors"):
+        shutil.copy(twist_folder / HUBERT / "model.safetensors", tmp_path / name)
+    with pytest.raises(CheckpointError, match=r"config\.json: missing$"):
+        Hubert.load(tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"mhubert\.safetensors: has no model_cfg"):
+        Hubert.load(tmp_path / "mhubert.safetensors")
+
+
 def test_hugging_face_hubert_ends_at_a_layer(twist_folder: Path) -> None:
     path = twist_folder / HUBERT / "model.safetensors"
     waveform = torch.randn(3200, generator=torch.Generator().manual_seed(0)) / 10

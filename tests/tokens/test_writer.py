@@ -140,5 +140,10 @@ def test_format_header_round_trip() -> None:
     "header", [Header("", "a"), Header("a\nb", "c"), Header("a", "b c"), Header("a", "")]
 )
 def test_format_header_refuses_names(header: Header) -> None:
-    with pytest.raises(TokenError, match="header"):
+    with pytest.raises(TokenError, match="a header can't hold"):
         format_header(header)
+
+
+def test_format_header_says_what_to_do_about_the_name_of_a_folder() -> None:
+    with pytest.raises(TokenError, match=r"^'a\\nb': .*rename its folder, or leave out --header$"):
+        format_header(Header("a\nb", "0af3"))

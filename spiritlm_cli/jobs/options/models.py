@@ -46,8 +46,8 @@ class PullOptions:
 def _model_argument() -> str:
     value: str = option(
         ...,
-        "Name of a model, as `models list` has it, or a folder.",
-        metavar="NAME|FOLDER",
+        "Name of a model, as `models list` has it, a folder, or a Hugging Face repository.",
+        metavar="NAME|FOLDER|HF-REPO",
         argument=True,
         group="input",
     )
