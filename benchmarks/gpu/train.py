@@ -111,7 +111,8 @@ def language_model_loss(folder: Path, weights: Path, options: LanguageModelOptio
         for rows in islice(LaneStream(form, 0, 8, range(8)), 4):
             _, shown = losses_of(rows.to(device), 0.0)
             for name, value in shown.items():
-                totals.setdefault(name, []).append(value)
+                if value.weight:
+                    totals.setdefault(name, []).append(float(value))
     return {name: float(np.mean(values)) for name, values in totals.items()}
 
 

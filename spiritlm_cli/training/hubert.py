@@ -14,7 +14,6 @@ from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.files import write_text
-from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, release_content
 from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.data import (
@@ -26,7 +25,7 @@ from spiritlm_cli.training.data import (
     read_units,
     real_weights,
 )
-from spiritlm_cli.training.loop import run, update, warm_cosine
+from spiritlm_cli.training.loop import Loop, warm_cosine
 from spiritlm_cli.training.options import POSITION_GROUPS, HubertOptions
 from spiritlm_cli.training.phones import align_phones, write_phones
 from spiritlm_cli.training.run_file import check_run
@@ -93,11 +92,12 @@ def train(options: HubertOptions) -> None:
     """
     path = options.output / "speech_tokenizer" / "hubert_25hz" / "mhubert_base_25hz.safetensors"
     check_run(options, "hubert", path)
+    loop = Loop(options, "hubert", options.steps)
     recordings = load_recordings(options.manifest)
-    labels_path = options.labels
-    if labels_path is None:
-        labels_path = options.output / "training" / "labels.txt"
-        if not (options.resume and labels_path.is_file()):
+    labels_path = options.labels or options.output / "training" / "labels.txt"
+    with loop.main_first():
+        is_written = labels_path.is_file() and (options.resume or not loop.is_main)
+        if options.labels is None and not is_written:
             _write_pseudo_labels(options, recordings, labels_path)
     labels = read_labels(labels_path)
     recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
@@ -106,14 +106,14 @@ def train(options: HubertOptions) -> None:
     units = 1 + max(int(units.max()) for units in labels.values() if len(units))
 
     torch.manual_seed(options.seed)
-    device = find_device(options.device)
+    device = loop.device
     model = _new_model(options, units).to(device)
     sampler = CropSampler(recordings, options.seconds, real_weights(options.real, options.real_weight))
     change = augment_hard if options.hard else augment
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
     def step(number: int) -> dict[str, float]:
-        rng = np.random.default_rng([options.seed, number])
+        rng = loop.rng(number)
         torch.manual_seed(int(rng.integers(1 << 31)))
         batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch=0.15)
         masked = spans((len(batch.waveform), batch.labels.shape[1]), options.mask, rng)
@@ -126,7 +126,7 @@ def train(options: HubertOptions) -> None:
             logits = model(changed, masked.to(device), options.dropout)
         targets = batch.labels[:, : logits.shape[1]].to(device)
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), label_smoothing=0.05)
-        update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
+        loop.update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
         known = (targets >= 0) & ~masked[:, : logits.shape[1]].to(device)
         accuracy = (logits.argmax(-1) == targets)[known].float().mean()
         return {"loss": loss.item(), "accuracy": accuracy.item()}
@@ -140,7 +140,7 @@ def train(options: HubertOptions) -> None:
         }
         write_tensors(path, {k: v.half() for k, v in tensors.items()}, content)
 
-    run(options, "hubert", options.steps, {"model": model, "optimizer": optimizer}, step, save)
+    loop.run({"model": model, "optimizer": optimizer}, step, save)
 
 
 def _new_model(options: HubertOptions, units: int) -> Pretraining:

@@ -3,14 +3,14 @@
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from spiritlm_cli.nn.device import find_device
-from spiritlm_cli.training.lanes import LaneStream, RowFormat
+from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_states
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.loop import run, update, warm_cosine
+from spiritlm_cli.training.loop import Loop, WeightedMean, warm_cosine
 from spiritlm_cli.training.mixture import sources
+from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.starting_model import model_folder, starting_model
 
@@ -21,29 +21,64 @@ def train(options: LanguageModelOptions) -> None:
     Raises ManifestError if there is nothing to train on, CheckpointError for a run that can't be resumed.
     """
     check_run(options, "lm", model_folder(options) / "model.safetensors")
-    mixture, texts = sources(options)
-    device = find_device(options.device)
-    model = starting_model(options, texts)
+    loop = Loop(options, "lm", options.steps)
+    with loop.main_first():
+        mixture, texts = sources(options)
+        model = starting_model(options, texts, is_main=loop.is_main)
     vocabulary, network = model.vocabulary, model.network
-    if device.type == "cpu" or options.attention:
+    if loop.device.type == "cpu" or options.attention:
         # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
         network.set_attn_implementation("eager")
-    network.to(device).train()
+    network.to(loop.device).train()
     optimizer = _new_optimizer(network)
-    loss_function = LossFunction(network, mixture, vocabulary, options)
+    wrapped = loop.prepare(network)
+    loss_function = LossFunction(wrapped, mixture, vocabulary, options)
+    batches = _MicroBatches(loop, RowFormat(mixture, vocabulary, options.context + 1), options, loss_function)
 
-    form = RowFormat(mixture, vocabulary, options.context + 1)
-    rows_of = LaneStream(form, options.seed, options.batch, range(options.batch), options.workers)
-
-    def step(number: int) -> dict[str, float]:
-        rows = next(rows_of).to(device)
-        loss, report = loss_function(rows, options.attention * (1 - number / options.steps))
+    def step(number: int) -> dict[str, WeightedMean]:
+        rows = next(batches)
+        attention = options.attention * (1 - number / options.steps)
+        loss, report = loss_function(rows, attention, batches.weight)
         rate = warm_cosine(number, options.steps, options.learning_rate, min(200, options.steps // 5))
-        update(optimizer, network, loss, rate)
+        loop.update(optimizer, wrapped, loss, rate)
         return report
 
-    parts = {"network": network, "optimizer": optimizer, "data": rows_of}
-    run(options, "lm", options.steps, parts, step, model.save)
+    parts = {"network": network, "optimizer": optimizer, "data": batches}
+    loop.run(parts, step, model.save)
+
+
+class _MicroBatches:
+    """The micro-batches of this process, from its lanes.
+
+    weight: sum of the weights of all losses of the step, in all processes, divided by the number of micro-batches.
+    """
+
+    weight: Tensor
+    _rows: Rows
+
+    def __init__(
+        self, loop: Loop, form: RowFormat, options: LanguageModelOptions, loss_function: LossFunction
+    ) -> None:
+        self._loop, self._batch, self._loss_function = loop, options.batch, loss_function
+        own = options.batch * options.accumulate
+        lanes = range(loop.process * own, (loop.process + 1) * own)
+        self._parts = loop.processes * options.accumulate
+        self._stream = LaneStream(form, options.seed, loop.processes * own, lanes, options.workers)
+
+    def __next__(self) -> Rows:
+        """Return the rows of the loop's present micro-batch."""
+        if self._loop.micro_batch == 0:
+            self._rows = next(self._stream).to(self._loop.device)
+            self.weight = self._loop.sum(self._loss_function.weights(self._rows).sum()) / self._parts
+        return self._rows[self._loop.micro_batch * self._batch :][: self._batch]
+
+    def state_dict(self) -> State:
+        """The state after the last step, of the lanes of all processes."""
+        return merge_states(self._loop.gather_objects(self._stream.state_dict()))
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue after the step of a state. Raises CheckpointError if it has another number of lanes."""
+        self._stream.load_state_dict(state)
 
 
 def _new_optimizer(network: nn.Module) -> torch.optim.Optimizer:

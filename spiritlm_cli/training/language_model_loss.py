@@ -11,6 +11,7 @@ from spiritlm_cli.console import notify
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.loop import WeightedMean
 from spiritlm_cli.training.mixture import Source
 from spiritlm_cli.training.packing import Packing, find_packing, forward_arguments
 from spiritlm_cli.training.rows import Rows
@@ -30,8 +31,10 @@ class LossFunction:
         vocabulary: Vocabulary,
         options: LanguageModelOptions,
     ) -> None:
+        """network: as `Loop.prepare` returns it, or not wrapped."""
         device = next(network.parameters()).device
-        self._network = network
+        self._wrapped = network
+        network = self._network = getattr(network, "module", network)
         self._layers = supervised_layers(network.config.num_hidden_layers)
         self._bf16 = options.bf16
         self._transcript = torch.tensor([source.transcript for source in mixture], device=device)
@@ -52,12 +55,23 @@ class LossFunction:
         """
         arguments = forward_arguments(self._packing, positions, self._network)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bf16):
-            out = self._network(input_ids=inputs, output_attentions=attend, **arguments)
+            out = self._wrapped(input_ids=inputs, output_attentions=attend, **arguments)
         return out.logits.float(), tuple(out.attentions[i] for i in self._layers) if attend else ()
 
-    def __call__(self, rows: Rows, attention: float) -> tuple[Tensor, dict[str, float]]:
-        """Compute the loss of a batch. attention: weight of the loss on attention.
+    def weights(self, rows: Rows) -> Tensor:
+        """Weights of the losses of a batch: (rows, length - 1)."""
+        targets, source = rows.tokens[:, 1:], rows.sources[:, 1:]
+        in_transcript = torch.where(self._is_unit[targets], 0.0, TRANSCRIPT_WEIGHT)
+        return rows.weights[:, 1:] * torch.where(self._transcript[source], in_transcript, 1.0)
 
+    def __call__(
+        self, rows: Rows, attention: float, weight: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, WeightedMean]]:
+        """Compute the loss of a batch: the weighted sum of the losses of its tokens, divided by `weight`.
+
+        attention: weight of the loss on attention. weight: the sum of the batch's weights if None. Where several
+        batches make a step, it is their mean sum of weights, so that the mean of their losses is the weighted mean of
+        all tokens, and has the same gradient.
         Returns a scalar to minimize, and the values to report by name: mean losses of text, units, transcripts and
         spoken units, and the mean supervised attention (`attended`).
         """
@@ -67,15 +81,16 @@ class LossFunction:
         units = self._is_unit[targets]
         transcript, spoken = self._transcript[source], self._spoken[source]
         trained = rows.weights[:, 1:].flatten()
-        weights = trained * torch.where(transcript, torch.where(units, 0.0, TRANSCRIPT_WEIGHT), 1.0)
-        loss = (losses * weights).sum() / weights.sum().clamp(min=1)
+        weights = self.weights(rows).flatten()
+        total = (losses * weights).sum()
+        loss = total / (weights.sum() if weight is None else weight).clamp(min=1)
         text, units = (trained > 0) & ~units, (trained > 0) & units
         parts = {"text": text, "units": units, "transcript": text & transcript, "spoken": units & spoken}
-        report = {"loss": loss.item()}
-        report |= {name: losses[part].mean().item() for name, part in parts.items() if bool(part.any())}
+        report = {"loss": WeightedMean(total, weights.sum())}
+        report |= {name: WeightedMean((losses * part).sum(), part.sum()) for name, part in parts.items()}
         if attentions:
             mask = target_mask(rows.words, ~self._is_unit[rows.tokens])
             extra, inside = attention_loss(attentions, mask)
             loss = loss + attention * extra
-            report["attended"] = inside.item()
+            report["attended"] = WeightedMean(inside, torch.ones_like(inside))
         return loss, report

@@ -1,23 +1,28 @@
-"""Training loop that all parts share: steps, learning rate, progress, saved states and resume."""
+"""Training loop that all parts share: steps in one process or several, learning rate, saved states and resume."""
 
 import math
-import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from spiritlm_cli.checkpoints.pickles import read_pickle
-from spiritlm_cli.console import ProgressBar, is_quiet, notify
+from spiritlm_cli.console import set_quiet
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.files import atomic_path
-from spiritlm_cli.signals import on_signal
+from spiritlm_cli.nn.device import find_device
+from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.training.options import LoopOptions
+from spiritlm_cli.training.progress import Progress
 from spiritlm_cli.training.run_file import record_run
+
+T = TypeVar("T")
 
 
 class Stateful(Protocol):
@@ -27,90 +32,211 @@ class Stateful(Protocol):
     def load_state_dict(self, state_dict: Any) -> Any: ...
 
 
-def run(
-    options: LoopOptions,
-    name: str,
-    steps: int,
-    parts: Mapping[str, Stateful],
-    step: Callable[[int], Mapping[str, float]],
-    save: Callable[[], None],
-) -> None:
-    """Call `step(0)` to `step(steps - 1)`, and `save()` every `options.save_every` steps and at the end.
+@dataclass(frozen=True, eq=False)
+class WeightedMean:
+    """A mean to report, which is taken over the micro-batches and processes of a step.
 
-    name: of the trained part. parts: everything that training changes, by name; their states are saved in
-    `OUTPUT/training/NAME.pt`, from which `options.resume` continues. step: does one step and returns losses by name.
-    Its random numbers must depend only on the step number and the seed, so that a resumed run gives the same weights
-    as an uninterrupted one. save: writes the weights.
-    Raises CheckpointError if there is no state to resume or if it belongs to another run, and SpiritLMError if a loss
-    is not finite.
-    """
-    state = options.output / "training" / f"{name}.pt"
-    first = _load_state(state, parts) if options.resume else 0
-    if not options.resume:
-        record_run(options, name)
-    means: dict[str, float] = {}
-    with _Progress(name, first, steps) as progress:
-        for number in range(first, steps):
-            for key, value in step(number).items():
-                if not math.isfinite(value):
-                    raise SpiritLMError(
-                        f"{name}: {key} is {value} at step {number}; --resume with a lower --learning-rate"
-                    )
-                means[key] = value if key not in means else 0.98 * means[key] + 0.02 * value
-            done = number + 1
-            progress.show(done, means)
-            if done % options.save_every == 0 or done == steps:
-                save()
-                _save_state(state, parts, done)
-                progress.saved = done
-    if first >= steps:
-        save()
-
-
-class _Progress:
-    """Steps and moving averages of the losses: a bar on a terminal, otherwise a line every ten seconds; a last line.
-
-    saved: number of steps of the saved state.
+    total: weighted sum, weight: sum of the weights, both scalars.
     """
 
-    def __init__(self, name: str, first: int, steps: int) -> None:
-        self.bar = ProgressBar(name, steps, first)
-        self.stack = ExitStack()
-        self.name, self.first, self.steps = name, first, steps
-        self.done = self.saved = first
-        self.began = self.shown = time.monotonic()
-        self.losses = ""
+    total: Tensor
+    weight: Tensor
 
-    def __enter__(self) -> "_Progress":
-        self.stack.enter_context(on_signal(self._stopped))
-        self.stack.enter_context(self.bar)
-        return self
+    def __float__(self) -> float:
+        """The mean; NaN without weight."""
+        return float(self.total.detach() / self.weight)
 
-    def _stopped(self) -> str | None:
-        """What is kept when a signal ends the training."""
-        if is_quiet():
-            return None
-        kept = f"--resume continues after step {self.saved}" if self.saved else "no state was saved yet"
-        return f"{self.name}: stopped after step {self.done}; {kept}"
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+# What a step reports by name. A number is the mean of a micro-batch, and all of them have the same weight.
+Report = Mapping[str, float | WeightedMean]
+
+
+class Loop:
+    """Training of one part, by one process or by several that `torchrun` or `accelerate launch` started.
+
+    A step has `options.accumulate` micro-batches in each process. A process computes them one after the other; its
+    gradient is their mean, and the gradient of the step is the mean over the processes.
+    """
+
+    def __init__(self, options: LoopOptions, name: str, steps: int) -> None:
+        """name: of the trained part. steps: length of the training.
+
+        All processes except the first become quiet. Raises MissingPackageError without accelerate.
+        """
+        with needs_extra("accelerate", extra="train", purpose="training"):
+            from accelerate import Accelerator
+        device = find_device(options.device)
+        self._accelerator: Any = Accelerator(
+            cpu=device.type == "cpu", device_placement=False, mixed_precision="no"
+        )
+        self._options, self._name, self._steps = options, name, steps
+        self.processes: int = self._accelerator.num_processes
+        self.device: torch.device = self._accelerator.device if self.processes > 1 else device
+        self.micro_batch = 0
+        if not self.is_main:
+            set_quiet()
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the first process, the one that writes files and shows progress."""
+        return bool(self._accelerator.is_main_process)
+
+    @property
+    def process(self) -> int:
+        """Index of this process."""
+        return int(self._accelerator.process_index)
+
+    def main_first(self) -> AbstractContextManager[None]:
+        """Run the block in the first process, then in the others, which find the files that it wrote."""
+        context: AbstractContextManager[None] = self._accelerator.main_process_first()
+        return context
+
+    def rng(self, step: int) -> np.random.Generator:
+        """Random numbers of the present micro-batch, by seed, step, micro-batch and process.
+
+        In one process without accumulation they are those of `np.random.default_rng([seed, step])`.
+        """
+        part = self.micro_batch * self.processes + self.process
+        return np.random.default_rng([self._options.seed, step, part])
+
+    def prepare(self, network: Any) -> Any:
+        """Wrap a network, so that its gradients are averaged over the processes while they are computed."""
+        return self._accelerator.prepare_model(network) if self.processes > 1 else network
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Concatenate a tensor of each process, of the same shape in all, along the first dimension."""
+        gathered: Tensor = self._accelerator.gather(tensor)
+        return gathered
+
+    def gather_objects(self, value: T) -> list[T]:
+        """The value of each process."""
+        if self.processes == 1:
+            return [value]
+        values: list[Any] = [None] * self.processes
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Add a tensor of each process."""
+        total: Tensor = self._accelerator.reduce(tensor, "sum")
+        return total
+
+    def copy_from_main(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite tensors by those of the first process."""
+        if self.processes > 1:
+            for tensor in tensors:
+                torch.distributed.broadcast(tensor, 0)
+
+    def update(
+        self,
+        optimizer: torch.optim.Optimizer,
+        model: nn.Module,
+        loss: Tensor,
+        learning_rate: float,
+        clip: float = 1.0,
     ) -> None:
-        self.stack.__exit__(kind, error, trace)
-        if kind is None and self.losses:
-            took = (time.monotonic() - self.began) / 60
-            notify(f"{self.name}: {self.steps} steps, {self.losses}, in {took:.1f} min")
+        """Add the gradient of a micro-batch's `loss`; after the last micro-batch of a step do one optimizer step.
 
-    def show(self, done: int, means: Mapping[str, float]) -> None:
-        """Update the display. done: number of steps done, including those before a resume; means: of each loss."""
-        self.losses = ", ".join(f"{key} {value:.4f}" for key, value in means.items())
-        self.done = done
-        self.bar.update(1, self.losses)
-        now = time.monotonic()
-        if not self.bar.visible and now - self.shown > 10 and done < self.steps:
-            self.shown = now
-            left = (now - self.began) / (done - self.first) * (self.steps - done) / 60
-            notify(f"{self.name}: {done}/{self.steps} steps, {self.losses}, {left:.0f} min left")
+        The norm of the model's gradient is clipped to `clip`. model: as `prepare` returns it, or a module whose
+        gradients are averaged here.
+        """
+        is_first, is_last = self.micro_batch == 0, self.micro_batch + 1 == self._options.accumulate
+        if is_first:
+            optimizer.zero_grad(set_to_none=True)
+        wrapped = model if isinstance(model, DistributedDataParallel) else None
+        with nullcontext() if is_last or wrapped is None else wrapped.no_sync():
+            self._accelerator.backward(loss if is_first and is_last else loss / self._options.accumulate)
+        if not is_last:
+            return
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+        if self.processes > 1 and wrapped is None:
+            self._average_gradients(model)
+        self._accelerator.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+
+    def _average_gradients(self, model: nn.Module) -> None:
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        mean = self._accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "mean")
+        for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def run(
+        self,
+        parts: Mapping[str, Stateful],
+        step: Callable[[int], Report],
+        save: Callable[[], None],
+    ) -> None:
+        """Call `step` for each micro-batch of steps 0 to `steps` - 1, and save every `save_every` steps and at the end.
+
+        parts: everything that training changes, by name; their states are saved in `OUTPUT/training/NAME.pt`, from
+        which `options.resume` continues. step: computes a micro-batch of the step with this number, calls `update`, and
+        returns losses by name, the same names in all processes. Its random numbers must depend only on those of `rng`,
+        so that a resumed run gives the same weights as an uninterrupted one. save: writes the weights; only the first
+        process calls it.
+        Raises CheckpointError if there is no state to resume or if it belongs to another run, and SpiritLMError if a
+        loss is not finite.
+        """
+        options, steps = self._options, self._steps
+        state = options.output / "training" / f"{self._name}.pt"
+        first = _load_state(state, parts) if options.resume else 0
+        if not options.resume and self.is_main:
+            record_run(options, self._name)
+        means: dict[str, float] = {}
+        with Progress(self._name, first, steps) as progress:
+            for number in range(first, steps):
+                for key, value in self._step(step, number).items():
+                    means[key] = value if key not in means else 0.98 * means[key] + 0.02 * value
+                done = number + 1
+                progress.show(done, means)
+                if done % options.save_every == 0 or done == steps:
+                    self._save(state, parts, done, save)
+                    progress.saved = done
+        if first >= steps and self.is_main:
+            save()
+
+    def _step(self, step: Callable[[int], Report], number: int) -> dict[str, float]:
+        """Call `step` for each micro-batch. Returns the mean of each value that it reports. Raises SpiritLMError."""
+        reports = []
+        for micro_batch in range(self._options.accumulate):
+            self.micro_batch = micro_batch
+            reports.append(step(number))
+        values = self._means(reports)
+        for key, value in values.items():
+            if not math.isfinite(value):
+                raise SpiritLMError(
+                    f"{self._name}: {key} is {value} at step {number}; --resume with a lower --learning-rate"
+                )
+        return values
+
+    def _means(self, reports: list[Report]) -> dict[str, float]:
+        """Means over micro-batches and processes; those of no weight are left out."""
+        names = list(reports[0])
+        sums = torch.stack(
+            [_sum_and_weight(report[name], self.device) for report in reports for name in names]
+        )
+        sums = self.sum(sums.view(len(reports), len(names), 2).sum(0))
+        return {
+            name: total / weight for name, (total, weight) in zip(names, sums.tolist(), strict=True) if weight
+        }
+
+    def _save(self, path: Path, parts: Mapping[str, Stateful], done: int, save: Callable[[], None]) -> None:
+        """Write the weights and the state after `done` steps. The other processes wait."""
+        states = {name: value.state_dict() for name, value in parts.items()}
+        if self.is_main:
+            save()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                torch.save({"step": done, "parts": states}, temporary)
+        self._accelerator.wait_for_everyone()
+
+
+def _sum_and_weight(value: float | WeightedMean, device: torch.device) -> Tensor:
+    """(2,): the sum and the weight of a reported mean. float64, where the device has it."""
+    dtype = torch.float32 if device.type == "mps" else torch.float64
+    if isinstance(value, WeightedMean):
+        return torch.stack([value.total.detach().to(dtype), value.weight.to(dtype)])
+    return torch.tensor([value, 1.0], dtype=dtype, device=device)
 
 
 def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float:
@@ -122,29 +248,6 @@ def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float
         return highest * (step + 1) / warm
     share = (step - warm) / max(1, steps - warm)
     return highest * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
-
-
-def update(
-    optimizer: torch.optim.Optimizer,
-    model: nn.Module,
-    loss: torch.Tensor,
-    learning_rate: float,
-    clip: float = 1.0,
-) -> None:
-    """Do one optimizer step on `loss`, with the norm of the model's gradient clipped to `clip`."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    nn.utils.clip_grad_norm_(model.parameters(), clip)
-    optimizer.step()
-
-
-def _save_state(path: Path, parts: Mapping[str, Stateful], done: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    states = {name: value.state_dict() for name, value in parts.items()}
-    with atomic_path(path) as temporary:
-        torch.save({"step": done, "parts": states}, temporary)
 
 
 def _load_state(path: Path, parts: Mapping[str, Stateful]) -> int:

@@ -42,6 +42,12 @@ class LoopOptions:
         0, "Seed of initial weights, batches, crops and augmentation.", group="training", minimum=0
     )
     save_every: int = option(200, "Steps between two saves of weights and state.", group="output", minimum=1)
+    accumulate: int = option(
+        1,
+        "Batches of a step, in each process: their gradients are averaged. The memory is that of one batch.",
+        group="training",
+        minimum=1,
+    )
     device: str = option("auto", "Device to compute on.", group="execution", metavar="auto|cpu|cuda[:N]|mps")
     bf16: bool = option(
         True, "Compute in mixed precision with bfloat16; weights stay float32.", group="execution"

@@ -18,7 +18,7 @@ from spiritlm_cli.speech.f0 import HOP as F0_HOP
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
 from spiritlm_cli.speech.pitch import PitchConfig, PitchVqVae, pitch_features
 from spiritlm_cli.training.data import Recording, load_recordings
-from spiritlm_cli.training.loop import run, update, warm_cosine
+from spiritlm_cli.training.loop import Loop, warm_cosine
 from spiritlm_cli.training.options import PitchOptions
 from spiritlm_cli.training.run_file import check_run
 
@@ -113,8 +113,10 @@ def train(options: PitchOptions) -> None:
     """
     folder = options.output / "speech_tokenizer" / "vqvae_f0_quantizer"
     check_run(options, "pitch", folder / "model.safetensors")
+    loop = Loop(options, "pitch", options.steps)
     recordings = load_recordings(options.manifest)
-    tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
+    with loop.main_first():
+        tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
     length = int(options.seconds * 200) // 16 * 16
     clips = [
         pitch_features(tracks[r.clip.id], options.normalize)
@@ -126,7 +128,7 @@ def train(options: PitchOptions) -> None:
     content = pitch_config(options)
     config = from_mapping(PitchConfig, content, folder / "config.yaml")
     torch.manual_seed(options.seed)
-    device = find_device(options.device)
+    device = loop.device
     model = PitchVqVae(config).to(device)
     codebook = MovingCodebook(model)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
@@ -134,7 +136,7 @@ def train(options: PitchOptions) -> None:
     scale = torch.tensor([1 / 30.0, 1.0], device=device)[None, :, None]
 
     def step(number: int) -> dict[str, float]:
-        rng = np.random.default_rng([options.seed, number])
+        rng = loop.rng(number)
         chosen = [clips[i] for i in rng.integers(0, len(clips), options.batch)]
         starts = [int(rng.integers(0, c.shape[1] - length + 1)) for c in chosen]
         x = torch.stack([c[:, s : s + length] for c, s in zip(chosen, starts, strict=True)]).to(device)
@@ -144,13 +146,15 @@ def train(options: PitchOptions) -> None:
         with torch.no_grad():
             if number == 0:
                 codebook.count.zero_()  # all codes count as unused, so each is replaced by a latent
-            codebook.follow(flat, ids.flatten(), rng)
+            codebook.follow(loop.gather(flat), loop.gather(ids.flatten()), rng)
+            # codes that are not used are replaced at random
+            loop.copy_from_main((codebook.codes, codebook.count, codebook.total))
         codes = model.vq(ids)
         straight_through = latents + (codes - latents).detach()
         reconstruction = model.decoder(straight_through)
         error = ((reconstruction - x) * scale).square().mean()
         loss = error + COMMITMENT * (latents - codes.detach()).square().mean()
-        update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
+        loop.update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
         hz = (reconstruction - x)[:, 0][x[:, 1] > 0.5].square().mean().sqrt()
         used = float(len(torch.unique(ids)))
         return {"loss": loss.item(), "f0_error_hz": hz.item(), "codes_in_batch": used}
@@ -159,11 +163,4 @@ def train(options: PitchOptions) -> None:
         write_tensors(folder / "model.safetensors", model.state_dict())
         write_text(folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
 
-    run(
-        options,
-        "pitch",
-        options.steps,
-        {"model": model, "codebook": codebook, "optimizer": optimizer},
-        step,
-        save,
-    )
+    loop.run({"model": model, "codebook": codebook, "optimizer": optimizer}, step, save)

@@ -22,7 +22,7 @@ from spiritlm_cli.training.data import (
     read_labels,
     real_weights,
 )
-from spiritlm_cli.training.loop import run, update, warm_cosine
+from spiritlm_cli.training.loop import Loop, warm_cosine
 from spiritlm_cli.training.options import QuantizerOptions
 from spiritlm_cli.training.run_file import check_run
 
@@ -40,11 +40,13 @@ def train(options: QuantizerOptions) -> None:
     hubert = Hubert.load(checkpoint.hubert, options.layer)
     path = checkpoint.hubert.parent / f"L{options.layer}_quantizer_{options.units}.safetensors"
     check_run(options, "quantizer", path)
+    loop = Loop(options, "quantizer", options.steps)
     recordings = load_recordings(options.manifest)
     if options.kind == "kmeans":
-        train_kmeans(options, hubert, recordings, path)
+        if loop.is_main:
+            train_kmeans(options, hubert, recordings, path)
     elif options.kind == "linear":
-        train_linear(options, hubert, recordings, path)
+        train_linear(options, loop, hubert, recordings, path)
     else:
         raise SpiritLMError(f"--kind is linear or kmeans, not {options.kind}")
 
@@ -64,7 +66,9 @@ def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
     write_tensors(path, {"cluster_centers": centers}, {"n_clusters": options.units})
 
 
-def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
+def train_linear(
+    options: QuantizerOptions, loop: Loop, hubert: Hubert, recordings: list[Recording], path: Path
+) -> None:
     """Train linear layers by CTC to predict labels from features of augmented audio, and write them to `path`.
 
     HuBERT is frozen. Source: Gat et al. 2023. Raises SpiritLMError if labels are missing or exceed `options.units`.
@@ -81,7 +85,7 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
             f"{options.labels}: has [Hu{highest}]; --units is {options.units}, so the last is one less"
         )
     torch.manual_seed(options.seed)
-    device = find_device(options.device)
+    device = loop.device
     hubert.to(device)
     config = QuantizerConfig(options.units, hubert.config.encoder_embed_dim, options.units + 1 + 16)
     model = LinearQuantizer(config)
@@ -94,7 +98,7 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
     framewise = int(FRAMEWISE * options.steps)
 
     def step(number: int) -> dict[str, float]:
-        rng = np.random.default_rng([options.seed, number])
+        rng = loop.rng(number)
         batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch=0.1)
         waveform = batch.waveform.to(device)
         waveform = change(waveform, rng) if number % 3 else waveform
@@ -111,7 +115,9 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
             losses["ctc"] = ctc.item()
             # keeps units at their time
             loss = ctc + 0.3 * per_frame
-        update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate, warm=50))
+        loop.update(
+            optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate, warm=50)
+        )
         return losses
 
     def save() -> None:
@@ -119,7 +125,7 @@ def train_linear(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
         content = {"vocab_size": config.vocab_size, "dim": config.dim, "upstream_dim": config.upstream_dim}
         write_tensors(path, tensors, {"model_cfg": content})
 
-    run(options, "quantizer", options.steps, {"model": model, "optimizer": optimizer}, step, save)
+    loop.run({"model": model, "optimizer": optimizer}, step, save)
 
 
 def _ctc_loss(logits: torch.Tensor, targets: torch.Tensor, blank: int) -> torch.Tensor:

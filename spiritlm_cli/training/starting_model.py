@@ -65,10 +65,11 @@ def model_folder(options: LanguageModelOptions) -> Path:
     return options.output / "spiritlm_model" / "spirit-lm-expressive-7b"
 
 
-def starting_model(options: LanguageModelOptions, texts: list[str]) -> StartingModel:
+def starting_model(options: LanguageModelOptions, texts: list[str], is_main: bool = True) -> StartingModel:
     """Create the model that a training starts from, and write its vocabulary to `model_folder(options)`.
 
-    texts: what a new vocabulary is learned from. A resumed training reads the vocabulary that it wrote.
+    texts: what a new vocabulary is learned from. A resumed training reads the vocabulary that it wrote, as do all
+    processes except the first (is_main).
     Raises CheckpointError for a model that can't be read or can't be extended, or with too short a context.
     """
     folder = model_folder(options)
@@ -77,7 +78,7 @@ def starting_model(options: LanguageModelOptions, texts: list[str]) -> StartingM
     if options.base:
         return extended_model(options, _language_model_folder(options.base), folder)
     path = folder / "tokenizer.model"
-    if not (options.resume and path.is_file()):
+    if is_main and not (options.resume and path.is_file()):
         write_bytes(path, train_vocabulary(text_spans(texts, options.seed), options.vocabulary))
     vocabulary = load_vocabulary(folder)
     return StartingModel(new_llama(options, vocabulary), vocabulary, folder, torch.bfloat16)

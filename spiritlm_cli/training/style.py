@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.files import write_text
-from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_state_dict
 from spiritlm_cli.training.augmentation import augment
@@ -20,7 +19,7 @@ from spiritlm_cli.training.data import (
     draw_batch,
     load_recordings,
 )
-from spiritlm_cli.training.loop import run, update, warm_cosine
+from spiritlm_cli.training.loop import Loop, warm_cosine
 from spiritlm_cli.training.options import POSITION_GROUPS, StyleOptions
 from spiritlm_cli.training.pitch import track_all
 from spiritlm_cli.training.run_file import check_run
@@ -91,8 +90,10 @@ def train(options: StyleOptions) -> None:
     """Train and write `speech_tokenizer/style_encoder_w2v2/{model.safetensors,config.json}` under `options.output`."""
     folder = options.output / "speech_tokenizer" / "style_encoder_w2v2"
     check_run(options, "style", folder / "model.safetensors")
+    loop = Loop(options, "style", options.steps)
     recordings = load_recordings(options.manifest, shortest=1.0)
-    tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
+    with loop.main_first():
+        tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
     styles = style_labels(recordings, tracks, options.styles, options.seed)
     labels = {clip: np.repeat(seconds, FRAMES) for clip, seconds in styles.items()}
     sampler = CropSampler(recordings, options.seconds)
@@ -107,12 +108,12 @@ def train(options: StyleOptions) -> None:
         label2id={str(i): i for i in range(options.styles)},
     )  # fmt: skip
     torch.manual_seed(options.seed)
-    device = find_device(options.device)
+    device = loop.device
     model = StyleEncoder(StyleConfig.parse(content, folder / "config.json")).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
     def step(number: int) -> dict[str, float]:
-        rng = np.random.default_rng([options.seed, number])
+        rng = loop.rng(number)
         batch = draw_batch(sampler, labels, options.batch, options.seconds, rng)
         # the level is a feature of style, so only every fourth batch is augmented
         waveform = batch.waveform.to(device)
@@ -121,7 +122,7 @@ def train(options: StyleOptions) -> None:
             logits = torch.stack(model.logits(waveform.unbind())).float()
         targets = _middle_labels(batch.labels, logits.shape[1]).to(device)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
+        loop.update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
         accuracy = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
         return {"loss": loss.item(), "accuracy": accuracy.item()}
 
@@ -130,7 +131,7 @@ def train(options: StyleOptions) -> None:
         write_tensors(folder / "model.safetensors", tensors)
         write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
 
-    run(options, "style", options.steps, {"model": model, "optimizer": optimizer}, step, save)
+    loop.run({"model": model, "optimizer": optimizer}, step, save)
 
 
 def _middle_labels(labels: torch.Tensor, seconds: int) -> torch.Tensor:

@@ -16,12 +16,11 @@ from spiritlm_cli.checkpoints.weight_norm import release_state_dict
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.files import write_text
-from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams, run_starts
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
 from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
-from spiritlm_cli.training.loop import Stateful, run, update, warm_cosine
+from spiritlm_cli.training.loop import Loop, Stateful, warm_cosine
 from spiritlm_cli.training.losses import SpectralLoss
 from spiritlm_cli.training.options import VocoderOptions
 from spiritlm_cli.training.run_file import check_run
@@ -81,16 +80,16 @@ def train(options: VocoderOptions) -> None:
     """
     folder = options.output / "speech_tokenizer" / "hifigan_spiritlm_expressive_w2v2"
     check_run(options, "vocoder", folder / "generator.safetensors")
+    loop = Loop(options, "vocoder", options.steps)
     examples, speakers = read_examples(options)
     content = vocoder_config(options, len(speakers))
     config = from_mapping(HifiGanConfig, content, folder / "config.json")
     _check_units(examples, config, options.units)
     torch.manual_seed(options.seed)
-    device = find_device(options.device)
-    generator = HifiGan(config, weight_normed=True).to(device)
+    generator = HifiGan(config, weight_normed=True).to(loop.device)
     if options.start:
         load_into(generator, read_tensors(options.start), rename=_training_name)
-    trainer = VocoderTrainer(options, generator, examples, device)
+    trainer = VocoderTrainer(options, loop, generator, examples)
 
     def save() -> None:
         tensors = {name: tensor.half() for name, tensor in release_state_dict(generator).items()}
@@ -98,7 +97,7 @@ def train(options: VocoderOptions) -> None:
         write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
         write_text(folder / "speakers.txt", "".join(f"{name}\n" for name in speakers))
 
-    run(options, "vocoder", options.steps, trainer.parts, trainer.step, save)
+    loop.run(trainer.parts, trainer.step, save)
 
 
 def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
@@ -140,9 +139,10 @@ class VocoderTrainer:
     """Computes training steps of the generator and the discriminators, with an optimizer for each."""
 
     def __init__(
-        self, options: VocoderOptions, generator: HifiGan, examples: list[Example], device: torch.device
+        self, options: VocoderOptions, loop: Loop, generator: HifiGan, examples: list[Example]
     ) -> None:
-        self._options, self._generator, self._examples, self._device = options, generator, examples, device
+        self._options, self._loop, self._generator, self._examples = options, loop, generator, examples
+        device = self._device = loop.device
         weights = np.array([e.length for e in examples], dtype=np.float64)
         self._weights = weights / weights.sum()
         self._discriminators = Discriminators().to(device)
@@ -162,12 +162,12 @@ class VocoderTrainer:
         }
 
     def step(self, number: int) -> dict[str, float]:
-        """Do one step of the generator and, from `options.adversarial_from` on, of the discriminators.
+        """Compute a micro-batch of the generator and, from `options.adversarial_from` on, of the discriminators.
 
         Returns losses by name.
         """
         options, device = self._options, self._device
-        rng = np.random.default_rng([options.seed, number])
+        rng = self._loop.rng(number)
         torch.manual_seed(int(rng.integers(1 << 31)))
         chosen = [self._examples[i] for i in rng.choice(len(self._examples), options.batch, p=self._weights)]
         ids, real = _crops(chosen, options.frames, rng)
@@ -185,7 +185,7 @@ class VocoderTrainer:
             adversarial, adversarial_losses = self._adversarial(generated, real, rate)
             loss = loss + adversarial
             losses |= adversarial_losses
-        update(self._optimizer, self._generator, loss, rate, clip=100.0)
+        self._loop.update(self._optimizer, self._generator, loss, rate, clip=100.0)
         return losses
 
     def _adversarial(self, generated: Tensor, real: Tensor, rate: float) -> tuple[Tensor, dict[str, float]]:
@@ -193,9 +193,12 @@ class VocoderTrainer:
 
         Returns that loss, and the losses to report by name.
         """
+        self._discriminators.requires_grad_(True)
         with self._autocast():
             discriminator = discriminator_loss(self._discriminators, real, generated.detach())
-        update(self._discriminator_optimizer, self._discriminators, discriminator, min(rate, 2e-4))
+        self._loop.update(self._discriminator_optimizer, self._discriminators, discriminator, min(rate, 2e-4))
+        # the generator's loss has no gradient here, which would add to that of the next micro-batch
+        self._discriminators.requires_grad_(False)
         with self._autocast():
             adversarial, features = adversarial_loss(self._discriminators, real, generated)
         losses = {

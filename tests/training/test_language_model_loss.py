@@ -49,8 +49,8 @@ def test_loss_function_tells_text_from_units_in_any_order(order: str) -> None:
     logits = network(input_ids=tokens[:, :-1]).logits
     each = torch.nn.functional.cross_entropy(logits[0], tokens[0, 1:], reduction="none")
     # <s> predicts a marker; then 8 units and a marker, then text
-    assert shown["transcript"] == pytest.approx(each[10:].mean().item(), abs=1e-5)
-    assert shown["units"] == pytest.approx(each[:10].mean().item(), abs=1e-5)
+    assert float(shown["transcript"]) == pytest.approx(each[10:].mean().item(), abs=1e-5)
+    assert float(shown["units"]) == pytest.approx(each[:10].mean().item(), abs=1e-5)
     # only the transcript counts
     assert loss.item() == pytest.approx(each[10:].mean().item(), abs=1e-5)
     assert TRANSCRIPT_WEIGHT > 0
@@ -75,7 +75,7 @@ def test_loss_function_adds_the_loss_on_attention() -> None:
     plain, _ = losses_of(rows, attention=0.0)
     more, shown = losses_of(rows, attention=1.0)
     assert more > plain
-    assert 0 < shown["attended"] < 1
+    assert 0 < float(shown["attended"]) < 1
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "opt"])

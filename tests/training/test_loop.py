@@ -1,15 +1,15 @@
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from training_fixtures import interrupted
 
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
-from spiritlm_cli.training.loop import run, update, warm_cosine
+from spiritlm_cli.training.loop import Loop, WeightedMean, warm_cosine
 from spiritlm_cli.training.options import LoopOptions
 
 
@@ -21,6 +21,7 @@ def train(
     **options: int,
 ) -> list[int]:
     """Train a linear layer into `weights.pt`. loss_of: changes a step's loss. Returns the numbers of its steps."""
+    loop = Loop(LoopOptions(output=output, **options), "toy", steps)
     torch.manual_seed(0)
     model = nn.Linear(width, 1)
     optimizer = torch.optim.AdamW(model.parameters())
@@ -30,14 +31,13 @@ def train(
         numbers.append(number)
         x = torch.randn(8, width, generator=torch.Generator().manual_seed(number))
         loss = loss_of(number, model(x).square().mean())
-        update(optimizer, model, loss, warm_cosine(number, steps, 0.01, warm=2))
+        loop.update(optimizer, model, loss, warm_cosine(number, steps, 0.01, warm=2))
         return {"loss": loss.item()}
 
     def save() -> None:
         torch.save(model.state_dict(), output / "weights.pt")
 
-    parts = {"model": model, "optimizer": optimizer}
-    run(LoopOptions(output=output, **options), "toy", steps, parts, step, save)
+    loop.run({"model": model, "optimizer": optimizer}, step, save)
     return numbers
 
 
@@ -81,13 +81,6 @@ def test_run_raises_for_a_loss_that_is_not_finite(tmp_path: Path) -> None:
         train(tmp_path, 5, loss_of=lambda number, loss: loss * (float("nan") if number == 3 else 1))
 
 
-def test_run_logs_progress_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train(tmp_path, 2)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert re.fullmatch(r"spiritlm: toy: 2 steps, loss \d+\.\d{4}, in 0\.\d min\n", err)
-
-
 def test_warm_cosine_rises_linearly_and_falls_to_a_fiftieth() -> None:
     rates = [warm_cosine(step, 1000, 1.0, warm=100) for step in range(1001)]
     assert rates[0] == pytest.approx(0.01)
@@ -98,14 +91,47 @@ def test_warm_cosine_rises_linearly_and_falls_to_a_fiftieth() -> None:
     assert rates[100:] == sorted(rates[100:], reverse=True)
 
 
-def test_update_clips_the_gradient_and_sets_the_learning_rate() -> None:
+def test_update_clips_the_gradient_and_sets_the_learning_rate(tmp_path: Path) -> None:
+    loop = Loop(LoopOptions(output=tmp_path), "toy", 1)
     model = nn.Linear(2, 1, bias=False)
     optimizer = torch.optim.SGD(model.parameters(), lr=99.0)
     before = model.weight.detach().clone()
     loss = (model.weight * torch.tensor([[30.0, 40.0]])).sum()
-    update(optimizer, model, loss, learning_rate=0.1, clip=5.0)
+    loop.update(optimizer, model, loss, learning_rate=0.1, clip=5.0)
     # the gradient (30, 40) has the norm 50
     assert (before - model.weight).flatten().tolist() == pytest.approx([0.3, 0.4], abs=1e-5)
+
+
+def test_accumulated_batches_have_the_gradient_and_the_report_of_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Batches of 2 and 4 rows, whose mean weight is 3, against one of 6."""
+    rows, weights = torch.randn(6, 2, generator=torch.Generator().manual_seed(0)), []
+    for cuts in ([0, 6], [0, 2, 6]):
+        torch.manual_seed(0)
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters())
+        loop = Loop(LoopOptions(output=tmp_path / str(len(cuts)), accumulate=len(cuts) - 1), "toy", 3)
+
+        def step(number: int) -> dict[str, WeightedMean]:
+            x = rows[cuts[loop.micro_batch] : cuts[loop.micro_batch + 1]]  # noqa: B023
+            total = model(x).square().sum()  # noqa: B023
+            loop.update(optimizer, model, total / (6 / (len(cuts) - 1)), 0.1)  # noqa: B023
+            return {"loss": WeightedMean(total, torch.tensor(len(x)))}
+
+        loop.run({"model": model, "optimizer": optimizer}, step, lambda: None)
+        weights.append(model.weight)
+    torch.testing.assert_close(*weights)
+    one, several = capsys.readouterr().err.splitlines()
+    assert one == several
+
+
+def test_rng_is_another_in_each_micro_batch(tmp_path: Path) -> None:
+    loop = Loop(LoopOptions(output=tmp_path, seed=7, accumulate=2), "toy", 1)
+    first = loop.rng(5).random()
+    assert first == np.random.default_rng([7, 5]).random()
+    loop.micro_batch = 1
+    assert loop.rng(5).random() != first
 
 
 @pytest.mark.parametrize(
@@ -122,14 +148,14 @@ def test_a_signal_says_where_resume_continues(
 import os, signal, torch
 from pathlib import Path
 from spiritlm_cli.signals import end_on_signals
-from spiritlm_cli.training.loop import run
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import LoopOptions
 end_on_signals()
 def step(number):
     if number == {steps}:
         os.kill(os.getpid(), signal.SIGINT)
     return {{"loss": 1.0}}
-run(LoopOptions(output=Path({str(tmp_path)!r}), save_every=20), "toy", 99, {{}}, step, lambda: None)
+Loop(LoopOptions(output=Path({str(tmp_path)!r}), save_every=20), "toy", 99).run({{}}, step, lambda: None)
 """
     result = subprocess.run([programs / "python", "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (130, f"spiritlm: {message}\n")

@@ -14,7 +14,8 @@ DISTRIBUTION = "spiritlm"
 # What each extra is for.
 EXTRAS = {
     "evaluate": "speech recognition and word error rates in `evaluate`",
-    "train": "pseudo-labels of `train hubert` by a Whisper model",
+    "train": "`train`",
+    "lora": "`train lm --lora`",
     "lm-eval": "tasks of EleutherAI's harness on the language model",
     "plot": "`inspect --plot`",
     "quantize": "`generate --quantize`",
