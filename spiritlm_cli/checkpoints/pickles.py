@@ -174,4 +174,6 @@ def _reason(error: Exception) -> str:
         return f"it holds {code[1]}; only tensors and plain values are read, never code"
     if isinstance(error, pickle.UnpicklingError):
         return "not as torch writes tensors"  # torch's own message advises to run the file's code.
+    if isinstance(error, LookupError):
+        return "damaged"  # the text is a number or a name of the reader's own
     return text.splitlines()[0] if text else type(error).__name__

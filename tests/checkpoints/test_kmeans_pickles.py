@@ -179,6 +179,14 @@ def test_read_kmeans_of_scikit_learn(tmp_path: Path, kind: str) -> None:
         assert np.array_equal(read_kmeans(tmp_path / "L11_km4.bin").numpy(), model.cluster_centers_)
 
 
+@pytest.mark.parametrize("first", [b"\x00", b"G", b"a"])
+def test_read_kmeans_that_is_damaged(tmp_path: Path, data: Path, first: bytes) -> None:
+    path = tmp_path / "km.bin"
+    path.write_bytes(first + (data / KMEANS).read_bytes()[1:])
+    with pytest.raises(CheckpointError, match=r"km.bin: cut off or not a checkpoint \([a-z][a-z ]+\)$"):
+        read_kmeans(path)
+
+
 def test_read_kmeans_names_what_is_wrong(tmp_path: Path, estimator: Callable[..., Any], data: Path) -> None:
     path = tmp_path / "L1_km4.bin"
     path.write_bytes(bz2.compress((data / KMEANS).read_bytes()))
