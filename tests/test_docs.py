@@ -34,7 +34,7 @@ FOREIGN = {
         "--ntasks",
         "--requeue",
     ),
-    *("--force-reinstall", "--no-deps"),
+    *("--force-reinstall", "--no-deps", "--index-url"),
     *("--apply", "--batch", "--include", "--num", "--tasks"),
     *("--nnodes", "--no-python", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"),
 }

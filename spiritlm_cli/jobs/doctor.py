@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -97,16 +97,19 @@ def _check_packages() -> Iterator[Finding]:
         yield from check_extras(requirements, import_module)
 
 
-def _self_test(process: IsolatedProcess, model: str, devices: Iterable[str]) -> Iterator[Finding]:
+def _self_test(process: IsolatedProcess, model: str, devices: Sequence[str]) -> Iterator[Finding]:
     """Try each step of the pipe on each device."""
-    tried = False
-    for device in devices:
-        for step, function in _TESTS.items():
-            tried = True
-            yield from _called("Self-test", f"{step} on {device}", process.call(function, model, device))
-    if not tried:
+    if not devices:
         remedy = "fix what is broken above"
         yield Finding("Self-test", "pipe", "broken", "not run, as there is no device to run it on", remedy)
+        return
+    missing = process.call(f"{_CHECKS}.places:check_name", model)
+    if missing.findings:
+        yield from missing.findings
+        return
+    for device in devices:
+        for step, function in _TESTS.items():
+            yield from _called("Self-test", f"{step} on {device}", process.call(function, model, device))
 
 
 def _called(section: Section, name: str, result: CallResult) -> Iterator[Finding]:

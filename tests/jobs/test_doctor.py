@@ -9,6 +9,7 @@ import spiritlm_cli
 from spiritlm_cli.jobs import doctor
 from spiritlm_cli.jobs.doctor import DoctorOptions, examine, run
 from spiritlm_cli.profiling.checks.finding import Finding
+from spiritlm_cli.profiling.checks.isolated import IsolatedProcess
 
 VERSION = spiritlm_cli.__version__
 
@@ -33,6 +34,14 @@ def test_examine_what_works(packages: SitePackages) -> None:
     assert tests[:3] == ["tokenize on cpu", "generate on cpu", "decode on cpu"]
     sections = list(dict.fromkeys(finding.section for finding in found))
     assert sections == ["Installation", "Machine", "Environment", "Models", "Devices", "Self-test"]
+
+
+def test_the_self_test_says_once_that_a_model_is_not_there() -> None:
+    with IsolatedProcess() as process:
+        (finding,) = doctor._self_test(process, "nope", ["cpu", "cuda"])
+    assert (finding.section, finding.name, finding.status) == ("Self-test", "model", "broken")
+    assert finding.text.startswith("nope: no such folder")
+    assert "leave out --model" in finding.remedy
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Environment variables that change what the commands do."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 
 from spiritlm_cli.console import one_line
@@ -34,6 +35,8 @@ VARIABLES = {
     "RAY_ADDRESS": "the Ray cluster of the shell",
 }
 _SECRET = ("HF_TOKEN",)
+# The user name and the password in a URL.
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 def check_environment(variables: Mapping[str, str]) -> Iterator[Finding]:
@@ -43,7 +46,7 @@ def check_environment(variables: Mapping[str, str]) -> Iterator[Finding]:
         if name not in variables:
             continue
         found = True
-        value = variables[name]
+        value = _CREDENTIALS.sub("(hidden)@", variables[name])
         shown = "(set)" if name in _SECRET else one_line(value) or "(empty)"
         shown = shown if len(shown) <= 200 else f"{shown[:199]}…"
         remedy = _remedy(name, value)

@@ -1,5 +1,6 @@
 """The packages that this one requires, and those of its extras: which are missing, of a wrong version, or broken."""
 
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -98,11 +99,12 @@ def _check(requirement: Requirement, import_module: Import, section: Section = "
     if error is not None:
         # If what it lacks is another package, that is installed with it.
         alone = "" if error.startswith("ModuleNotFoundError") else "--no-deps "
+        index = _torch_index() if name == "torchaudio" else ""
         return new(
             fault,
             f"{version} can't be imported: {error}",
             _REMEDIES.get(name, "install it again"),
-            f"pip install --force-reinstall {alone}{wanted}",
+            f"pip install --force-reinstall {alone}{index}{wanted}",
         )
     needs = f" (needs {requirement.specifier})" if requirement.specifier else ""
     try:
@@ -118,9 +120,15 @@ def _check(requirement: Requirement, import_module: Import, section: Section = "
 
 _REMEDIES = {
     "torch": "install it again, by the command that https://pytorch.org/get-started gives for this machine, or",
-    "torchaudio": "CTC alignment works without it, by slower code; for it, install a torchaudio that fits torch, from "
-    "where torch came from:",
+    "torchaudio": "it can stay as it is: CTC alignment works without it, by slower code. For the faster one, install a "
+    "torchaudio that was built for the same device as torch:",
 }
+
+
+def _torch_index() -> str:
+    """The option of pip for the packages that were built for the same device as torch, such as "cpu" in 2.13.0+cpu."""
+    build = re.search(r"\+(cpu|cu\d+|xpu|rocm[\d.]+)$", _version("torch") or "")
+    return f"--index-url https://download.pytorch.org/whl/{build[1]} " if build else ""
 
 
 def _version(name: str) -> str | None:

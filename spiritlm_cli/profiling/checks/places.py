@@ -6,9 +6,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.checkpoints.registry import home, known_models
 from spiritlm_cli.console import byte_count
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.profiling.checks.finding import Finding, Status, Value, reason
 from spiritlm_cli.profiling.checks.weights import damaged_files, weights_size
 
@@ -28,6 +30,29 @@ def check_models(model: str | None) -> Sequence[Finding]:
     if model and Path(model).expanduser().is_dir():
         findings.append(_checkpoint("--model", Path(model).expanduser()))
     return [*findings, *_downloaded(), *_hub_cache()]
+
+
+def check_name(model: str) -> Sequence[Finding]:
+    """Find the checkpoint of the self-test; gives a finding only if there is none, which is then said once.
+
+    model: the value of --model, or nano.
+    """
+    try:
+        find_checkpoint(model)
+    except CheckpointError as error:
+        remedy = "leave out --model, and nano is tested; `spiritlm models list` has the models that are here"
+        nano = model == "nano"
+        return [
+            Finding(
+                "Self-test",
+                "model",
+                "broken",
+                reason(error),
+                "" if nano else remedy,
+                REINSTALL if nano else "",
+            )
+        ]
+    return ()
 
 
 def check_room() -> Sequence[Finding]:

@@ -28,6 +28,9 @@ def test_check_environment_without_variables() -> None:
 def test_check_environment_hides_tokens() -> None:
     (finding,) = check_environment({"HF_TOKEN": "hf_secret"})
     assert "hf_secret" not in str(finding)
+    (finding,) = check_environment({"HF_ENDPOINT": "https://me:my%20secret@hub.local:8443/a@b"})
+    assert finding.text.startswith("https://(hidden)@hub.local:8443/a@b: ")
+    assert "secret" not in str(finding)
 
 
 @pytest.mark.parametrize(
