@@ -67,6 +67,10 @@ def weight_files(folder: Path) -> tuple[Path, tuple[Path, ...]]:
             if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
                 raise CheckpointError(f"{index}: has no weight_map from tensors to files")
             return index, tuple(folder / name for name in sorted({Path(one).name for one in shards.values()}))
+    if (folder / "adapter_config.json").is_file():
+        raise CheckpointError(
+            f"{folder}: is an adapter (LoRA); `spiritlm models merge {folder} -o FOLDER` makes a model of it"
+        )
     first, other = HUGGING_FACE_WEIGHTS
     raise CheckpointError(f"{folder / first}: missing (or {other})")
 

@@ -18,7 +18,7 @@ SUMMARIES = {
     "bench": "Measure the speed of each stage here; the table goes to stdout.",
     "evaluate": "Evaluate a model on a benchmark; the result goes to stdout.",
     "train": "Train a part of a model, in the layout of --model.",
-    "models": "Find, download, check and convert models.",
+    "models": "Find, download, check, convert and merge models.",
     "doctor": "Report what is installed here, what is broken, and how to fix it; the report goes to stdout.",
 }
 

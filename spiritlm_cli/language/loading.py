@@ -184,7 +184,7 @@ def read_config(path: Path) -> LlamaConfig:
     values = read_values(path)
     if has_sliding_window(values):
         raise CheckpointError(f"{path}: attention with a sliding window is not that of LLaMA")
-    values |= _rope_values(values)
+    values |= rope_values(values)
     known = {field.name for field in fields(LlamaConfig)}
     return from_mapping(LlamaConfig, values, path, ignore=set(values) - known)
 
@@ -203,7 +203,7 @@ def has_sliding_window(values: Mapping[str, Any]) -> bool:
     return values.get("model_type") == "mistral" and window is not None and not whole
 
 
-def _rope_values(values: Mapping[str, Any]) -> dict[str, Any]:
+def rope_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of `rope_theta` and `rope_scaling`, from where transformers looks for them in a `config.json`."""
     rope = values.get("rope_scaling") or values.get("rope_parameters") or {}
     if not isinstance(rope, Mapping):

@@ -16,7 +16,7 @@ from spiritlm_cli.language.tokenizers_vocabulary import canonical_name
 from spiritlm_cli.training.vocabulary import append_names
 
 # A `tokenizer.json` of 262,000 pieces and all merges has 33 MB.
-_MAX_BYTES = 200_000_000
+MAX_TOKENIZER_BYTES = 200_000_000
 # Noise around the mean of the text's rows, in standard deviations of these rows: new rows that are all equal would get
 # equal gradients from the same contexts.
 _MEAN_NOISE = 0.01
@@ -38,7 +38,7 @@ def extend_tokenizer(source: Path, names: Sequence[str]) -> ExtendedTokenizer:
     Raises CheckpointError if there is no tokenizer, or if it can't be read.
     """
     model, tokenizer_json = source / "tokenizer.model", source / "tokenizer.json"
-    content = read_limited(model, _MAX_BYTES, CheckpointError) if model.exists() else b""
+    content = read_limited(model, MAX_TOKENIZER_BYTES, CheckpointError) if model.exists() else b""
     # a tokenizer.model with units is more exact than the tokenizer.json that transformers made from it
     if tokenizer_json.exists() and b"[Hu0]" not in content:
         name = tokenizer_json.name
@@ -48,19 +48,32 @@ def extend_tokenizer(source: Path, names: Sequence[str]) -> ExtendedTokenizer:
         extended, known = append_names(content, names, model)
     else:
         raise CheckpointError(f"{source}: has no text tokenizer, tokenizer.json or tokenizer.model")
-    files = {name: extended}
-    path = source / "tokenizer_config.json"
-    if path.exists():
-        # auto_map names code that transformers would run; tokens that were added are in tokenizer.json
-        kept = {key: value for key, value in read_json(path).items() if key != "auto_map"}
-        files[path.name] = (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()
-    return ExtendedTokenizer(files, known)
+    return ExtendedTokenizer({name: extended} | _settings(source), known)
+
+
+def tokenizer_files(folder: Path) -> dict[str, bytes]:
+    """The files of a tokenizer, by name, without code that they name. Raises CheckpointError if there are none."""
+    paths = [path for name in ("tokenizer.json", "tokenizer.model") if (path := folder / name).is_file()]
+    if not paths:
+        raise CheckpointError(f"{folder}: has no text tokenizer, tokenizer.json or tokenizer.model")
+    files = {path.name: read_limited(path, MAX_TOKENIZER_BYTES, CheckpointError) for path in paths}
+    return files | _settings(folder)
+
+
+def _settings(folder: Path) -> dict[str, bytes]:
+    """The `tokenizer_config.json` of a folder, if it has one."""
+    path = folder / "tokenizer_config.json"
+    if not path.exists():
+        return {}
+    # auto_map names code that transformers would run; tokens that were added are in tokenizer.json
+    kept = {key: value for key, value in read_json(path).items() if key != "auto_map"}
+    return {path.name: (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()}
 
 
 def _extend_json(path: Path, names: Sequence[str]) -> tuple[bytes, int]:
     from tokenizers import AddedToken
 
-    tokenizer = read_tokenizer(read_limited(path, _MAX_BYTES, CheckpointError), path)
+    tokenizer = read_tokenizer(read_limited(path, MAX_TOKENIZER_BYTES, CheckpointError), path)
     size = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     known = {canonical_name(token.content) for token in tokenizer.get_added_tokens_decoder().values()}
     new = [AddedToken(name, special=True, normalized=False) for name in names if name not in known]

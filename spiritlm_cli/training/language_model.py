@@ -12,7 +12,7 @@ from spiritlm_cli.training.loop import Loop, WeightedMean, warm_cosine
 from spiritlm_cli.training.mixture import sources
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
-from spiritlm_cli.training.starting_model import model_folder, starting_model
+from spiritlm_cli.training.starting_model import starting_model, weights_file
 
 
 def train(options: LanguageModelOptions) -> None:
@@ -20,7 +20,7 @@ def train(options: LanguageModelOptions) -> None:
 
     Raises ManifestError if there is nothing to train on, CheckpointError for a run that can't be resumed.
     """
-    check_run(options, "lm", model_folder(options) / "model.safetensors")
+    check_run(options, "lm", weights_file(options))
     loop = Loop(options, "lm", options.steps)
     with loop.main_first():
         mixture, texts = sources(options)
@@ -43,7 +43,7 @@ def train(options: LanguageModelOptions) -> None:
         loop.update(optimizer, wrapped, loss, rate)
         return report
 
-    parts = {"network": network, "optimizer": optimizer, "data": batches}
+    parts = {"network": model.trained(), "optimizer": optimizer, "data": batches}
     loop.run(parts, step, model.save)
 
 
@@ -83,8 +83,9 @@ class _MicroBatches:
 
 def _new_optimizer(network: nn.Module) -> torch.optim.Optimizer:
     """AdamW with weight decay for matrices only."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+    trained = [p for p in network.parameters() if p.requires_grad]
+    decayed = [p for p in trained if p.ndim > 1]
+    others = [p for p in trained if p.ndim <= 1]
     groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": 0.1},
         {"params": others, "weight_decay": 0.0},

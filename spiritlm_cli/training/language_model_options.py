@@ -49,6 +49,22 @@ class LanguageModelOptions(LoopOptions):
         minimum=1,
         above=True,
     )
+    lora: int | None = option(
+        None,
+        "With --from: train an adapter of this rank on the frozen model (LoRA). --output is then the folder of an "
+        "adapter; `models merge` makes a model of it.",
+        group="network",
+        metavar="RANK",
+        minimum=1,
+    )
+    lora_alpha: float | None = option(
+        None,
+        "With --lora: the adapter's part is multiplied by this number / RANK (default: 2 × RANK).",
+        group="network",
+        metavar="NUMBER",
+        minimum=0,
+        above=True,
+    )
     save_every: int = option(100, "Steps between two saves of weights and state.", group="output", minimum=1)
     vocabulary: int = option(2048, "Number of text pieces in a new vocabulary.", group="network", minimum=1)
     dim: int = option(256, "Hidden size.", group="network", minimum=1)
@@ -103,7 +119,11 @@ class LanguageModelOptions(LoopOptions):
     learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
 
     def check(self) -> None:
-        """Raise OptionError for sizes that make no network."""
+        """Raise OptionError for sizes that make no network, and for options that need another."""
+        if self.lora and not self.base:
+            raise OptionError("is for a model that --from names", "--lora")
+        if self.lora_alpha and not self.lora:
+            raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
         check_heads(self.dim, self.heads)
         if self.dim // self.heads % 2:
             raise OptionError(

@@ -9,18 +9,20 @@ import torch
 
 from spiritlm_cli.checkpoints.layout import find_checkpoint
 from spiritlm_cli.checkpoints.slamkit import SLAMKIT
-from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.config import read_json
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_bytes, write_text
+from spiritlm_cli.language.adapters import ADAPTER_WEIGHTS
 from spiritlm_cli.language.loading import list_weights
 from spiritlm_cli.language.transformers_llama import new_network
 from spiritlm_cli.language.transformers_loading import load_causal_lm
+from spiritlm_cli.language.transformers_saving import config_json, save_causal_lm
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.training.extension import extend_embeddings, extend_tokenizer
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.lora import TrainedParameters, add_adapter, save_adapter
 from spiritlm_cli.training.vocabulary import speech_names, text_spans, train_vocabulary
 
 _NEW_CONTEXT = 2048
@@ -32,30 +34,25 @@ class StartingModel:
 
     network: a causal language model of transformers, in float32 on the CPU. folder: where the trained model is written,
     a Hugging Face folder that has the vocabulary already. dtype: number format in which weights are written.
+    is_adapter: whether the network is frozen, and an adapter is trained and written.
     """
 
     network: Any
     vocabulary: Vocabulary
     folder: Path
     dtype: torch.dtype
+    is_adapter: bool = False
+
+    def trained(self) -> Any:
+        """The part of the network whose state changes in training, for `loop.run`."""
+        return TrainedParameters(self.network) if self.is_adapter else self.network
 
     def save(self) -> None:
         """Write the weights and the configuration."""
-        tensors: dict[str, torch.Tensor] = {}
-        seen: set[int] = set()
-        for name, tensor in self.network.state_dict().items():
-            # the head of tied embeddings is left out: transformers and our loader take the embedding's
-            if tensor.data_ptr() not in seen:
-                tensors[name] = tensor.to(self.dtype)
-                seen.add(tensor.data_ptr())
-        write_tensors(self.folder / "model.safetensors", tensors)
-        # only values that differ from the defaults of transformers; its version does not matter for the weights
-        content = self.network.config.to_diff_dict() | {
-            "architectures": [type(self.network).__name__],
-            "torch_dtype": str(self.dtype).removeprefix("torch."),
-        }
-        content.pop("transformers_version", None)
-        write_text(self.folder / "config.json", json.dumps(content, indent=2, sort_keys=True) + "\n")
+        if self.is_adapter:
+            save_adapter(self.network, self.folder)
+        else:
+            save_causal_lm(self.network, self.folder, self.dtype)
 
 
 def model_folder(options: LanguageModelOptions) -> Path:
@@ -63,6 +60,11 @@ def model_folder(options: LanguageModelOptions) -> Path:
     if options.base:
         return options.output
     return options.output / "spiritlm_model" / "spirit-lm-expressive-7b"
+
+
+def weights_file(options: LanguageModelOptions) -> Path:
+    """The weights that a training writes: those of the network, or with --lora those of an adapter."""
+    return model_folder(options) / (ADAPTER_WEIGHTS if options.lora else "model.safetensors")
 
 
 def starting_model(options: LanguageModelOptions, texts: list[str], is_main: bool = True) -> StartingModel:
@@ -76,7 +78,7 @@ def starting_model(options: LanguageModelOptions, texts: list[str], is_main: boo
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     if options.base:
-        return extended_model(options, _language_model_folder(options.base), folder)
+        return extended_model(options, language_model_folder(options.base), folder)
     path = folder / "tokenizer.model"
     if is_main and not (options.resume and path.is_file()):
         write_bytes(path, train_vocabulary(text_spans(texts, options.seed), options.vocabulary))
@@ -84,8 +86,8 @@ def starting_model(options: LanguageModelOptions, texts: list[str], is_main: boo
     return StartingModel(new_llama(options, vocabulary), vocabulary, folder, torch.bfloat16)
 
 
-def _language_model_folder(model: str) -> Path:
-    """The Hugging Face folder of a language model's name, folder or repository. Raises CheckpointError."""
+def language_model_folder(model: str) -> Path:
+    """The Hugging Face folder of a language model, by its name, folder or repository. Raises CheckpointError."""
     checkpoint = find_checkpoint(model)
     return checkpoint.language_model(checkpoint.is_expressive)
 
@@ -111,7 +113,12 @@ def extended_model(options: LanguageModelOptions, source: Path, folder: Path) ->
     # the end tokens are in the configuration of some models
     write_text(folder / "config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
     vocabulary = load_vocabulary(folder)
-    network = load_causal_lm(source, torch.device("cpu"), torch.float32, rope_theta=options.rope_theta)
+    _, stored = list_weights(source)
+    dtype: torch.dtype = getattr(torch, next(iter(stored.values())).dtype)
+    # a frozen network has no small updates to lose in bfloat16
+    is_frozen_half = bool(options.lora) and options.bf16 and dtype == torch.bfloat16
+    loaded = dtype if is_frozen_half else torch.float32
+    network = load_causal_lm(source, torch.device("cpu"), loaded, rope_theta=options.rope_theta)
     context = getattr(network.config, "max_position_embeddings", None)
     if context is not None and options.context > context:
         raise CheckpointError(f"{source}: has a context of {context} tokens; --context is {options.context}")
@@ -120,8 +127,13 @@ def extended_model(options: LanguageModelOptions, source: Path, folder: Path) ->
         text_ids = [token for token in vocabulary.text_ids if token < known]
         extend_embeddings(network, known, vocabulary.size, options.init, text_ids, options.seed)
         notify(f"{options.base}: {vocabulary.size - known} tokens added to {known}")
-    _, stored = list_weights(source)
-    dtype = getattr(torch, next(iter(stored.values())).dtype)
+    if options.lora:
+        # transformers' names of folders are paths from where a command is run
+        base = str(source.resolve()) if Path(options.base or "").expanduser().is_dir() else str(options.base)
+        rows = range(known, network.config.vocab_size) if vocabulary.size > known else ()
+        add_adapter(network, options.lora, options.lora_alpha or 2 * options.lora, rows, base)
+        write_text(folder / "config.json", config_json(network, dtype))
+        return StartingModel(network, vocabulary, folder, dtype, is_adapter=True)
     return StartingModel(network.requires_grad_(True), vocabulary, folder, dtype)
 
 

@@ -17,3 +17,10 @@ def test_rope_theta_is_above_1() -> None:
 def test_added_units_begin_at_random_as_in_the_paper() -> None:
     options = LanguageModelOptions(output=Path("new"))
     assert (options.init, options.add_units) == ("random", "expressive")
+
+
+def test_lora_needs_a_model_to_start_from() -> None:
+    with pytest.raises(OptionError, match="is for a model that --from names"):
+        LanguageModelOptions(output=Path("new"), lora=8).check()
+    with pytest.raises(OptionError, match="give --lora RANK too"):
+        LanguageModelOptions(output=Path("new"), base="nano", lora_alpha=8.0).check()

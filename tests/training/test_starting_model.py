@@ -8,7 +8,7 @@ import pytest
 import sentencepiece
 import torch
 from causal_lm import change_config, write_causal_lm
-from text_tokenizers import byte_level, encoded
+from text_models import LINE, text_model
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.model import LanguageModel
@@ -26,30 +26,14 @@ from spiritlm_cli.training.vocabulary import train_vocabulary
 with hide_broken_torchaudio():
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-TOKENIZERS = {
-    "llama": byte_level("text-llama"),
-    "qwen2": byte_level("text-qwen"),
-    "opt": byte_level("text-qwen"),
-}
-LINE = "[TEXT]the cat [SPEECH][Hu3][Hu7][Pi2][St1][TEXT]sat"
-
-
-def text_model(folder: Path, kind: str, **changes: Any) -> Path:
-    """Write a tiny text model with a tokenizer of its own."""
-    content = TOKENIZERS[kind]
-    last = max([*content["model"]["vocab"].values(), *(token["id"] for token in content["added_tokens"])])
-    folder.mkdir()
-    # as many models do, with more rows than tokens
-    write_causal_lm(folder, kind, vocab_size=last + 9, **changes)
-    (folder / "tokenizer.json").write_bytes(encoded(content))
-    return folder
+KINDS = ("llama", "qwen2", "opt")
 
 
 def options_of(folder: Path, output: Path, **changes: Any) -> LanguageModelOptions:
     return LanguageModelOptions(**{"output": output, "base": str(folder), "context": 32} | changes)
 
 
-@pytest.mark.parametrize("kind", TOKENIZERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_extended_model_keeps_the_likelihoods_of_text(kind: str, tmp_path: Path) -> None:
     folder = text_model(tmp_path / "text", kind)
     before = AutoModelForCausalLM.from_pretrained(folder)
@@ -65,7 +49,7 @@ def test_extended_model_keeps_the_likelihoods_of_text(kind: str, tmp_path: Path)
     assert model.network.config.vocab_size >= model.vocabulary.size == known + 2 + 501 + 64 + 100
 
 
-@pytest.mark.parametrize("kind", TOKENIZERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_train_from_a_text_model_writes_a_folder_that_others_load(kind: str, tmp_path: Path) -> None:
     folder = text_model(tmp_path / "text", kind)
     lines = tmp_path / "lines.txt"

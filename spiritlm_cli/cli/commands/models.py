@@ -5,6 +5,7 @@ import typer
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.commands.models_info import info, verify
 from spiritlm_cli.cli.commands.models_list import list_models, path
+from spiritlm_cli.cli.commands.models_merge import merge
 from spiritlm_cli.cli.commands.models_pull import pull
 from spiritlm_cli.cli.general import Command, Group
 from spiritlm_cli.console import notify
@@ -15,7 +16,7 @@ models = typer.Typer(name="models", cls=Group, no_args_is_help=True, rich_markup
 
 @models.callback()
 def about() -> None:
-    """Find, download, check and convert models.
+    """Find, download, check, convert and merge models.
 
     \b
     Examples:
@@ -30,6 +31,7 @@ models.command(cls=Command)(path)
 models.command(cls=Command)(pull)
 models.command(cls=Command)(info)
 models.command(cls=Command)(verify)
+models.command(cls=Command)(merge)
 
 
 @models.command(cls=Command)
