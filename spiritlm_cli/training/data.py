@@ -17,6 +17,7 @@ from torch import Tensor
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.console import log, notify, one_line, track
 from spiritlm_cli.errors import ManifestError, SpiritLMError
+from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.manifests.row import parse_json_fields
@@ -97,6 +98,14 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
             ]
             labels[line.id] = np.array(units, dtype=np.int64)
     return labels
+
+
+def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
+    """Write labels as token lines with repeats, one line for each clip, atomically. labels: (frames,) by clip id."""
+    lines = (
+        f"{clip}\t[SPEECH]{''.join(f'[Hu{unit}]' for unit in units)}\n" for clip, units in labels.items()
+    )
+    write_text(path, "".join(lines))
 
 
 def read_units(path: Path) -> dict[str, Units]:

@@ -1,11 +1,9 @@
 """Train HuBERT to predict the pseudo-label of every frame from augmented, partly masked audio (Hsu et al. 2021)."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -13,7 +11,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
 from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.files import write_text
 from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, release_content
 from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.data import (
@@ -24,6 +21,7 @@ from spiritlm_cli.training.data import (
     read_labels,
     read_units,
     real_weights,
+    write_labels,
 )
 from spiritlm_cli.training.loop import Loop, warm_cosine
 from spiritlm_cli.training.options import POSITION_GROUPS, HubertOptions
@@ -179,11 +177,3 @@ def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], pa
     write_phones(path.with_name("phones.jsonl"), phones)
     labels = make_labels(features, phones, options.units, anchors=anchors, seed=options.seed)
     write_labels(path, labels)
-
-
-def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
-    """Write labels as token lines with repeats, one line for each clip, atomically. labels: (frames,) by clip id."""
-    lines = (
-        f"{clip}\t[SPEECH]{''.join(f'[Hu{unit}]' for unit in units)}\n" for clip, units in labels.items()
-    )
-    write_text(path, "".join(lines))

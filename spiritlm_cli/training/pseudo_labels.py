@@ -17,6 +17,7 @@ from spiritlm_cli.console import notify
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.training.data import cluster
+from spiritlm_cli.training.unit_quality import PhoneAgreement, frame_phones
 
 Features = NDArray[np.float32]
 
@@ -54,17 +55,6 @@ class WhisperEncoder:
         return np.concatenate(pieces).astype(np.float32)
 
 
-def phone_labels(phones: Sequence[Phone], frames: int) -> list[str]:
-    """Label each 40 ms frame with the phone at its center and the third of that phone ("AH1"); "" for no phone."""
-    labels = [""] * frames
-    for phone in phones:
-        first, last = int(np.ceil(phone.start * 25 - 0.5)), int(np.ceil(phone.end * 25 - 0.5))
-        for frame in range(max(0, first), min(frames, last)):
-            third = int(3 * ((frame + 0.5) / 25 - phone.start) / max(phone.end - phone.start, 0.01))
-            labels[frame] = f"{phone.phone}{min(2, third)}"
-    return labels
-
-
 def make_labels(
     features: Mapping[str, Features],
     phones: Mapping[str, tuple[Phone, ...]],
@@ -83,7 +73,11 @@ def make_labels(
     Returns (frames,) int64 by clip id. Logs phone purity and phone-normalized mutual information if there are phones.
     Raises SpiritLMError if there are fewer frames than clusters, or if scikit-learn is needed and not installed.
     """
-    names = {clip: phone_labels(phones[clip], len(f)) for clip, f in features.items() if clip in phones}
+    names = {
+        clip: frame_phones(phones[clip], len(f), 25, thirds=True)
+        for clip, f in features.items()
+        if clip in phones
+    }
     if names:
         features = _discriminate(features, names, dims)
     if anchors is None:
@@ -94,10 +88,8 @@ def make_labels(
     if names:
         clusters = np.concatenate([labels[clip] for clip in names])
         phone = np.array([name[:-1] for clip in names for name in names[clip]])
-        purity, information = phone_agreement(clusters, phone)
-        notify(
-            f"pseudo-labels: phone purity {purity:.3f}, phone-normalized mutual information {information:.3f}"
-        )
+        agreement = PhoneAgreement.measure(clusters, phone)
+        notify(f"pseudo-labels: phone purity {agreement.phone_purity:.3f}, PNMI {agreement.pnmi:.3f}")
     return labels
 
 
@@ -129,19 +121,3 @@ def _centroid_index(features: Mapping[str, Features], anchors: Mapping[str, NDAr
     index = faiss.IndexFlatL2(dim)
     index.add(np.ascontiguousarray(centroids, dtype=np.float32))
     return index
-
-
-def phone_agreement(units: NDArray[np.int64], phones: NDArray[np.str_]) -> tuple[float, float]:
-    """Phone purity and phone-normalized mutual information of units (Hsu et al. 2021, section IV-F).
-
-    units: (frames,) int64. phones: (frames,), names. Returns both measures, each from 0 to 1.
-    """
-    _, p = np.unique(phones, return_inverse=True)
-    joint = np.zeros((units.max() + 1, p.max() + 1))
-    np.add.at(joint, (units, p), 1)
-    joint /= joint.sum()
-    by_unit, by_phone = joint.sum(1, keepdims=True), joint.sum(0, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mutual = np.nansum(joint * np.log(joint / (by_unit * by_phone)))
-        entropy = -np.nansum(by_phone * np.log(by_phone))
-    return float(joint.max(1).sum()), float(mutual / entropy)

@@ -14,6 +14,7 @@ from spiritlm_cli.training.data import (
     load_recordings,
     read_labels,
     read_units,
+    write_labels,
 )
 
 
@@ -45,6 +46,13 @@ def test_read_labels_refuses_a_file_that_is_cut_off(tmp_path: Path) -> None:
         else:
             with pytest.raises((ManifestError, TokenError)):
                 read_labels(path)
+
+
+def test_write_labels_is_read_back(tmp_path: Path) -> None:
+    labels = {"a": np.array([1, 1, 2]), "b": np.array([3])}
+    write_labels(tmp_path / "labels.txt", labels)
+    read = read_labels(tmp_path / "labels.txt")
+    assert {clip: units.tolist() for clip, units in read.items()} == {"a": [1, 1, 2], "b": [3]}
 
 
 def test_read_labels_needs_ids(tmp_path: Path) -> None:

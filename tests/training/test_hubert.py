@@ -9,8 +9,7 @@ from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.training import hubert
-from spiritlm_cli.training.data import read_labels
-from spiritlm_cli.training.hubert import Pretraining, spans, write_labels
+from spiritlm_cli.training.hubert import Pretraining, spans
 
 
 def test_train_resume_is_bit_identical(corpus: Path, tmp_path: Path) -> None:
@@ -107,10 +106,3 @@ def test_spans_masks_the_share_in_whole_spans() -> None:
         edges = np.flatnonzero(np.diff(np.r_[0, row, 0]))
         lengths = edges[1::2] - edges[::2]
         assert all(length >= 5 for length, stop in zip(lengths, edges[1::2], strict=True) if stop < 100)
-
-
-def test_write_labels_is_read_back(tmp_path: Path) -> None:
-    labels = {"a": np.array([1, 1, 2]), "b": np.array([3])}
-    write_labels(tmp_path / "labels.txt", labels)
-    read = read_labels(tmp_path / "labels.txt")
-    assert {clip: units.tolist() for clip, units in read.items()} == {"a": [1, 1, 2], "b": [3]}

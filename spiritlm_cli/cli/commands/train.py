@@ -7,13 +7,16 @@ import typer
 
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.general import Command, Group
+from spiritlm_cli.cli.report import print_report
 from spiritlm_cli.training import options as parts
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.units_options import UnitsOptions
 
 train = typer.Typer(name="train", cls=Group, no_args_is_help=True, rich_markup_mode=None)
 
 # Part, its module in training/, its options, and an example.
 _PARTS: tuple[tuple[str, str, type, str], ...] = (
+    ("units", "units", UnitsOptions, "--manifest clips.tsv --clusters 100 --phones phones.jsonl -o new/"),
     ("hubert", "hubert", parts.HubertOptions, "--manifest clips.tsv --labels labels.txt -o new/"),
     ("quantizer", "quantizer", parts.QuantizerOptions, "--manifest clips.tsv --labels labels.txt -o new/"),
     ("pitch", "pitch", parts.PitchOptions, "--manifest clips.tsv -o new/"),
@@ -36,7 +39,9 @@ def about() -> None:
 
 def _add(name: str, module: str, kind: type, example: str) -> None:
     def part(options: Any) -> None:
-        import_module(f"spiritlm_cli.training.{module}").train(options)
+        report = import_module(f"spiritlm_cli.training.{module}").train(options)
+        if report is not None:
+            print_report(report, options.as_json)
 
     part.__doc__ = f"{kind.__doc__}\n\n\b\nExample:\n  spiritlm train {name} {example}\n"
     train.command(name, cls=Command)(command(kind)(part))
