@@ -1,10 +1,13 @@
 """The packages that this one requires, and those of its extras: which are missing, of a wrong version, or broken."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from importlib import metadata
+from urllib.parse import unquote, urlsplit
 
 from spiritlm_cli.profiling.checks.finding import Finding, Section, Status
 from spiritlm_cli.profiling.checks.isolated import CallResult
@@ -53,6 +56,17 @@ Import = Callable[[str], CallResult]
 def read_requirements() -> list[Requirement]:
     """What the installed package says that it requires. Raises PackageNotFoundError if it is not installed."""
     return [Requirement.parse(text) for text in metadata.requires(DISTRIBUTION) or ()]
+
+
+def reinstall_command() -> str:
+    """The command that installs this package again: from the folder that pip installed it from, if that is known."""
+    source = DISTRIBUTION
+    # pip records the folder (PEP 610). A damaged distribution has no record, or one that can't be read.
+    with suppress(Exception):
+        record = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+        url = urlsplit(json.loads(record or "{}")["url"])
+        source = unquote(url.path) if url.scheme == "file" else source
+    return f"pip install --force-reinstall --no-deps {shlex.quote(source)}"
 
 
 def check_dependencies(requirements: list[Requirement], import_module: Import) -> Iterator[Finding]:

@@ -12,16 +12,16 @@ from spiritlm_cli.checkpoints.registry import home, known_models
 from spiritlm_cli.console import byte_count
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.profiling.checks.finding import Finding, Status, Value, reason
+from spiritlm_cli.profiling.checks.packages import reinstall_command
 from spiritlm_cli.profiling.checks.weights import damaged_files, weights_size
 
 # Room in bytes below which a download, a large output or a temporary file may not fit.
 LITTLE_ROOM = 2e9
-REINSTALL = "pip install --force-reinstall --no-deps spiritlm"
 
 
 def check_models(model: str | None) -> Sequence[Finding]:
     """Check the checkpoints that can be found here. model: the value of --model."""
-    findings = [_checkpoint("nano", NANO, command=REINSTALL)]
+    findings = [_checkpoint("nano", NANO, command=reinstall_command())]
     if configured := os.environ.get("SPIRITLM_CHECKPOINTS_DIR"):
         name = "$SPIRITLM_CHECKPOINTS_DIR"
         findings.append(
@@ -49,7 +49,7 @@ def check_name(model: str) -> Sequence[Finding]:
                 "broken",
                 reason(error),
                 "" if nano else remedy,
-                REINSTALL if nano else "",
+                reinstall_command() if nano else "",
             )
         ]
     return ()

@@ -20,7 +20,7 @@ from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.profiling.checks.finding import Finding, reason
-from spiritlm_cli.profiling.checks.places import REINSTALL
+from spiritlm_cli.profiling.checks.packages import reinstall_command
 from spiritlm_cli.profiling.clips import RECORDING
 from spiritlm_cli.profiling.hardware import synchronize
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -80,7 +80,7 @@ def _tried(
 def _mend(model: str) -> tuple[str, str]:
     """What to do about a checkpoint that can't be read: a sentence and a command."""
     if model == "nano":
-        return "the package is damaged; install it again:", REINSTALL
+        return "the package is damaged; install it again:", reinstall_command()
     return f"copy or download {model} again; without --model, nano is tested", ""
 
 

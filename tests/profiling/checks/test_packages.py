@@ -5,7 +5,12 @@ from broken_packages import SitePackages
 
 from spiritlm_cli.profiling.checks.finding import Finding
 from spiritlm_cli.profiling.checks.isolated import CallResult
-from spiritlm_cli.profiling.checks.packages import check_dependencies, check_extras, read_requirements
+from spiritlm_cli.profiling.checks.packages import (
+    check_dependencies,
+    check_extras,
+    read_requirements,
+    reinstall_command,
+)
 from spiritlm_cli.profiling.checks.requirements import Requirement
 
 BROKEN = {
@@ -28,6 +33,20 @@ def dependencies(packages: SitePackages, *requirements: str) -> list[Finding]:
 def extras(packages: SitePackages, *requirements: str) -> list[Finding]:
     packages.add("spiritlm", code=None, requires=requirements)
     return list(check_extras(read_requirements(), import_module))
+
+
+def test_reinstall_command_names_the_folder_it_came_from(packages: SitePackages) -> None:
+    packages.add("spiritlm", code=None)
+    command = "pip install --force-reinstall --no-deps"
+    assert reinstall_command() == f"{command} spiritlm"
+    record = packages.folder / "spiritlm-1.0.dist-info" / "direct_url.json"
+    for content, source in (
+        ('{"url": "file:///home/me/my%20code", "dir_info": {}}', "'/home/me/my code'"),
+        ('{"url": "https://some.where/a.whl"}', "spiritlm"),
+        ("[", "spiritlm"),
+    ):
+        record.write_text(content)
+        assert reinstall_command() == f"{command} {source}"
 
 
 def test_read_requirements(packages: SitePackages) -> None:

@@ -6,6 +6,7 @@ import pytest
 from spiritlm_cli.checkpoints.checkpoint import NANO
 from spiritlm_cli.profiling.checks import places
 from spiritlm_cli.profiling.checks.finding import Finding
+from spiritlm_cli.profiling.checks.packages import reinstall_command
 from spiritlm_cli.profiling.checks.places import check_models, check_room, hub_cache
 
 
@@ -55,7 +56,7 @@ def test_check_models_names_a_missing_folder(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(places, "NANO", tmp_path / "nano")
     found = models()
     assert found["$SPIRITLM_CHECKPOINTS_DIR"].status == "broken"
-    assert (found["nano"].status, found["nano"].command) == ("broken", places.REINSTALL)
+    assert (found["nano"].status, found["nano"].command) == ("broken", reinstall_command())
 
 
 def test_check_models_lists_the_hub_s_cache() -> None:
