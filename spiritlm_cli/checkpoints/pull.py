@@ -172,7 +172,7 @@ def _recorded(folder: Path) -> Mapping[str, RemoteFile]:
     try:
         record = read_record(folder)
     except CheckpointError as error:
-        log.warning("%s", error)
+        log.info("%s", error)
         return {}
     return record.files if record else {}
 
