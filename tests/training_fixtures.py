@@ -1,13 +1,18 @@
 """Options of small training runs, and interruption, that tests of training share."""
 
 import itertools
-from collections.abc import Iterator
+import multiprocessing
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from spiritlm_cli.checkpoints.tensors import read_tensors
@@ -84,6 +89,41 @@ def interrupted(steps: int) -> Iterator[None]:
             yield
     finally:
         hook.remove()
+
+
+def in_two_processes(function: Callable[[], None], output: Path) -> list[str]:
+    """Call a function in two processes that know each other, as `torchrun --nproc-per-node 2` starts them.
+
+    output: folder for files. Returns what each process wrote to stderr.
+    """
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    shared = {
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    errors = [output / f"stderr-{rank}.txt" for rank in range(2)]
+
+    def call(rank: int) -> None:
+        os.environ |= shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"}
+        with errors[rank].open("w") as stream:
+            sys.stderr = stream
+            AcceleratorState._reset_state(reset_partial_state=True)
+            function()
+
+    # everything is imported already
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=call, args=(rank,)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    messages = [path.read_text() for path in errors]
+    assert [process.exitcode for process in processes] == [0, 0], messages
+    return messages
 
 
 def assert_same_weights(one: Path, other: Path, tolerance: float = 0.0) -> None:

@@ -170,16 +170,16 @@ class Loop:
         """Call `step` for each micro-batch of steps 0 to `steps` - 1, and save every `save_every` steps and at the end.
 
         parts: everything that training changes, by name; their states are saved in `OUTPUT/training/NAME.pt`, from
-        which `options.resume` continues. step: computes a micro-batch of the step with this number, calls `update`, and
-        returns losses by name, the same names in all processes. Its random numbers must depend only on those of `rng`,
-        so that a resumed run gives the same weights as an uninterrupted one. save: writes the weights; only the first
-        process calls it.
+        which `options.resume` continues. `data` has the state of data that do not come from `rng`.
+        step: computes a micro-batch of the step with this number, calls `update`, and returns losses by name, the same
+        names in all processes. Its random numbers must depend only on those of `rng`, so that a resumed run gives the
+        same weights as an uninterrupted one. save: writes the weights; only the first process calls it.
         Raises CheckpointError if there is no state to resume or if it belongs to another run, and SpiritLMError if a
         loss is not finite.
         """
         options, steps = self._options, self._steps
         state = options.output / "training" / f"{self._name}.pt"
-        first = _load_state(state, parts) if options.resume else 0
+        first = self._load(state, parts) if options.resume else 0
         if not options.resume and self.is_main:
             record_run(options, self._name)
         means: dict[str, float] = {}
@@ -227,8 +227,29 @@ class Loop:
             save()
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:
-                torch.save({"step": done, "parts": states}, temporary)
+                torch.save({"step": done, "processes": self.processes, "parts": states}, temporary)
         self._accelerator.wait_for_everyone()
+
+    def _load(self, path: Path, parts: Mapping[str, Stateful]) -> int:
+        """Load the saved state into `parts` and return its number of steps.
+
+        Raises CheckpointError if there is none, or if it does not fit `parts` or the number of processes.
+        """
+        if not path.is_file():
+            raise CheckpointError(f"{path}: missing; there is nothing to resume: leave out --resume")
+        state = read_pickle(path)
+        if not {"step", "parts"} <= state.keys() or state["parts"].keys() != parts.keys():
+            raise CheckpointError(
+                f"{path}: not the state of this training; start a new run, without --resume"
+            )
+        # batches depend on the number of processes, unless the data have a state that says otherwise
+        before = state.get("processes", 1)
+        if before != self.processes and "data" not in parts:
+            raise CheckpointError(
+                f"{path}: of a training by {before} processes, not {self.processes}; start as many"
+            )
+        _load_parts(path, parts, state["parts"])
+        return int(state["step"])
 
 
 def _sum_and_weight(value: float | WeightedMean, device: torch.device) -> Tensor:
@@ -250,22 +271,13 @@ def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float
     return highest * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def _load_state(path: Path, parts: Mapping[str, Stateful]) -> int:
-    """Load the saved state into `parts` and return its number of steps.
-
-    Raises CheckpointError if there is none, or if it does not fit `parts`.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: missing; there is nothing to resume: leave out --resume")
-    state = read_pickle(path)
-    if not {"step", "parts"} <= state.keys() or state["parts"].keys() != parts.keys():
-        raise CheckpointError(f"{path}: not the state of this training; start a new run, without --resume")
+def _load_parts(path: Path, parts: Mapping[str, Stateful], states: Mapping[str, Any]) -> None:
+    """Load the states of a file into the parts. Raises CheckpointError if one does not fit."""
     for name, value in parts.items():
         try:
-            value.load_state_dict(state["parts"][name])
+            value.load_state_dict(states[name])
         except (RuntimeError, ValueError, KeyError) as error:
             # sizes also depend on the data: the vocabulary, the number of labels
             raise CheckpointError(
                 f"{path}: doesn't fit the {name} that these data and options make; start a new run, without --resume"
             ) from error
-    return int(state["step"])

@@ -1,10 +1,11 @@
 """Training of the language model, interrupted and resumed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from training_fixtures import assert_same_weights, interrupted, language_model_options
+from training_fixtures import assert_same_weights, in_two_processes, interrupted, language_model_options
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.training.language_model import train
@@ -28,6 +29,24 @@ def test_train_resumed_is_bit_identical(
         train(language_model_options(corpus, tmp_path, **SETTINGS, workers=2 - workers))
     train(language_model_options(corpus, tmp_path, **SETTINGS, workers=workers, resume=True))
     assert_same_weights(whole / WEIGHTS, tmp_path / WEIGHTS)
+
+
+def test_train_in_two_processes_equals_one_with_twice_the_batch(corpus: Path, tmp_path: Path) -> None:
+    settings = {**SETTINGS, "steps": 2, "save_every": 2}
+    train(language_model_options(corpus, tmp_path / "one", **settings, batch=4))
+    two = language_model_options(corpus, tmp_path / "two", **settings)
+    first, second = in_two_processes(lambda: train(two), tmp_path)
+    assert "lm: 2 steps, loss" in first
+    assert second == ""
+    one, other = (
+        torch.load(tmp_path / name / "training" / "lm.pt", weights_only=True)["parts"]
+        for name in ("one", "two")
+    )
+    assert one["data"] == other["data"]
+    for name, weight in one["network"].items():
+        torch.testing.assert_close(weight, other["network"][name], atol=1e-5, rtol=0)
+    # one process continues with the same rows in a step
+    train(replace(two, steps=3, accumulate=2, resume=True))
 
 
 def test_train_refuses_a_state_of_other_lanes(corpus: Path, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from training_fixtures import assert_same_weights, interrupted, pitch_options
+from training_fixtures import assert_same_weights, in_two_processes, interrupted, pitch_options
 
 from spiritlm_cli.checkpoints import Checkpoint
-from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.speech.pitch import CodebookConfig, ConvConfig, PitchConfig, PitchVqVae
 from spiritlm_cli.training import pitch
 from spiritlm_cli.training.data import load_recordings
@@ -20,6 +21,14 @@ def test_train_resume_is_bit_identical(corpus: Path, tmp_path: Path) -> None:
         pitch.train(pitch_options(corpus, tmp_path / "parts", steps=4, save_every=2))
     pitch.train(pitch_options(corpus, tmp_path / "parts", steps=4, resume=True))
     assert_same_weights(*(Checkpoint(tmp_path / name, "").pitch for name in ("whole", "parts")))
+
+
+def test_train_in_two_processes_is_resumed_by_two(corpus: Path, tmp_path: Path) -> None:
+    options = pitch_options(corpus, tmp_path / "new")
+    in_two_processes(lambda: pitch.train(options), tmp_path)
+    in_two_processes(lambda: pitch.train(replace(options, steps=3, resume=True)), tmp_path)
+    with pytest.raises(CheckpointError, match=r"pitch\.pt: of a training by 2 processes, not 1"):
+        pitch.train(replace(options, resume=True))
 
 
 def test_train_needs_clips_as_long_as_a_crop(corpus: Path, tmp_path: Path) -> None:
