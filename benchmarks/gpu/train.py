@@ -100,7 +100,7 @@ def language_model_options(folder: Path, arguments: argparse.Namespace) -> Langu
 def language_model_loss(folder: Path, weights: Path, options: LanguageModelOptions) -> dict[str, float]:
     """Mean losses over rows of held-out clips, transcripts and speech after its text among them."""
     held = replace(options, manifest=folder / "held-out.jsonl", phones=None, phonetic=0.0)
-    sources, _ = mixture.sources(held)
+    sources = mixture.sources(held, mixture.read_corpus(held))
     vocabulary = load_vocabulary(weights.parent)
     device = find_device(options.device)
     network = load_causal_lm(weights.parent, device, torch.float32)

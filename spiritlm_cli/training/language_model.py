@@ -9,7 +9,7 @@ from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_stat
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.loop import Loop, WeightedMean, warm_cosine
-from spiritlm_cli.training.mixture import sources
+from spiritlm_cli.training.mixture import read_corpus, sources
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.starting_model import starting_model, weights_file
@@ -23,8 +23,9 @@ def train(options: LanguageModelOptions) -> None:
     check_run(options, "lm", weights_file(options))
     loop = Loop(options, "lm", options.steps)
     with loop.main_first():
-        mixture, texts = sources(options)
-        model = starting_model(options, texts, is_main=loop.is_main)
+        corpus = read_corpus(options)
+        mixture = sources(options, corpus)
+        model = starting_model(options, corpus.all_texts(), is_main=loop.is_main)
     vocabulary, network = model.vocabulary, model.network
     if loop.device.type == "cpu" or options.attention:
         # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights

@@ -6,6 +6,7 @@ from typing import Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import option
+from spiritlm_cli.training.mix import parse_mix
 from spiritlm_cli.training.options import LoopOptions, check_heads
 
 
@@ -71,6 +72,14 @@ class LanguageModelOptions(LoopOptions):
     layers: int = option(8, "Number of layers.", group="network", minimum=1)
     heads: int = option(4, "Attention heads.", group="network", minimum=1)
     ffn: int = option(768, "Hidden size of the feed-forward layers.", group="network", minimum=1)
+    mix: str | None = option(
+        None,
+        "Shares of the tokens, of kinds of training sequences: text, speech, interleaved, asr and tts (pairs of speech "
+        "and text), words (each word as speech and as text), examples (of the task asr), lines (token lines). "
+        "Default: nano's.",
+        metavar="NAME=SHARE,…",
+        group="training",
+    )
     words: int = option(
         40, "Largest number of words in a parallel pair of speech and text.", group="training", minimum=1
     )
@@ -119,12 +128,14 @@ class LanguageModelOptions(LoopOptions):
     learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
 
     def check(self) -> None:
-        """Raise OptionError for sizes that make no network, and for options that need another."""
+        """Raise OptionError for sizes that make no network, for an invalid mix, and for options that need another."""
         if self.lora and not self.base:
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:
             raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
         check_heads(self.dim, self.heads)
+        if self.mix is not None:
+            parse_mix(self.mix)
         if self.dim // self.heads % 2:
             raise OptionError(
                 f"makes heads of a width of {self.dim // self.heads}, which must be even", "--heads"

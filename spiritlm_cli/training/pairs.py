@@ -3,20 +3,23 @@
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import lru_cache
+from itertools import islice, pairwise
 
 import numpy as np
 
-from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.language.tasks import Task
 from spiritlm_cli.tokens.sequence import Line, Sequence, Span, TextSpan
 from spiritlm_cli.tokens.units import IntArray
 from spiritlm_cli.training.aligned_units import AlignedUnits
+from spiritlm_cli.training.corpus import Clips
 
 # Largest number of pairs in a sequence: ten examples and a query.
 PAIRS = 11
 # Largest number of words in a phrase of a splice.
 PHRASE = 4
+# Number of clips that are kept with their words cut.
+_CACHED = 4096
 
 DrawPairs = Callable[[random.Random], list[AlignedUnits]]
 
@@ -72,6 +75,7 @@ def _labeled(
 ) -> LabeledSequence:
     spans: list[Span] = []
     labels: list[IntArray] = []
+    answers: list[IntArray] = []
     words = 0
     for pair in pairs:
         for part in form(pair, TextSpan(pair.text)):
@@ -82,8 +86,10 @@ def _labeled(
                 span, label = part.speech()
             spans.append(span)
             labels.append(np.where(label >= 0, label + words, -1))
+            # the second part of each pair answers the first
+            answers.append(np.full(len(label), len(answers) // 2 if len(answers) % 2 else -1, dtype=np.int64))
         words += len(pair)
-    return LabeledSequence(Sequence(tuple(spans)), tuple(labels))
+    return LabeledSequence(Sequence(tuple(spans)), tuple(labels), tuple(answers))
 
 
 def _character_words(text: str, pair: AlignedUnits) -> IntArray:
@@ -105,32 +111,44 @@ class ClipPairs:
     of several clips. The next word of a splice can't be predicted from the words before it, only from the units.
     """
 
-    def __init__(self, utterances: Iterable[tuple[str, Utterance]], max_words: int) -> None:
-        """utterances: speakers and utterances. max_words: largest number of words in a pair.
-
-        Raises AlignmentError or ValueError as `AlignedUnits.of`.
-        """
+    def __init__(self, clips: Clips, max_words: int) -> None:
+        """clips: those without word times are left out. max_words: largest number of words in a pair."""
         self._max_words = max_words
-        self._clips: list[tuple[str, AlignedUnits]] = []
-        self._of_speaker: dict[str, list[AlignedUnits]] = {}
-        for speaker, utterance in utterances:
-            clip = AlignedUnits.of(utterance)
-            self._clips.append((speaker, clip))
-            self._of_speaker.setdefault(speaker, []).append(clip)
+        self._clips = clips
+        self._aligned = np.flatnonzero(clips.words)
+        self._of_speaker = clips.of_speakers(self._aligned)
+        self._clip = lru_cache(_CACHED)(self._read)
+
+    def _read(self, index: int) -> AlignedUnits:
+        return AlignedUnits.of(self._clips.utterances[index])
 
     def __call__(self, rng: random.Random) -> list[AlignedUnits]:
         """Draw the pairs of one sequence."""
         # log-uniform: limits of 1, of 2 or 3, and of 4 to 7 words are equally likely; short pairs are learned first
         longest = int((self._max_words + 1) ** rng.random())
-        speaker, clip = rng.choice(self._clips)
-        clips = self._of_speaker[speaker]
-        whole = [clip for clip in clips if len(clip) <= longest]
-        sources = [self._successive(clip, longest, rng), self._random_stretches(clips, longest, rng)]
+        index = int(rng.choice(self._aligned))
+        clips = self._of_speaker[self._clips.speakers[index]]
+        whole = clips[self._clips.words[clips] <= longest]
+        sources = [
+            self._successive(self._clip(index), longest, rng),
+            self._random_stretches(clips, longest, rng),
+        ]
         if longest > 1:
             sources += [self._spliced(clips, longest, rng)] * 2
-        if whole:
+        if len(whole):
             sources.append(self._whole(whole, rng))
         return take_pairs(rng.choice(sources), rng)
+
+    def words(self, index: int) -> list[AlignedUnits]:
+        """The words of a clip, one pair for each; a word without units of its own is joined to the next one."""
+        clip = self._clip(index)
+        bounds = [0]
+        for stop in range(1, len(clip) + 1):
+            if clip.bounds[stop] > clip.bounds[bounds[-1]]:
+                bounds.append(stop)
+        # words at the end that have no units are joined to the last one
+        bounds[-1] = len(clip)
+        return [clip.cut(first, stop) for first, stop in pairwise(bounds)]
 
     def _successive(self, clip: AlignedUnits, longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
         first = rng.randrange(len(clip))
@@ -139,34 +157,32 @@ class ClipPairs:
             yield clip.cut(first, stop)
             first = stop
 
-    def _random_stretches(
-        self, clips: list[AlignedUnits], longest: int, rng: random.Random
-    ) -> Iterator[AlignedUnits]:
+    def _random_stretches(self, clips: IntArray, longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
         while True:
-            yield _stretch(rng.choice(clips), longest, rng)
+            yield self._stretch(clips, longest, rng)
 
-    def _whole(self, clips: list[AlignedUnits], rng: random.Random) -> Iterator[AlignedUnits]:
+    def _whole(self, clips: IntArray, rng: random.Random) -> Iterator[AlignedUnits]:
         while True:
-            yield rng.choice(clips)
+            yield self._clip(int(rng.choice(clips)))
 
-    def _spliced(self, clips: list[AlignedUnits], longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
+    def _spliced(self, clips: IntArray, longest: int, rng: random.Random) -> Iterator[AlignedUnits]:
         while True:
             remaining = rng.randint(2, longest)
             parts = []
             while remaining > 0:
-                parts.append(_stretch(rng.choice(clips), min(remaining, PHRASE), rng))
+                parts.append(self._stretch(clips, min(remaining, PHRASE), rng))
                 remaining -= len(parts[-1])
             yield AlignedUnits.join(parts)
+
+    def _stretch(self, clips: IntArray, longest: int, rng: random.Random) -> AlignedUnits:
+        """Cut 1 to `longest` consecutive words out of one of the clips, at a random position."""
+        clip = self._clip(int(rng.choice(clips)))
+        words = min(rng.randint(1, longest), len(clip))
+        first = rng.randint(0, len(clip) - words)
+        return clip.cut(first, first + words)
 
 
 def take_pairs(drawn: Iterator[AlignedUnits], rng: random.Random) -> list[AlignedUnits]:
     """Take one pair, or (with probability 1/2) 2 to `PAIRS` pairs. Pairs without units are skipped."""
     count = rng.choice((1, rng.randint(2, PAIRS)))
     return list(islice((pair for pair in drawn if pair.frames.shape[1]), count))
-
-
-def _stretch(clip: AlignedUnits, longest: int, rng: random.Random) -> AlignedUnits:
-    """Cut 1 to `longest` consecutive words out of a clip, at a random position."""
-    words = min(rng.randint(1, longest), len(clip))
-    first = rng.randint(0, len(clip) - words)
-    return clip.cut(first, first + words)

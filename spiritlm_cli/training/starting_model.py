@@ -1,6 +1,7 @@
 """The language model that a training starts from: a new one, or an existing one with units added to its vocabulary."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def weights_file(options: LanguageModelOptions) -> Path:
     return model_folder(options) / (ADAPTER_WEIGHTS if options.lora else "model.safetensors")
 
 
-def starting_model(options: LanguageModelOptions, texts: list[str], is_main: bool = True) -> StartingModel:
+def starting_model(options: LanguageModelOptions, texts: Iterable[str], is_main: bool = True) -> StartingModel:
     """Create the model that a training starts from, and write its vocabulary to `model_folder(options)`.
 
     texts: what a new vocabulary is learned from. A resumed training reads the vocabulary that it wrote, as do all

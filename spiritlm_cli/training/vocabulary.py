@@ -93,7 +93,7 @@ def _user_defined(name: str) -> bytes:
     return b"\x0a" + bytes([len(piece)]) + piece
 
 
-def text_spans(texts: list[str], seed: int) -> list[str]:
+def text_spans(texts: Iterable[str], seed: int) -> list[str]:
     """Cut texts into spans of 5 to 30 words, so that the vocabulary has pieces for words at the start of a span."""
     rng = random.Random(seed)
     spans = []

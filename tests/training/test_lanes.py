@@ -45,7 +45,7 @@ def assert_equal(one: Rows, other: Rows) -> None:
         assert torch.equal(getattr(one, name), getattr(other, name)), name
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_lane_stream_is_the_same_with_workers(form: RowFormat, workers: int) -> None:
     for one, other in zip(islice(stream(form), 6), stream(form, workers=workers), strict=False):
         assert one.tokens.shape == (LANES, LENGTH)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import random
 from pathlib import Path
@@ -8,7 +9,8 @@ from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.tokens.sequence import SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.mixture import SHARES, sources
+from spiritlm_cli.training.mix import DEFAULT
+from spiritlm_cli.training.mixture import Source, read_corpus, sources
 
 
 @pytest.fixture
@@ -43,18 +45,55 @@ def options(corpus: Path, **more: object) -> LanguageModelOptions:
     )
 
 
-def test_sources_have_the_shares_of_the_mixture(corpus: Path) -> None:
-    mixture, texts = sources(options(corpus, selected=0.75))
-    assert sum(source.share for source in mixture) == pytest.approx(sum(SHARES.values()))
-    assert sum(s.share for s in mixture if s.spoken) == pytest.approx(SHARES["to speech"])
-    assert sum(s.share for s in mixture if s.transcript) == pytest.approx(
-        SHARES["to text"] + SHARES["examples"]
-    )
-    assert texts == ["the cat", "the cat", "cat the cat"]
+def mixture_of(options: LanguageModelOptions) -> list[Source]:
+    return sources(options, read_corpus(options))
+
+
+def test_sources_have_the_default_shares_of_what_there_is(corpus: Path) -> None:
+    mixture = mixture_of(options(corpus))
+    assert [source.share for source in mixture] == [
+        share for kind, share in DEFAULT.items() if kind != "lines"
+    ]
+    assert sum(s.share for s in mixture if s.spoken) == DEFAULT["tts"]
+    assert sum(s.share for s in mixture if s.transcript) == DEFAULT["asr"] + DEFAULT["examples"]
+
+
+def test_sources_have_the_shares_of_a_mix(corpus: Path) -> None:
+    mixture = mixture_of(options(corpus, mix="words=3,text=1"))
+    assert [source.share for source in mixture] == [3, 1]
+    words = mixture[0].draw(random.Random(0), 0).sequence
+    assert [span.text for span in words.spans if isinstance(span, TextSpan)] == ["the", "cat"]
+    assert len(words.spans) == 4
+
+
+def test_sources_of_a_mix_need_data(corpus: Path) -> None:
+    with pytest.raises(
+        ManifestError, match=r"--mix has lines, for which .* data for text, speech, interleaved"
+    ):
+        mixture_of(options(corpus, mix="lines=1,text=1"))
+    nothing = LanguageModelOptions(output=corpus / "new")
+    with pytest.raises(ManifestError, match="nothing to train on"):
+        mixture_of(nothing)
+
+
+def test_speech_alone_needs_no_text(corpus: Path) -> None:
+    clip = {"id": "a", "audio": "a.wav"}
+    (corpus / "clips.jsonl").write_text(json.dumps(clip) + "\n")
+    alone = dataclasses.replace(options(corpus, mix="speech=1"), phones=None)
+    drawn = mixture_of(alone)[0].draw(random.Random(0), 0).sequence
+    assert len(drawn.speech) == 1
+    with pytest.raises(ManifestError, match="--mix has interleaved"):
+        mixture_of(dataclasses.replace(alone, mix="interleaved=1"))
+
+
+def test_sources_draw_texts_in_epochs(corpus: Path) -> None:
+    (text,) = mixture_of(LanguageModelOptions(output=corpus / "new", text=corpus / "text.txt"))
+    drawn = [text.draw(random.Random(0), number).sequence.text for number in range(4)]
+    assert set(drawn[:2]) == set(drawn[2:]) == {"the cat", "cat the cat"}
 
 
 def test_sources_are_reproducible_from_the_seed(corpus: Path) -> None:
-    for source in sources(options(corpus))[0]:
+    for source in mixture_of(options(corpus)):
         first, again = (source.draw(random.Random(3), 0) for _ in range(2))
         assert first.sequence == again.sequence
         assert first.sequence.spans
@@ -65,7 +104,7 @@ def test_sources_are_reproducible_from_the_seed(corpus: Path) -> None:
 
 
 def test_phonetic_pairs_have_no_pitch_and_style(corpus: Path) -> None:
-    for source in sources(options(corpus, phonetic=1.0))[0]:
+    for source in mixture_of(options(corpus, phonetic=1.0)):
         if source.transcript or source.spoken:
             units = [unit for span in source.draw(random.Random(0), 0).sequence.speech for unit in span.units]
             assert {unit.kind for unit in units} == {Kind.HUBERT}
@@ -74,4 +113,4 @@ def test_phonetic_pairs_have_no_pitch_and_style(corpus: Path) -> None:
 def test_sources_need_clips_with_phones_for_unit_selection(corpus: Path) -> None:
     (corpus / "phones.jsonl").write_text('{"id": "b", "phones": []}\n')
     with pytest.raises(ManifestError, match="unit selection needs"):
-        sources(options(corpus))
+        mixture_of(options(corpus))

@@ -10,6 +10,7 @@ from spiritlm_cli.manifests.clip import Alignment, Word
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Units
 from spiritlm_cli.training.aligned_units import AlignedUnits
+from spiritlm_cli.training.corpus import Clips
 from spiritlm_cli.training.pairs import (
     PAIRS,
     ClipPairs,
@@ -35,7 +36,7 @@ UNITS = {f"{u.id}{i}": first + i for u, first in ((LONG, 100), (SHORT, 200), (OT
 
 @pytest.fixture(scope="module")
 def pairs() -> ClipPairs:
-    return ClipPairs([("x", LONG), ("x", SHORT), ("y", OTHER)], 6)
+    return ClipPairs(Clips.of([("x", LONG), ("x", SHORT), ("y", OTHER)]), 6)
 
 
 def phonetic_ids(span: SpeechSpan) -> list[int]:
@@ -88,7 +89,7 @@ def test_transcription_examples_have_the_format_of_the_task(pairs: ClipPairs) ->
 
 
 def test_clip_pairs_of_single_words() -> None:
-    single = ClipPairs([("x", LONG)], 1)
+    single = ClipPairs(Clips.of([("x", LONG)]), 1)
     for draw in range(DRAWS):
         for text in speech_first(single(random.Random(draw))).sequence.spans[1::2]:
             assert isinstance(text, TextSpan)
@@ -117,3 +118,18 @@ def test_labeled_sequence_has_equal_words_in_speech_and_text() -> None:
     assert [
         character for character, word in zip(text.text, labeled.words[1], strict=True) if word == 1
     ] == list(" a3")
+
+
+def test_labeled_sequence_answers_with_the_second_part_of_each_pair() -> None:
+    labeled = text_first([AlignedUnits.of(LONG).cut(2, 4), AlignedUnits.of(SHORT)])
+    assert [set(label.tolist()) for label in labeled.answers] == [{-1}, {0}, {-1}, {1}]
+    assert [len(label) for label in labeled.answers] == [len(label) for label in labeled.words]
+
+
+def test_clip_pairs_words_join_those_without_units() -> None:
+    times = (Word("a", 0.0, 0.01), Word("b", 0.01, 0.4), Word("c", 0.4, 0.8), Word("d", 0.8, 0.81))
+    short = Utterance("u", Units(np.arange(20), None, None), "a b c d", Alignment(times))
+    words = ClipPairs(Clips.of([("x", short), ("x", LONG)]), 6)
+    assert [pair.text for pair in words.words(0)] == ["a b", "c d"]
+    assert sum(pair.frames.shape[1] for pair in words.words(0)) == 20
+    assert [pair.text for pair in words.words(1)] == LONG.text.split()

@@ -1,0 +1,122 @@
+"""What the language model is trained on: texts, token lines, and clips with their units and words."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence as TypingSequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
+from spiritlm_cli.alignment.sources import WordTimes
+from spiritlm_cli.console import notify, track
+from spiritlm_cli.errors import AlignmentError, ManifestError
+from spiritlm_cli.interleaving.interleave import Utterance
+from spiritlm_cli.interleaving.utterances import make_utterance
+from spiritlm_cli.manifests.labels import without_labels
+from spiritlm_cli.manifests.manifest import read_manifest
+from spiritlm_cli.text_files import bounded_lines, numbered_lines, open_text, read_errors, valid_lines
+from spiritlm_cli.tokens.reader import BadLine, read_lines
+from spiritlm_cli.tokens.sequence import Header, Sequence
+from spiritlm_cli.tokens.units import IntArray
+from spiritlm_cli.training.aligned_units import AlignedUnits
+from spiritlm_cli.training.data import read_units
+
+
+@dataclass(frozen=True, eq=False)
+class Clips:
+    """Clips with units, some of them with text and word times.
+
+    speakers: of each clip, "" if unknown. words: (clips,) int64, number of its words with times; 0 without word times.
+    """
+
+    speakers: TypingSequence[str]
+    words: IntArray
+    utterances: TypingSequence[Utterance]
+
+    @classmethod
+    def of(cls, utterances: TypingSequence[tuple[str, Utterance]]) -> "Clips":
+        """Create from speakers and utterances."""
+        words = [len(u.alignment.words) if u.alignment else 0 for _, u in utterances]
+        return cls(
+            [speaker for speaker, _ in utterances],
+            np.array(words, dtype=np.int64),
+            [utterance for _, utterance in utterances],
+        )
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.speakers)
+
+    def of_speakers(self, chosen: IntArray) -> dict[str, IntArray]:
+        """Indices of clips by their speaker. chosen: indices of the clips to divide."""
+        by_speaker: dict[str, list[int]] = {}
+        for index in chosen.tolist():
+            by_speaker.setdefault(self.speakers[index], []).append(index)
+        return {speaker: np.array(indices, dtype=np.int64) for speaker, indices in by_speaker.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """All data of a training. texts: documents. lines: token lines."""
+
+    texts: TypingSequence[str]
+    lines: TypingSequence[Sequence]
+    clips: Clips
+
+    def all_texts(self) -> Iterator[str]:
+        """The text of everything, from which a vocabulary is learned."""
+        yield from (utterance.text for utterance in self.clips.utterances if utterance.text)
+        yield from self.texts
+        yield from (sequence.text for sequence in self.lines)
+
+
+def read_utterances(manifest: Path, units: Path, align: bool = True) -> list[tuple[str, Utterance]]:
+    """Read the clips of a manifest that have units in the JSONL `units`. Returns speakers and utterances.
+
+    align: align clips that have text and no word times. A clip whose words can't be aligned is left out and reported on
+    stderr, and so is the number of those without units. Raises ManifestError for an invalid file, or if no clip has
+    units.
+    """
+    units_of = read_units(units)
+    utterances = []
+    clips = [without_labels(clip)[0] for clip in read_manifest(manifest)]
+    known = [clip for clip in clips if clip.id in units_of and len(units_of[clip.id].hubert)]
+    if not known:
+        raise ManifestError(f"{manifest}: no clip has units in {units}")
+    if len(known) < len(clips):
+        notify(f"{manifest}: {len(clips) - len(known)} of {len(clips)} clips have no units in {units}")
+    with WordTimes(aligner=POCKETSPHINX if align else None, workers=available_cpus()) as times:
+        submitted = [(clip, times.submit(clip)) for clip in known]
+        for clip, future in track(submitted, "words of clips", len(known)):
+            try:
+                utterance = make_utterance(clip.id, units_of[clip.id], future.result())
+                if utterance.alignment:
+                    AlignedUnits.of(utterance)  # the words have the text
+            except AlignmentError as error:
+                notify(f"{clip.id}: left out: {error}")
+            else:
+                utterances.append((clip.speaker or "", utterance))
+    return utterances
+
+
+def read_texts(path: Path) -> list[str]:
+    """Read the documents of a text file, one per line. Raises ManifestError for a file without text."""
+    documents = [line for _, line in valid_lines(numbered_lines(path)) if line.strip()]
+    if not documents:
+        raise ManifestError(f"{path}: there is no text")
+    return documents
+
+
+def read_sequences(path: Path) -> list[Sequence]:
+    """Read token lines. Raises ManifestError for a file without tokens, TokenError for an invalid line."""
+    sequences = []
+    with read_errors(str(path)), open_text(path) as stream:
+        for line in read_lines(bounded_lines(stream)):
+            if isinstance(line, BadLine):
+                raise line.error
+            if not isinstance(line, Header) and line.sequence.spans:
+                sequences.append(line.sequence)
+    if not sequences:
+        raise ManifestError(f"{path}: there are no tokens")
+    return sequences
