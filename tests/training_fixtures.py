@@ -68,7 +68,7 @@ def vocoder_options(corpus: Path, output: Path, **changes: Any) -> VocoderOption
 
 def language_model_options(corpus: Path, output: Path, **changes: Any) -> LanguageModelOptions:
     options: dict[str, Any] = dict(
-        manifest=corpus / "clips.jsonl", units=corpus / "units.jsonl", text=corpus / "labels.txt", output=output,
+        manifest=corpus / "clips.jsonl", units=corpus / "units.jsonl", text=(corpus / "labels.txt",), output=output,
         vocabulary=300, dim=32, layers=1, heads=2, ffn=48, context=64, steps=2, batch=2,
     )  # fmt: skip
     return LanguageModelOptions(**(options | changes))

@@ -78,7 +78,8 @@ def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> inspect.Parameter:
     if spec.parse:
         hint, default = str | None, None
     elif _is_tuple(hint):
-        hint = list[str] if default is inspect.Parameter.empty else list[str] | None
+        several: Any = list[get_args(hint)[0]]  # type: ignore[misc]
+        hint = several if default is inspect.Parameter.empty else several | None
     described = (_argument if spec.argument else _option)(field, spec, hint)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, described]

@@ -1,6 +1,6 @@
 """What the language model is trained on: texts, token lines, and clips with their units and words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +98,27 @@ def read_utterances(manifest: Path, units: Path, align: bool = True) -> list[tup
             else:
                 utterances.append((clip.speaker or "", utterance))
     return utterances
+
+
+def list_files(paths: Iterable[Path]) -> list[Path]:
+    """Replace folders by the files in them and below, sorted by name; hidden files are left out.
+
+    Raises ManifestError for a path that does not exist, and for a folder without files.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = [
+                file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith(".")
+            ]
+            if not found:
+                raise ManifestError(f"{path}: there are no files in this folder")
+            files += found
+        elif path.exists():
+            files.append(path)
+        else:
+            raise ManifestError(f"{path}: no such file or folder")
+    return files
 
 
 def read_texts(path: Path) -> list[str]:

@@ -20,8 +20,16 @@ class LanguageModelOptions(LoopOptions):
     units: Path | None = option(
         None, "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.", group="input"
     )
-    text: Path | None = option(None, "Text file, one document per line.", group="input")
-    lines: Path | None = option(None, "Token lines, used as training sequences unchanged.", group="input")
+    text: tuple[Path, ...] = option(
+        (),
+        "Text file, one document per line, or a folder of them; may be repeated, and gzipped.",
+        group="input",
+    )
+    lines: tuple[Path, ...] = option(
+        (),
+        "File of token lines, used as training sequences unchanged, or a folder of them; may be repeated, and gzipped.",
+        group="input",
+    )
     base: str | None = option(
         None,
         "Model to start from, instead of random weights: nano, a folder or a Hugging Face repository, of any causal "

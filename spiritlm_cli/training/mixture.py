@@ -14,7 +14,14 @@ from spiritlm_cli.interleaving.spans import SpanOptions
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.training.aligned_units import AlignedUnits
-from spiritlm_cli.training.corpus import Clips, Corpus, read_sequences, read_texts, read_utterances
+from spiritlm_cli.training.corpus import (
+    Clips,
+    Corpus,
+    list_files,
+    read_sequences,
+    read_texts,
+    read_utterances,
+)
 from spiritlm_cli.training.epochs import Epochs
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.mix import ALIGNED, DEFAULT, parse_mix
@@ -58,8 +65,8 @@ def read_corpus(options: LanguageModelOptions) -> Corpus:
         shares = parse_mix(options.mix) if options.mix else DEFAULT
         utterances = read_utterances(options.manifest, options.units, align=not ALIGNED.isdisjoint(shares))
     return Corpus(
-        read_texts(options.text) if options.text else [],
-        read_sequences(options.lines) if options.lines else [],
+        [text for path in list_files(options.text) for text in read_texts(path)],
+        [sequence for path in list_files(options.lines) for sequence in read_sequences(path)],
         Clips.of(utterances),
     )
 

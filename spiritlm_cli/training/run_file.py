@@ -56,18 +56,26 @@ def _path(options: LoopOptions, part: str) -> Path:
 
 def _arguments(options: LoopOptions) -> dict[str, Any]:
     """Return the values of the options that may not differ; for a file its SHA-256, so that it may be moved."""
-    values = {}
+    values: dict[str, Any] = {}
     for field in fields(options):
         if field.name not in MAY_DIFFER:
             value = getattr(options, field.name)
-            values[field.name] = _digest(value) if isinstance(value, Path) else value
+            if isinstance(value, tuple):
+                values[field.name] = [_digest(item) if isinstance(item, Path) else item for item in value]
+            else:
+                values[field.name] = _digest(value) if isinstance(value, Path) else value
     return values
 
 
 def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    if path.is_dir():
+        # a folder may have terabytes
+        for inside in sorted(path.rglob("*")):
+            digest.update(f"{inside.relative_to(path)}\0{inside.stat().st_size}\0".encode())
+        return f"sha256:{digest.hexdigest()}"
     if not path.is_file():
         return MISSING
-    digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
@@ -87,7 +95,7 @@ def _compare(path: Path, arguments: dict[str, Any]) -> None:
     for name in differing:
         option = f"--{name.replace('_', '-')}"
         then, now = before[name], arguments[name]
-        files = any(isinstance(value, str) and value.startswith("sha256:") for value in (then, now))
+        files = any("sha256:" in str(value) for value in (then, now))
         difference = f"another {option}" if files else f"{option} {then}, not {now}"
         raise CheckpointError(
             f"{path}: started with {difference}; give the same to resume, or start a new run with --overwrite"

@@ -68,7 +68,9 @@ def weights_file(options: LanguageModelOptions) -> Path:
     return model_folder(options) / (ADAPTER_WEIGHTS if options.lora else "model.safetensors")
 
 
-def starting_model(options: LanguageModelOptions, texts: Iterable[str], is_main: bool = True) -> StartingModel:
+def starting_model(
+    options: LanguageModelOptions, texts: Iterable[str], is_main: bool = True
+) -> StartingModel:
     """Create the model that a training starts from, and write its vocabulary to `model_folder(options)`.
 
     texts: what a new vocabulary is learned from. A resumed training reads the vocabulary that it wrote, as do all

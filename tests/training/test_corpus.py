@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spiritlm_cli.errors import ManifestError, TokenError
-from spiritlm_cli.training.corpus import Clips, read_sequences, read_texts, read_utterances
+from spiritlm_cli.training.corpus import Clips, list_files, read_sequences, read_texts, read_utterances
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -59,3 +59,16 @@ def test_read_files_of_lines(tmp_path: Path, name: str) -> None:
     path.write_bytes(write_bytes(b"[SPEECH]\xff\n"))
     with pytest.raises(TokenError):
         read_sequences(path)
+
+
+def test_list_files_takes_files_and_folders(tmp_path: Path) -> None:
+    for name in ("b/2.txt", "b/c/1.txt.gz", "b/.hidden", "a.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    files = list_files([tmp_path / "a.txt", tmp_path / "b"])
+    assert [file.relative_to(tmp_path).as_posix() for file in files] == ["a.txt", "b/2.txt", "b/c/1.txt.gz"]
+    with pytest.raises(ManifestError, match="empty: there are no files"):
+        list_files([tmp_path / "empty"])
+    with pytest.raises(ManifestError, match="none: no such file or folder"):
+        list_files([tmp_path / "none"])

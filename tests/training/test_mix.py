@@ -13,7 +13,7 @@ def test_parse_mix() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("speach=1", "'speach' is none of text, speech"),
+        ("voice=1", "'voice' is none of text, speech"),
         ("text=1,text=2", "text twice"),
         ("text", "has 'text', which is not"),
         ("text=-1", "has 'text=-1'"),

@@ -39,7 +39,7 @@ def options(corpus: Path, **more: object) -> LanguageModelOptions:
     return LanguageModelOptions(
         **given,
         manifest=corpus / "clips.jsonl",
-        text=corpus / "text.txt",
+        text=(corpus / "text.txt",),
         output=corpus / "new",
         **more,  # type: ignore[arg-type]
     )
@@ -87,7 +87,7 @@ def test_speech_alone_needs_no_text(corpus: Path) -> None:
 
 
 def test_sources_draw_texts_in_epochs(corpus: Path) -> None:
-    (text,) = mixture_of(LanguageModelOptions(output=corpus / "new", text=corpus / "text.txt"))
+    (text,) = mixture_of(LanguageModelOptions(output=corpus / "new", text=(corpus / "text.txt",)))
     drawn = [text.draw(random.Random(0), number).sequence.text for number in range(4)]
     assert set(drawn[:2]) == set(drawn[2:]) == {"the cat", "cat the cat"}
 

@@ -1,9 +1,11 @@
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.options import PitchOptions
 from spiritlm_cli.training.run_file import check_run, record_run
 
@@ -42,3 +44,19 @@ def test_check_run_refuses_a_truncated_run_file(manifest: Path, tmp_path: Path) 
     (tmp_path / "training/pitch.json").write_text('{"codes": 3')
     with pytest.raises(CheckpointError, match="not a run file"):
         check_run(options, "pitch", tmp_path / "weights")
+
+
+def test_check_run_notices_other_files_among_several(tmp_path: Path) -> None:
+    for name in ("1.txt", "2.txt", "folder/3.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    paths = (tmp_path / "1.txt", tmp_path / "2.txt", tmp_path / "folder")
+    options = LanguageModelOptions(text=paths, output=tmp_path)
+    record_run(options, "lm")
+    resumed = dataclasses.replace(options, resume=True)
+    check_run(resumed, "lm", tmp_path / "weights")
+    with pytest.raises(CheckpointError, match="another --text"):
+        check_run(dataclasses.replace(resumed, text=paths[:2]), "lm", tmp_path / "weights")
+    (tmp_path / "folder/4.txt").touch()
+    with pytest.raises(CheckpointError, match="another --text"):
+        check_run(resumed, "lm", tmp_path / "weights")

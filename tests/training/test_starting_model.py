@@ -56,7 +56,7 @@ def test_train_from_a_text_model_writes_a_folder_that_others_load(kind: str, tmp
     lines.write_text(f"{LINE}\n")
     output = tmp_path / "out"
     losses: list[float] = []
-    changes = {"lines": lines, "steps": 40, "batch": 1, "bf16": False, "learning_rate": 1e-2}
+    changes = {"lines": (lines,), "steps": 40, "batch": 1, "bf16": False, "learning_rate": 1e-2}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spiritlm_cli.training.progress.Progress.show", lambda *a: losses.append(a[2]["loss"]))
         train(options_of(folder, output, **changes))
