@@ -1,7 +1,7 @@
 """Pairs of candidates, of which one should be more likely than the other, and their comparison."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -128,7 +128,12 @@ class Comparison:
             ("bad", self.pair.bad, self.bad),
         ):
             result[side] = [
-                {"name": candidate.name, **asdict(score), "mean": score.mean}
+                {
+                    "name": candidate.name,
+                    "log_likelihood": score.log_likelihood,
+                    "tokens": score.tokens,
+                    "mean": score.mean,
+                }
                 for candidate, score in zip(candidates, scores, strict=True)
             ]
         return result | {"by_mean": self.by_mean, "by_sum": self.by_sum}
