@@ -21,6 +21,7 @@ from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.manifests.row import parse_json_fields
+from spiritlm_cli.speech.windows import SAMPLE_RATE
 from spiritlm_cli.text_files import bounded_lines, numbered_lines, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
@@ -202,22 +203,25 @@ def draw_batch(
     seconds: float,
     rng: np.random.Generator,
     stretch: float = 0.0,
+    hop: int = HOP,
 ) -> Batch:
     """Draw crops of equal length that start at frame boundaries.
 
-    labels: (frames,) by clip id. size: clips in the batch. seconds: longest crop. stretch: resample each crop by a
-    random factor within exp(± stretch), which changes speed, pitch and formants; its labels are resampled accordingly.
+    labels: (frames,) by clip id. size: clips in the batch. seconds: longest crop. hop: samples of a frame. stretch:
+    resample each crop by a random factor within exp(± stretch), which changes speed, pitch and formants; its labels
+    are resampled accordingly.
     """
     chosen = sampler.draw(size, rng)
     factors = np.exp(rng.uniform(-stretch, stretch, len(chosen))) if stretch else np.ones(len(chosen))
-    frames = min(int(min(r.frames / f for r, f in zip(chosen, factors, strict=True))), int(seconds * 25))
-    waveforms = np.zeros((len(chosen), frames * HOP), dtype=np.float32)
+    lengths = [len(recording.samples) // hop for recording in chosen]
+    frames = min(int((np.array(lengths) / factors).min()), int(seconds * SAMPLE_RATE / hop))
+    waveforms = np.zeros((len(chosen), frames * hop), dtype=np.float32)
     targets = np.full((len(chosen), frames), -100, dtype=np.int64)
-    for i, (recording, factor) in enumerate(zip(chosen, factors, strict=True)):
-        start = int(rng.integers(0, max(1, recording.frames - int(frames * factor))))
-        crop = recording.samples[start * HOP :][: int(frames * HOP * factor) + 1].astype(np.float32) / 32767
-        times = np.arange(frames * HOP) * factor
-        waveforms[i] = crop[: frames * HOP] if factor == 1 else np.interp(times, np.arange(len(crop)), crop)
+    for i, (recording, length, factor) in enumerate(zip(chosen, lengths, factors, strict=True)):
+        start = int(rng.integers(0, max(1, length - int(frames * factor))))
+        crop = recording.samples[start * hop :][: int(frames * hop * factor) + 1].astype(np.float32) / 32767
+        times = np.arange(frames * hop) * factor
+        waveforms[i] = crop[: frames * hop] if factor == 1 else np.interp(times, np.arange(len(crop)), crop)
         known = labels.get(recording.clip.id)
         if known is not None:
             index = start + np.floor((np.arange(frames) + 0.5) * factor).astype(np.int64)

@@ -1,17 +1,20 @@
 """Train HuBERT to predict the pseudo-label of every frame from augmented, partly masked audio (Hsu et al. 2021)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from spiritlm_cli.checkpoints.tensors import read_tensors, write_tensors
+from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, release_content
+from spiritlm_cli.speech.hubert import HubertConfig, release_content
+from spiritlm_cli.speech.windows import SAMPLE_RATE
 from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.data import (
     CropSampler,
@@ -23,7 +26,8 @@ from spiritlm_cli.training.data import (
     real_weights,
     write_labels,
 )
-from spiritlm_cli.training.loop import Loop, warm_cosine
+from spiritlm_cli.training.hubert_model import Pretraining, spans
+from spiritlm_cli.training.loop import Loop, Report, WeightedMean, warm_cosine
 from spiritlm_cli.training.options import POSITION_GROUPS, HubertOptions
 from spiritlm_cli.training.phones import align_phones, write_phones
 from spiritlm_cli.training.run_file import check_run
@@ -31,64 +35,16 @@ from spiritlm_cli.training.run_file import check_run
 _ANY_BACKEND = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
-class Pretraining(nn.Module):
-    """HuBERT with the mask embedding and the classifier of labels, which only training needs."""
-
-    def __init__(self, config: HubertConfig, units: int) -> None:
-        super().__init__()
-        self.hubert = Hubert(config, HubertTask())
-        self.mask = nn.Parameter(torch.rand(config.encoder_embed_dim))
-        self.classifier = nn.Linear(config.encoder_embed_dim, units)
-
-    @classmethod
-    def load(cls, path: Path, units: int) -> "Pretraining":
-        """Load weights written by `train`. The classifier is loaded if it has `units` classes, otherwise it is new.
-
-        Raises CheckpointError for an invalid file.
-        """
-        file = read_tensors(path)
-        hubert = Hubert.load(path)
-        model = cls(hubert.config, units)
-        model.hubert = hubert.train().requires_grad_(True)
-        with torch.no_grad():
-            model.mask.copy_(file.tensors.get("mask_emb", model.mask))
-            weight, bias = file.tensors.get("final_proj.weight"), file.tensors.get("final_proj.bias")
-            if weight is not None and bias is not None and weight.shape == model.classifier.weight.shape:
-                model.classifier.weight.copy_(weight)
-                model.classifier.bias.copy_(bias)
-        return model
-
-    def forward(self, waveform: Tensor, masked: Tensor, dropout: float) -> Tensor:
-        """Predict the labels of frames.
-
-        waveform: (batch, samples) at 16 kHz. masked: (batch, ≥ frames) bool, frames to mask. dropout: rate in the
-        transformer. Returns logits (batch, frames, units).
-        """
-        x = torch.stack(self.hubert.encoder.embed(self.hubert.prepare(waveform.unbind())))
-        x = torch.where(masked[:, : x.shape[1], None], self.mask.to(x.dtype), x)
-        x = torch.stack(self.hubert.encoder.contextualize(x.unbind(), dropout))
-        logits: Tensor = self.classifier(x)
-        return logits
-
-
-def spans(shape: tuple[int, int], share: float, rng: np.random.Generator, length: int = 5) -> Tensor:
-    """Draw a mask of random, possibly overlapping spans of `length` frames that covers about `share` of the frames.
-
-    shape: (batch, frames). Returns bool.
-    """
-    starts = rng.random(shape) < share / length
-    mask = starts.copy()
-    for shift in range(1, length):
-        mask[:, shift:] |= starts[:, :-shift]
-    return torch.from_numpy(mask)
-
-
 def train(options: HubertOptions) -> None:
     """Train and write `speech_tokenizer/hubert_25hz/mhubert_base_25hz.safetensors` under `options.output`.
 
-    Raises SpiritLMError if there are no labels, CheckpointError for a run that can't be resumed.
+    At 50 Hz, which is no rate of a tokenizer, both names have 50 in place of 25.
+    Raises SpiritLMError if there are no labels or if they have another rate, CheckpointError for a run that can't be
+    resumed.
     """
-    path = options.output / "speech_tokenizer" / "hubert_25hz" / "mhubert_base_25hz.safetensors"
+    options.check()
+    rate = options.rate
+    path = options.output / "speech_tokenizer" / f"hubert_{rate}hz" / f"mhubert_base_{rate}hz.safetensors"
     check_run(options, "hubert", path)
     loop = Loop(options, "hubert", options.steps)
     recordings = load_recordings(options.manifest)
@@ -101,20 +57,24 @@ def train(options: HubertOptions) -> None:
     recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
     if not recordings:
         raise SpiritLMError(f"{labels_path}: no clip of {options.manifest} has labels")
+    hop = SAMPLE_RATE // rate
+    _check_rate(labels, recordings, rate, labels_path)
     units = 1 + max(int(units.max()) for units in labels.values() if len(units))
 
     torch.manual_seed(options.seed)
     device = loop.device
     model = _new_model(options, units).to(device)
     sampler = CropSampler(recordings, options.seconds, real_weights(options.real, options.real_weight))
-    change = augment_hard if options.hard else augment
+    change = (augment_hard if options.hard else augment) if options.augment else _unchanged
+    stretch = 0.15 if options.augment else 0.0
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
-    def step(number: int) -> dict[str, float]:
+    def step(number: int) -> Report:
         rng = loop.rng(number)
         torch.manual_seed(int(rng.integers(1 << 31)))
-        batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch=0.15)
-        masked = spans((len(batch.waveform), batch.labels.shape[1]), options.mask, rng)
+        batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch, hop)
+        # spans of 0.2 s
+        masked = spans((len(batch.waveform), batch.labels.shape[1]), options.mask, rng, rate // 5)
         changed = change(batch.waveform.to(device), rng)
         # on a CPU, fused attention has a slow backward pass: plain attention is twice as fast at 100 frames
         with (
@@ -123,11 +83,16 @@ def train(options: HubertOptions) -> None:
         ):
             logits = model(changed, masked.to(device), options.dropout)
         targets = batch.labels[:, : logits.shape[1]].to(device)
-        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), label_smoothing=0.05)
+        hidden = masked[:, : logits.shape[1]].to(device)
+        loss = _loss(logits.float(), targets, hidden, options.unmasked)
         loop.update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
-        known = (targets >= 0) & ~masked[:, : logits.shape[1]].to(device)
-        accuracy = (logits.argmax(-1) == targets)[known].float().mean()
-        return {"loss": loss.item(), "accuracy": accuracy.item()}
+        correct = logits.argmax(-1) == targets
+        known = targets >= 0
+        return {
+            "loss": loss.item(),
+            "accuracy": _mean(correct[known & ~hidden]),
+            "masked": _mean(correct[known & hidden]),
+        }
 
     def save() -> None:
         tensors, content = release_content(model.hubert)
@@ -141,11 +106,44 @@ def train(options: HubertOptions) -> None:
     loop.run({"model": model, "optimizer": optimizer}, step, save)
 
 
+def _loss(logits: Tensor, targets: Tensor, masked: Tensor, unmasked: float) -> Tensor:
+    """Mean cross-entropy over the frames with a label, those that are not masked with the weight `unmasked`.
+
+    logits: (batch, frames, units). targets: (batch, frames) int64, −100 where unknown. masked: (batch, frames) bool.
+    """
+    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), label_smoothing=0.05, reduction="none")
+    weights = torch.where(masked, 1.0, unmasked) * (targets >= 0)
+    return (losses * weights.flatten()).sum() / weights.sum().clamp(min=1e-6)
+
+
+def _mean(values: Tensor) -> WeightedMean:
+    """The mean of bools, any shape; without weight if there are none."""
+    return WeightedMean(values.sum(), torch.tensor(values.numel(), device=values.device))
+
+
+def _unchanged(waveform: Tensor, _: np.random.Generator) -> Tensor:
+    return waveform
+
+
+def _check_rate(
+    labels: Mapping[str, NDArray[np.int64]], recordings: list[Recording], rate: int, path: Path
+) -> None:
+    """Raise SpiritLMError if clips have about twice or half as many labels as a model of `rate` Hz has frames."""
+    seconds = sum(len(r.samples) for r in recordings) / SAMPLE_RATE
+    ratio = sum(len(labels[r.clip.id]) for r in recordings) / seconds / rate
+    if 0.45 < ratio < 0.55 or ratio > 1.5:
+        raise SpiritLMError(
+            f"{path}: has {ratio * rate:.1f} labels per second, and the model {rate} frames; "
+            "make labels of the same rate, or give another --rate"
+        )
+
+
 def _new_model(options: HubertOptions, units: int) -> Pretraining:
     """Create the model, with the weights of `options.start` or random ones. units: number of labels."""
     if options.start:
-        return Pretraining.load(options.start, units)
-    conv = f"[({options.conv}, 10, 5)] + [({options.conv}, 3, 2)] * 4 + [({options.conv}, 2, 2)] * 3"
+        return Pretraining.load(options.start, units, options.rate)
+    last = {25: 3, 50: 2}[options.rate]
+    conv = f"[({options.conv}, 10, 5)] + [({options.conv}, 3, 2)] * 4 + [({options.conv}, 2, 2)] * {last}"
     config = HubertConfig(
         encoder_layers=options.layers,
         encoder_embed_dim=options.dim,
@@ -154,6 +152,7 @@ def _new_model(options: HubertOptions, units: int) -> Pretraining:
         conv_feature_layers=conv,
         conv_pos=32,
         conv_pos_groups=POSITION_GROUPS,
+        label_rate=float(options.rate),
     )
     return Pretraining(config, units)
 

@@ -80,6 +80,14 @@ class HubertOptions(LoopOptions):
         "--conv, --dim, --layers and --heads.",
         group="input",
     )
+    rate: int = option(
+        25,
+        "Frames and labels per second. --start may have twice as many: it gets one more convolution, of stride 2. "
+        "50 is for the first iterations; tokenizers have 25.",
+        group="network",
+        metavar="25|50",
+        minimum=1,
+    )
     real: Path | None = option(
         None,
         "Manifest of the clips in --manifest that are real recordings, not synthetic, to sample more often.",
@@ -91,6 +99,11 @@ class HubertOptions(LoopOptions):
         group="training",
         minimum=0,
         above=True,
+    )
+    augment: bool = option(
+        True,
+        "Augment speed, room, equalization, level and noise. Labels of MFCCs depend on these: --no-augment.",
+        group="training",
     )
     hard: bool = option(True, "Also augment formants, bandwidth, codecs and clipping.", group="training")
     units: int = option(
@@ -107,10 +120,20 @@ class HubertOptions(LoopOptions):
     )
     learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
     mask: float = option(0.25, "Share of the frames that are masked.", group="training", minimum=0, maximum=1)
+    unmasked: float = option(
+        1.0,
+        "Weight of the loss of frames that are not masked; 0 is masked prediction alone.",
+        group="training",
+        minimum=0,
+    )
     dropout: float = option(0.05, "Dropout rate in the transformer.", group="training", minimum=0, maximum=1)
 
     def check(self) -> None:
-        """Raise OptionError for sizes that make no network."""
+        """Raise OptionError for sizes that make no network, and for options that leave nothing to learn."""
+        if self.rate not in (25, 50):
+            raise OptionError(f"is 25 or 50, not {self.rate}", "--rate")
+        if not self.unmasked and not self.mask:
+            raise OptionError("is 0, so that without --mask no frame has a loss", "--unmasked")
         check_heads(self.dim, self.heads, POSITION_GROUPS)
 
 

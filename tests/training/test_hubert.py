@@ -1,15 +1,20 @@
+import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from training_fixtures import assert_same_weights, hubert_options, interrupted
 
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.speech.hubert import Hubert
-from spiritlm_cli.training import hubert
-from spiritlm_cli.training.hubert import Pretraining, spans
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.training import hubert, units
+from spiritlm_cli.training.hubert import _loss
+from spiritlm_cli.training.hubert_model import Pretraining
+from spiritlm_cli.training.units_options import UnitsOptions
 
 
 def test_train_resume_is_bit_identical(corpus: Path, tmp_path: Path) -> None:
@@ -25,7 +30,7 @@ def test_train_refuses_to_resume_another_run(corpus: Path, tmp_path: Path) -> No
     with pytest.raises(CheckpointError, match=r"hubert\.json: started with --dim 32, not 64; give the same"):
         hubert.train(hubert_options(corpus, tmp_path, steps=2, dim=64, resume=True))
     fewer = tmp_path / "fewer.txt"
-    fewer.write_text("0\t[SPEECH][Hu1][Hu2]\n")
+    fewer.write_text("0\t[SPEECH]" + "[Hu1][Hu2]" * 25 + "\n")
     with pytest.raises(CheckpointError, match=r"hubert\.json: started with another --labels; give the same"):
         hubert.train(hubert_options(corpus, tmp_path, steps=2, labels=fewer, resume=True))
     (tmp_path / "training" / "hubert.json").unlink()
@@ -89,20 +94,54 @@ def test_train_raises_for_a_loss_that_is_not_finite(corpus: Path, tmp_path: Path
         hubert.train(hubert_options(corpus, tmp_path, steps=9, learning_rate=float("inf")))
 
 
-def test_pretraining_load_keeps_a_classifier_of_the_same_size(trained: Path) -> None:
-    path = Checkpoint(trained, "").hubert
-    units = len(Pretraining.load(path, 1000).classifier.weight)
-    assert units == 1000
-    tensors = torch.load(trained / "training" / "hubert.pt", weights_only=True)["parts"]["model"]
-    saved = tensors["classifier.weight"]
-    assert torch.allclose(Pretraining.load(path, len(saved)).classifier.weight, saved, atol=1e-3)
+def test_train_at_50_hz_then_halves_the_rate(corpus: Path, tmp_path: Path) -> None:
+    """The last iteration: one more convolution on a model of 50 Hz, which `tokenize` then loads."""
+    units.train(UnitsOptions(manifest=corpus / "clips.jsonl", clusters=5, rate=50, output=tmp_path / "first"))
+    first = tmp_path / "first"
+    labels = first / "training" / "labels.txt"
+    hubert.train(hubert_options(corpus, first, labels=labels, rate=50, steps=1))
+    start = first / "speech_tokenizer" / "hubert_50hz" / "mhubert_base_50hz.safetensors"
+    assert len(Hubert.load(start)([torch.randn(16000)])[0]) == 49
+    hubert.train(hubert_options(corpus, tmp_path, start=start, steps=1))
+    units.train(
+        UnitsOptions(manifest=corpus / "clips.jsonl", features="hubert", layer=2, clusters=5, output=tmp_path)
+    )
+    tokenizer = SpeechTokenizer.load(str(tmp_path), expressive=False, device="cpu")
+    assert len(tokenizer.encode(Waveform(torch.randn(16000).numpy() / 10, 16000)).hubert) == 24
 
 
-def test_spans_masks_the_share_in_whole_spans() -> None:
-    mask = spans((200, 100), 0.25, np.random.default_rng(0)).numpy()
-    # spans overlap, so slightly less than the share is masked
-    assert 0.18 < mask.mean() < 0.25
-    for row in mask:
-        edges = np.flatnonzero(np.diff(np.r_[0, row, 0]))
-        lengths = edges[1::2] - edges[::2]
-        assert all(length >= 5 for length, stop in zip(lengths, edges[1::2], strict=True) if stop < 100)
+def test_train_refuses_labels_of_another_rate(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpiritLMError, match=r"has 25\.0 labels per second, and the model 50 frames"):
+        hubert.train(hubert_options(corpus, tmp_path, rate=50))
+
+
+def test_train_by_masked_prediction_alone(corpus: Path, tmp_path: Path) -> None:
+    hubert.train(hubert_options(corpus, tmp_path, steps=1, unmasked=0.0, mask=0.4, augment=False))
+    assert Checkpoint(tmp_path, "").hubert.is_file()
+
+
+def test_loss_weights_frames_that_are_not_masked() -> None:
+    logits = torch.randn(1, 4, 3)
+    targets, masked = torch.tensor([[0, 1, -100, 2]]), torch.tensor([[True, False, True, False]])
+    each = torch.nn.functional.cross_entropy(logits[0], targets[0], label_smoothing=0.05, reduction="none")
+    torch.testing.assert_close(_loss(logits, targets, masked, 0.0), each[0])
+    torch.testing.assert_close(_loss(logits, targets, masked, 0.5), (each[0] + (each[1] + each[3]) / 2) / 2)
+    torch.testing.assert_close(_loss(logits, targets, masked, 1.0), each[[0, 1, 3]].mean())
+
+
+def test_train_halves_the_rate_of_a_hugging_face_folder(
+    corpus: Path, twist_folder: Path, tmp_path: Path
+) -> None:
+    """A folder of 50 Hz, such as HuBERT base: TWIST's without its last convolution."""
+    source, folder = twist_folder / "mhubert-base-25hz", tmp_path / "hubert-base"
+    folder.mkdir()
+    config = json.loads((source / "config.json").read_text())
+    config |= {name: config[name][:-1] for name in ("conv_dim", "conv_kernel", "conv_stride")}
+    (folder / "config.json").write_text(json.dumps(config))
+    tensors = {k: v for k, v in load_file(source / "model.safetensors").items() if ".conv_layers.7." not in k}
+    save_file(tensors, folder / "model.safetensors")
+    start = folder / "model.safetensors"
+    hubert.train(hubert_options(corpus, tmp_path, start=start, steps=1))
+    trained = Hubert.load(Checkpoint(tmp_path, "").hubert)
+    assert (trained.task.padding, trained.config.encoder.hop) == (40, 640)
+    assert len(trained([torch.randn(16000)])[0]) == 25
