@@ -35,5 +35,12 @@ def lines_options(folder: Path, output: Path, **changes: Any) -> LanguageModelOp
     """Options of a short training from a text model on one token line, which is written beside `output`."""
     lines = output.parent / "lines.txt"
     lines.write_text(f"{LINE}\n")
-    options = {"output": output, "base": str(folder), "context": 32, "lines": lines, "steps": 3, "batch": 1}
+    options = {
+        "output": output,
+        "base": str(folder),
+        "context": 32,
+        "lines": (lines,),
+        "steps": 3,
+        "batch": 1,
+    }
     return LanguageModelOptions(**{**options, "bf16": False, "learning_rate": 1e-2, **changes})

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_states
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.loop import Loop, WeightedMean, warm_cosine
+from spiritlm_cli.training.loop import Loop, Stateful, WeightedMean, warm_cosine
 from spiritlm_cli.training.mixture import read_corpus, sources
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.starting_model import starting_model, weights_file
+from spiritlm_cli.training.validation import Validation, read_held_out
 
 
 def train(options: LanguageModelOptions) -> None:
@@ -26,6 +27,7 @@ def train(options: LanguageModelOptions) -> None:
         corpus = read_corpus(options)
         mixture = sources(options, corpus)
         model = starting_model(options, corpus.all_texts(), is_main=loop.is_main)
+    validation = Validation(options, model, read_held_out(options)) if options.validates else None
     vocabulary, network = model.vocabulary, model.network
     if loop.device.type == "cpu" or options.attention:
         # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
@@ -42,9 +44,13 @@ def train(options: LanguageModelOptions) -> None:
         loss, report = loss_function(rows, attention, batches.weight)
         rate = warm_cosine(number, options.steps, options.learning_rate, min(200, options.steps // 5))
         loop.update(optimizer, wrapped, loss, rate)
+        if validation and loop.is_main and loop.micro_batch + 1 == options.accumulate:
+            validation.after(number + 1)
         return report
 
-    parts = {"network": model.trained(), "optimizer": optimizer, "data": batches}
+    parts: dict[str, Stateful] = {"network": model.trained(), "optimizer": optimizer, "data": batches}
+    if validation:
+        parts["validation"] = validation
     loop.run(parts, step, model.save)
 
 

@@ -128,6 +128,27 @@ class LanguageModelOptions(LoopOptions):
         "Compile the network: takes two minutes, then each step takes a quarter less time.",
         group="execution",
     )
+    valid: Path | None = option(None, "Held-out token lines, for validation.", group="input")
+    valid_manifest: Path | None = option(
+        None,
+        "Manifest of held-out clips with text, for validation; some of them are transcribed.",
+        group="input",
+    )
+    valid_units: Path | None = option(
+        None, "With --valid-manifest: JSONL of the clips' units, as --units.", group="input"
+    )
+    valid_every: int = option(
+        200,
+        "Steps between two validations. The weights with the least held-out loss are kept in OUTPUT/best.",
+        group="training",
+        minimum=1,
+    )
+    valid_clips: int = option(
+        16,
+        "With --valid-manifest: number of clips to transcribe, the first ones.",
+        group="training",
+        minimum=1,
+    )
     context: int = option(
         512, "Tokens in a row, into which training sequences are packed.", group="training", minimum=4
     )
@@ -141,6 +162,8 @@ class LanguageModelOptions(LoopOptions):
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:
             raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
+        if bool(self.valid_manifest) != bool(self.valid_units):
+            raise OptionError("needs --valid-units, and the other way round", "--valid-manifest")
         check_heads(self.dim, self.heads)
         if self.mix is not None:
             parse_mix(self.mix)
@@ -148,3 +171,8 @@ class LanguageModelOptions(LoopOptions):
             raise OptionError(
                 f"makes heads of a width of {self.dim // self.heads}, which must be even", "--heads"
             )
+
+    @property
+    def validates(self) -> bool:
+        """Whether there are held-out data."""
+        return bool(self.valid or self.valid_manifest)

@@ -1,0 +1,243 @@
+"""Validation of the language model in training: held-out loss by modality, transcripts, and the best weights."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from spiritlm_cli.console import notify
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.metrics import error_rate, word_errors
+from spiritlm_cli.files import read_bytes, write_bytes, write_text
+from spiritlm_cli.language.generator import GenerationRequest
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.transformers_network import TransformersNetwork
+from spiritlm_cli.language.vocabulary import Vocabulary
+from spiritlm_cli.manifests.labels import without_labels
+from spiritlm_cli.manifests.manifest import read_manifest
+from spiritlm_cli.tokens.sequence import Sequence as Tokens
+from spiritlm_cli.tokens.sequence import SpeechSpan, TextSpan
+from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.training.corpus import read_sequences
+from spiritlm_cli.training.data import read_units
+from spiritlm_cli.training.documents import Document, encode_document
+from spiritlm_cli.training.extension import tokenizer_files
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.pairs import LabeledSequence
+from spiritlm_cli.training.starting_model import StartingModel
+
+# Tokens of a transcript for each token of its reference, and more.
+_TOKENS_PER_TOKEN = 2
+_MORE_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class SpokenClip:
+    """A held-out clip: its units, and its text as the reference of a transcript."""
+
+    id: str
+    speech: SpeechSpan
+    text: str
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out data. sequences: their loss is computed; clips: some of them are transcribed."""
+
+    sequences: tuple[Tokens, ...]
+    clips: tuple[SpokenClip, ...]
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """Means after `step` steps; None for what the held-out data don't have.
+
+    loss: of all tokens; text, units: of the tokens of one modality, markers are of units. wer: word error rate of the
+    transcripts.
+    """
+
+    step: int
+    loss: float
+    text: float | None
+    units: float | None
+    wer: float | None
+
+    def __str__(self) -> str:
+        values = {"loss": self.loss, "text": self.text, "units": self.units}
+        shown = [f"{name} {value:.4f}" for name, value in values.items() if value is not None]
+        shown += [f"WER {100 * self.wer:.1f} %"] if self.wer is not None else []
+        return ", ".join(shown)
+
+
+def read_held_out(options: LanguageModelOptions) -> HeldOut:
+    """Read the held-out token lines and clips. A clip becomes speech and its text.
+
+    Raises ManifestError for an invalid file, and if there is nothing in them.
+    """
+    sequences = read_sequences(options.valid) if options.valid else []
+    clips: list[SpokenClip] = []
+    if options.valid_manifest and options.valid_units:
+        units_of = read_units(options.valid_units)
+        for clip in read_manifest(options.valid_manifest):
+            if clip.text and clip.id in units_of and len(units_of[clip.id].hubert):
+                text = without_labels(clip)[0].text
+                if text:
+                    clips.append(SpokenClip(clip.id, merge_streams(units_of[clip.id]), text))
+        if not clips:
+            raise ManifestError(
+                f"{options.valid_manifest}: no clip has text, and units in {options.valid_units}"
+            )
+    spoken = [Tokens.of([clip.speech, TextSpan(clip.text)]) for clip in clips]
+    return HeldOut((*sequences, *spoken), tuple(clips))
+
+
+class Validation:
+    """Computes `ValidationResult`s of a network in training, and keeps its best weights.
+
+    The results so far are a part of the training's state. No random numbers are drawn.
+    """
+
+    def __init__(self, options: LanguageModelOptions, model: StartingModel, held_out: HeldOut) -> None:
+        """held_out: clips that don't fit into the context are not transcribed.
+
+        Raises MissingPackageError if there are clips and jiwer is not installed.
+        """
+        if held_out.clips:
+            word_errors("a", "a")
+        self._options, self._model = options, model
+        vocabulary = model.vocabulary
+        self._documents = [
+            piece
+            for sequence in held_out.sequences
+            for piece in _pieces(sequence, vocabulary, options.context + 1)
+        ]
+        lengths = [len(vocabulary.encode_text(clip.text)) for clip in held_out.clips]
+        fitting = [
+            (clip, length)
+            for clip, length in zip(held_out.clips, lengths, strict=True)
+            if len(clip.speech.units) + length + _MORE_TOKENS <= options.context
+        ][: options.valid_clips]
+        self._clips = [clip for clip, _ in fitting]
+        self._longest = max([0, *(length for _, length in fitting)]) * _TOKENS_PER_TOKEN + _MORE_TOKENS
+        self._results: list[ValidationResult] = []
+
+    @property
+    def folder(self) -> Path:
+        """Where the best weights are written."""
+        return self._options.output / "best"
+
+    def state_dict(self) -> dict[str, Any]:
+        """The results so far."""
+        return {"results": [asdict(result) for result in self._results]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue after the results of a state."""
+        self._results = [ValidationResult(**result) for result in state["results"]]
+
+    def after(self, step: int) -> None:
+        """Validate after `step` steps if it is time to, write the results, and the weights if their loss is the least.
+
+        The network is in training mode before and after it.
+        """
+        if step % self._options.valid_every and step != self._options.steps:
+            return
+        best = min((result.loss for result in self._results), default=float("inf"))
+        self._model.network.eval()
+        try:
+            result = self._validate(step)
+        finally:
+            self._model.network.train()
+        self._results.append(result)
+        lines = "".join(json.dumps(asdict(one)) + "\n" for one in self._results)
+        write_text(self._options.output / "training" / "lm.valid.jsonl", lines)
+        notify(f"lm: step {step}, held-out {result}{'; the best so far' if result.loss < best else ''}")
+        if result.loss < best:
+            self._save()
+
+    def _validate(self, step: int) -> ValidationResult:
+        network = self._model.network
+        device = network.get_input_embeddings().weight.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._options.bf16):
+            sums = self._sum_losses(device)
+            rate = self._transcribe(step) if self._clips else None
+        total, count = sums.sum(0).tolist()
+        text, units = (loss / tokens if tokens else None for loss, tokens in sums.tolist())
+        return ValidationResult(step, total / count if count else 0.0, text, units, rate)
+
+    @torch.no_grad()
+    def _sum_losses(self, device: torch.device) -> torch.Tensor:
+        """Sum of the losses, and number of tokens, of text and of the others: (2, 2) float64."""
+        vocabulary, batch = self._model.vocabulary, self._options.batch
+        text = torch.zeros(self._model.network.config.vocab_size, dtype=torch.bool)
+        text[[token for token in range(vocabulary.size) if vocabulary.modality(token) == "text"]] = True
+        sums = torch.zeros(2, 2, dtype=torch.float64)
+        for first in range(0, len(self._documents), batch):
+            ids, weights = _pad(self._documents[first : first + batch])
+            logits = self._model.network(input_ids=ids[:, :-1].to(device)).logits.float()
+            targets = ids[:, 1:].to(device)
+            losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").cpu().double()
+            used = weights[:, 1:].flatten() > 0
+            is_text = text[ids[:, 1:].flatten()]
+            for row, part in enumerate((used & is_text, used & ~is_text)):
+                sums[row, 0] += losses[part].sum()
+                sums[row, 1] += part.sum()
+        return sums
+
+    def _transcribe(self, step: int) -> float:
+        """Transcribe the clips, and write the transcripts. Returns the word error rate."""
+        network = TransformersNetwork(self._model.network, self._context())
+        language_model = LanguageModel(network, self._model.vocabulary)
+        sampling = Sampling(greedy=True, one_span=True, max_new_tokens=self._longest)
+        stream = language_model.generate_stream(
+            self._clips,
+            lambda clip: GenerationRequest(
+                Tokens.of([clip.speech]), to="text", sampling=sampling, key=clip.id
+            ),
+        )
+        lines, counts = [], []
+        for clip, outcome in stream:
+            hypothesis = outcome.result().sequence.text
+            counts.append(word_errors(clip.text, hypothesis))
+            row = {"id": clip.id, "reference": clip.text, "transcript": hypothesis.strip()}
+            lines.append(json.dumps(row | {"errors": counts[-1].errors}, ensure_ascii=False) + "\n")
+        write_text(self._options.output / "training" / "transcripts" / f"{step}.jsonl", "".join(lines))
+        return error_rate(counts, resamples=1).rate
+
+    def _context(self) -> int:
+        longest: int = getattr(self._model.network.config, "max_position_embeddings", self._options.context)
+        return longest
+
+    def _save(self) -> None:
+        """Write the folder of the best weights."""
+        self.folder.mkdir(exist_ok=True)
+        files = tokenizer_files(self._model.folder)
+        for name in ("config.json", "generation_config.json"):
+            if (path := self._model.folder / name).is_file():
+                files[name] = read_bytes(path)
+        for name, content in files.items():
+            write_bytes(self.folder / name, content)
+        replace(self._model, folder=self.folder).save()
+
+
+def _pieces(sequence: Tokens, vocabulary: Vocabulary, length: int) -> Iterator[Document]:
+    """A document of a sequence, and the rest of it as further ones where it is longer than `length` tokens."""
+    document: Document | None = encode_document(LabeledSequence(sequence), vocabulary)
+    while document:
+        yield Document(document.ids[:length], document.words[:length], document.weights[:length])
+        document = document.rest(length, vocabulary) if len(document) > length else None
+
+
+def _pad(documents: Sequence[Document]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and weights of documents, (documents, longest); padding has weight 0."""
+    longest = max(map(len, documents))
+    ids = torch.zeros(len(documents), longest, dtype=torch.int64)
+    weights = torch.zeros(len(documents), longest)
+    for row, document in enumerate(documents):
+        ids[row, : len(document)] = torch.from_numpy(document.ids)
+        weights[row, : len(document)] = torch.from_numpy(document.weights)
+    return ids, weights

@@ -1,0 +1,120 @@
+"""Validation of a language model in training."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from text_models import LINE, lines_options, text_model
+from training_fixtures import assert_same_weights, interrupted
+
+from spiritlm_cli.checkpoints.tensors import read_tensors
+from spiritlm_cli.errors import ManifestError, OptionError
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
+from spiritlm_cli.tokens.reader import parse_line
+from spiritlm_cli.training.language_model import train
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.starting_model import starting_model
+from spiritlm_cli.training.validation import Validation, read_held_out
+
+LONG = "[SPEECH]" + "[Hu3][Hu4]" * 20 + "[TEXT]the mat"
+
+
+def valid_options(folder: Path, output: Path, **changes: Any) -> LanguageModelOptions:
+    """Options with two held-out lines and two clips, which are written beside `output`."""
+    lines, manifest, units = (output.parent / name for name in ("valid.txt", "valid.jsonl", "units.jsonl"))
+    lines.write_text(f"{LINE}\n{LONG}\n")
+    clips = [{"id": name, "audio": f"{name}.wav", "text": "the cat sat"} for name in ("a", "b")]
+    manifest.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
+    units.write_text("".join(json.dumps({"id": name, "hubert": "3 3 7 7 9"}) + "\n" for name in ("a", "b")))
+    held_out = {"valid": lines, "valid_manifest": manifest, "valid_units": units, "valid_every": 2}
+    return lines_options(folder, output, **held_out | changes)
+
+
+def results(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "training/lm.valid.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("lora", [None, 2])
+def test_train_with_validation(lora: int | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder, output = text_model(tmp_path / "text", "qwen2"), tmp_path / "out"
+    train(valid_options(folder, output, lora=lora))
+    found = results(output)
+    assert [one["step"] for one in found] == [2, 3]  # the last step, too
+    assert found[1]["loss"] < found[0]["loss"]
+    assert all(one["text"] and one["units"] and one["wer"] is not None for one in found)
+    assert "lm: step 3, held-out loss" in capfd.readouterr().err
+    rows = [json.loads(line) for line in (output / "training/transcripts/3.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["reference"]) for row in rows] == [("a", "the cat sat"), ("b", "the cat sat")]
+    assert found[1]["wer"] == pytest.approx(sum(row["errors"] for row in rows) / 6)
+    # the best weights, in a folder with everything, are the last ones here
+    name = "adapter_model.safetensors" if lora else "model.safetensors"
+    assert_same_weights(output / name, output / "best" / name)
+    assert load_vocabulary(output / "best").size == load_vocabulary(output).size
+    if not lora:
+        score = LanguageModel.load(str(output / "best"), device="cpu").score(parse_line(LINE).sequence)
+        assert score.log_likelihood < 0
+    # training is as without validation
+    train(lines_options(folder, tmp_path / "plain", lora=lora))
+    assert_same_weights(tmp_path / "plain" / name, output / name)
+
+
+def test_losses_are_those_of_each_sequence_alone(tmp_path: Path) -> None:
+    folder = text_model(tmp_path / "text", "opt")
+    options = valid_options(folder, tmp_path / "out", valid_manifest=None, valid_units=None, batch=3, steps=2)
+    model = starting_model(options, [])
+    vocabulary = model.vocabulary
+    Validation(options, model, read_held_out(options)).after(2)
+    losses: dict[str, list[float]] = {"text": [], "units": []}
+    ids = [[*vocabulary.encode(parse_line(line).sequence), *vocabulary.eos_ids[:1]] for line in (LINE, LONG)]
+    # 33 tokens, and the rest after the marker
+    start = [] if vocabulary.bos_id is None else [vocabulary.bos_id]
+    head = [*start, vocabulary.marker_ids["speech"]]
+    ids = [ids[0], ids[1][:33], head + ids[1][33:]]
+    model.network.eval()
+    for row, skipped in zip(ids, (1, 1, len(head)), strict=True):
+        with torch.no_grad():
+            scores = -model.network(torch.tensor([row])).logits[0, :-1].log_softmax(-1)
+        for score, token in list(zip(scores, row[1:], strict=True))[skipped - 1 :]:
+            losses["text" if vocabulary.modality(token) == "text" else "units"].append(score[token].item())
+    (result,) = results(tmp_path / "out")
+    for name, values in losses.items():
+        assert result[name] == pytest.approx(sum(values) / len(values), abs=1e-4)
+    assert result["wer"] is None
+
+
+def test_resume_keeps_the_best(tmp_path: Path) -> None:
+    folder = text_model(tmp_path / "text", "qwen2")
+    # a rate at which the loss rises
+    changes: dict[str, Any] = {"steps": 4, "learning_rate": 1.0, "valid_every": 1, "save_every": 1}
+    train(valid_options(folder, tmp_path / "whole", **changes))
+    losses = [one["loss"] for one in results(tmp_path / "whole")]
+    assert min(losses) < losses[-1]
+    options = valid_options(folder, tmp_path / "parts", **changes)
+    with interrupted(3):
+        train(options)
+    train(replace(options, resume=True))
+    assert results(tmp_path / "whole") == results(tmp_path / "parts")
+    for part in ("", "best"):
+        assert_same_weights(*(tmp_path / run / part / "model.safetensors" for run in ("whole", "parts")))
+    best, last = (
+        read_tensors(tmp_path / "whole" / part / "model.safetensors").tensors for part in ("best", "")
+    )
+    assert not torch.equal(best["lm_head.weight"], last["lm_head.weight"])
+
+
+def test_held_out_data_without_content_are_refused(tmp_path: Path) -> None:
+    options = valid_options(Path("nano"), tmp_path / "out")
+    assert options.valid
+    assert options.valid_units
+    options.valid_units.write_text('{"id": "c", "hubert": "3"}\n')
+    with pytest.raises(ManifestError, match=r"valid\.jsonl: no clip has text, and units in .*units\.jsonl"):
+        read_held_out(options)
+    options.valid.write_text("\n")
+    with pytest.raises(ManifestError, match=r"valid\.txt: there are no tokens"):
+        read_held_out(replace(options, valid_manifest=None, valid_units=None))
+    with pytest.raises(OptionError, match="needs --valid-units"):
+        replace(options, valid_units=None).check()
