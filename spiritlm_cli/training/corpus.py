@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
 from spiritlm_cli.alignment.sources import WordTimes
@@ -28,10 +29,12 @@ class Clips:
     """Clips with units, some of them with text and word times.
 
     speakers: of each clip, "" if unknown. words: (clips,) int64, number of its words with times; 0 without word times.
+    transcribed: (clips,) bool, whether it has text.
     """
 
     speakers: TypingSequence[str]
     words: IntArray
+    transcribed: NDArray[np.bool_]
     utterances: TypingSequence[Utterance]
 
     @classmethod
@@ -41,6 +44,7 @@ class Clips:
         return cls(
             [speaker for speaker, _ in utterances],
             np.array(words, dtype=np.int64),
+            np.array([bool(utterance.text.strip()) for _, utterance in utterances], dtype=bool),
             [utterance for _, utterance in utterances],
         )
 

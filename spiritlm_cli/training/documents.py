@@ -1,7 +1,6 @@
 """Token sequences of the language model's training, labeled token by token."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +8,8 @@ from numpy.typing import NDArray
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import IntArray
+from spiritlm_cli.training.language_model_options import Loss
 from spiritlm_cli.training.pairs import LabeledSequence
-
-# Which tokens are trained on: all; text and what ends it; the answers of parallel pairs and of tasks.
-Loss = Literal["all", "text", "answer"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +52,8 @@ class Document:
 def encode_document(labeled: LabeledSequence, vocabulary: Vocabulary, loss: Loss = "all") -> Document:
     """Encode a sequence, with a start and an end token if the vocabulary has them.
 
-    loss: tokens with weight 1. Raises TokenError for a unit or a text that the vocabulary does not have.
+    loss: tokens with weight 1, as of `--loss`; "balanced" has the same weights here as "all".
+    Raises TokenError for a unit or a text that the vocabulary does not have.
     """
     ids = vocabulary.encode(labeled.sequence)
     words = _of_tokens(ids, labeled, labeled.words, vocabulary)
@@ -67,11 +65,9 @@ def encode_document(labeled: LabeledSequence, vocabulary: Vocabulary, loss: Loss
         trained = np.ones(len(ids), dtype=bool)
     end = list(vocabulary.eos_ids[:1])
     weights = np.concatenate([trained, np.zeros(len(end), dtype=bool)])
-    if loss != "all" or end:
-        # what ends a trained stretch is trained too: a marker or the end token
-        ends = ~weights[1:] & weights[:-1]
-        ends &= np.array([vocabulary.modality(token) is None for token in [*ids, *end][1:]], dtype=bool)
-        weights[1:] |= ends
+    # what ends a trained stretch is trained too: a marker or the end token
+    is_mark = np.array([vocabulary.modality(token) is None for token in [*ids, *end]], dtype=bool)
+    weights[1:] |= weights[:-1] & is_mark[1:]
     weights[0] = False
     return Document(
         np.array([*ids, *end], dtype=np.int64),

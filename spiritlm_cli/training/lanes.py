@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.vocabulary import Vocabulary
-from spiritlm_cli.training.documents import Document, Loss, encode_document
+from spiritlm_cli.training.documents import Document, encode_document
+from spiritlm_cli.training.language_model_options import Loss
 from spiritlm_cli.training.mixture import Source
 from spiritlm_cli.training.rows import REPLACED, Rows, replace_units
 

@@ -36,7 +36,9 @@ def train(options: LanguageModelOptions) -> None:
     optimizer = _new_optimizer(network)
     wrapped = loop.prepare(network)
     loss_function = LossFunction(wrapped, mixture, vocabulary, options)
-    batches = _MicroBatches(loop, RowFormat(mixture, vocabulary, options.context + 1), options, loss_function)
+    batches = _MicroBatches(
+        loop, RowFormat(mixture, vocabulary, options.context + 1, options.loss), options, loss_function
+    )
 
     def step(number: int) -> dict[str, WeightedMean]:
         rows = next(batches)

@@ -37,6 +37,7 @@ class LossFunction:
         network = self._network = getattr(network, "module", network)
         self._layers = supervised_layers(network.config.num_hidden_layers)
         self._bf16 = options.bf16
+        self._balanced = options.loss == "balanced"
         self._transcript = torch.tensor([source.transcript for source in mixture], device=device)
         self._spoken = torch.tensor([source.spoken for source in mixture], device=device)
         is_unit = torch.zeros(network.config.vocab_size, dtype=torch.bool)
@@ -61,6 +62,8 @@ class LossFunction:
     def weights(self, rows: Rows) -> Tensor:
         """Weights of the losses of a batch: (rows, length - 1)."""
         targets, source = rows.tokens[:, 1:], rows.sources[:, 1:]
+        if not self._balanced:
+            return rows.weights[:, 1:]
         in_transcript = torch.where(self._is_unit[targets], 0.0, TRANSCRIPT_WEIGHT)
         return rows.weights[:, 1:] * torch.where(self._transcript[source], in_transcript, 1.0)
 

@@ -6,8 +6,11 @@ from typing import Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import option
-from spiritlm_cli.training.mix import parse_mix
+from spiritlm_cli.training.mix import ANSWERED, wanted_shares
 from spiritlm_cli.training.options import LoopOptions, check_heads
+
+# The tokens that are trained on; see `LanguageModelOptions.loss`.
+Loss = Literal["balanced", "all", "text", "answer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +86,31 @@ class LanguageModelOptions(LoopOptions):
     mix: str | None = option(
         None,
         "Shares of the tokens, of kinds of training sequences: text, speech, interleaved, asr and tts (pairs of speech "
-        "and text), words (each word as speech and as text), examples (of the task asr), lines (token lines). "
-        "Default: nano's.",
+        "and text), words (each word as speech and as text), examples (of the task asr), lines (token lines), task "
+        "(--task). Default: nano's, or the task alone.",
         metavar="NAME=SHARE,…",
         group="training",
+    )
+    loss: Loss = option(
+        "balanced",
+        "Tokens to train on: all; text, and what ends it; answer, of pairs and tasks; or balanced: all, except that in "
+        "asr and examples speech has weight 0, and text weight 4.",
+        group="training",
+    )
+    task: str | None = option(
+        None,
+        "Train on solved examples of a task, as generate --task puts them: asr, tts, or the file of a template.",
+        metavar="TASK",
+        group="training",
+    )
+    shots: int = option(
+        0, "With --task: largest number of examples before the last one.", group="training", minimum=0
+    )
+    tokenizer: str | None = option(
+        None,
+        "With --task: model whose speech tokenizer converts the sounds of the template, such as that of tts.",
+        metavar="MODEL",
+        group="model",
     )
     words: int = option(
         40, "Largest number of words in a parallel pair of speech and text.", group="training", minimum=1
@@ -165,8 +189,7 @@ class LanguageModelOptions(LoopOptions):
         if bool(self.valid_manifest) != bool(self.valid_units):
             raise OptionError("needs --valid-units, and the other way round", "--valid-manifest")
         check_heads(self.dim, self.heads)
-        if self.mix is not None:
-            parse_mix(self.mix)
+        self._check_mix()
         if self.dim // self.heads % 2:
             raise OptionError(
                 f"makes heads of a width of {self.dim // self.heads}, which must be even", "--heads"
@@ -176,3 +199,19 @@ class LanguageModelOptions(LoopOptions):
     def validates(self) -> bool:
         """Whether there are held-out data."""
         return bool(self.valid or self.valid_manifest)
+
+    def _check_mix(self) -> None:
+        shares = wanted_shares(self.mix, self.task)
+        if self.task and "task" not in shares:
+            raise OptionError("has no task, but --task is given: add task=SHARE", "--mix")
+        if not self.task and ("task" in shares or self.shots or self.tokenizer):
+            raise OptionError("is needed for its share in --mix, --shots and --tokenizer", "--task")
+        unanswered = shares.keys() - ANSWERED
+        if self.loss == "answer" and unanswered:
+            raise OptionError(
+                f"is answer, and there are no answers in {', '.join(sorted(unanswered))}; give --task, or a --mix of "
+                f"{', '.join(sorted(ANSWERED))}",
+                "--loss",
+            )
+        if self.loss == "text" and not shares.keys() - {"speech"}:
+            raise OptionError("is text, and --mix has speech alone", "--loss")

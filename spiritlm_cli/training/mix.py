@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from spiritlm_cli.errors import OptionError
 
 # What each source is made of; see docs/train.md.
-KINDS = ("text", "speech", "interleaved", "asr", "tts", "words", "examples", "lines")
+KINDS = ("text", "speech", "interleaved", "asr", "tts", "words", "examples", "lines", "task")
 # Kinds that are made of clips with word times.
 ALIGNED = frozenset({"interleaved", "asr", "tts", "words", "examples"})
+# Kinds that have answers, for `--loss answer`.
+ANSWERED = frozenset({"asr", "tts", "words", "examples", "task"})
 # Shares of the tokens by default, which are nano's. Spirit LM (Nguyen et al. 2024) has a third each of text, speech and
 # interleaved sequences. Here these are a third of the tokens together; the others are parallel pairs, as in its
 # "+ASR+TTS" ablation. With few hours of speech, a small model does not learn from interleaving alone that speech and
@@ -22,6 +24,16 @@ DEFAULT: Mapping[str, float] = {
     "examples": 0.06,
     "lines": 1.0,
 }
+
+
+def wanted_shares(mix: str | None, task: str | None) -> Mapping[str, float]:
+    """The shares of `--mix`; without it, those of the task alone if there is one, otherwise the default ones.
+
+    Raises OptionError as `parse_mix`.
+    """
+    if mix is not None:
+        return parse_mix(mix)
+    return {"task": 1.0} if task else DEFAULT
 
 
 def parse_mix(text: str) -> dict[str, float]:

@@ -24,7 +24,7 @@ from spiritlm_cli.training.corpus import (
 )
 from spiritlm_cli.training.epochs import Epochs
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.mix import ALIGNED, DEFAULT, parse_mix
+from spiritlm_cli.training.mix import ALIGNED, wanted_shares
 from spiritlm_cli.training.pairs import (
     ClipPairs,
     DrawPairs,
@@ -36,6 +36,7 @@ from spiritlm_cli.training.pairs import (
     text_first,
 )
 from spiritlm_cli.training.phones import load_phones
+from spiritlm_cli.training.task_examples import task_source
 from spiritlm_cli.training.unit_selection import PhoneClip, UnitSelector
 
 Item = TypeVar("Item")
@@ -62,7 +63,7 @@ def read_corpus(options: LanguageModelOptions) -> Corpus:
     """Read the data of a training run. Raises ManifestError for data without content."""
     utterances = []
     if options.manifest and options.units:
-        shares = parse_mix(options.mix) if options.mix else DEFAULT
+        shares = wanted_shares(options.mix, options.task)
         utterances = read_utterances(options.manifest, options.units, align=not ALIGNED.isdisjoint(shares))
     return Corpus(
         [text for path in list_files(options.text) for text in read_texts(path)],
@@ -79,14 +80,14 @@ def sources(options: LanguageModelOptions, corpus: Corpus) -> list[Source]:
     drawn = available(options, corpus)
     if not drawn:
         raise ManifestError("nothing to train on: give --text, --lines, or --manifest with --units")
-    if options.mix:
-        shares = parse_mix(options.mix)
+    shares = wanted_shares(options.mix, options.task)
+    if options.mix or options.task:
         if missing := [kind for kind in shares if kind not in drawn]:
             raise ManifestError(
                 f"--mix has {', '.join(missing)}, for which there are no data; there are data for {', '.join(drawn)}"
             )
     else:
-        shares = {kind: share for kind, share in DEFAULT.items() if kind in drawn}
+        shares = {kind: share for kind, share in shares.items() if kind in drawn}
     return [
         Source(share, drawn[kind], transcript=kind in ("asr", "examples"), spoken=kind == "tts")
         for kind, share in shares.items()
@@ -103,6 +104,8 @@ def available(options: LanguageModelOptions, corpus: Corpus) -> dict[str, Draw]:
         drawn["lines"] = _epochs(corpus.lines, LabeledSequence, seed, "lines")
     if len(clips):
         drawn["speech"] = _continuous_speech(clips, seed)
+    if options.task:
+        drawn["task"] = task_source(options, corpus)
     aligned = np.flatnonzero(clips.words)
     if len(aligned):
         pairs = ClipPairs(clips, options.words)

@@ -107,3 +107,25 @@ def alone(document: Document) -> Rows:
         torch.from_numpy(values)[None] for values in (document.ids, document.words, document.weights)
     )
     return Rows(ids, ids, torch.zeros_like(ids), words, torch.arange(len(document))[None], weights)
+
+
+@pytest.mark.parametrize(
+    ("loss", "weights"), [("balanced", [0.0, 0.0, TRANSCRIPT_WEIGHT]), ("all", [0.0, 1.0, 1.0])]
+)
+def test_weights_are_balanced_by_option(loss: str, weights: list[float]) -> None:
+    vocabulary = vocabularies()["text first"]
+    options = LanguageModelOptions(
+        output=None,
+        dim=16,
+        layers=1,
+        heads=2,
+        ffn=16,
+        loss=loss,  # type: ignore[arg-type]
+    )
+    source = Source(1.0, lambda _, number: LabeledSequence(SPOKEN), transcript=True)
+    losses_of = LossFunction(new_llama(options, vocabulary), [source], vocabulary, options)
+    text, unit = vocabulary.text_ids[-1], next(iter(vocabulary.unit_ids.values()))
+    tokens = torch.tensor([[1, text, unit, text]])
+    zeros = torch.zeros_like(tokens)
+    rows = Rows(tokens, tokens, zeros, zeros - 1, torch.arange(4)[None], torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+    assert losses_of.weights(rows).tolist() == [weights]

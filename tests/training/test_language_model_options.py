@@ -1,5 +1,6 @@
 """Choices of the language model's options; `test_options` has what all parts share."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,24 @@ def test_lora_needs_a_model_to_start_from() -> None:
         LanguageModelOptions(output=Path("new"), lora=8).check()
     with pytest.raises(OptionError, match="give --lora RANK too"):
         LanguageModelOptions(output=Path("new"), base="nano", lora_alpha=8.0).check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mix": "voice=1"}, "--mix: 'voice' is none of"),
+        ({"mix": "text=1", "task": "asr"}, "--mix: has no task"),
+        ({"mix": "task=1"}, "--task: is needed"),
+        ({"shots": 3}, "--task: is needed"),
+        ({"tokenizer": "nano"}, "--task: is needed"),
+        ({"loss": "answer"}, "--loss: is answer, and there are no answers in interleaved"),
+        ({"loss": "answer", "mix": "asr=1,text=1"}, "no answers in text; give --task"),
+        ({"loss": "text", "mix": "speech=1"}, "--loss: is text, and --mix has speech alone"),
+    ],
+)
+def test_check_refuses_mixes(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError) as error:
+        LanguageModelOptions(output=Path("new"), **changes).check()  # type: ignore[arg-type]
+    assert re.search(message, f"{error.value.option}: {error.value}")
+    LanguageModelOptions(output=Path("new"), loss="answer", mix="asr=1,tts=1").check()
+    LanguageModelOptions(output=Path("new"), loss="answer", task="asr", shots=3).check()
