@@ -26,6 +26,16 @@ FOREIGN = {
     ),
     *("--address", "--head", "--port"),
     *(
+        "--gpus-per-node",
+        "--logdir",
+        "--multi_gpu",
+        "--nnodes",
+        "--nodes",
+        "--nproc-per-node",
+        "--ntasks-per-node",
+    ),
+    *("--num_processes", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id"),
+    *(
         "--array",
         "--cpus-per-task",
         "--gpus",

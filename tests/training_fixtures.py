@@ -31,7 +31,8 @@ SECONDS = 2
 
 def hubert_options(corpus: Path, output: Path, **changes: Any) -> HubertOptions:
     options: dict[str, Any] = dict(
-        manifest=corpus / "clips.jsonl", labels=corpus / "labels.txt", output=output, conv=16, dim=32, layers=2,
+        manifest=corpus / "clips.jsonl", labels=corpus / "labels.txt", output=output,
+        tensorboard=False, conv=16, dim=32, layers=2,
         steps=3, batch=2, seconds=1.0, bf16=False,
     )  # fmt: skip
     return HubertOptions(**(options | changes))
@@ -39,28 +40,31 @@ def hubert_options(corpus: Path, output: Path, **changes: Any) -> HubertOptions:
 
 def quantizer_options(corpus: Path, output: Path, **changes: Any) -> QuantizerOptions:
     options: dict[str, Any] = dict(
-        manifest=corpus / "clips.jsonl", labels=corpus / "labels.txt", output=output, layer=2, steps=4, batch=2
+        manifest=corpus / "clips.jsonl", labels=corpus / "labels.txt", output=output,
+        tensorboard=False, layer=2, steps=4, batch=2
     )  # fmt: skip
     return QuantizerOptions(**(options | changes))
 
 
 def pitch_options(corpus: Path, output: Path, **changes: Any) -> PitchOptions:
     options: dict[str, Any] = dict(
-        manifest=corpus / "clips.jsonl", output=output, steps=2, batch=2, seconds=1.28
+        manifest=corpus / "clips.jsonl", output=output, tensorboard=False, steps=2, batch=2, seconds=1.28
     )
     return PitchOptions(**(options | changes))
 
 
 def style_options(corpus: Path, output: Path, **changes: Any) -> StyleOptions:
     options: dict[str, Any] = dict(
-        manifest=corpus / "clips.jsonl", output=output, styles=3, conv=16, dim=32, layers=1, steps=2, batch=2
+        manifest=corpus / "clips.jsonl", output=output,
+        tensorboard=False, styles=3, conv=16, dim=32, layers=1, steps=2, batch=2
     )  # fmt: skip
     return StyleOptions(**(options | changes))
 
 
 def vocoder_options(corpus: Path, output: Path, **changes: Any) -> VocoderOptions:
     options: dict[str, Any] = dict(
-        manifest=corpus / "clips.jsonl", units=corpus / "units.jsonl", output=output, channels=32, embedding=8,
+        manifest=corpus / "clips.jsonl", units=corpus / "units.jsonl", output=output,
+        tensorboard=False, channels=32, embedding=8,
         steps=2, adversarial_from=1, batch=2,
     )  # fmt: skip
     return VocoderOptions(**(options | changes))
@@ -69,6 +73,7 @@ def vocoder_options(corpus: Path, output: Path, **changes: Any) -> VocoderOption
 def language_model_options(corpus: Path, output: Path, **changes: Any) -> LanguageModelOptions:
     options: dict[str, Any] = dict(
         manifest=corpus / "clips.jsonl", units=corpus / "units.jsonl", text=(corpus / "labels.txt",), output=output,
+        tensorboard=False,
         vocabulary=300, dim=32, layers=1, heads=2, ffn=48, context=64, steps=2, batch=2,
     )  # fmt: skip
     return LanguageModelOptions(**(options | changes))

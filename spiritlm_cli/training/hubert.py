@@ -27,10 +27,12 @@ from spiritlm_cli.training.data import (
     write_labels,
 )
 from spiritlm_cli.training.hubert_model import Pretraining, spans
-from spiritlm_cli.training.loop import Loop, Report, WeightedMean, warm_cosine
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import POSITION_GROUPS, HubertOptions
 from spiritlm_cli.training.phones import align_phones, write_phones
+from spiritlm_cli.training.report import Report, WeightedMean
 from spiritlm_cli.training.run_file import check_run
+from spiritlm_cli.training.schedule import warm_cosine
 
 _ANY_BACKEND = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 

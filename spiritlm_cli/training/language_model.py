@@ -5,13 +5,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spiritlm_cli.errors import MissingPackageError
 from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_states
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.loop import Loop, Stateful, WeightedMean, warm_cosine
+from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.mixture import read_corpus, sources
+from spiritlm_cli.training.report import WeightedMean
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
+from spiritlm_cli.training.schedule import learning_rate
 from spiritlm_cli.training.starting_model import starting_model, weights_file
 from spiritlm_cli.training.validation import Validation, read_held_out
 
@@ -33,19 +36,25 @@ def train(options: LanguageModelOptions) -> None:
         # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
         network.set_attn_implementation("eager")
     network.to(loop.device).train()
-    optimizer = _new_optimizer(network)
+    if options.checkpointing:
+        # its name in transformers since 5.20, and before
+        enable = getattr(network, "activation_checkpointing_enable", network.gradient_checkpointing_enable)
+        enable({"use_reentrant": False})
+    optimizer = _new_optimizer(network, options)
     wrapped = loop.prepare(network)
     loss_function = LossFunction(wrapped, mixture, vocabulary, options)
     batches = _MicroBatches(
         loop, RowFormat(mixture, vocabulary, options.context + 1, options.loss), options, loss_function
     )
 
+    warm = min(200, options.steps // 5) if options.warmup is None else options.warmup
+
     def step(number: int) -> dict[str, WeightedMean]:
         rows = next(batches)
         attention = options.attention * (1 - number / options.steps)
         loss, report = loss_function(rows, attention, batches.weight)
-        rate = warm_cosine(number, options.steps, options.learning_rate, min(200, options.steps // 5))
-        loop.update(optimizer, wrapped, loss, rate)
+        rate = learning_rate(options.schedule, number, options.steps, options.learning_rate, warm)
+        loop.update(optimizer, wrapped, loss, rate, options.clip)
         if validation and loop.is_main and loop.micro_batch + 1 == options.accumulate:
             validation.after(number + 1)
         return report
@@ -90,8 +99,8 @@ class _MicroBatches:
         self._stream.load_state_dict(state)
 
 
-def _new_optimizer(network: nn.Module) -> torch.optim.Optimizer:
-    """AdamW with weight decay for matrices only."""
+def _new_optimizer(network: nn.Module, options: LanguageModelOptions) -> torch.optim.Optimizer:
+    """AdamW with weight decay for matrices only. Raises MissingPackageError for 8-bit moments without bitsandbytes."""
     trained = [p for p in network.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.ndim > 1]
     others = [p for p in trained if p.ndim <= 1]
@@ -99,4 +108,14 @@ def _new_optimizer(network: nn.Module) -> torch.optim.Optimizer:
         {"params": decayed, "weight_decay": 0.1},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.95))
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(groups, betas=(0.9, 0.95))
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError as error:
+        raise MissingPackageError(
+            f"bitsandbytes can't be imported ({error}); --optimizer adamw-8bit needs it; "
+            "try: pip install bitsandbytes"
+        ) from error
+    optimizer: torch.optim.Optimizer = AdamW8bit(groups, betas=(0.9, 0.95))
+    return optimizer

@@ -11,9 +11,9 @@ from spiritlm_cli.console import notify
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.loop import WeightedMean
 from spiritlm_cli.training.mixture import Source
 from spiritlm_cli.training.packing import Packing, find_packing, forward_arguments
+from spiritlm_cli.training.report import WeightedMean
 from spiritlm_cli.training.rows import Rows
 
 # Weight of the loss of transcript tokens, which are a small part of all tokens. The units of the transcribed speech

@@ -147,6 +147,12 @@ class LanguageModelOptions(LoopOptions):
         group="execution",
         minimum=0,
     )
+    checkpointing: bool = option(
+        False,
+        "Keep the inputs of the layers only, and compute the rest again in the backward pass (gradient "
+        "checkpointing): takes less memory, and a third more time.",
+        group="execution",
+    )
     compile: bool = option(
         False,
         "Compile the network: takes two minutes, then each step takes a quarter less time.",
@@ -179,6 +185,24 @@ class LanguageModelOptions(LoopOptions):
     steps: int = option(1500, "Training steps.", group="training", minimum=1)
     batch: int = option(8, "Rows in a batch.", group="training", minimum=1)
     learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
+    schedule: Literal["cosine", "constant", "wsd"] = option(
+        "cosine",
+        "Learning rate after the warm-up: cosine decay to a fiftieth, constant, or constant with linear decay to a "
+        "fiftieth in the last fifth of the steps (wsd).",
+        group="training",
+    )
+    warmup: int | None = option(
+        None,
+        "Steps of linear warm-up of the learning rate (default: a fifth of the steps, up to 200).",
+        group="training",
+        minimum=0,
+    )
+    clip: float = option(1.0, "Largest norm of the gradient.", group="training", minimum=0, above=True)
+    optimizer: Literal["adamw", "adamw-8bit"] = option(
+        "adamw",
+        "adamw, or with moments of 8 bits, a fourth of the memory (adamw-8bit; needs bitsandbytes and a GPU).",
+        group="training",
+    )
 
     def check(self) -> None:
         """Raise OptionError for sizes that make no network, for an invalid mix, and for options that need another."""

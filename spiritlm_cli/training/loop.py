@@ -1,9 +1,9 @@
 """Training loop that all parts share: steps in one process or several, learning rate, saved states and resume."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -18,8 +18,11 @@ from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.files import atomic_path
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.third_party import needs_extra
+from spiritlm_cli.training.batch_amount import batch_amount
+from spiritlm_cli.training.metrics import Metrics, remove_metrics
 from spiritlm_cli.training.options import LoopOptions
 from spiritlm_cli.training.progress import Progress
+from spiritlm_cli.training.report import Report, means
 from spiritlm_cli.training.run_file import record_run
 
 T = TypeVar("T")
@@ -30,25 +33,6 @@ class Stateful(Protocol):
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state_dict: Any) -> Any: ...
-
-
-@dataclass(frozen=True, eq=False)
-class WeightedMean:
-    """A mean to report, which is taken over the micro-batches and processes of a step.
-
-    total: weighted sum, weight: sum of the weights, both scalars.
-    """
-
-    total: Tensor
-    weight: Tensor
-
-    def __float__(self) -> float:
-        """The mean; NaN without weight."""
-        return float(self.total.detach() / self.weight)
-
-
-# What a step reports by name. A number is the mean of a micro-batch, and all of them have the same weight.
-Report = Mapping[str, float | WeightedMean]
 
 
 class Loop:
@@ -73,6 +57,8 @@ class Loop:
         self.processes: int = self._accelerator.num_processes
         self.device: torch.device = self._accelerator.device if self.processes > 1 else device
         self.micro_batch = 0
+        # of the last optimizer step
+        self._gradient_norm, self._learning_rate = torch.zeros(()), 0.0
         if not self.is_main:
             set_quiet()
 
@@ -152,7 +138,8 @@ class Loop:
             group["lr"] = learning_rate
         if self.processes > 1 and wrapped is None:
             self._average_gradients(model)
-        self._accelerator.clip_grad_norm_(model.parameters(), clip)
+        self._gradient_norm = self._accelerator.clip_grad_norm_(model.parameters(), clip)
+        self._learning_rate = learning_rate
         optimizer.step()
 
     def _average_gradients(self, model: nn.Module) -> None:
@@ -182,13 +169,16 @@ class Loop:
         first = self._load(state, parts) if options.resume else 0
         if not options.resume and self.is_main:
             record_run(options, self._name)
-        means: dict[str, float] = {}
-        with Progress(self._name, first, steps) as progress:
+            remove_metrics(options, self._name)
+        metrics = Metrics(options, self._name, first) if self.is_main else nullcontext()
+        with metrics, Progress(self._name, first, steps) as progress:
             for number in range(first, steps):
-                for key, value in self._step(step, number).items():
-                    means[key] = value if key not in means else 0.98 * means[key] + 0.02 * value
+                began = time.monotonic()
+                losses = self._step(step, number)
                 done = number + 1
-                progress.show(done, means)
+                if isinstance(metrics, Metrics):
+                    metrics.write(done, losses | self._measurements(done, time.monotonic() - began))
+                progress.show(done, losses)
                 if done % options.save_every == 0 or done == steps:
                     self._save(state, parts, done, save)
                     progress.saved = done
@@ -201,7 +191,7 @@ class Loop:
         for micro_batch in range(self._options.accumulate):
             self.micro_batch = micro_batch
             reports.append(step(number))
-        values = self._means(reports)
+        values = means(reports, self.sum, self.device)
         for key, value in values.items():
             if not math.isfinite(value):
                 raise SpiritLMError(
@@ -209,16 +199,12 @@ class Loop:
                 )
         return values
 
-    def _means(self, reports: list[Report]) -> dict[str, float]:
-        """Means over micro-batches and processes; those of no weight are left out."""
-        names = list(reports[0])
-        sums = torch.stack(
-            [_sum_and_weight(report[name], self.device) for report in reports for name in names]
-        )
-        sums = self.sum(sums.view(len(reports), len(names), 2).sum(0))
-        return {
-            name: total / weight for name, (total, weight) in zip(names, sums.tolist(), strict=True) if weight
-        }
+    def _measurements(self, done: int, seconds: float) -> dict[str, float]:
+        """What is known of a step besides its losses. done: number of steps done. seconds: duration of the last one."""
+        unit, amount = batch_amount(self._options)
+        amount *= self._options.accumulate * self.processes
+        values = {"learning_rate": self._learning_rate, "gradient_norm": float(self._gradient_norm)}
+        return values | ({unit: amount * done, f"{unit}_per_second": amount / seconds} if amount else {})
 
     def _save(self, path: Path, parts: Mapping[str, Stateful], done: int, save: Callable[[], None]) -> None:
         """Write the weights and the state after `done` steps. The other processes wait."""
@@ -250,25 +236,6 @@ class Loop:
             )
         _load_parts(path, parts, state["parts"])
         return int(state["step"])
-
-
-def _sum_and_weight(value: float | WeightedMean, device: torch.device) -> Tensor:
-    """(2,): the sum and the weight of a reported mean. float64, where the device has it."""
-    dtype = torch.float32 if device.type == "mps" else torch.float64
-    if isinstance(value, WeightedMean):
-        return torch.stack([value.total.detach().to(dtype), value.weight.to(dtype)])
-    return torch.tensor([value, 1.0], dtype=dtype, device=device)
-
-
-def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float:
-    """Learning rate of a step: linear warm-up over `warm` steps, then cosine decay from `highest` to `highest` / 50.
-
-    step: from 0. steps: length of the training.
-    """
-    if step < warm:
-        return highest * (step + 1) / warm
-    share = (step - warm) / max(1, steps - warm)
-    return highest * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 def _load_parts(path: Path, parts: Mapping[str, Stateful], states: Mapping[str, Any]) -> None:

@@ -48,6 +48,12 @@ class LoopOptions:
         group="training",
         minimum=1,
     )
+    tensorboard: bool = option(
+        True, "Write event files for TensorBoard to OUTPUT/training, if it is installed.", group="output"
+    )
+    wandb: str | None = option(
+        None, "Project of Weights & Biases that the run is logged to.", group="output", metavar="PROJECT"
+    )
     device: str = option("auto", "Device to compute on.", group="execution", metavar="auto|cpu|cuda[:N]|mps")
     bf16: bool = option(
         True, "Compute in mixed precision with bfloat16; weights stay float32.", group="execution"

@@ -18,9 +18,10 @@ from spiritlm_cli.speech.f0 import HOP as F0_HOP
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
 from spiritlm_cli.speech.pitch import PitchConfig, PitchVqVae, pitch_features
 from spiritlm_cli.training.data import Recording, load_recordings
-from spiritlm_cli.training.loop import Loop, warm_cosine
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import PitchOptions
 from spiritlm_cli.training.run_file import check_run
+from spiritlm_cli.training.schedule import warm_cosine
 
 # Weight of the commitment loss (van den Oord et al. 2017).
 COMMITMENT = 0.02

@@ -22,6 +22,7 @@ class Progress:
         self.name, self.first, self.steps = name, first, steps
         self.done = self.saved = first
         self.began = self.shown = time.monotonic()
+        self.means: dict[str, float] = {}
         self.losses = ""
 
     def __enter__(self) -> "Progress":
@@ -44,9 +45,11 @@ class Progress:
             took = (time.monotonic() - self.began) / 60
             notify(f"{self.name}: {self.steps} steps, {self.losses}, in {took:.1f} min")
 
-    def show(self, done: int, means: Mapping[str, float]) -> None:
-        """Update the display. done: number of steps done, including those before a resume; means: of each loss."""
-        self.losses = ", ".join(f"{key} {value:.4f}" for key, value in means.items())
+    def show(self, done: int, losses: Mapping[str, float]) -> None:
+        """Update the display. done: number of steps done, including those before a resume; losses: of the last step."""
+        for key, value in losses.items():
+            self.means[key] = value if key not in self.means else 0.98 * self.means[key] + 0.02 * value
+        self.losses = ", ".join(f"{key} {value:.4f}" for key, value in self.means.items())
         self.done = done
         self.bar.update(1, self.losses)
         now = time.monotonic()

@@ -22,9 +22,10 @@ from spiritlm_cli.training.data import (
     read_labels,
     real_weights,
 )
-from spiritlm_cli.training.loop import Loop, warm_cosine
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import QuantizerOptions
 from spiritlm_cli.training.run_file import check_run
+from spiritlm_cli.training.schedule import warm_cosine
 
 # Share of the steps, at the start, that use cross-entropy per frame instead of CTC. CTC alone does not determine the
 # frame of a unit, so units would move away from their time.

@@ -1,4 +1,4 @@
-"""Record of a training run's options and input files, `OUTPUT/training/PART.json`; a resume must agree with it."""
+"""Records of a training run: options and checksums of input files, with which a resume must agree, and all options."""
 
 import hashlib
 import json
@@ -6,16 +6,22 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_text
+from spiritlm_cli.options import flag_of
 from spiritlm_cli.training.options import LoopOptions
 
 # Recorded for an input file that did not exist at the start, because the run writes it.
 MISSING = "missing"
 # Options that may differ when a run is resumed.
 MAY_DIFFER = frozenset(
-    {"output", "resume", "overwrite", "save_every", "device", "steps", "learning_rate", "compile", "workers"}
-)
+    {
+        "output", "resume", "overwrite", "save_every", "device", "steps", "learning_rate", "compile", "workers",
+        "checkpointing", "tensorboard", "wandb",
+    }
+)  # fmt: skip
 # Options of the language model that may differ too: the state of its data checks their product.
 SPLIT_OF_A_STEP = frozenset({"batch", "accumulate"})
 
@@ -44,10 +50,33 @@ def check_run(options: LoopOptions, part: str, weights: Path) -> None:
 
 
 def record_run(options: LoopOptions, part: str) -> None:
-    """Write the record of a new run, and remove the saved state of the run that it replaces."""
+    """Write the records of a new run, and remove the saved state of the run that it replaces.
+
+    `OUTPUT/training/PART.json` has what a resumed run is compared with, `OUTPUT/training/PART.yaml` the options for
+    `--config`.
+    """
     path = _path(options, part)
     path.with_suffix(".pt").unlink(missing_ok=True)
     write_text(path, json.dumps(_arguments(options), indent=2, sort_keys=True) + "\n")
+    write_text(path.with_suffix(".yaml"), options_yaml(options, part))
+
+
+def options_yaml(options: LoopOptions, part: str) -> str:
+    """The options of a run by their long names, for `--config`, without the folder that it writes.
+
+    Paths are absolute. Options without a value are left out.
+    """
+    values: dict[str, Any] = {}
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value is not None and field.name not in ("output", "resume", "overwrite"):
+            items = [str(v.absolute()) if isinstance(v, Path) else v for v in _items(value)]
+            values[flag_of(field).removeprefix("--")] = items if isinstance(value, tuple) else items[0]
+    return f"# options of `spiritlm train {part}`, for --config\n" + yaml.safe_dump(values, sort_keys=False)
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _path(options: LoopOptions, part: str) -> Path:

@@ -19,10 +19,11 @@ from spiritlm_cli.training.data import (
     draw_batch,
     load_recordings,
 )
-from spiritlm_cli.training.loop import Loop, warm_cosine
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import POSITION_GROUPS, StyleOptions
 from spiritlm_cli.training.pitch import track_all
 from spiritlm_cli.training.run_file import check_run
+from spiritlm_cli.training.schedule import warm_cosine
 
 # Frames per second of the labels, so that batches are drawn as for phonetic units.
 FRAMES = 25

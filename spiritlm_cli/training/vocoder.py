@@ -20,10 +20,11 @@ from spiritlm_cli.tokens.timeline import frame_units, merge_streams, run_starts
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
 from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
-from spiritlm_cli.training.loop import Loop, Stateful, warm_cosine
+from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.losses import SpectralLoss
 from spiritlm_cli.training.options import VocoderOptions
 from spiritlm_cli.training.run_file import check_run
+from spiritlm_cli.training.schedule import warm_cosine
 from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
 from spiritlm_cli.vocoder.hifigan import HifiGan
 

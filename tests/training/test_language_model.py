@@ -1,13 +1,17 @@
 """Training of the language model, interrupted and resumed."""
 
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from training_fixtures import assert_same_weights, in_two_processes, interrupted, language_model_options
+from typer.testing import CliRunner
 
-from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.cli.main import app
+from spiritlm_cli.errors import CheckpointError, MissingPackageError
 from spiritlm_cli.training.language_model import train
 
 WEIGHTS = Path("spiritlm_model", "spirit-lm-expressive-7b", "model.safetensors")
@@ -47,6 +51,25 @@ def test_train_in_two_processes_equals_one_with_twice_the_batch(corpus: Path, tm
         torch.testing.assert_close(weight, other["network"][name], atol=1e-5, rtol=0)
     # one process continues with the same rows in a step
     train(replace(two, steps=3, accumulate=2, resume=True))
+
+
+def test_train_with_its_options_as_written_is_bit_identical(whole: Path, tmp_path: Path) -> None:
+    command = ["train", "lm", "--config", whole / "training" / "lm.yaml", "-o", tmp_path, "--checkpointing"]
+    result = CliRunner().invoke(app, [str(word) for word in command])
+    assert result.exit_code == 0, result.stderr
+    assert_same_weights(whole / WEIGHTS, tmp_path / WEIGHTS)
+    lines = (tmp_path / "training" / "lm.metrics.jsonl").read_text().splitlines()
+    first, *_, last = map(json.loads, lines)
+    assert (first["step"], first["tokens"], last["step"], last["tokens"]) == (1, 96, 5, 480)
+    assert {"loss", "text", "units", "learning_rate", "gradient_norm", "tokens_per_second"} <= first.keys()
+
+
+def test_train_needs_bitsandbytes_for_8_bit_moments(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    with pytest.raises(MissingPackageError, match="try: pip install bitsandbytes"):
+        train(language_model_options(corpus, tmp_path, optimizer="adamw-8bit"))
 
 
 def test_train_refuses_a_state_of_other_lanes(corpus: Path, tmp_path: Path) -> None:

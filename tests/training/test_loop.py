@@ -9,8 +9,10 @@ from torch import nn
 from training_fixtures import interrupted
 
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
-from spiritlm_cli.training.loop import Loop, WeightedMean, warm_cosine
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import LoopOptions
+from spiritlm_cli.training.report import WeightedMean
+from spiritlm_cli.training.schedule import warm_cosine
 
 
 def train(
@@ -79,16 +81,6 @@ def test_run_refuses_the_state_of_another_model(tmp_path: Path) -> None:
 def test_run_raises_for_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     with pytest.raises(SpiritLMError, match=r"toy: loss is nan at step 3; .*lower --learning-rate"):
         train(tmp_path, 5, loss_of=lambda number, loss: loss * (float("nan") if number == 3 else 1))
-
-
-def test_warm_cosine_rises_linearly_and_falls_to_a_fiftieth() -> None:
-    rates = [warm_cosine(step, 1000, 1.0, warm=100) for step in range(1001)]
-    assert rates[0] == pytest.approx(0.01)
-    assert rates[49] == pytest.approx(0.5)
-    assert rates[100] == pytest.approx(1.0)
-    assert rates[550] == pytest.approx(0.51)
-    assert rates[1000] == pytest.approx(0.02)
-    assert rates[100:] == sorted(rates[100:], reverse=True)
 
 
 def test_update_clips_the_gradient_and_sets_the_learning_rate(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ def test_progress_ends_with_a_line_on_stderr(capsys: pytest.CaptureFixture[str])
         progress.show(3, {"loss": 1.5, "accuracy": 0.25})
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(r"spiritlm: toy: 3 steps, loss 1\.5000, accuracy 0\.2500, in 0\.\d min\n", err)
+    assert re.fullmatch(r"spiritlm: toy: 3 steps, loss 1\.9900, accuracy 0\.2500, in 0\.\d min\n", err)
 
 
 def test_progress_says_nothing_of_a_training_that_failed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,11 +3,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.options import PitchOptions
-from spiritlm_cli.training.run_file import check_run, record_run
+from spiritlm_cli.training.run_file import check_run, options_yaml, record_run
 
 
 @pytest.fixture
@@ -25,6 +26,20 @@ def test_record_run_writes_options_and_checksums(manifest: Path, tmp_path: Path)
     assert content["manifest"].startswith("sha256:")
     assert "steps" not in content
     assert str(tmp_path) not in json.dumps(content)
+
+
+def test_options_yaml_has_absolute_paths_and_long_names(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = options_yaml(
+        PitchOptions(manifest=Path("clips.tsv"), output=tmp_path, learning_rate=1e-9), "pitch"
+    )
+    values = yaml.safe_load(text)
+    assert text.startswith("# options of `spiritlm train pitch`")
+    assert values["manifest"] == str(manifest)
+    assert values["learning-rate"] == 1e-9
+    assert not {"output", "resume", "overwrite", "wandb"} & values.keys()
 
 
 def test_check_run_accepts_a_moved_manifest_and_refuses_a_changed_one(manifest: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import typer
 
 from spiritlm_cli.cli.command import command
-from spiritlm_cli.cli.general import Command, Group
+from spiritlm_cli.cli.config_option import ConfigurableCommand
+from spiritlm_cli.cli.general import Group
 from spiritlm_cli.cli.report import print_report
 from spiritlm_cli.training import options as parts
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
@@ -44,7 +45,7 @@ def _add(name: str, module: str, kind: type, example: str) -> None:
             print_report(report, options.as_json)
 
     part.__doc__ = f"{kind.__doc__}\n\n\b\nExample:\n  spiritlm train {name} {example}\n"
-    train.command(name, cls=Command)(command(kind)(part))
+    train.command(name, cls=ConfigurableCommand)(command(kind)(part))
 
 
 for _part in _PARTS:

@@ -1,0 +1,107 @@
+"""Measurements of the steps of a run: lines of JSON, event files of TensorBoard, and Weights & Biases."""
+
+import json
+import math
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from spiritlm_cli.errors import MissingPackageError
+from spiritlm_cli.files import atomic_path
+from spiritlm_cli.options import settings
+from spiritlm_cli.training.options import LoopOptions
+
+
+def metrics_path(options: LoopOptions, name: str) -> Path:
+    """The file with a line for each step, in JSON."""
+    return options.output / "training" / f"{name}.metrics.jsonl"
+
+
+def remove_metrics(options: LoopOptions, name: str) -> None:
+    """Remove the file and the event files of an earlier run."""
+    metrics_path(options, name).unlink(missing_ok=True)
+    for path in _events_folder(options, name).glob("events.out.tfevents.*"):
+        path.unlink()
+
+
+class Metrics:
+    """Writes the measurements of steps, for use as a context manager."""
+
+    def __init__(self, options: LoopOptions, name: str, first: int) -> None:
+        """name: of the trained part. first: number of steps done; what was written of later ones is dropped.
+
+        Raises MissingPackageError without wandb, if `options.wandb` is given.
+        """
+        path = metrics_path(options, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            _drop_lines_after(path, first)
+        self._stack = ExitStack()
+        self._file = self._stack.enter_context(path.open("a", encoding="utf-8"))
+        self._events = _open_events(_events_folder(options, name), first) if options.tensorboard else None
+        if self._events:
+            self._stack.callback(self._events.close)
+        self._wandb = _start_wandb(options, name) if options.wandb else None
+        if self._wandb:
+            self._stack.callback(self._wandb.finish)
+
+    def __enter__(self) -> "Metrics":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Write the values of a step, by name. step: number of steps done. A value that is not finite becomes null."""
+        known = {key: value if math.isfinite(value) else None for key, value in values.items()}
+        self._file.write(json.dumps({"step": step, **known}) + "\n")
+        self._file.flush()
+        if self._events:
+            for key, value in values.items():
+                self._events.add_scalar(key, value, step)
+        if self._wandb:
+            self._wandb.log(dict(values), step=step)
+
+
+def _drop_lines_after(path: Path, step: int) -> None:
+    """Keep the lines up to a step. A line that was not written to its end is dropped too."""
+    with path.open(encoding="utf-8", errors="replace") as lines, atomic_path(path) as temporary:
+        temporary.write_text("".join(line for line in lines if _step_of(line) <= step), encoding="utf-8")
+
+
+def _step_of(line: str) -> float:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return math.inf
+
+
+def _events_folder(options: LoopOptions, name: str) -> Path:
+    return options.output / "training" / "tensorboard" / name
+
+
+def _open_events(folder: Path, first: int) -> Any:
+    """A writer of TensorBoard's event files, which hides the events of later steps; None if it is not installed."""
+    if find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=first + 1 if first else None)
+
+
+def _start_wandb(options: LoopOptions, name: str) -> Any:
+    """Start a run of Weights & Biases."""
+    try:
+        import wandb
+    except ImportError as error:
+        raise MissingPackageError(
+            f"wandb can't be imported ({error}); --wandb needs it; try: pip install wandb"
+        ) from error
+    folder = options.output / "training"
+    title = f"{options.output.name} {name}"
+    return wandb.init(project=options.wandb, name=title, dir=str(folder), config=settings(options))

@@ -1,0 +1,61 @@
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from spiritlm_cli.errors import MissingPackageError
+from spiritlm_cli.training.metrics import Metrics, metrics_path, remove_metrics
+from spiritlm_cli.training.options import LoopOptions
+
+
+def lines(options: LoopOptions) -> list[dict[str, float]]:
+    return [json.loads(line) for line in metrics_path(options, "toy").read_text().splitlines()]
+
+
+def test_metrics_drop_the_lines_after_the_step_of_a_resume(tmp_path: Path) -> None:
+    options = LoopOptions(output=tmp_path, tensorboard=False)
+    with Metrics(options, "toy", 0) as metrics:
+        for step in range(1, 5):
+            metrics.write(step, {"loss": step / 2, "gradient_norm": float("inf")})
+    with metrics_path(options, "toy").open("a") as file:
+        file.write('{"step": 5, "lo')
+    with Metrics(options, "toy", 3) as metrics:
+        metrics.write(4, {"loss": 7.0})
+    assert [(line["step"], line["loss"]) for line in lines(options)] == [
+        (1, 0.5),
+        (2, 1.0),
+        (3, 1.5),
+        (4, 7.0),
+    ]
+    assert lines(options)[0]["gradient_norm"] is None
+    assert not (tmp_path / "training" / "tensorboard").exists()
+
+
+def test_metrics_write_event_files(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    options = LoopOptions(output=tmp_path)
+    with Metrics(options, "toy", 0) as metrics:
+        metrics.write(1, {"loss": 0.5})
+    folder = tmp_path / "training" / "tensorboard" / "toy"
+    events = EventAccumulator(str(folder)).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 0.5)]
+    remove_metrics(options, "toy")
+    assert not any(folder.iterdir())
+    assert not metrics_path(options, "toy").exists()
+
+
+def test_metrics_go_to_a_project_of_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = LoopOptions(output=tmp_path / "new", tensorboard=False, wandb="speech")
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(MissingPackageError, match="--wandb needs it; try: pip install wandb"):
+        Metrics(options, "toy", 0)
+    calls: list[object] = []
+    run = SimpleNamespace(log=lambda *a, **k: calls.append((a, k)), finish=lambda: calls.append("finished"))
+    package = SimpleNamespace(init=lambda **k: calls.append((k["project"], k["name"])) or run)
+    monkeypatch.setitem(sys.modules, "wandb", package)
+    with Metrics(options, "toy", 0) as metrics:
+        metrics.write(1, {"loss": 0.5})
+    assert calls == [("speech", "new toy"), (({"loss": 0.5},), {"step": 1}), "finished"]
