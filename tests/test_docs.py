@@ -18,35 +18,29 @@ PAGES = [
 # Screens, on which the terminal wraps options.
 SCREENS = ROOT / "docs" / "terminal.md"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-# Options of other programs that the pages name: of the benchmarks, of Ray, of SLURM, of torchrun, of pip, and of
-# lm-eval (up to an underscore).
+# Options of other programs that the pages name: of the benchmarks, of Ray, of SLURM, of torchrun, of pip, of
+# lm-eval and accelerate (up to an underscore), and of TensorBoard.
 FOREIGN = {
     *re.findall(
         r'"(--[a-z0-9-]+)"', "".join(path.read_text() for path in (ROOT / "benchmarks").rglob("*.py"))
     ),
     *("--address", "--head", "--port"),
     *(
-        "--gpus-per-node",
-        "--logdir",
-        "--multi_gpu",
-        "--nnodes",
-        "--nodes",
-        "--nproc-per-node",
-        "--ntasks-per-node",
-    ),
-    *("--num_processes", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id"),
-    *(
         "--array",
         "--cpus-per-task",
         "--gpus",
+        "--gpus-per-node",
         "--gpus-per-task",
         "--kill-on-bad-exit",
+        "--nodes",
         "--ntasks",
+        "--ntasks-per-node",
         "--requeue",
     ),
     *("--force-reinstall", "--no-deps", "--index-url"),
     *("--apply", "--batch", "--include", "--num", "--tasks"),
-    *("--nnodes", "--no-python", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"),
+    *("--nnodes", "--no-python", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id"),
+    *("--multi", "--logdir"),
 }
 
 
