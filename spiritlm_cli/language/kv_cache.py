@@ -14,23 +14,22 @@ class KVCache:
         self.length = 0
         self._layers: list[Tensor | None] = [None] * layers
 
-    def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    def append(self, layer: int, key_value: Tensor) -> Tensor:
         """Add new tokens to one layer and return the keys and values of old and new tokens.
 
-        key, value: (heads, new tokens, head_dim). Returns two tensors (heads, length + new tokens, head_dim). `length`
-        does not change; the caller advances it after the last layer.
+        key_value: keys, then values, (2, heads, new tokens, head_dim). Returns (2, heads, length + new tokens,
+        head_dim). `length` does not change; the caller advances it after the last layer.
         """
-        end = self.length + key.shape[1]
+        _, heads, tokens, dim = key_value.shape
+        end = self.length + tokens
         buffer = self._layers[layer]
         if buffer is None or buffer.shape[2] < end:
-            larger = key.new_empty(2, key.shape[0], max(64, 2 * end), key.shape[2])
+            larger = key_value.new_empty(2, heads, max(64, 2 * end), dim)
             if buffer is not None:
                 larger[:, :, : self.length] = buffer[:, :, : self.length]
             self._layers[layer] = buffer = larger
-        keys, values = buffer.narrow(2, 0, end).unbind()
-        keys[:, self.length :] = key
-        values[:, self.length :] = value
-        return keys, values
+        buffer[:, :, self.length : end] = key_value
+        return buffer[:, :, :end]
 
     def copy(self) -> "KVCache":
         """Return an independent copy."""

@@ -7,7 +7,7 @@ rows of oneDNN's matrix product do not depend on their neighbors.
 Layers may be on several devices. Each computes on its own device, and the hidden states move from one to the next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,7 +64,8 @@ class _Layer:
     feed_norm: Tensor
     gate_up: _Linear | QuantizedLinear
     down: _Linear | QuantizedLinear
-    activation: nn.Module
+    activation: Callable[[Tensor], Tensor]
+    device: torch.device
 
     @classmethod
     def of(cls, layer: nn.Module, device: torch.device, quantize: Quantize | None) -> "_Layer":
@@ -78,12 +79,10 @@ class _Layer:
             layer.post_attention_layernorm.weight.detach().to(device),
             _Linear.of(device, feed.gate_proj, feed.up_proj, quantize=quantize),
             _Linear.of(device, feed.down_proj, quantize=quantize),
-            feed.act_fn.to(device).requires_grad_(False),
+            # the function itself: calling a module takes as long as a small activation
+            F.silu if isinstance(feed.act_fn, nn.SiLU) else feed.act_fn.to(device).requires_grad_(False),
+            device,
         )
-
-    @property
-    def device(self) -> torch.device:
-        return self.attention_norm.device
 
 
 class PackedLlama:
@@ -214,22 +213,22 @@ class PackedLlama:
     ) -> Tensor:
         """Causal self-attention of each sequence. x: (all tokens, hidden_size); returns the same shape."""
         queries, keys = self._heads
-        heads = layer.query_key_value(x).view(len(x), queries + 2 * keys, self._dim)
-        rotated, value = torch.split(heads, [queries + keys, keys], dim=1)
+        heads = layer.query_key_value(x).view(-1, queries + 2 * keys, self._dim)
+        rotated = heads[:, : queries + keys]
         cos, sin = rope
         # rotary position embedding (Su et al. 2021): swap the halves of a head, one of them negated
-        rotated = torch.addcmul(rotated * cos, rotated.roll(self._dim // 2, -1), sin)
-        out = x.new_empty(len(x), queries, self._dim)
+        torch.addcmul(rotated * cos, rotated.roll(self._dim // 2, -1), sin, out=rotated)
+        heads = heads.transpose(0, 1)
+        out = x.new_zeros(x.shape[0], queries, self._dim)
         start = 0
         for sequence, length in enumerate(lengths):
-            end = start + length
-            q, k = torch.split(rotated[start:end].transpose(0, 1), [queries, keys])
-            v = value[start:end].transpose(0, 1)
+            own = heads[:, start : start + length]
+            key_value = own[queries:].unflatten(0, (2, keys))
             if caches:
-                k, v = caches[sequence].append(index, k, v)
-            out[start:end] = self._attention(q, k, v).transpose(0, 1)
-            start = end
-        out[start:] = 0
+                key_value = caches[sequence].append(index, key_value)
+            attended = self._attention(own[:queries], *key_value.unbind())
+            out[start : start + length] = attended.transpose(0, 1)
+            start += length
         return layer.out(out.flatten(1))
 
     def _attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -237,11 +236,13 @@ class PackedLlama:
 
         q: (heads, new tokens, head_dim). k, v: (key-value heads, all tokens, head_dim). Returns the shape of q.
         """
-        length, before = q.shape[1], k.shape[1] - q.shape[1]
-        # the last of the new tokens sees all keys, each token before it one key less
-        mask = k.new_ones(length, before + length, dtype=torch.bool).tril(before) if before else None
+        length, count = q.shape[1], k.shape[1]
+        is_causal, mask = length > 1 and length == count, None
+        if 1 < length < count:
+            # the last of the new tokens sees all keys, each token before it one key less
+            mask = k.new_ones(length, count, dtype=torch.bool).tril(count - length)
         batch = F.scaled_dot_product_attention(
-            q[None], k[None], v[None], mask if length > 1 else None, is_causal=length > 1 and not before,
+            q[None], k[None], v[None], mask, is_causal=is_causal,
             scale=self._dim**-0.5, enable_gqa=q.shape[0] != k.shape[0],
         )  # fmt: skip
         return batch[0]

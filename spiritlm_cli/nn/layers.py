@@ -81,15 +81,21 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activatio
 
     x: (…, in_features). weight: (out_features, in_features), possibly from `prepack_weight`. Returns (…, out_features).
     """
-    if not _uses_onednn(x):
+    # a prepacked weight is for oneDNN alone
+    if not (weight.is_mkldnn or _uses_onednn(x)):
         return _activate(F.linear(x, weight, bias), activation, 0)
-    rows = x.reshape(-1, x.shape[-1])
+    rows = x if x.dim() == 2 else x.reshape(-1, x.shape[-1])
     # Padded to few different numbers of rows, because oneDNN keeps a compiled kernel of about 1 MB for each; and never
     # to one row, for which it has another kernel that sums in another order.
-    missing = bucket_padding(len(rows))
+    count = rows.shape[0]
+    missing = bucket_padding(count)
     padded = F.pad(rows, (0, 0, 0, missing)) if missing else rows.contiguous()
-    out: Tensor = torch.ops.mkldnn._linear_pointwise(padded, weight, bias, *_post_op(activation, 0))
-    return out[: len(rows)].view(*x.shape[:-1], -1)
+    # the overload itself: choosing it at each call takes as long as a small product
+    run = torch.ops.mkldnn._linear_pointwise.default
+    out: Tensor = run(padded, weight, bias, *_post_op(activation, 0))
+    if missing:
+        out = out[:count]
+    return out if x.dim() == 2 else out.view(*x.shape[:-1], -1)
 
 
 def map_clips(function: Callable[[Tensor], Tensor], clips: Sequence[Tensor]) -> list[Tensor]:

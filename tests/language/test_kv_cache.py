@@ -8,7 +8,8 @@ def append_steps(cache: KVCache, keys: torch.Tensor, values: torch.Tensor, steps
     for step in steps:
         start, end = cache.length, cache.length + step
         for layer in range(len(keys)):
-            all_keys, all_values = cache.append(layer, keys[layer, :, start:end], values[layer, :, start:end])
+            new = torch.stack([keys[layer, :, start:end], values[layer, :, start:end]])
+            all_keys, all_values = cache.append(layer, new)
             assert torch.equal(all_keys, keys[layer, :, :end])
             assert torch.equal(all_values, values[layer, :, :end])
         cache.length = end
