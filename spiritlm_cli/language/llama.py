@@ -223,7 +223,7 @@ class PackedLlama:
         start = 0
         for sequence, length in enumerate(lengths):
             own = heads[:, start : start + length]
-            key_value = own[queries:].unflatten(0, (2, keys))
+            key_value = own[queries:].view(2, keys, length, self._dim)
             if caches:
                 key_value = caches[sequence].append(index, key_value)
             attended = self._attention(own[:queries], *key_value.unbind())
