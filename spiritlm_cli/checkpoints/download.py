@@ -27,6 +27,7 @@ TIMEOUT = 30.0
 MAX_SIZE = 200 * 10**9
 
 _BLOCK = 1 << 20
+_GONE = (404, 410)
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
 
 Progress = Callable[[int], None]
@@ -114,12 +115,13 @@ def _fetch_all(file: RemoteFile, part: Path, token: str | None, progress: Progre
         except (OSError, http.client.HTTPException, EOFError) as error:
             reason = _reason(error)
             if not _is_transient(error):
-                raise CheckpointError(f"{file.url}: {reason}") from error
+                gone = isinstance(error, urllib.error.HTTPError) and error.code in _GONE
+                advice = "; it may have moved: the page of the model says where it is" if gone else ""
+                raise CheckpointError(f"{file.url}: {reason}{advice}") from error
             failures = 0 if _size(part) > before else failures + 1
             if failures > len(RETRY_DELAYS):
-                raise CheckpointError(
-                    f"{file.url}: {reason}; run this again to continue where it broke off"
-                ) from error
+                again = "to continue where it broke off" if _size(part) else "later"
+                raise CheckpointError(f"{file.url}: {reason}; run this again {again}") from error
         if failures:
             threading.Event().wait(RETRY_DELAYS[failures - 1])
 
