@@ -106,7 +106,7 @@ class WindowBuilder:
         if not self._sequence_units:
             where = "in what follows the prompt" if self._has_prompt else "to decode"
             raise TokenError(
-                f"no speech {where}: no [Hu…] units; if a model ended at once, try another --seed"
+                f"no speech {where}: no [Hu…] units; if a model ended at once, `generate --min-seconds 1` makes it go on"
             )
         return self._windows(ended=True)
 
@@ -145,7 +145,8 @@ class WindowBuilder:
         if self._config.expressive and frames.pitch is None:
             raise TokenError(
                 "no pitch: the expressive vocoder needs [Pi…] units; give --model the checkpoint that the tokens are "
-                "of, or --units base for its vocoder of phonetic units alone"
+                "of, or --units base for its vocoder of phonetic units alone; if a model ended at once, `generate "
+                "--min-seconds 1` makes it go on"
             )
         if self._voice.override_style:
             frames = replace(frames, style=np.full_like(frames.hubert, self._voice.style))

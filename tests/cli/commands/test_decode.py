@@ -161,7 +161,8 @@ def test_a_format_that_cannot_be_written_is_a_usage_error(spiritlm, arguments, m
 
 
 def test_a_missing_folder_is_said_before_the_work(spiritlm, tmp_path):
-    result = spiritlm("decode", "--model", "/no/such/model", "-o", tmp_path / "no/out.wav", stdin=SPEECH)
+    # an empty folder is no model, which loading it would say
+    result = spiritlm("decode", "--model", tmp_path, "-o", tmp_path / "no/out.wav", stdin=SPEECH)
     assert result.exit_code == 1
     assert result.stderr.startswith(
         f"spiritlm: {tmp_path / 'no/out.wav'}: can't be written (there is no folder"
@@ -198,7 +199,7 @@ def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
     assert result.exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
     assert result.stderr.splitlines()[:-1] == [
-        "spiritlm: a: line 1: no speech to decode: no [Hu…] units; if a model ended at once, try another --seed",
+        "spiritlm: a: line 1: no speech to decode: no [Hu…] units; if a model ended at once, `generate --min-seconds 1` makes it go on",
         "spiritlm: b: line 4: b.wav is already written for another input of that id",
     ]
 
