@@ -106,7 +106,8 @@ class WindowBuilder:
         if not self._sequence_units:
             where = "in what follows the prompt" if self._has_prompt else "to decode"
             raise TokenError(
-                f"no speech {where}: no [Hu…] units; if a model ended at once, `generate --min-seconds 1` makes it go on"
+                f"no speech {where}: no [Hu…] units; if a model ended at once, `generate --min-seconds 1` makes it "
+                "go on"
             )
         return self._windows(ended=True)
 

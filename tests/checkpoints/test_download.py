@@ -193,7 +193,7 @@ def test_refused(server: Server, tmp_path: Path, status: int) -> None:
 
 
 def test_a_missing_file_is_asked_for_once(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"/b.bin: the server answers with status 404 \(Not Found\); it may have moved"):
+    with pytest.raises(CheckpointError, match=r"/b.bin: .* status 404 \(Not Found\); it may have moved"):
         download(RemoteFile(f"{server.url}/b.bin", SHA256), tmp_path / "b.bin")
     assert len(server.requests) == 1
 
