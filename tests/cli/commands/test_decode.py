@@ -199,7 +199,8 @@ def test_a_line_without_speech_can_be_skipped(spiritlm, model, tmp_path):
     assert result.exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
     assert result.stderr.splitlines()[:-1] == [
-        "spiritlm: a: line 1: no speech to decode: no [Hu…] units; if a model ended at once, `generate --min-seconds 1` makes it go on",
+        "spiritlm: a: line 1: no speech to decode: no [Hu…] units; if a model ended at once, "
+        "`generate --min-seconds 1` makes it go on",
         "spiritlm: b: line 4: b.wav is already written for another input of that id",
     ]
 
