@@ -1,6 +1,7 @@
 """Causal language models of transformers, written as Hugging Face folders."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,16 @@ from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.files import write_text
 
 
-def save_causal_lm(network: Any, folder: Path, dtype: torch.dtype) -> None:
-    """Write the weights and the configuration of a network. dtype: number format of the weights."""
+def save_causal_lm(
+    network: Any, folder: Path, dtype: torch.dtype, weights: Mapping[str, torch.Tensor] | None = None
+) -> None:
+    """Write the weights and the configuration of a network.
+
+    dtype: number format of the weights. weights: in place of those of the network, which may have parts of them only.
+    """
     tensors: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
-    for name, tensor in network.state_dict().items():
+    for name, tensor in (weights or network.state_dict()).items():
         # the head of tied embeddings is left out: transformers and our loader take the embedding's
         if tensor.data_ptr() not in seen:
             tensors[name] = tensor.to(dtype)

@@ -1,5 +1,6 @@
 """Train the language model on text, speech, both interleaved, and parallel pairs."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from spiritlm_cli.training.report import WeightedMean
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import learning_rate
+from spiritlm_cli.training.sharding import ShardedNetwork, ShardedOptimizer, whole_weights
 from spiritlm_cli.training.starting_model import starting_model, weights_file
 from spiritlm_cli.training.validation import Validation, read_held_out
 
@@ -35,13 +37,13 @@ def train(options: LanguageModelOptions) -> None:
     if loop.device.type == "cpu" or options.attention:
         # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
         network.set_attn_implementation("eager")
-    network.to(loop.device).train()
+    network.train()
     if options.checkpointing:
         # its name in transformers since 5.20, and before
         enable = getattr(network, "activation_checkpointing_enable", network.gradient_checkpointing_enable)
         enable({"use_reentrant": False})
+    wrapped = loop.prepare(network, options.fsdp)
     optimizer = _new_optimizer(network, options)
-    wrapped = loop.prepare(network)
     loss_function = LossFunction(wrapped, mixture, vocabulary, options)
     batches = _MicroBatches(
         loop, RowFormat(mixture, vocabulary, options.context + 1, options.loss), options, loss_function
@@ -60,9 +62,19 @@ def train(options: LanguageModelOptions) -> None:
         return report
 
     parts: dict[str, Stateful] = {"network": model.trained(), "optimizer": optimizer, "data": batches}
+    weights: dict[str, Tensor] = {}
+    if loop.is_sharded:
+        parts |= {"network": ShardedNetwork(network), "optimizer": ShardedOptimizer(optimizer)}
     if validation:
         parts["validation"] = validation
-    loop.run(parts, step, model.save)
+    gather = partial(_gather, network, weights) if loop.is_sharded else None
+    loop.run(parts, step, partial(model.save, weights), gather)
+
+
+def _gather(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Put the weights of a network that is split among processes into `weights` of the first process."""
+    weights.clear()
+    weights.update(whole_weights(network))
 
 
 class _MicroBatches:

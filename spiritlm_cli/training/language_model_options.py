@@ -153,6 +153,12 @@ class LanguageModelOptions(LoopOptions):
         "checkpointing): takes less memory, and a third more time.",
         group="execution",
     )
+    fsdp: bool = option(
+        False,
+        "With several processes: split the weights and the state of the optimizer among them (FSDP); not with --lora "
+        "or held-out data.",
+        group="execution",
+    )
     compile: bool = option(
         False,
         "Compile the network: takes two minutes, then each step takes a quarter less time.",
@@ -210,6 +216,8 @@ class LanguageModelOptions(LoopOptions):
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:
             raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
+        if self.fsdp and (self.lora or self.validates):
+            raise OptionError("can't be used with --lora or held-out data yet", "--fsdp")
         if bool(self.valid_manifest) != bool(self.valid_units):
             raise OptionError("needs --valid-units, and the other way round", "--valid-manifest")
         check_heads(self.dim, self.heads)

@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from spiritlm_cli.checkpoints.pickles import read_pickle
@@ -24,6 +26,7 @@ from spiritlm_cli.training.options import LoopOptions
 from spiritlm_cli.training.progress import Progress
 from spiritlm_cli.training.report import Report, means
 from spiritlm_cli.training.run_file import record_run
+from spiritlm_cli.training.sharding import shard
 
 T = TypeVar("T")
 
@@ -57,6 +60,7 @@ class Loop:
         self.processes: int = self._accelerator.num_processes
         self.device: torch.device = self._accelerator.device if self.processes > 1 else device
         self.micro_batch = 0
+        self.is_sharded = False
         # of the last optimizer step
         self._gradient_norm, self._learning_rate = torch.zeros(()), 0.0
         if not self.is_main:
@@ -85,8 +89,16 @@ class Loop:
         part = self.micro_batch * self.processes + self.process
         return np.random.default_rng([self._options.seed, step, part])
 
-    def prepare(self, network: Any) -> Any:
-        """Wrap a network, so that its gradients are averaged over the processes while they are computed."""
+    def prepare(self, network: Any, fsdp: bool = False) -> Any:
+        """Move a network to the device, and average its gradients over the processes while they are computed.
+
+        fsdp: split it among the processes; see `sharding.shard`. Returns the network to call, which may be another one.
+        """
+        if fsdp and self.processes > 1:
+            shard(network, self.device, self.processes, self._options.bf16)
+            self.is_sharded = True
+            return network
+        network.to(self.device)
         return self._accelerator.prepare_model(network) if self.processes > 1 else network
 
     def gather(self, tensor: Tensor) -> Tensor:
@@ -129,16 +141,20 @@ class Loop:
         is_first, is_last = self.micro_batch == 0, self.micro_batch + 1 == self._options.accumulate
         if is_first:
             optimizer.zero_grad(set_to_none=True)
-        wrapped = model if isinstance(model, DistributedDataParallel) else None
-        with nullcontext() if is_last or wrapped is None else wrapped.no_sync():
+        if isinstance(model, FSDPModule):
+            model.set_requires_gradient_sync(is_last)
+        averages = isinstance(model, DistributedDataParallel | FSDPModule)
+        waiting = model if isinstance(model, DistributedDataParallel) and not is_last else None
+        with waiting.no_sync() if waiting is not None else nullcontext():
             self._accelerator.backward(loss if is_first and is_last else loss / self._options.accumulate)
         if not is_last:
             return
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
-        if self.processes > 1 and wrapped is None:
+        if self.processes > 1 and not averages:
             self._average_gradients(model)
-        self._gradient_norm = self._accelerator.clip_grad_norm_(model.parameters(), clip)
+        norm = self._accelerator.clip_grad_norm_(model.parameters(), clip)
+        self._gradient_norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         self._learning_rate = learning_rate
         optimizer.step()
 
@@ -153,6 +169,7 @@ class Loop:
         parts: Mapping[str, Stateful],
         step: Callable[[int], Report],
         save: Callable[[], None],
+        gather: Callable[[], None] | None = None,
     ) -> None:
         """Call `step` for each micro-batch of steps 0 to `steps` - 1, and save every `save_every` steps and at the end.
 
@@ -160,7 +177,8 @@ class Loop:
         which `options.resume` continues. `data` has the state of data that do not come from `rng`.
         step: computes a micro-batch of the step with this number, calls `update`, and returns losses by name, the same
         names in all processes. Its random numbers must depend only on those of `rng`, so that a resumed run gives the
-        same weights as an uninterrupted one. save: writes the weights; only the first process calls it.
+        same weights as an uninterrupted one. save: writes the weights; only the first process calls it. gather: all
+        processes call it before that.
         Raises CheckpointError if there is no state to resume or if it belongs to another run, and SpiritLMError if a
         loss is not finite.
         """
@@ -180,10 +198,15 @@ class Loop:
                     metrics.write(done, losses | self._measurements(done, time.monotonic() - began))
                 progress.show(done, losses)
                 if done % options.save_every == 0 or done == steps:
+                    if gather:
+                        gather()
                     self._save(state, parts, done, save)
                     progress.saved = done
-        if first >= steps and self.is_main:
-            save()
+        if first >= steps:
+            if gather:
+                gather()
+            if self.is_main:
+                save()
 
     def _step(self, step: Callable[[int], Report], number: int) -> dict[str, float]:
         """Call `step` for each micro-batch. Returns the mean of each value that it reports. Raises SpiritLMError."""
@@ -211,16 +234,25 @@ class Loop:
         states = {name: value.state_dict() for name, value in parts.items()}
         if self.is_main:
             save()
+        if self.is_main or self.is_sharded:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(path) as temporary:
+            with atomic_path(self._own(path)) as temporary:
                 torch.save({"step": done, "processes": self.processes, "parts": states}, temporary)
+                if self.is_sharded:
+                    # so that a signal leaves the files of one step
+                    self._accelerator.wait_for_everyone()
         self._accelerator.wait_for_everyone()
+
+    def _own(self, path: Path) -> Path:
+        """The file of this process's state, if each process has its own, otherwise `path`."""
+        return path.with_suffix(f".{self.process}.pt") if self.is_sharded and self.process else path
 
     def _load(self, path: Path, parts: Mapping[str, Stateful]) -> int:
         """Load the saved state into `parts` and return its number of steps.
 
         Raises CheckpointError if there is none, or if it does not fit `parts` or the number of processes.
         """
+        path = self._own(path)
         if not path.is_file():
             raise CheckpointError(f"{path}: missing; there is nothing to resume: leave out --resume")
         state = read_pickle(path)
@@ -230,10 +262,12 @@ class Loop:
             )
         # batches depend on the number of processes, unless the data have a state that says otherwise
         before = state.get("processes", 1)
-        if before != self.processes and "data" not in parts:
+        if before != self.processes and (self.is_sharded or "data" not in parts):
             raise CheckpointError(
                 f"{path}: of a training by {before} processes, not {self.processes}; start as many"
             )
+        if len(set(self.gather_objects(state["step"]))) > 1:
+            raise CheckpointError(f"{path}: its step is not that of the other processes; start a new run")
         _load_parts(path, parts, state["parts"])
         return int(state["step"])
 

@@ -1,7 +1,7 @@
 """The language model that a training starts from: a new one, or an existing one with units added to its vocabulary."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,12 @@ class StartingModel:
         """The part of the network whose state changes in training, for `loop.run`."""
         return TrainedParameters(self.network) if self.is_adapter else self.network
 
-    def save(self) -> None:
-        """Write the weights and the configuration."""
+    def save(self, weights: Mapping[str, torch.Tensor] | None = None) -> None:
+        """Write the weights and the configuration. weights: those of a network that is split among processes."""
         if self.is_adapter:
             save_adapter(self.network, self.folder)
         else:
-            save_causal_lm(self.network, self.folder, self.dtype)
+            save_causal_lm(self.network, self.folder, self.dtype, weights)
 
 
 def model_folder(options: LanguageModelOptions) -> Path:

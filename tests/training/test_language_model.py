@@ -53,6 +53,27 @@ def test_train_in_two_processes_equals_one_with_twice_the_batch(corpus: Path, tm
     train(replace(two, steps=3, accumulate=2, resume=True))
 
 
+def test_train_with_fsdp_equals_one_process_and_is_resumed(corpus: Path, tmp_path: Path) -> None:
+    settings = {**SETTINGS, "steps": 2, "accumulate": 2}
+    train(language_model_options(corpus, tmp_path / "one", **settings))
+    options = language_model_options(corpus, tmp_path / "two", **settings, batch=1, fsdp=True)
+
+    def interrupted_training() -> None:
+        with interrupted(1):
+            train(options)
+
+    in_two_processes(interrupted_training, tmp_path)
+    in_two_processes(lambda: train(replace(options, resume=True)), tmp_path)
+    # written in bfloat16
+    assert_same_weights(tmp_path / "one" / WEIGHTS, tmp_path / "two" / WEIGHTS, tolerance=1e-3)
+    lines = [
+        json.loads((tmp_path / name / "training" / "lm.metrics.jsonl").read_text().splitlines()[-1])
+        for name in ("one", "two")
+    ]
+    assert lines[0]["loss"] == pytest.approx(lines[1]["loss"], abs=1e-5)
+    assert lines[0]["gradient_norm"] == pytest.approx(lines[1]["gradient_norm"], abs=1e-5)
+
+
 def test_train_with_its_options_as_written_is_bit_identical(whole: Path, tmp_path: Path) -> None:
     command = ["train", "lm", "--config", whole / "training" / "lm.yaml", "-o", tmp_path, "--checkpointing"]
     result = CliRunner().invoke(app, [str(word) for word in command])
