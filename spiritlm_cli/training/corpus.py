@@ -1,27 +1,34 @@
 """What the language model is trained on: texts, token lines, and clips with their units and words."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
 from spiritlm_cli.alignment.sources import WordTimes
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.interleaving.utterances import make_utterance
+from spiritlm_cli.manifests.clip import Clip, Transcript
 from spiritlm_cli.manifests.labels import without_labels
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.text_files import bounded_lines, numbered_lines, open_text, read_errors, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header, Sequence
-from spiritlm_cli.tokens.units import IntArray
+from spiritlm_cli.tokens.units import IntArray, Units
 from spiritlm_cli.training.aligned_units import AlignedUnits
 from spiritlm_cli.training.data import read_units
+
+# Texts of each kind from which a vocabulary is learned, at most.
+VOCABULARY_TEXTS = 100_000
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +76,15 @@ class Corpus:
     clips: Clips
 
     def all_texts(self) -> Iterator[str]:
-        """The text of everything, from which a vocabulary is learned."""
-        yield from (utterance.text for utterance in self.clips.utterances if utterance.text)
-        yield from self.texts
-        yield from (sequence.text for sequence in self.lines)
+        """The texts from which a vocabulary is learned: all, or `VOCABULARY_TEXTS` of each kind, evenly spaced."""
+        yield from (utterance.text for utterance in _some(self.clips.utterances) if utterance.text)
+        yield from _some(self.texts)
+        yield from (sequence.text for sequence in _some(self.lines))
+
+
+def _some(items: TypingSequence[Item]) -> Iterator[Item]:
+    step = -(-len(items) // VOCABULARY_TEXTS) or 1
+    return (items[index] for index in range(0, len(items), step))
 
 
 def read_utterances(manifest: Path, units: Path, align: bool = True) -> list[tuple[str, Utterance]]:
@@ -83,7 +95,6 @@ def read_utterances(manifest: Path, units: Path, align: bool = True) -> list[tup
     units.
     """
     units_of = read_units(units)
-    utterances = []
     clips = [without_labels(clip)[0] for clip in read_manifest(manifest)]
     known = [clip for clip in clips if clip.id in units_of and len(units_of[clip.id].hubert)]
     if not known:
@@ -92,16 +103,29 @@ def read_utterances(manifest: Path, units: Path, align: bool = True) -> list[tup
         notify(f"{manifest}: {len(clips) - len(known)} of {len(clips)} clips have no units in {units}")
     with WordTimes(aligner=POCKETSPHINX if align else None, workers=available_cpus()) as times:
         submitted = [(clip, times.submit(clip)) for clip in known]
-        for clip, future in track(submitted, "words of clips", len(known)):
-            try:
-                utterance = make_utterance(clip.id, units_of[clip.id], future.result())
-                if utterance.alignment:
-                    AlignedUnits.of(utterance)  # the words have the text
-            except AlignmentError as error:
-                notify(f"{clip.id}: left out: {error}")
-            else:
-                utterances.append((clip.speaker or "", utterance))
-    return utterances
+        tracked = track(submitted, "words of clips", len(known))
+        return list(make_utterances(tracked, units_of.__getitem__, lambda why: notify(f"left out: {why}")))
+
+
+def make_utterances(
+    clips: Iterable[tuple[Clip, Outcome[Transcript]]],
+    units_of: Callable[[str], Units],
+    left_out: Callable[[str], None],
+) -> Iterator[tuple[str, Utterance]]:
+    """Combine clips and their words, as `WordTimes.submit` returns them, with units. Yields speakers and utterances.
+
+    units_of: units by clip id. left_out: called with the id and the reason for a clip whose words can't be aligned or
+    are not those of its text.
+    """
+    for clip, transcript in clips:
+        try:
+            utterance = make_utterance(clip.id, units_of(clip.id), transcript.result())
+            if utterance.alignment:
+                AlignedUnits.of(utterance)
+        except AlignmentError as error:
+            left_out(f"{clip.id}: {error}")
+        else:
+            yield clip.speaker or "", utterance
 
 
 def list_files(paths: Iterable[Path]) -> list[Path]:

@@ -22,7 +22,7 @@ from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.manifests.row import parse_json_fields
 from spiritlm_cli.speech.windows import SAMPLE_RATE
-from spiritlm_cli.text_files import bounded_lines, numbered_lines, valid_lines
+from spiritlm_cli.text_files import bounded_lines, numbered_lines, read_errors, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.units import Kind, Units
@@ -114,17 +114,62 @@ def read_units(path: Path) -> dict[str, Units]:
 
     Raises ManifestError for an invalid line.
     """
-    units = {}
-    for line_number, line in valid_lines(numbered_lines(path)):
-        entry = parse_json_fields(line, f"{path}: line {line_number}")
-        try:
-            hubert, pitch, style = (_unit_ids(entry.get(key)) for key in ("hubert", "pitch", "style"))
-            if hubert is None:
-                raise ValueError("no hubert")
-            units[str(entry["id"])] = Units(hubert, pitch, style)
-        except (ValueError, KeyError) as error:
-            raise ManifestError(f"{path}: line {line_number}: not a line of units ({error})") from error
-    return units
+    lines = valid_lines(numbered_lines(path))
+    return dict(_parse_units(line, f"{path}: line {line_number}") for line_number, line in lines)
+
+
+def _parse_units(line: str, where: str) -> tuple[str, Units]:
+    """Parse a line of `read_units`. Returns the clip's id and its units. Raises ManifestError, which begins `where`."""
+    entry = parse_json_fields(line, where)
+    try:
+        hubert, pitch, style = (_unit_ids(entry.get(key)) for key in ("hubert", "pitch", "style"))
+        if hubert is None:
+            raise ValueError("no hubert")
+        return str(entry["id"]), Units(hubert, pitch, style)
+    except (ValueError, KeyError) as error:
+        raise ManifestError(f"{where}: not a line of units ({error})") from error
+
+
+class UnitsFile:
+    """The units of `read_units` by clip id, read from the file when they are asked for. Ids without units are left out.
+
+    Keeps about 150 bytes of memory for each clip.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises ManifestError for an invalid line, and for a gzipped file."""
+        if path.suffix.lower() == ".gz":
+            raise ManifestError(
+                f"{path}: is gzipped, and its lines are read in any order; decompress it first"
+            )
+        self._path, self._offsets = path, dict[str, int]()
+        offset = 0
+        with read_errors(str(path)):
+            self._file = path.open("rb")
+            for number, line in enumerate(bounded_lines(self._file), 1):
+                name, units = _parse_units(_decoded(line), f"{path}: line {number}")
+                if len(units.hubert):
+                    self._offsets[name] = offset
+                offset += len(line)
+
+    def __enter__(self) -> "UnitsFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __contains__(self, clip_id: str) -> bool:
+        return clip_id in self._offsets
+
+    def __getitem__(self, clip_id: str) -> Units:
+        """Read the units of a clip. Raises KeyError for an unknown id."""
+        self._file.seek(self._offsets[clip_id])
+        return _parse_units(_decoded(self._file.readline()), f"{self._path}: {clip_id}")[1]
+
+
+def _decoded(line: bytes) -> str:
+    # a byte that is not UTF-8 is no JSON either
+    return line.decode("utf-8-sig", errors="surrogateescape")
 
 
 def _unit_ids(text: object) -> NDArray[np.int64] | None:

@@ -17,6 +17,9 @@ Loss = Literal["balanced", "all", "text", "answer"]
 class LanguageModelOptions(LoopOptions):
     """Train the language model on texts, token lines, and clips with their units and words."""
 
+    data: tuple[Path, ...] = option(
+        (), "Folder that `train prepare` wrote; may be repeated.", metavar="FOLDER", group="input"
+    )
     manifest: Path | None = option(
         None, "Manifest of clips with text; clips without word times are aligned first.", group="input"
     )
@@ -26,11 +29,13 @@ class LanguageModelOptions(LoopOptions):
     text: tuple[Path, ...] = option(
         (),
         "Text file, one document per line, or a folder of them; may be repeated, and gzipped.",
+        metavar="FILE",
         group="input",
     )
     lines: tuple[Path, ...] = option(
         (),
         "File of token lines, used as training sequences unchanged, or a folder of them; may be repeated, and gzipped.",
+        metavar="FILE",
         group="input",
     )
     base: str | None = option(

@@ -36,6 +36,7 @@ from spiritlm_cli.training.pairs import (
     text_first,
 )
 from spiritlm_cli.training.phones import load_phones
+from spiritlm_cli.training.prepared import join_corpora, read_prepared
 from spiritlm_cli.training.task_examples import task_source
 from spiritlm_cli.training.unit_selection import PhoneClip, UnitSelector
 
@@ -61,15 +62,17 @@ class Source:
 
 def read_corpus(options: LanguageModelOptions) -> Corpus:
     """Read the data of a training run. Raises ManifestError for data without content."""
+    prepared = [read_prepared(folder) for folder in options.data]
     utterances = []
     if options.manifest and options.units:
         shares = wanted_shares(options.mix, options.task)
         utterances = read_utterances(options.manifest, options.units, align=not ALIGNED.isdisjoint(shares))
-    return Corpus(
+    read = Corpus(
         [text for path in list_files(options.text) for text in read_texts(path)],
         [sequence for path in list_files(options.lines) for sequence in read_sequences(path)],
         Clips.of(utterances),
     )
+    return join_corpora([*prepared, read])
 
 
 def sources(options: LanguageModelOptions, corpus: Corpus) -> list[Source]:
@@ -79,7 +82,7 @@ def sources(options: LanguageModelOptions, corpus: Corpus) -> list[Source]:
     """
     drawn = available(options, corpus)
     if not drawn:
-        raise ManifestError("nothing to train on: give --text, --lines, or --manifest with --units")
+        raise ManifestError("nothing to train on: give --data, --text, --lines, or --manifest with --units")
     shares = wanted_shares(options.mix, options.task)
     if options.mix or options.task:
         if missing := [kind for kind in shares if kind not in drawn]:
@@ -147,7 +150,8 @@ def selected_pairs(options: LanguageModelOptions, corpus: Corpus) -> DrawPairs:
     Each call uses the voice of one random speaker. Raises ManifestError if there are no texts, or no clip has phones.
     """
     assert options.phones
-    assert options.manifest
+    if not options.manifest:
+        raise ManifestError("--phones needs --manifest, whose clips it is of")
     phones = load_phones(options.phones, options.manifest)
     speakers, texts = corpus.clips.speakers, corpus.texts
     named = zip(speakers, corpus.clips.utterances, strict=True)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from spiritlm_cli.training.data import (
     HOP,
     CropSampler,
     Recording,
+    UnitsFile,
     draw_batch,
     load_recordings,
     read_labels,
@@ -105,3 +107,24 @@ def test_draw_batch_keeps_labels_with_their_audio(stretch: float) -> None:
     known = (batch.labels >= 0).all(1)
     assert known.sum() == 3
     assert ((middles - batch.labels)[known].abs() <= (1 if stretch else 0)).all()
+
+
+def test_units_file_reads_units_when_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "units.jsonl"
+    entries = [
+        {"id": "a", "hubert": "1 2", "pitch": "3"},
+        {"id": "b", "hubert": ""},
+        {"id": "ç", "hubert": "4"},
+    ]
+    path.write_text(
+        "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries), encoding="utf-8"
+    )
+    with UnitsFile(path) as units:
+        assert [name in units for name in ("a", "b", "ç", "d")] == [True, False, True, False]
+        assert units["ç"].hubert.tolist() == [4]
+        assert (units["a"].hubert.tolist(), units["a"].pitch.tolist()) == ([1, 2], [3])
+    path.write_bytes(b'{"id": "a", "hubert": "1"}\n{"id": "\xff"}\n')
+    with pytest.raises(ManifestError, match="line 2"):
+        UnitsFile(path)
+    with pytest.raises(ManifestError, match="is gzipped"):
+        UnitsFile(tmp_path / "units.jsonl.gz")

@@ -11,6 +11,7 @@ from spiritlm_cli.cli.general import Group
 from spiritlm_cli.cli.report import print_report
 from spiritlm_cli.training import options as parts
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.prepare_options import PrepareOptions
 from spiritlm_cli.training.units_options import UnitsOptions
 
 train = typer.Typer(name="train", cls=Group, no_args_is_help=True, rich_markup_mode=None)
@@ -23,6 +24,7 @@ _PARTS: tuple[tuple[str, str, type, str], ...] = (
     ("pitch", "pitch", parts.PitchOptions, "--manifest clips.tsv -o new/"),
     ("style", "style", parts.StyleOptions, "--manifest clips.tsv -o new/"),
     ("vocoder", "vocoder", parts.VocoderOptions, "--manifest clips.tsv --units units.jsonl -o new/"),
+    ("prepare", "prepare", PrepareOptions, "--lines tokens/ --text stories.txt.gz -o data/"),
     ("lm", "language_model", LanguageModelOptions, "--lines tokens.txt --text stories.txt -o new/"),
 )
 
@@ -40,7 +42,8 @@ def about() -> None:
 
 def _add(name: str, module: str, kind: type, example: str) -> None:
     def part(options: Any) -> None:
-        report = import_module(f"spiritlm_cli.training.{module}").train(options)
+        work = import_module(f"spiritlm_cli.training.{module}")
+        report = work.prepare(options) if name == "prepare" else work.train(options)
         if report is not None:
             print_report(report, options.as_json)
 
