@@ -37,10 +37,14 @@ CONFIGS = {
 # Of the kinds that `PackedLlama` computes.
 PACKED = {kind: _SIZES | _FEED | {"num_key_value_heads": 2} for kind in ("llama", "qwen2")}
 
+EXPERTS = {"mixtral": _SIZES | _GROUPED | {"num_local_experts": 2}}
+
 
 def causal_lm(kind, **changes):
     """Create a network with large random weights, so that errors are visible."""
-    config = AutoConfig.for_model(kind, **json.loads(json.dumps((CONFIGS | PACKED)[kind] | changes)))
+    config = AutoConfig.for_model(
+        kind, **json.loads(json.dumps((CONFIGS | PACKED | EXPERTS)[kind] | changes))
+    )
     torch.manual_seed(0)
     network = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():

@@ -53,12 +53,11 @@ def train(options: LanguageModelOptions) -> None:
 
     def step(number: int) -> dict[str, WeightedMean]:
         rows = next(batches)
+        _seed_dropout(loop, number)
         attention = options.attention * (1 - number / options.steps)
         loss, report = loss_function(rows, attention, batches.weight)
         rate = learning_rate(options.schedule, number, options.steps, options.learning_rate, warm)
         loop.update(optimizer, wrapped, loss, rate, options.clip)
-        if validation and loop.is_main and loop.micro_batch + 1 == options.accumulate:
-            validation.after(number + 1)
         return report
 
     parts: dict[str, Stateful] = {"network": model.trained(), "optimizer": optimizer, "data": batches}
@@ -68,13 +67,24 @@ def train(options: LanguageModelOptions) -> None:
     if validation:
         parts["validation"] = validation
     gather = partial(_gather, network, weights) if loop.is_sharded else None
-    loop.run(parts, step, partial(model.save, weights), gather)
+    after = validation.after if validation else None
+    loop.run(parts, step, partial(model.save, weights), gather, after)
 
 
 def _gather(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Put the weights of a network that is split among processes into `weights` of the first process."""
     weights.clear()
     weights.update(whole_weights(network))
+
+
+def _seed_dropout(loop: Loop, number: int) -> None:
+    """Make the random numbers of a micro-batch depend on the seed, the step and the process alone."""
+    seed = int(loop.rng(number).integers(1 << 31))
+    if loop.device.type == "cpu":
+        # `torch.manual_seed` takes milliseconds where there is no GPU
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 class _MicroBatches:

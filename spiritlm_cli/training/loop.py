@@ -170,6 +170,7 @@ class Loop:
         step: Callable[[int], Report],
         save: Callable[[], None],
         gather: Callable[[], None] | None = None,
+        after: Callable[[int], Mapping[str, float]] | None = None,
     ) -> None:
         """Call `step` for each micro-batch of steps 0 to `steps` - 1, and save every `save_every` steps and at the end.
 
@@ -178,7 +179,8 @@ class Loop:
         step: computes a micro-batch of the step with this number, calls `update`, and returns losses by name, the same
         names in all processes. Its random numbers must depend only on those of `rng`, so that a resumed run gives the
         same weights as an uninterrupted one. save: writes the weights; only the first process calls it. gather: all
-        processes call it before that.
+        processes call it before that. after: called by the first process after each step, with the number of steps
+        done; returns more values to write.
         Raises CheckpointError if there is no state to resume or if it belongs to another run, and SpiritLMError if a
         loss is not finite.
         """
@@ -195,7 +197,8 @@ class Loop:
                 losses = self._step(step, number)
                 done = number + 1
                 if isinstance(metrics, Metrics):
-                    metrics.write(done, losses | self._measurements(done, time.monotonic() - began))
+                    measured = self._measurements(done, time.monotonic() - began)
+                    metrics.write(done, losses | measured | (dict(after(done)) if after else {}))
                 progress.show(done, losses)
                 if done % options.save_every == 0 or done == steps:
                     if gather:

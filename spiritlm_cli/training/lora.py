@@ -26,15 +26,16 @@ def add_adapter(network: Any, rank: int, alpha: float, rows: Sequence[int], base
     network: a causal language model of transformers, which is changed in place. The product of a layer's two matrices
     is multiplied by alpha / rank; it is 0 at first. rows: of the embedding and the output layer that are trained too.
     base: name or folder of the model without the adapter, for the adapter's configuration.
-    Raises MissingPackageError without peft, and CheckpointError if the output layer has a bias, which peft leaves out.
+    Raises MissingPackageError without peft, and CheckpointError for what `merge_adapter` can't merge: an output layer
+    with a bias, which peft leaves out, and experts.
     """
     with needs_extra("peft", extra="lora", purpose="--lora"), hide_broken_torchaudio():
         from peft import LoraConfig, TaskType, inject_adapter_in_model
         from peft.tuners.tuners_utils import cast_adapter_dtype
 
+    kind = network.config.model_type
     layers = (network.get_input_embeddings(), network.get_output_embeddings())
     if rows and getattr(layers[1], "bias", None) is not None:
-        kind = network.config.model_type
         raise CheckpointError(f"{base}: a {kind} has an output layer with a bias; train it without --lora")
     names = [name for name, module in network.named_modules() if module in layers]
     config = LoraConfig(
@@ -48,6 +49,8 @@ def add_adapter(network: Any, rank: int, alpha: float, rows: Sequence[int], base
     network.requires_grad_(False)
     with silence_transformers():
         inject_adapter_in_model(config, network, _NAME)
+    if network.peft_config[_NAME].target_parameters:
+        raise CheckpointError(f"{base}: a {kind} has experts; train it without --lora")
     # weights of a frozen network may be bfloat16, in which small updates would be lost
     cast_adapter_dtype(network, _NAME)
 

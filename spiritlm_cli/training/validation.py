@@ -1,6 +1,7 @@
 """Validation of the language model in training: held-out loss by modality, transcripts, and the best weights."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -55,17 +56,20 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """Means after `step` steps; None for what the held-out data don't have.
+    """Means over the held-out data; None for what they don't have.
 
     loss: of all tokens; text, units: of the tokens of one modality, markers are of units. wer: word error rate of the
-    transcripts.
+    transcripts, as a fraction.
     """
 
-    step: int
     loss: float
     text: float | None
     units: float | None
     wer: float | None
+
+    def values(self) -> dict[str, float]:
+        """The values by their names in the measurements of a training."""
+        return {f"valid_{name}": value for name, value in asdict(self).items() if value is not None}
 
     def __str__(self) -> str:
         values = {"loss": self.loss, "text": self.text, "units": self.units}
@@ -99,7 +103,7 @@ def read_held_out(options: LanguageModelOptions) -> HeldOut:
 class Validation:
     """Computes `ValidationResult`s of a network in training, and keeps its best weights.
 
-    The results so far are a part of the training's state. No random numbers are drawn.
+    The least loss so far is a part of the training's state. No random numbers are drawn.
     """
 
     def __init__(self, options: LanguageModelOptions, model: StartingModel, held_out: HeldOut) -> None:
@@ -124,7 +128,7 @@ class Validation:
         ][: options.valid_clips]
         self._clips = [clip for clip, _ in fitting]
         self._longest = max([0, *(length for _, length in fitting)]) * _TOKENS_PER_TOKEN + _MORE_TOKENS
-        self._results: list[ValidationResult] = []
+        self._best = math.inf
 
     @property
     def folder(self) -> Path:
@@ -132,32 +136,31 @@ class Validation:
         return self._options.output / "best"
 
     def state_dict(self) -> dict[str, Any]:
-        """The results so far."""
-        return {"results": [asdict(result) for result in self._results]}
+        """The least loss so far."""
+        return {"best": self._best}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue after the results of a state."""
-        self._results = [ValidationResult(**result) for result in state["results"]]
+        """Continue after a state."""
+        self._best = state["best"]
 
-    def after(self, step: int) -> None:
-        """Validate after `step` steps if it is time to, write the results, and the weights if their loss is the least.
+    def after(self, step: int) -> dict[str, float]:
+        """Validate after `step` steps if it is time to, and write the weights if their loss is the least so far.
 
-        The network is in training mode before and after it.
+        Returns the values by name. The network is in training mode before and after it.
         """
         if step % self._options.valid_every and step != self._options.steps:
-            return
-        best = min((result.loss for result in self._results), default=float("inf"))
+            return {}
         self._model.network.eval()
         try:
             result = self._validate(step)
         finally:
             self._model.network.train()
-        self._results.append(result)
-        lines = "".join(json.dumps(asdict(one)) + "\n" for one in self._results)
-        write_text(self._options.output / "training" / "lm.valid.jsonl", lines)
-        notify(f"lm: step {step}, held-out {result}{'; the best so far' if result.loss < best else ''}")
-        if result.loss < best:
+        is_best = result.loss < self._best
+        notify(f"lm: step {step}, held-out {result}{'; the best so far' if is_best else ''}")
+        if is_best:
+            self._best = result.loss
             self._save()
+        return result.values()
 
     def _validate(self, step: int) -> ValidationResult:
         network = self._model.network
@@ -167,7 +170,7 @@ class Validation:
             rate = self._transcribe(step) if self._clips else None
         total, count = sums.sum(0).tolist()
         text, units = (loss / tokens if tokens else None for loss, tokens in sums.tolist())
-        return ValidationResult(step, total / count if count else 0.0, text, units, rate)
+        return ValidationResult(total / count if count else 0.0, text, units, rate)
 
     @torch.no_grad()
     def _sum_losses(self, device: torch.device) -> torch.Tensor:

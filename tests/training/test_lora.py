@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from causal_lm import causal_lm
 from text_models import LINE, lines_options, text_model
 from training_fixtures import assert_same_weights, interrupted
 
@@ -62,7 +63,7 @@ def test_peft_loads_a_trained_adapter(name: str, tmp_path: Path) -> None:
 
 
 def test_resume_is_byte_identical(tmp_path: Path) -> None:
-    folder = text_model(tmp_path / "text", "qwen2")
+    folder = text_model(tmp_path / "text", "opt", dropout=0.1)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(lines_options(folder, whole, lora=2))
     with interrupted(2):
@@ -114,10 +115,12 @@ def test_generate_says_how_an_adapter_becomes_a_model(tmp_path: Path) -> None:
         LanguageModel.load(str(tmp_path / "out"), device="cpu")
 
 
-def test_an_output_layer_with_a_bias_is_refused(tmp_path: Path) -> None:
-    model = starting_model(lines_options(text_model(tmp_path / "text", "llama"), tmp_path / "out"), [])
-    model.network.lm_head.bias = torch.nn.Parameter(torch.zeros(model.network.config.vocab_size))
+def test_networks_that_can_not_be_merged_are_refused(tmp_path: Path) -> None:
+    network = causal_lm("llama")
+    network.lm_head.bias = torch.nn.Parameter(torch.zeros(60))
     with pytest.raises(
         CheckpointError, match="a llama has an output layer with a bias; train it without --lora"
     ):
-        add_adapter(model.network, 2, 4, [700], "text")
+        add_adapter(network, 2, 4, [50], "text")
+    with pytest.raises(CheckpointError, match="a mixtral has experts; train it without --lora"):
+        add_adapter(causal_lm("mixtral"), 2, 4, [50], "text")

