@@ -116,20 +116,28 @@ class FrameSample:
 def _extractor(options: UnitsOptions) -> tuple[Callable[[Features], Features], int]:
     """Return the function from samples (samples,) to features (frames, dim), and the samples of one frame."""
     if options.features == "mfcc":
-        hop = SAMPLE_RATE // options.rate
+        hop = SAMPLE_RATE // (options.rate or 25)
         return lambda samples: mfcc(samples, hop), hop
     path = options.hubert or Checkpoint(options.output, options.output.name).hubert
     device = find_device(options.device)
     hubert = Hubert.load(path, options.layer).to(device)
+    hop = hubert.config.encoder.hop
+    wanted = SAMPLE_RATE // options.rate if options.rate else hop
+    if wanted not in (hop, 2 * hop):
+        have = SAMPLE_RATE // hop
+        raise CheckpointError(f"{path}: has {have} frames per second, so --rate is {have} or {have // 2}")
 
     @torch.inference_mode()
     def extract(samples: Features) -> Features:
         windows = [torch.from_numpy(window).to(device) for window in split_windows(samples)]
         # the last window may be shorter than a frame
         whole = [window for window in windows if len(window) >= hubert.receptive_field]
-        return np.concatenate([features.float().cpu().numpy() for w in whole for features in hubert([w])])
+        features = np.concatenate([f.float().cpu().numpy() for w in whole for f in hubert([w])])
+        if wanted == hop:
+            return features
+        return features[: len(features) // 2 * 2].reshape(-1, 2, features.shape[1]).mean(1)
 
-    return extract, hubert.config.encoder.hop
+    return extract, wanted
 
 
 def _centers_path(options: UnitsOptions) -> Path:

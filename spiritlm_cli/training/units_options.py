@@ -31,8 +31,13 @@ class UnitsOptions:
         group="input",
     )
     layer: int = option(6, "With --features hubert: the layer, from 1.", group="network", minimum=1)
-    rate: int = option(
-        25, "With --features mfcc: frames per second.", group="network", metavar="25|50|100", minimum=1
+    rate: int | None = option(
+        None,
+        "Labels per second (default: 25 for MFCCs, for a HuBERT its frames). From a HuBERT with twice as many frames, "
+        "the means of two are clustered.",
+        group="network",
+        metavar="25|50|100",
+        minimum=1,
     )
     clusters: int = option(500, "Number of clusters.", group="training", minimum=1)
     hours: float | None = option(
@@ -70,7 +75,7 @@ class UnitsOptions:
             raise OptionError(f"is mfcc or hubert, not {self.features}", "--features")
         if self.features == "mfcc" and self.hubert:
             raise OptionError("needs --features hubert", "--hubert")
-        if self.rate not in (25, 50, 100):
+        if self.rate not in (None, 25, 50, 100):
             raise OptionError(f"is 25, 50 or 100, not {self.rate}", "--rate")
         inputs = {path.resolve() for path in (self.manifest, self.hubert, self.phones) if path}
         if self.labels and self.labels.resolve() in inputs:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,22 @@ def test_train_takes_the_hubert_of_another_folder(corpus: Path, twist_folder: Pa
     weights = twist_folder / "mhubert-base-25hz" / "model.safetensors"
     units.train(units_options(corpus, tmp_path, features="hubert", hubert=weights, layer=11))
     assert load_quantizer(tmp_path / "training" / "hubert_L11_km5.safetensors").dim == 32
+
+
+def test_train_takes_the_means_of_two_frames_of_a_hubert_at_50_hz(corpus: Path, tmp_path: Path) -> None:
+    units.train(units_options(corpus, tmp_path, rate=50))
+    hubert.train(
+        hubert_options(corpus, tmp_path, labels=tmp_path / "training" / "labels.txt", rate=50, steps=1)
+    )
+    weights = tmp_path / "speech_tokenizer" / "hubert_50hz" / "mhubert_base_50hz.safetensors"
+    options = units_options(corpus, tmp_path, features="hubert", hubert=weights, layer=2, overwrite=True)
+    assert units.train(options).rate == 50
+    assert units.train(replace(options, rate=25)).rate == 25
+    labels = read_labels(tmp_path / "training" / "labels.txt")
+    # 99 frames without padding
+    assert {len(label) for label in labels.values()} == {49}
+    with pytest.raises(CheckpointError, match="has 50 frames per second, so --rate is 50 or 25"):
+        units.train(replace(options, rate=100))
 
 
 def test_train_clusters_a_sample_of_hours_and_labels_all(
