@@ -40,8 +40,8 @@ def hubert_options(corpus: Path, output: Path, **changes: Any) -> HubertOptions:
 
 def quantizer_options(corpus: Path, output: Path, **changes: Any) -> QuantizerOptions:
     options: dict[str, Any] = dict(
-        manifest=corpus / "clips.jsonl", labels=corpus / "labels.txt", output=output,
-        tensorboard=False, layer=2, steps=4, batch=2
+        manifest=corpus / "clips.jsonl", labels=corpus / "labels.txt", test=corpus / "test.jsonl", output=output,
+        tensorboard=False, layer=2, steps=4, batch=2,
     )  # fmt: skip
     return QuantizerOptions(**(options | changes))
 

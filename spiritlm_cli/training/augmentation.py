@@ -31,7 +31,7 @@ def augment(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     spectrum = spectrum * torch.fft.rfft(_room_responses(waveform, rng), size)
     changed = torch.fft.irfft(spectrum, size)[:, :samples]
     level = changed.square().mean(1, keepdim=True).sqrt() + 1e-5
-    noise = _noise(waveform, rng)
+    noise = draw_noise(waveform, rng)
     snr = _like(rng.uniform(3, 30, (batch, 1)), waveform)
     gain = _like(10 ** rng.uniform(-1, 0.3, (batch, 1)), waveform)
     augmented: Tensor = (changed / level + noise * 10 ** (-snr / 20)) * gain * 0.1
@@ -148,7 +148,7 @@ def _room_responses(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     return _like(tail, waveform)
 
 
-def _noise(waveform: Tensor, rng: np.random.Generator) -> Tensor:
+def draw_noise(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Draw noise of RMS 1, (batch, samples): colored, or for a third of the rows babble, the sum of other rows."""
     batch, samples = waveform.shape
     white = torch.from_numpy(rng.standard_normal((batch, samples), dtype=np.float32)).to(waveform.device)

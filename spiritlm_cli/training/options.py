@@ -8,6 +8,8 @@ from spiritlm_cli.options import option
 
 # Groups of the convolution that encodes positions, in HuBERT and in the style encoder.
 POSITION_GROUPS = 16
+# Changes of speech that augmentation-invariant units are trained with and measured on.
+PERTURBATIONS = ("stretch", "pitch", "reverb", "noise")
 
 
 def check_heads(dim: int, heads: int, multiple: int = 1) -> None:
@@ -150,12 +152,24 @@ class QuantizerOptions(LoopOptions):
     manifest: Path = option(..., "Manifest of the training clips.", group="input")
     kind: str = option(
         "linear",
-        "linear (trained by CTC, needs --labels) or kmeans.",
+        "linear (trained by CTC, needs --labels or --teacher) or kmeans.",
         group="network",
         metavar="linear|kmeans",
     )
     labels: Path | None = option(
         None, "Token lines with --keep-repeats: the labels of each clip, by id.", group="input"
+    )
+    teacher: Path | None = option(
+        None,
+        "Instead of --labels: quantizer of the same HuBERT, whose units of the audio as it is are the labels, such as "
+        "the centers that `train units` writes.",
+        group="input",
+    )
+    test: Path | None = option(
+        None,
+        "Manifest of the clips whose units the report compares with those of changed speech (default: the first 20 of "
+        "--manifest).",
+        group="input",
     )
     start: Path | None = option(
         None, "Initial weights of a linear quantizer, instead of random ones.", group="input"
@@ -172,15 +186,48 @@ class QuantizerOptions(LoopOptions):
         minimum=0,
         above=True,
     )
+    iterations: int = option(
+        1,
+        "Trainings of --steps steps: the labels of the second are the units of the first's quantizer, and so on.",
+        group="training",
+        minimum=1,
+    )
+    augmentations: str = option(
+        "",
+        "Draw one of these for each batch: stretch (speed 0.8 to 1.2), pitch (±4 semitones), reverb, noise (5 to 15 dB "
+        "SNR). Default: speed, room, equalization, level and noise at once, and those of --hard.",
+        group="training",
+        metavar="NAME,…",
+    )
     hard: bool = option(True, "Also augment formants, bandwidth, codecs and clipping.", group="training")
     layer: int = option(6, "HuBERT layer whose features are quantized.", group="network", minimum=1)
     units: int = option(500, "Number of units.", group="network", minimum=1)
-    steps: int = option(500, "Training steps of a linear quantizer.", group="training", minimum=1)
+    steps: int = option(
+        500, "Training steps of a linear quantizer, in each iteration.", group="training", minimum=1
+    )
     batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
     seconds: float = option(
         4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
     )
     learning_rate: float = option(2e-3, "Peak learning rate.", group="training", minimum=0, above=True)
+    as_json: bool = option(
+        False, "Print the report as one JSON object instead of a table.", "--json", group="output"
+    )
+
+    @property
+    def perturbations(self) -> tuple[str, ...]:
+        """The names in `augmentations`."""
+        return tuple(name.strip() for name in self.augmentations.split(",") if name.strip())
+
+    def check(self) -> None:
+        """Raise OptionError for kinds and augmentations that are not known, and without labels."""
+        if self.kind not in ("linear", "kmeans"):
+            raise OptionError(f"is linear or kmeans, not {self.kind}", "--kind")
+        if self.kind == "linear" and bool(self.labels) == bool(self.teacher):
+            raise OptionError("a linear quantizer needs either --labels or --teacher")
+        for name in self.perturbations:
+            if name not in PERTURBATIONS:
+                raise OptionError(f"has {name}; known are {', '.join(PERTURBATIONS)}", "--augmentations")
 
 
 @dataclass(frozen=True, kw_only=True)

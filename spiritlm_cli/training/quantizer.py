@@ -1,17 +1,23 @@
 """Train a quantizer of HuBERT features: k-means, or linear layers trained by CTC on augmented audio."""
 
+import copy
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
-from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.console import track
+from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert
-from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig
+from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig, load_quantizer
 from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.data import (
     CropSampler,
@@ -22,34 +28,40 @@ from spiritlm_cli.training.data import (
     read_labels,
     real_weights,
 )
+from spiritlm_cli.training.invariance import InvarianceReport, Quantizer, clip_units, measure_invariance
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import QuantizerOptions
+from spiritlm_cli.training.perturbation import perturb
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine
 
 # Share of the steps, at the start, that use cross-entropy per frame instead of CTC. CTC alone does not determine the
 # frame of a unit, so units would move away from their time.
 FRAMEWISE = 0.4
+# Clips of the manifest that are measured without --test.
+TESTED = 20
+
+Labels = Mapping[str, NDArray[np.int64]]
 
 
-def train(options: QuantizerOptions) -> None:
+def train(options: QuantizerOptions) -> InvarianceReport | None:
     """Train a quantizer and write `L{layer}_quantizer_{units}.safetensors` beside the HuBERT in `options.output`.
 
-    Raises CheckpointError if there is no HuBERT, SpiritLMError for an unknown `kind`, and what the trainings raise.
+    Returns the report of a linear quantizer. Raises OptionError, CheckpointError if there is no HuBERT, and what the
+    trainings raise.
     """
+    options.check()
     checkpoint = Checkpoint(options.output, options.output.name)
     hubert = Hubert.load(checkpoint.hubert, options.layer)
     path = checkpoint.hubert.parent / f"L{options.layer}_quantizer_{options.units}.safetensors"
     check_run(options, "quantizer", path)
-    loop = Loop(options, "quantizer", options.steps)
+    loop = Loop(options, "quantizer", options.iterations * options.steps)
     recordings = load_recordings(options.manifest)
-    if options.kind == "kmeans":
-        if loop.is_main:
-            train_kmeans(options, hubert, recordings, path)
-    elif options.kind == "linear":
-        train_linear(options, loop, hubert, recordings, path)
-    else:
-        raise SpiritLMError(f"--kind is linear or kmeans, not {options.kind}")
+    if options.kind == "linear":
+        return train_linear(options, loop, hubert, recordings, path)
+    if loop.is_main:
+        train_kmeans(options, hubert, recordings, path)
+    return None
 
 
 def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
@@ -69,56 +81,53 @@ def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Rec
 
 def train_linear(
     options: QuantizerOptions, loop: Loop, hubert: Hubert, recordings: list[Recording], path: Path
-) -> None:
+) -> InvarianceReport | None:
     """Train linear layers by CTC to predict labels from features of augmented audio, and write them to `path`.
 
-    HuBERT is frozen. Source: Gat et al. 2023. Raises SpiritLMError if labels are missing or exceed `options.units`.
+    HuBERT is frozen. Returns the report in the first process. Source: Gat et al. 2023 (arXiv 2209.15483).
+    Raises SpiritLMError if labels are missing or exceed `options.units`, CheckpointError for the teacher.
     """
-    if options.labels is None:
-        raise SpiritLMError("a linear quantizer needs --labels")
-    labels = read_labels(options.labels)
-    recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
-    if not recordings:
-        raise SpiritLMError(f"{options.labels}: no clip of {options.manifest} has labels")
-    highest = max(int(units.max()) for units in labels.values() if len(units))
-    if highest >= options.units:
-        raise SpiritLMError(
-            f"{options.labels}: has [Hu{highest}]; --units is {options.units}, so the last is one less"
-        )
     torch.manual_seed(options.seed)
     device = loop.device
     hubert.to(device)
+    before = _load_teacher(options, hubert, path)
+    labels = _first_labels(options, hubert, before, recordings)
+    all_recordings = recordings
+    recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
+    if not recordings:
+        raise SpiritLMError(f"{options.labels}: no clip of {options.manifest} has labels")
+    _check_highest(labels, options)
     config = QuantizerConfig(options.units, hubert.config.encoder_embed_dim, options.units + 1 + 16)
     model = LinearQuantizer(config)
     if options.start:
         load_into(model, read_tensors(options.start), rename=lambda name: f"layers.{name}")
     model.to(device)
+    teacher = Teacher(hubert, recordings, labels, model)
     sampler = CropSampler(recordings, options.seconds, real_weights(options.real, options.real_weight))
-    change = augment_hard if options.hard else augment
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
-    framewise = int(FRAMEWISE * options.steps)
 
     def step(number: int) -> dict[str, float]:
+        iteration, position = divmod(number, options.steps)
         rng = loop.rng(number)
-        batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch=0.1)
-        waveform = batch.waveform.to(device)
-        waveform = change(waveform, rng) if number % 3 else waveform
+        waveform, frame_labels, merged = _draw(
+            options, sampler, teacher.labels(iteration), number % 3 > 0, rng, device
+        )
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
             features = torch.stack(hubert(waveform.unbind())).float()
         logits = model.logits(features)
-        targets = batch.labels[:, : logits.shape[1]].to(device)
+        targets = frame_labels[:, : logits.shape[1]].to(device)
+        logits = logits[:, : targets.shape[1]]
         per_frame = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         accuracy = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
         losses = {"frames": per_frame.item(), "accuracy": accuracy.item()}
         loss = per_frame
-        if number >= framewise:
-            ctc = _ctc_loss(logits, targets, options.units)
+        if position >= int(FRAMEWISE * options.steps):
+            ctc = _ctc_loss(logits, merged.to(device), options.units)
             losses["ctc"] = ctc.item()
             # keeps units at their time
             loss = ctc + 0.3 * per_frame
-        loop.update(
-            optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate, warm=50)
-        )
+        rate = warm_cosine(position, options.steps, options.learning_rate, warm=50)
+        loop.update(optimizer, model, loss, rate)
         return losses
 
     def save() -> None:
@@ -126,7 +135,114 @@ def train_linear(
         content = {"vocab_size": config.vocab_size, "dim": config.dim, "upstream_dim": config.upstream_dim}
         write_tensors(path, tensors, {"model_cfg": content})
 
-    loop.run({"model": model, "optimizer": optimizer}, step, save)
+    loop.run({"model": model, "teacher": teacher, "optimizer": optimizer}, step, save)
+    if not loop.is_main:
+        return None
+    tested = load_recordings(options.test) if options.test else all_recordings[:TESTED]
+    quantizers = ({"teacher": before} if before else {}) | {"trained": model}
+    return measure_invariance(hubert, quantizers, tested, options.seed)
+
+
+class Teacher:
+    """The labels of each iteration: those that are given, and then the units of the student of the iteration before."""
+
+    def __init__(
+        self, hubert: Hubert, recordings: list[Recording], labels: Labels, student: LinearQuantizer
+    ) -> None:
+        """labels: of the first iteration, by clip id. student: the model in training."""
+        self._hubert, self._recordings, self._student = hubert, recordings, student
+        self._model = copy.deepcopy(student).requires_grad_(False)
+        # iteration: whose labels `_model` gives; labeled: whose labels `_labels` are
+        self._iteration = self._labeled = 0
+        self._labels = labels
+
+    def labels(self, iteration: int) -> Labels:
+        """Labels of an iteration, from 0, by clip id. At its first step the student becomes the teacher."""
+        if iteration > self._iteration:
+            self._model.load_state_dict(self._student.state_dict())
+            self._iteration = iteration
+        if iteration > self._labeled:
+            self._labels = _encode(self._hubert, self._model, self._recordings)
+            self._labeled = iteration
+        return self._labels
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"iteration": self._iteration, "model": self._model.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._iteration = int(state_dict["iteration"])
+        self._model.load_state_dict(state_dict["model"])
+
+
+def _encode(hubert: Hubert, quantizer: Quantizer, recordings: list[Recording]) -> Labels:
+    return {
+        r.clip.id: clip_units(hubert, quantizer, r.waveform.samples)
+        for r in track(recordings, "labels of clips", len(recordings))
+    }
+
+
+def _load_teacher(options: QuantizerOptions, hubert: Hubert, path: Path) -> Quantizer | None:
+    """Load the teacher, if there is one. path: of the quantizer to write. Raises CheckpointError."""
+    if options.teacher is None:
+        return None
+    if options.teacher.resolve() == path.resolve():
+        raise CheckpointError(
+            f"{path}: is the teacher, and would be replaced; copy it to another folder first"
+        )
+    teacher = load_quantizer(options.teacher)
+    if teacher.dim != hubert.config.encoder_embed_dim:
+        raise CheckpointError(
+            f"{options.teacher}: takes features of width {teacher.dim}, the HuBERT's are "
+            f"{hubert.config.encoder_embed_dim} wide"
+        )
+    return teacher.to(next(hubert.parameters()).device)
+
+
+def _first_labels(
+    options: QuantizerOptions, hubert: Hubert, teacher: Quantizer | None, recordings: list[Recording]
+) -> Labels:
+    if teacher is not None:
+        return _encode(hubert, teacher, recordings)
+    if options.labels is None:
+        raise SpiritLMError("a linear quantizer needs --labels or --teacher")
+    return read_labels(options.labels)
+
+
+def _check_highest(labels: Labels, options: QuantizerOptions) -> None:
+    """Raise SpiritLMError if there are labels of more units than the quantizer is to have."""
+    highest = max(int(units.max()) for units in labels.values() if len(units))
+    if highest >= options.units:
+        raise SpiritLMError(
+            f"{options.labels or options.teacher}: has [Hu{highest}]; --units is {options.units}, so the last is one "
+            "less"
+        )
+
+
+def _draw(
+    options: QuantizerOptions,
+    sampler: CropSampler,
+    labels: Labels,
+    changed: bool,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw a batch. changed: whether to augment it.
+
+    Returns the waveform, (batch, samples), the label of each of its frames, and labels to merge for CTC. Both are
+    (batch, frames) int64, −100 where unknown; they differ if the speed is changed.
+    """
+    names = options.perturbations
+    batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch=0.0 if names else 0.1)
+    waveform, targets = batch.waveform.to(device), batch.labels
+    if not changed:
+        return waveform, targets, targets
+    if not names:
+        change = augment_hard if options.hard else augment
+        return change(waveform, rng), targets, targets
+    waveform, speed = perturb(names[int(rng.integers(len(names)))], waveform, rng)
+    frames = int(targets.shape[1] / speed)
+    index = ((torch.arange(frames) + 0.5) * speed).long().clamp(max=targets.shape[1] - 1)
+    return waveform, targets[:, index], targets
 
 
 def _ctc_loss(logits: torch.Tensor, targets: torch.Tensor, blank: int) -> torch.Tensor:

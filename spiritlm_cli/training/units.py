@@ -135,7 +135,8 @@ def _extractor(options: UnitsOptions) -> tuple[Callable[[Features], Features], i
         features = np.concatenate([f.float().cpu().numpy() for w in whole for f in hubert([w])])
         if wanted == hop:
             return features
-        return features[: len(features) // 2 * 2].reshape(-1, 2, features.shape[1]).mean(1)
+        means: Features = features[: len(features) // 2 * 2].reshape(-1, 2, features.shape[1]).mean(1)
+        return means
 
     return extract, wanted
 

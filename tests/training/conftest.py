@@ -38,6 +38,7 @@ def corpus(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
         streams = {"hubert": hu, "pitch": rng.integers(0, 64, 25), "style": rng.integers(0, 100, SECONDS)}
         units.append({"id": str(i)} | {key: " ".join(map(str, ids)) for key, ids in streams.items()})
     (folder / "clips.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in manifest))
+    (folder / "test.jsonl").write_text(json.dumps(manifest[0]) + "\n")
     (folder / "labels.txt").write_text("".join(line + "\n" for line in labels))
     (folder / "units.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in units))
     return folder

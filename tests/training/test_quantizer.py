@@ -1,15 +1,25 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from training_fixtures import assert_same_weights, quantizer_options
+import torch
+from training_fixtures import assert_same_weights, interrupted, quantizer_options
 
 from spiritlm_cli.checkpoints import Checkpoint
-from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.errors import CheckpointError, OptionError, SpiritLMError
 from spiritlm_cli.speech.hubert import Hubert
-from spiritlm_cli.speech.quantizer import KMeansQuantizer, LinearQuantizer, load_quantizer
+from spiritlm_cli.speech.quantizer import (
+    KMeansQuantizer,
+    LinearQuantizer,
+    QuantizerConfig,
+    load_quantizer,
+)
 from spiritlm_cli.training import quantizer
 from spiritlm_cli.training.data import load_recordings
+from spiritlm_cli.training.invariance import clip_units
+from spiritlm_cli.training.quantizer import Teacher
 
 
 @pytest.fixture
@@ -44,10 +54,12 @@ def test_train_linear_continues_from_start_weights(corpus: Path, trained: Path, 
 
 
 def test_train_refuses_labels_and_kinds_that_do_not_fit(corpus: Path, output: Path) -> None:
-    with pytest.raises(SpiritLMError, match="--kind is linear or kmeans, not forest"):
+    with pytest.raises(OptionError, match="is linear or kmeans, not forest"):
         quantizer.train(quantizer_options(corpus, output, kind="forest"))
-    with pytest.raises(SpiritLMError, match="needs --labels"):
+    with pytest.raises(OptionError, match="needs either --labels or --teacher"):
         quantizer.train(quantizer_options(corpus, output, labels=None))
+    with pytest.raises(OptionError, match="has echo; known are stretch, pitch, reverb, noise"):
+        quantizer.train(quantizer_options(corpus, output, augmentations="noise,echo"))
     labels = output / "labels.txt"
     labels.write_text("0\t[SPEECH][Hu7]\n")
     with pytest.raises(SpiritLMError, match=r"labels\.txt: has \[Hu7\]; --units is 7"):
@@ -55,6 +67,62 @@ def test_train_refuses_labels_and_kinds_that_do_not_fit(corpus: Path, output: Pa
     labels.write_text("other\t[SPEECH][Hu7]\n")
     with pytest.raises(SpiritLMError, match=r"labels\.txt: no clip of .*clips\.jsonl has labels"):
         quantizer.train(quantizer_options(corpus, output, labels=labels))
+
+
+@pytest.fixture
+def teacher(corpus: Path, output: Path, tmp_path: Path) -> Path:
+    """k-means of 5 clusters of the HuBERT in `output`."""
+    path = tmp_path / "teacher.safetensors"
+    hubert = Hubert.load(Checkpoint(output, "").hubert, 2)
+    options = quantizer_options(corpus, output, kind="kmeans", units=5)
+    quantizer.train_kmeans(options, hubert, load_recordings(options.manifest), path)
+    return path
+
+
+def test_train_iterations_resume_is_bit_identical(corpus: Path, output: Path, teacher: Path) -> None:
+    """Two iterations, interrupted in the second: its labels are those of the student after the first."""
+    options = quantizer_options(
+        corpus, output, labels=None, teacher=teacher, units=5, steps=3, iterations=2, save_every=5,
+        augmentations="stretch,pitch,reverb,noise",
+    )  # fmt: skip
+    report = quantizer.train(options)
+    path = Checkpoint(output, "").quantizer
+    whole = path.read_bytes()
+    with interrupted(5):
+        quantizer.train(replace(options, overwrite=True))
+    assert path.read_bytes() != whole
+    assert quantizer.train(replace(options, resume=True)) == report
+    assert path.read_bytes() == whole
+
+
+def test_train_reports_unit_error_rates_of_teacher_and_student(
+    corpus: Path, output: Path, teacher: Path
+) -> None:
+    options = quantizer_options(corpus, output, labels=None, teacher=teacher, units=5, steps=1)
+    report = quantizer.train(options)
+    assert report is not None
+    assert list(report.rates) == ["teacher", "trained"]
+    with pytest.raises(CheckpointError, match="is the teacher, and would be replaced"):
+        quantizer.train(replace(options, teacher=Checkpoint(output, "").quantizer, overwrite=True))
+
+
+def test_teacher_is_the_student_after_each_iteration(corpus: Path, output: Path) -> None:
+    recordings = load_recordings(corpus / "clips.jsonl")[:1]
+    hubert = Hubert.load(Checkpoint(output, "").hubert, 2)
+    torch.manual_seed(0)
+    student = LinearQuantizer(QuantizerConfig(5, 32, 22))
+    given = {"0": np.zeros(49, dtype=np.int64)}
+    teacher = Teacher(hubert, recordings, given, student)
+    assert teacher.labels(0) is given
+    expected = clip_units(hubert, student, recordings[0].waveform.samples)
+    assert teacher.labels(1)["0"].tolist() == expected.tolist()
+    with torch.no_grad():
+        student.layers[-1].bias += torch.tensor([0, 0, 0, 99.0, 0, 0])
+    assert teacher.labels(1)["0"].tolist() == expected.tolist()
+    resumed = Teacher(hubert, recordings, given, student)
+    resumed.load_state_dict(teacher.state_dict())
+    assert resumed.labels(1)["0"].tolist() == expected.tolist()
+    assert teacher.labels(2)["0"].tolist() != expected.tolist()
 
 
 def test_train_needs_a_hubert(corpus: Path, tmp_path: Path) -> None:
