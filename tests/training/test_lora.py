@@ -1,6 +1,7 @@
 """Adapters: trained beside a frozen network, written as peft writes them, resumed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from causal_lm import causal_lm
 from text_models import LINE, lines_options, text_model
-from training_fixtures import assert_same_weights, interrupted
+from training_fixtures import assert_same_weights, in_two_processes, interrupted
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.adapters import read_adapter
@@ -124,3 +125,18 @@ def test_networks_that_can_not_be_merged_are_refused(tmp_path: Path) -> None:
         add_adapter(network, 2, 4, [50], "text")
     with pytest.raises(CheckpointError, match="a mixtral has experts; train it without --lora"):
         add_adapter(causal_lm("mixtral"), 2, 4, [50], "text")
+
+
+def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
+    folder = text_model(tmp_path / "text", "llama", tie_word_embeddings=True)
+    held_out = {"valid": tmp_path / "lines.txt", "valid_every": 1}
+    one, two = (
+        lines_options(folder, tmp_path / name, lora=2, steps=2, **held_out) for name in ("one", "two")
+    )
+    train(replace(one, batch=2))
+    first, second = in_two_processes(lambda: train(two), tmp_path)
+    assert "lm: step 2, held-out loss" in first
+    assert second == ""
+    name = "adapter_model.safetensors"
+    assert_same_weights(tmp_path / "one" / name, tmp_path / "two" / name, tolerance=1e-5)
+    assert_same_weights(tmp_path / "one/best" / name, tmp_path / "two/best" / name, tolerance=1e-5)
