@@ -15,6 +15,7 @@ from spiritlm_cli.training.mixture import read_corpus, sources
 from spiritlm_cli.training.report import WeightedMean
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
+from spiritlm_cli.training.samples import Samples, read_prompts
 from spiritlm_cli.training.schedule import learning_rate
 from spiritlm_cli.training.sharding import ShardedNetwork, ShardedOptimizer, whole_weights
 from spiritlm_cli.training.starting_model import starting_model, weights_file
@@ -33,6 +34,8 @@ def train(options: LanguageModelOptions) -> None:
         mixture = sources(options, corpus)
         model = starting_model(options, corpus.all_texts(), is_main=loop.is_main)
     validation = Validation(options, model, read_held_out(options)) if options.validates else None
+    prompts = read_prompts(options.sample_prompts) if options.sample_prompts else []
+    samples = Samples(options, model, prompts) if prompts else None
     vocabulary, network = model.vocabulary, model.network
     if loop.device.type == "cpu" or options.attention:
         # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
@@ -67,7 +70,12 @@ def train(options: LanguageModelOptions) -> None:
     if validation:
         parts["validation"] = validation
     gather = partial(_gather, network, weights) if loop.is_sharded else None
-    after = validation.after if validation else None
+
+    def after(done: int) -> dict[str, float]:
+        return {
+            name: value for one in (validation, samples) if one for name, value in one.after(done).items()
+        }
+
     loop.run(parts, step, partial(model.save, weights), gather, after)
 
 

@@ -190,6 +190,11 @@ class LanguageModelOptions(LoopOptions):
         group="training",
         minimum=1,
     )
+    sample_prompts: Path | None = option(
+        None,
+        "Token lines to continue at each save, to OUTPUT/training/samples/STEP.txt.",
+        group="input",
+    )
     context: int = option(
         512, "Tokens in a row, into which training sequences are packed.", group="training", minimum=4
     )
@@ -221,8 +226,8 @@ class LanguageModelOptions(LoopOptions):
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:
             raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
-        if self.fsdp and (self.lora or self.validates):
-            raise OptionError("can't be used with --lora or held-out data yet", "--fsdp")
+        if self.fsdp and (self.lora or self.validates or self.sample_prompts):
+            raise OptionError("can't be used with --lora, held-out data or --sample-prompts yet", "--fsdp")
         if bool(self.valid_manifest) != bool(self.valid_units):
             raise OptionError("needs --valid-units, and the other way round", "--valid-manifest")
         check_heads(self.dim, self.heads)

@@ -15,9 +15,7 @@ from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.metrics import error_rate, word_errors
 from spiritlm_cli.files import read_bytes, write_bytes, write_text
 from spiritlm_cli.language.generator import GenerationRequest
-from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.language.transformers_network import TransformersNetwork
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.manifests.labels import without_labels
 from spiritlm_cli.manifests.manifest import read_manifest
@@ -30,6 +28,7 @@ from spiritlm_cli.training.documents import Document, encode_document
 from spiritlm_cli.training.extension import tokenizer_files
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.pairs import LabeledSequence
+from spiritlm_cli.training.samples import as_language_model, evaluation_mode
 from spiritlm_cli.training.starting_model import StartingModel
 
 # Tokens of a transcript for each token of its reference, and more.
@@ -150,11 +149,8 @@ class Validation:
         """
         if step % self._options.valid_every and step != self._options.steps:
             return {}
-        self._model.network.eval()
-        try:
+        with evaluation_mode(self._model, self._options):
             result = self._validate(step)
-        finally:
-            self._model.network.train()
         is_best = result.loss < self._best
         notify(f"lm: step {step}, held-out {result}{'; the best so far' if is_best else ''}")
         if is_best:
@@ -163,19 +159,17 @@ class Validation:
         return result.values()
 
     def _validate(self, step: int) -> ValidationResult:
-        network = self._model.network
-        device = network.get_input_embeddings().weight.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self._options.bf16):
-            sums = self._sum_losses(device)
-            rate = self._transcribe(step) if self._clips else None
+        sums = self._sum_losses()
+        rate = self._transcribe(step) if self._clips else None
         total, count = sums.sum(0).tolist()
         text, units = (loss / tokens if tokens else None for loss, tokens in sums.tolist())
         return ValidationResult(total / count if count else 0.0, text, units, rate)
 
     @torch.no_grad()
-    def _sum_losses(self, device: torch.device) -> torch.Tensor:
+    def _sum_losses(self) -> torch.Tensor:
         """Sum of the losses, and number of tokens, of text and of the others: (2, 2) float64."""
         vocabulary, batch = self._model.vocabulary, self._options.batch
+        device = self._model.network.get_input_embeddings().weight.device
         text = torch.zeros(self._model.network.config.vocab_size, dtype=torch.bool)
         text[[token for token in range(vocabulary.size) if vocabulary.modality(token) == "text"]] = True
         sums = torch.zeros(2, 2, dtype=torch.float64)
@@ -193,8 +187,7 @@ class Validation:
 
     def _transcribe(self, step: int) -> float:
         """Transcribe the clips, and write the transcripts. Returns the word error rate."""
-        network = TransformersNetwork(self._model.network, self._context())
-        language_model = LanguageModel(network, self._model.vocabulary)
+        language_model = as_language_model(self._model, self._options)
         sampling = Sampling(greedy=True, one_span=True, max_new_tokens=self._longest)
         stream = language_model.generate_stream(
             self._clips,
@@ -210,10 +203,6 @@ class Validation:
             lines.append(json.dumps(row | {"errors": counts[-1].errors}, ensure_ascii=False) + "\n")
         write_text(self._options.output / "training" / "transcripts" / f"{step}.jsonl", "".join(lines))
         return error_rate(counts, resamples=1).rate
-
-    def _context(self) -> int:
-        longest: int = getattr(self._model.network.config, "max_position_embeddings", self._options.context)
-        return longest
 
     def _save(self) -> None:
         """Write the folder of the best weights."""

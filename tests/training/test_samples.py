@@ -1,0 +1,47 @@
+"""Samples of a language model in training."""
+
+from pathlib import Path
+
+import pytest
+from text_models import lines_options, text_model
+from training_fixtures import assert_same_weights
+
+from spiritlm_cli.errors import ManifestError, TokenError
+from spiritlm_cli.language.generator import GenerationRequest
+from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.tokens.reader import parse_line
+from spiritlm_cli.tokens.sequence import Line
+from spiritlm_cli.training.language_model import train
+from spiritlm_cli.training.samples import Samples, read_prompts
+from spiritlm_cli.training.starting_model import starting_model
+
+
+def test_train_writes_continuations_of_prompts_at_each_save(tmp_path: Path) -> None:
+    folder, prompts = text_model(tmp_path / "text", "qwen2"), tmp_path / "prompts.txt"
+    prompts.write_text("a\t[SPEECH][Hu3][Hu7]\n[TEXT]the cat[SPEECH]\n")
+    output = tmp_path / "out"
+    train(lines_options(folder, output, sample_prompts=prompts, save_every=2))
+    assert sorted(path.name for path in (output / "training/samples").iterdir()) == ["2.txt", "3.txt"]
+    first, second = map(parse_line, (output / "training/samples/3.txt").read_text().splitlines())
+    assert (first.id, second.id) == ("a", None)
+    start, added = first.split()
+    assert start == parse_line("[SPEECH][Hu3][Hu7]").sequence
+    # they are those of the weights that are saved
+    language_model = LanguageModel.load(str(output), device="cpu")
+    request = GenerationRequest(Line(start), "any", Sampling(seed=0), "1")
+    stream = language_model.generate_stream([None], lambda _: request)
+    assert [outcome.result().sequence for _, outcome in stream] == [added]
+    train(lines_options(folder, tmp_path / "plain"))
+    assert_same_weights(output / "model.safetensors", tmp_path / "plain/model.safetensors")
+
+
+def test_prompts_that_can_not_be_continued_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_text("\n")
+    with pytest.raises(ManifestError, match=r"prompts\.txt: there are no tokens"):
+        read_prompts(path)
+    path.write_text("[SPEECH][Hu900]\n")
+    options = lines_options(Path("nano"), tmp_path / "out")
+    with pytest.raises(TokenError, match="Hu900"):
+        Samples(options, starting_model(options, []), read_prompts(path))
