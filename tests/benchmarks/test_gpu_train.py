@@ -1,4 +1,4 @@
-"""A pack, and a second of training from it, on whatever device there is."""
+"""A pack, and some steps of training from it, on whatever device there is."""
 
 import json
 import sys
@@ -63,7 +63,7 @@ def test_pack_and_train(
             "train.py",
             part,
             str(pack),
-            "--seconds=1",
+            "--seconds=0.1",
             "--trial=1",
             "--batch=2",
             f"--output={tmp_path / part}",

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from causal_lm import causal_lm
@@ -16,13 +16,9 @@ from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.scoring import ScoredIds
 from spiritlm_cli.third_party import hide_broken_torchaudio
 
-lm_eval = pytest.importorskip("lm_eval", reason="the harness is an extra: lm-eval")
-
-from lm_eval.api.instance import Instance  # noqa: E402
-from lm_eval.evaluator import simple_evaluate  # noqa: E402
-from lm_eval.tasks import TaskManager  # noqa: E402
-
-from spiritlm_cli.evaluation.lm_eval.model import SpiritLM  # noqa: E402
+# The harness is imported by the functions that need it: it takes seconds, and every process collects this module.
+if TYPE_CHECKING:
+    from spiritlm_cli.evaluation.lm_eval.model import SpiritLM
 
 TEXT_IDS, UNITS, CONTEXT = 700, 20, 64
 LONG = "the cat sat on the mat. " * 30
@@ -49,6 +45,11 @@ def write_model(folder: Path, kind: str, tokenizer: str = "text-qwen", **changes
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _harness() -> None:
+    pytest.importorskip("lm_eval", reason="the harness is an extra: lm-eval")
+
+
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of Mistral's form, which `PackedLlama` runs."""
@@ -61,11 +62,15 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("started"), "mistral", "text-llama", sliding_window=None)
 
 
-def load(folder: Path, **options: Any) -> SpiritLM:
+def load(folder: Path | str, **options: Any) -> "SpiritLM":
+    from spiritlm_cli.evaluation.lm_eval.model import SpiritLM
+
     return SpiritLM(pretrained=str(folder), device="cpu", **options)
 
 
 def requests(kind: str, arguments: Iterable[tuple[Any, ...]]) -> list[Any]:
+    from lm_eval.api.instance import Instance
+
     return [Instance(kind, {}, one, 0) for one in arguments]
 
 
@@ -101,6 +106,9 @@ DOCUMENTS = [
 
 def evaluate(model: Any, folder: Path, tasks: list[str]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Run the harness on local tasks. Returns the metrics of each task, and the model's answers."""
+    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
     data = folder / "documents.jsonl"
     data.write_text("".join(json.dumps(document) + "\n" for document in DOCUMENTS))
     for name, values in TASKS.items():
@@ -259,12 +267,12 @@ def test_generation_options_are_checked(packed: Path, options: dict[str, Any], m
         ({"units": "all"}, "units must be base or expressive"),
         ({"max_length": 2}, "max_length must be from 3 to 64, not 2"),
         ({"max_length": 65}, "max_length must be from 3 to 64, not 65"),
-        ({"pretrained": "no-such-folder"}, "no-such-folder"),
+        ({"folder": "no-such-folder"}, "no-such-folder"),
     ],
 )
 def test_model_arguments_are_checked(packed: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpiritLMError, match=message):
-        SpiritLM(**({"pretrained": str(packed), "device": "cpu"} | options))
+        load(**({"folder": packed} | options))
 
 
 def test_batch_size_auto(packed: Path) -> None:
