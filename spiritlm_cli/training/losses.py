@@ -1,7 +1,7 @@
 """Spectral losses between waveforms."""
 
+import librosa
 import torch
-from librosa.filters import mel as mel_filters
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +17,7 @@ class SpectralLoss(nn.Module):
 
     def __init__(self, rate: int = 16000) -> None:
         super().__init__()
-        self.register_buffer("mel", torch.from_numpy(mel_filters(sr=rate, n_fft=1024, n_mels=80)))
+        self.register_buffer("mel", torch.from_numpy(librosa.filters.mel(sr=rate, n_fft=1024, n_mels=80)))
 
     def forward(self, generated: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         """Compare waveforms. generated, real: (batch, samples). Returns the mel and the STFT distance, both scalars."""

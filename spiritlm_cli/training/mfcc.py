@@ -2,11 +2,9 @@
 
 from functools import lru_cache
 
+import librosa  # its parts are loaded as they are used, for a second or more
 import numpy as np
 import torch
-from librosa.feature import delta
-from librosa.feature import mfcc as librosa_mfcc
-from librosa.filters import mel as mel_filters
 from numpy.typing import NDArray
 
 RATE = 16000
@@ -37,10 +35,10 @@ def mfcc(samples: NDArray[np.float32], hop: int) -> NDArray[np.float32]:
     )
     power = spectrum.abs().square().numpy()
     log = np.log(np.maximum(_filters() @ power, 1e-10))
-    cepstra = librosa_mfcc(S=log, n_mfcc=_COEFFICIENTS)
+    cepstra = librosa.feature.mfcc(S=log, n_mfcc=_COEFFICIENTS)
     # Differences need 5 windows; a clip of under 50 ms has fewer.
     padded = np.pad(cepstra, ((0, 0), (0, max(0, 5 - cepstra.shape[1]))), mode="edge")
-    both = [delta(padded, width=5, order=order, mode="nearest") for order in (1, 2)]
+    both = [librosa.feature.delta(padded, width=5, order=order, mode="nearest") for order in (1, 2)]
     # Window k of the STFT is centered at sample 160 k.
     middles = (np.arange(frames) * hop + hop // 2) // _HOP
     features: NDArray[np.float32] = np.concatenate([padded, *both])[:, middles].T.astype(np.float32)
@@ -49,5 +47,7 @@ def mfcc(samples: NDArray[np.float32], hop: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _filters() -> NDArray[np.float32]:
-    filters: NDArray[np.float32] = mel_filters(sr=RATE, n_fft=_FFT, n_mels=_BANDS, fmin=20.0, htk=True)
+    filters: NDArray[np.float32] = librosa.filters.mel(
+        sr=RATE, n_fft=_FFT, n_mels=_BANDS, fmin=20.0, htk=True
+    )
     return filters
