@@ -1,6 +1,5 @@
 """Spectral losses between waveforms."""
 
-import librosa
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,8 +15,11 @@ class SpectralLoss(nn.Module):
     mel: Tensor
 
     def __init__(self, rate: int = 16000) -> None:
+        # the import takes a second
+        from librosa.filters import mel
+
         super().__init__()
-        self.register_buffer("mel", torch.from_numpy(librosa.filters.mel(sr=rate, n_fft=1024, n_mels=80)))
+        self.register_buffer("mel", torch.from_numpy(mel(sr=rate, n_fft=1024, n_mels=80)))
 
     def forward(self, generated: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         """Compare waveforms. generated, real: (batch, samples). Returns the mel and the STFT distance, both scalars."""

@@ -47,7 +47,8 @@ def mfcc(samples: NDArray[np.float32], hop: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _filters() -> NDArray[np.float32]:
-    filters: NDArray[np.float32] = librosa.filters.mel(
-        sr=RATE, n_fft=_FFT, n_mels=_BANDS, fmin=20.0, htk=True
-    )
+    # the import takes a second
+    from librosa.filters import mel
+
+    filters: NDArray[np.float32] = mel(sr=RATE, n_fft=_FFT, n_mels=_BANDS, fmin=20.0, htk=True)
     return filters

@@ -104,9 +104,14 @@ DOCUMENTS = [
 ]
 
 
-def evaluate(model: Any, folder: Path, tasks: list[str]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-    """Run the harness on local tasks. Returns the metrics of each task, and the model's answers."""
-    from lm_eval.evaluator import simple_evaluate
+def evaluate(
+    model: Any, folder: Path, tasks: list[str], report: bool = False
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Run the harness on local tasks. Returns the metrics of each task, and the model's answers.
+
+    report: as the command does, which also reports on the tokenizer and, for a second, on the packages installed.
+    """
+    from lm_eval import evaluator
     from lm_eval.tasks import TaskManager
 
     data = folder / "documents.jsonl"
@@ -117,7 +122,10 @@ def evaluate(model: Any, folder: Path, tasks: list[str]) -> tuple[dict[str, Any]
         # JSON is YAML
         (folder / f"{name}.yaml").write_text(json.dumps(task))
     manager = TaskManager(include_path=str(folder), include_defaults=False)
-    results = simple_evaluate(model=model, tasks=tasks, task_manager=manager, bootstrap_iters=0)
+    if report:
+        results = evaluator.simple_evaluate(model, tasks=tasks, task_manager=manager, bootstrap_iters=0)
+    else:
+        results = evaluator.evaluate(model, manager.load(tasks), bootstrap_iters=0)
     answers = {name: [sample["resps"] for sample in results["samples"][name]] for name in tasks}
     return results["results"], answers
 
@@ -134,7 +142,7 @@ def test_results_equal_those_of_the_model_hf(packed: Path, tmp_path: Path) -> No
         hf = HFLM(pretrained=str(packed), device="cpu", dtype="float32", batch_size=4, max_length=CONTEXT - 1)
         expected, theirs = evaluate(hf, tmp_path, list(TASKS))
     scorer = load(packed, marker=False, max_length=CONTEXT)
-    metrics, ours = evaluate(scorer, tmp_path, ["choice", "perplexity"])
+    metrics, ours = evaluate(scorer, tmp_path, ["choice", "perplexity"], report=True)
     for document, one, other in zip(DOCUMENTS, ours["choice"], theirs["choice"], strict=True):
         assert len(one) == len(other) == len(document["choices"])  # type: ignore[arg-type]
         for ((likelihood, greedy),), ((value, flag),) in zip(one, other, strict=True):
