@@ -107,7 +107,11 @@ def language_model_loss(folder: Path, weights: Path, options: LanguageModelOptio
     losses_of = LossFunction(network, sources, vocabulary, held)
     totals: dict[str, list[float]] = {}
     with torch.inference_mode():
-        form = RowFormat(sources, vocabulary, options.context + 1, replaced=0.0)
+        form = RowFormat(
+            sources,
+            vocabulary,
+            options.context + 1,
+        )
         for rows in islice(LaneStream(form, 0, 8, range(8)), 4):
             _, shown = losses_of(rows.to(device), 0.0)
             for name, value in shown.items():

@@ -28,25 +28,30 @@ class Document:
         """Number of tokens."""
         return len(self.ids)
 
-    def rest(self, first: int, vocabulary: Vocabulary) -> "Document | None":
-        """The document from token `first` on, as a document of its own; None if at most the end token is left.
+    def part(self, first: int, room: int, vocabulary: Vocabulary) -> tuple["Document", int]:
+        """Cut a part out that begins with token `first`, as a document of its own. room: its largest number of tokens.
 
-        It begins with the start token, and the marker of the modality in which it was cut; these have weight 0.
+        Unless it is the beginning, it starts with the start token and the marker of the modality in which it was cut;
+        these have weight 0. Returns the part, and the token with which the next one begins: the number of tokens if
+        nothing is left, or the end token alone.
         """
-        ids = self.ids[first:].tolist()
-        if not set(ids) - set(vocabulary.eos_ids):
-            return None
-        head = [] if vocabulary.bos_id is None else [vocabulary.bos_id]
-        kind = vocabulary.modality(ids[0])
-        if kind and vocabulary.marker_ids:
-            head.append(vocabulary.marker_ids[kind])
-        weights = np.concatenate([np.zeros(len(head), dtype=np.float32), self.weights[first:]])
+        head: list[int] = []
+        if first:
+            head = [] if vocabulary.bos_id is None else [vocabulary.bos_id]
+            kind = vocabulary.modality(int(self.ids[first]))
+            if kind and vocabulary.marker_ids:
+                head.append(vocabulary.marker_ids[kind])
+            head = head[:room]
+        stop = min(first + room - len(head), len(self))
+        weights = np.concatenate([np.zeros(len(head), dtype=np.float32), self.weights[first:stop]])
         weights[0] = 0
-        return Document(
-            np.array(head + ids, dtype=np.int64),
-            np.concatenate([np.full(len(head), -1, dtype=np.int64), self.words[first:]]),
+        part = Document(
+            np.concatenate([np.array(head, dtype=np.int64), self.ids[first:stop]]),
+            np.concatenate([np.full(len(head), -1, dtype=np.int64), self.words[first:stop]]),
             weights,
         )
+        only_end = stop == len(self) - 1 and int(self.ids[-1]) in vocabulary.eos_ids
+        return part, len(self) if only_end else stop
 
 
 def encode_document(labeled: LabeledSequence, vocabulary: Vocabulary, loss: Loss = "all") -> Document:
@@ -57,23 +62,30 @@ def encode_document(labeled: LabeledSequence, vocabulary: Vocabulary, loss: Loss
     """
     ids = vocabulary.encode(labeled.sequence)
     words = _of_tokens(ids, labeled, labeled.words, vocabulary)
-    if loss == "answer":
-        trained = _of_tokens(ids, labeled, labeled.answers, vocabulary) >= 0
-    elif loss == "text":
-        trained = np.array([vocabulary.modality(token) == "text" for token in ids], dtype=bool)
-    else:
-        trained = np.ones(len(ids), dtype=bool)
     end = list(vocabulary.eos_ids[:1])
-    weights = np.concatenate([trained, np.zeros(len(end), dtype=bool)])
-    # what ends a trained stretch is trained too: a marker or the end token
-    is_mark = np.array([vocabulary.modality(token) is None for token in [*ids, *end]], dtype=bool)
-    weights[1:] |= weights[:-1] & is_mark[1:]
+    if loss == "answer":
+        weights = _trained(
+            _of_tokens(ids, labeled, labeled.answers, vocabulary) >= 0, [*ids, *end], vocabulary
+        )
+    elif loss == "text":
+        is_text = np.array([vocabulary.modality(token) == "text" for token in ids], dtype=bool)
+        weights = _trained(is_text, [*ids, *end], vocabulary)
+    else:
+        weights = np.ones(len(ids) + len(end), dtype=bool)
     weights[0] = False
     return Document(
         np.array([*ids, *end], dtype=np.int64),
         np.concatenate([words, np.full(len(end), -1, dtype=np.int64)]),
         weights.astype(np.float32),
     )
+
+
+def _trained(chosen: NDArray[np.bool_], ids: list[int], vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Add what ends a chosen stretch, a marker or the end token. chosen: of the ids but the end token."""
+    trained = np.concatenate([chosen, np.zeros(len(ids) - len(chosen), dtype=bool)])
+    is_mark = np.array([vocabulary.modality(token) is None for token in ids], dtype=bool)
+    trained[1:] |= trained[:-1] & is_mark[1:]
+    return trained
 
 
 def _of_tokens(

@@ -8,10 +8,12 @@ of lanes and the step alone, and not on the processes that fill the lanes.
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from spiritlm_cli.errors import CheckpointError
@@ -19,7 +21,7 @@ from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.training.documents import Document, encode_document
 from spiritlm_cli.training.language_model_options import Loss
 from spiritlm_cli.training.mixture import Source
-from spiritlm_cli.training.rows import REPLACED, Rows, replace_units
+from spiritlm_cli.training.rows import Rows, phonetic_ids, replace_units
 
 State = dict[str, Any]
 
@@ -36,7 +38,12 @@ class RowFormat:
     vocabulary: Vocabulary
     length: int
     loss: Loss = "all"
-    replaced: float = REPLACED
+    replaced: float = 0.0
+
+    @cached_property
+    def phonetic(self) -> Tensor:
+        """The ids of all phonetic units."""
+        return phonetic_ids(self.vocabulary)
 
 
 class Lane:
@@ -59,25 +66,21 @@ class Lane:
         weights = np.zeros(length, dtype=np.float32)
         filled = first_word = 0
         while filled < length:
-            rest = self._document.rest(self._offset, vocabulary) if self._document and self._offset else None
-            document = rest or self._draw()
-            taken = min(len(document), length - filled)
-            part = slice(filled, filled + taken)
-            ids[part], weights[part] = document.ids[:taken], document.weights[:taken]
-            labels = document.words[:taken]
-            words[part] = np.where(labels >= 0, labels + first_word, -1)
+            whole = self._document if self._document and self._offset else self._draw()
+            document, stop = whole.part(self._offset, length - filled, vocabulary)
+            self._offset = stop if stop < len(whole) else 0
+            part = slice(filled, filled + len(document))
+            ids[part], weights[part] = document.ids, document.weights
+            words[part] = np.where(document.words >= 0, document.words + first_word, -1)
             first_word = max(first_word, 1 + int(words[part].max()))
-            positions[part] = np.arange(taken)
+            positions[part] = np.arange(len(document))
             sources[part] = self._source
-            filled += taken
-            assert self._document
-            left = len(document) - taken
-            self._offset = len(self._document) - left if left else 0
+            filled += len(document)
         tokens = torch.from_numpy(ids)[None]
         rng = random.Random(f"{self._seed} {self._lane} {self._rows} units")
         self._rows += 1
         replaced = self._form.replaced
-        inputs = replace_units(tokens, vocabulary, rng, replaced) if replaced else tokens
+        inputs = replace_units(tokens, self._form.phonetic, rng, replaced) if replaced else tokens
         return Rows(
             tokens, inputs, *(torch.from_numpy(x)[None] for x in (sources, words, positions, weights))
         )

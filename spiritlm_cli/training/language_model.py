@@ -49,7 +49,10 @@ def train(options: LanguageModelOptions) -> None:
     optimizer = _new_optimizer(network, options)
     loss_function = LossFunction(wrapped, mixture, vocabulary, options)
     batches = _MicroBatches(
-        loop, RowFormat(mixture, vocabulary, options.context + 1, options.loss), options, loss_function
+        loop,
+        RowFormat(mixture, vocabulary, options.context + 1, options.loss, options.replaced),
+        options,
+        loss_function,
     )
 
     warm = min(200, options.steps // 5) if options.warmup is None else options.warmup

@@ -140,6 +140,13 @@ class LanguageModelOptions(LoopOptions):
         minimum=0,
         maximum=1,
     )
+    replaced: float = option(
+        0.2,
+        "Largest share of a row's phonetic units that are replaced at random in the inputs, against overfitting.",
+        group="training",
+        minimum=0,
+        maximum=1,
+    )
     attention: float = option(
         0.0,
         "Initial weight of the loss on attention to the same word in the other modality; it decreases linearly to 0.",
@@ -216,7 +223,7 @@ class LanguageModelOptions(LoopOptions):
     clip: float = option(1.0, "Largest norm of the gradient.", group="training", minimum=0, above=True)
     optimizer: Literal["adamw", "adamw-8bit"] = option(
         "adamw",
-        "adamw, or with moments of 8 bits, a fourth of the memory (adamw-8bit; needs bitsandbytes and a GPU).",
+        "Optimizer: adamw, or adamw-8bit with moments of 8 bits, a fourth of the memory (needs bitsandbytes, a GPU).",
         group="training",
     )
 

@@ -84,11 +84,12 @@ def _has_windows(config: Any) -> bool:
 def _separates(network: Any, packing: Packing) -> bool:
     """Whether the second document does not depend on the first, and is as it is alone."""
     device = next(network.parameters()).device
-    positions = torch.tensor([[*range(len(_FIRST)), *range(len(_SECOND))]], device=device)
+    # two rows, since flash attention takes documents from positions in a single one only
+    positions = torch.tensor([[*range(len(_FIRST)), *range(len(_SECOND))]] * 2, device=device)
     try:
         arguments = forward_arguments(packing, positions, network)
         packed, changed = (
-            network(input_ids=torch.tensor([[*first, *_SECOND]], device=device), **arguments).logits[0]
+            network(input_ids=torch.tensor([[*first, *_SECOND]] * 2, device=device), **arguments).logits[1]
             for first in (_FIRST, _OTHER)
         )
     except (TypeError, ValueError, RuntimeError):

@@ -11,10 +11,6 @@ from torch import Tensor
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.units import Kind
 
-# Default of the largest share of a row's phonetic units that are replaced at random in the inputs; targets stay. The
-# inputs of a clip then differ each time, to reduce overfitting.
-REPLACED = 0.2
-
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -51,16 +47,19 @@ class Rows:
         return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
-def replace_units(
-    ids: Tensor, vocabulary: Vocabulary, rng: random.Random, max_share: float = REPLACED
-) -> Tensor:
+def phonetic_ids(vocabulary: Vocabulary) -> Tensor:
+    """The ids of all phonetic units: (units,) int64."""
+    return torch.tensor([token for unit, token in vocabulary.unit_ids.items() if unit.kind is Kind.HUBERT])
+
+
+def replace_units(ids: Tensor, phonetic: Tensor, rng: random.Random, max_share: float) -> Tensor:
     """Replace phonetic units by random ones: in each row a random share of up to `max_share`.
 
-    ids: (rows, length) int64. Returns a tensor of the same shape.
+    As inputs whose targets stay, those of a clip then differ each time, which reduces overfitting.
+
+    ids: (rows, length) int64. phonetic: as from `phonetic_ids`. Returns a tensor of the same shape as `ids`.
     """
     draw = np.random.default_rng(rng.getrandbits(64))
-    replaced = draw.random(ids.shape) < draw.uniform(0, max_share, (len(ids), 1))
-    phonetic = [token for unit, token in vocabulary.unit_ids.items() if unit.kind is Kind.HUBERT]
-    others = torch.from_numpy(draw.choice(phonetic, ids.shape)).to(ids.device)
-    is_phonetic = torch.isin(ids, torch.tensor(phonetic, device=ids.device))
-    return torch.where(torch.from_numpy(replaced).to(ids.device) & is_phonetic, others, ids)
+    replaced = torch.from_numpy(draw.random(ids.shape) < draw.uniform(0, max_share, (len(ids), 1)))
+    others = phonetic[torch.from_numpy(draw.integers(0, len(phonetic), ids.shape))]
+    return torch.where(replaced & torch.isin(ids, phonetic), others, ids)

@@ -218,10 +218,11 @@ class Validation:
 
 def _pieces(sequence: Tokens, vocabulary: Vocabulary, length: int) -> Iterator[Document]:
     """A document of a sequence, and the rest of it as further ones where it is longer than `length` tokens."""
-    document: Document | None = encode_document(LabeledSequence(sequence), vocabulary)
-    while document:
-        yield Document(document.ids[:length], document.words[:length], document.weights[:length])
-        document = document.rest(length, vocabulary) if len(document) > length else None
+    document = encode_document(LabeledSequence(sequence), vocabulary)
+    first = 0
+    while first < len(document):
+        part, first = document.part(first, length, vocabulary)
+        yield part
 
 
 def _pad(documents: Sequence[Document]) -> tuple[torch.Tensor, torch.Tensor]:

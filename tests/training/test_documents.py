@@ -1,10 +1,12 @@
+import copy
+
 import numpy as np
 import pytest
 
 from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
-from spiritlm_cli.training.documents import encode_document
+from spiritlm_cli.training.documents import Document, encode_document
 from spiritlm_cli.training.pairs import LabeledSequence
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
@@ -50,16 +52,29 @@ def test_encode_document_labels_the_words_of_tokens(vocabulary: SentencePieceVoc
 
 
 @pytest.mark.parametrize("first", range(1, 7))
-def test_rest_repeats_start_and_marker(vocabulary: SentencePieceVocabulary, first: int) -> None:
+def test_part_repeats_start_and_marker(vocabulary: SentencePieceVocabulary, first: int) -> None:
     document = encode_document(LabeledSequence(SPOKEN), vocabulary)
-    rest = document.rest(first, vocabulary)
-    assert rest
+    part, stop = document.part(first, 100, vocabulary)
     head = [1] if first in (1, 6) else [1, vocabulary.marker_ids["speech"]]
-    assert rest.ids.tolist() == head + document.ids.tolist()[first:]
-    assert rest.weights.tolist() == [0] * len(head) + [1] * (len(document) - first)
+    assert part.ids.tolist() == head + document.ids.tolist()[first:]
+    assert part.weights.tolist() == [0] * len(head) + [1] * (len(document) - first)
+    assert stop == len(document)
+    part, stop = document.part(first, 4, vocabulary)
+    assert len(part) == 4
+    assert stop == first + 4 - len(head)
 
 
-def test_rest_is_none_at_the_end_token(vocabulary: SentencePieceVocabulary) -> None:
+def test_part_leaves_out_a_rest_of_the_end_token(vocabulary: SentencePieceVocabulary) -> None:
     document = encode_document(LabeledSequence(SPOKEN), vocabulary)
-    assert document.rest(len(document) - 2, vocabulary)
-    assert document.rest(len(document) - 1, vocabulary) is None
+    size = len(document)
+    assert document.part(0, size - 2, vocabulary)[1] == size - 2
+    assert document.part(0, size - 1, vocabulary)[1] == size
+    assert document.part(0, size, vocabulary)[1] == size
+
+
+def test_part_of_units_alone_has_no_head(vocabulary: SentencePieceVocabulary) -> None:
+    units = copy.copy(vocabulary)
+    units.bos_id, units.eos_ids, units.marker_ids = None, (), {}
+    document = Document(np.arange(6), np.full(6, -1), np.ones(6, dtype=np.float32))
+    part, stop = document.part(2, 3, units)
+    assert (part.ids.tolist(), part.weights.tolist(), stop) == ([2, 3, 4], [0, 1, 1], 5)

@@ -33,7 +33,7 @@ def form() -> RowFormat:
     )
     text_of = Epochs(len(TEXTS), 0, "text")
     text = Source(3.0, lambda _, number: LabeledSequence(Sequence((TextSpan(TEXTS[text_of(number)]),))))
-    return RowFormat([text, Source(1.0, speech)], vocabulary, LENGTH)
+    return RowFormat([text, Source(1.0, speech)], vocabulary, LENGTH, replaced=0.2)
 
 
 def stream(form: RowFormat, own: range = range(LANES), workers: int = 0, seed: int = 1) -> LaneStream:
@@ -115,7 +115,7 @@ def test_lane_continues_a_document_that_does_not_fit(form: RowFormat) -> None:
     units = [i % 10 for i in range(75)]
     long = Sequence((TextSpan("a b"), SpeechSpan(tuple(Unit(Kind.HUBERT, i) for i in units))))
     source = Source(1.0, lambda _, number: LabeledSequence(long))
-    rows = list(islice(LaneStream(RowFormat([source], vocabulary, LENGTH, replaced=0.0), 0, 1, range(1)), 3))
+    rows = list(islice(LaneStream(RowFormat([source], vocabulary, LENGTH), 0, 1, range(1)), 3))
     tokens = torch.cat([row.tokens[0] for row in rows])
     weights = torch.cat([row.weights[0] for row in rows])
     positions = torch.cat([row.positions[0] for row in rows])
