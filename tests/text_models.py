@@ -43,4 +43,6 @@ def lines_options(folder: Path, output: Path, **changes: Any) -> LanguageModelOp
         "steps": 3,
         "batch": 1,
     }
-    return LanguageModelOptions(**{**options, "bf16": False, "learning_rate": 1e-2, **changes})
+    return LanguageModelOptions(
+        **{**options, "bf16": False, "learning_rate": 1e-2, "tensorboard": False, **changes}
+    )

@@ -22,7 +22,7 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_PREFIX = "base_model.model."
 
 _MAX_RANK = 1 << 16
-_MAX_ROWS = 1 << 24
+_MAX_ROWS = 1 << 20
 # Settings of other methods than LoRA's own, with the values at which they change nothing.
 _UNUSED: dict[str, tuple[Any, ...]] = {
     "alora_invocation_tokens": (None,),
