@@ -20,6 +20,15 @@ def manifest(tmp_path, recording_file):
     return path
 
 
+@pytest.fixture
+def timed_manifest(manifest):
+    """The same with the word times of both clips, for what does not depend on where they are from."""
+    first, second = map(json.loads, manifest.read_text().splitlines())
+    path = manifest.with_name("timed.jsonl")
+    path.write_text("".join(json.dumps(c) + "\n" for c in (first, {**second, "words": first["words"]})))
+    return path
+
+
 def test_speech_and_text_take_turns_and_the_seed_decides(spiritlm, model, manifest):
     arguments = ("interleave", *model, "--manifest", manifest, "--text-words", "1:1", "--speech-words", "1:1")
     result = spiritlm(*arguments, "--copies", "4", "--seed", "1")
@@ -34,8 +43,8 @@ def test_speech_and_text_take_turns_and_the_seed_decides(spiritlm, model, manife
 @pytest.mark.parametrize(
     ("mode", "markers"), [("asr", ["SPEECH", "TEXT"]), ("tts", ["TEXT", "SPEECH"]), ("text", ["TEXT"])]
 )
-def test_modes(spiritlm, model, manifest, mode, markers):
-    line = spiritlm("interleave", *model, "--manifest", manifest, "--mode", mode).stdout.splitlines()[0]
+def test_modes(spiritlm, model, timed_manifest, mode, markers):
+    line = spiritlm("interleave", *model, "--manifest", timed_manifest, "--mode", mode).stdout.splitlines()[0]
     found = sorted(
         (line.index(f"[{marker}]"), marker) for marker in ("TEXT", "SPEECH") if f"[{marker}]" in line
     )
@@ -161,14 +170,16 @@ def test_resume_is_byte_identical_without_a_given_seed(
         assert output.read_bytes() == whole
 
 
-def test_shards_are_the_whole(spiritlm, model, manifest):
-    arguments = ("interleave", *model, "--manifest", manifest, *SHORT, "--copies", "3")
+def test_shards_are_the_whole(spiritlm, model, timed_manifest):
+    arguments = ("interleave", *model, "--manifest", timed_manifest, *SHORT, "--copies", "3")
     parts = [spiritlm(*arguments, "--shard", f"{part}/2").stdout for part in range(2)]
     assert "".join(parts) == spiritlm(*arguments).stdout
 
 
-def test_it_explains_itself(spiritlm, model, manifest):
-    result = spiritlm("interleave", *model, "--manifest", manifest, *SHORT, "--explain", "--copies", "2")
+def test_it_explains_itself(spiritlm, model, timed_manifest):
+    result = spiritlm(
+        "interleave", *model, "--manifest", timed_manifest, *SHORT, "--explain", "--copies", "2"
+    )
     assert result.exit_code == 0
     for line in result.stdout.splitlines():
         name, _, content = line.partition("\t")
