@@ -75,9 +75,16 @@ def starting_model(
 
     texts: what a new vocabulary is learned from. A resumed training reads the vocabulary that it wrote, as do all
     processes except the first (is_main).
-    Raises CheckpointError for a model that can't be read or can't be extended, or with too short a context.
+    Raises CheckpointError for a model that can't be read or can't be extended, or with too short a context, and for a
+    folder that has a model where an adapter is to be written, or the other way round.
     """
     folder = model_folder(options)
+    other = folder / ("model.safetensors" if options.lora else ADAPTER_WEIGHTS)
+    if other.exists():
+        # --lm would read the one, and transformers the other
+        raise CheckpointError(
+            f"{other}: is of a training {'without' if options.lora else 'with'} --lora; give another folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     if options.base:

@@ -116,6 +116,17 @@ def test_generate_says_how_an_adapter_becomes_a_model(tmp_path: Path) -> None:
         LanguageModel.load(str(tmp_path / "out"), device="cpu")
 
 
+def test_a_folder_has_a_model_or_an_adapter(tmp_path: Path) -> None:
+    folder = text_model(tmp_path / "text", "llama")
+    adapter, whole = (
+        lines_options(folder, tmp_path / "out", lora=lora, overwrite=True) for lora in (1, None)
+    )
+    for first, second, how in ((adapter, whole, "with"), (whole, adapter, "without")):
+        starting_model(replace(first, output=tmp_path / how), []).save()
+        with pytest.raises(CheckpointError, match=f"is of a training {how} --lora; give another folder"):
+            starting_model(replace(second, output=tmp_path / how), [])
+
+
 def test_networks_that_can_not_be_merged_are_refused(tmp_path: Path) -> None:
     network = causal_lm("llama")
     network.lm_head.bias = torch.nn.Parameter(torch.zeros(60))
