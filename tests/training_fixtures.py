@@ -22,8 +22,8 @@ from spiritlm_cli.training.options import (
     PitchOptions,
     QuantizerOptions,
     StyleOptions,
-    VocoderOptions,
 )
+from spiritlm_cli.training.vocoder_options import VocoderOptions
 
 # Length of the corpus's clips.
 SECONDS = 2

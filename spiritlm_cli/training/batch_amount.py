@@ -7,8 +7,8 @@ from spiritlm_cli.training.options import (
     PitchOptions,
     QuantizerOptions,
     StyleOptions,
-    VocoderOptions,
 )
+from spiritlm_cli.training.vocoder_options import VocoderOptions
 
 
 def batch_amount(options: LoopOptions) -> tuple[str, float]:

@@ -1,6 +1,7 @@
-"""Discriminators of the vocoder's training, with fewer channels than in the papers.
+"""Discriminators of the vocoder's training: those of HiFi-GAN, or smaller ones with fewer channels than in the papers.
 
-Multi-period discriminator: HiFi-GAN (Kong et al. 2020). Multi-resolution discriminator: UnivNet (Jang et al. 2021).
+Multi-period and multi-scale discriminators: HiFi-GAN (Kong et al. 2020, arXiv 2010.05646). Multi-resolution
+discriminator: UnivNet (Jang et al. 2021).
 """
 
 from itertools import pairwise
@@ -8,12 +9,16 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from spiritlm_cli.training.losses import magnitude
 
 PERIODS = (2, 3, 5, 7, 11)
 RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))
+SCALES = (1, 2, 4)
+# Channels of the period discriminators' layers. HiFi-GAN's last layer has no stride.
+CHANNELS = (1, 16, 48, 96, 128)
+HIFIGAN_CHANNELS = (1, 32, 128, 512, 1024, 1024)
 
 # A discriminator's output, and the features of each of its layers.
 Scores = tuple[Tensor, list[Tensor]]
@@ -22,11 +27,14 @@ Scores = tuple[Tensor, list[Tensor]]
 class PeriodDiscriminator(nn.Module):
     """2D convolutions over the waveform reshaped to (samples / period, period)."""
 
-    def __init__(self, period: int, channels: tuple[int, ...] = (1, 16, 48, 96, 128)) -> None:
+    def __init__(self, period: int, channels: tuple[int, ...] = CHANNELS) -> None:
         super().__init__()
         self.period = period
-        pairs = pairwise(channels)
-        self.convs = nn.ModuleList(weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0))) for a, b in pairs)
+        strides = [3, 3, 3, 3, 1]
+        self.convs = nn.ModuleList(
+            weight_norm(nn.Conv2d(a, b, (5, 1), (stride, 1), (2, 0)))
+            for (a, b), stride in zip(pairwise(channels), strides, strict=False)
+        )
         self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0)))
 
     def forward(self, waveform: Tensor) -> Scores:
@@ -56,14 +64,45 @@ class ResolutionDiscriminator(nn.Module):
         return _scores(magnitude(waveform.float(), self.size, self.hop)[:, None], self.convs, self.last)
 
 
-class Discriminators(nn.Module):
-    """One discriminator for each of `PERIODS` and of `RESOLUTIONS`."""
+class ScaleDiscriminator(nn.Module):
+    """Grouped 1D convolutions over the waveform, averaged over `factor` samples at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, factor: int) -> None:
         super().__init__()
-        self.members = nn.ModuleList(
-            [*(PeriodDiscriminator(p) for p in PERIODS), *(ResolutionDiscriminator(*r) for r in RESOLUTIONS)]
+        self.factor = factor
+        # HiFi-GAN has spectral norm at the first scale
+        norm = spectral_norm if factor == 1 else weight_norm
+        channels = (1, 128, 128, 256, 512, 1024, 1024, 1024)
+        sizes = ((15, 1, 1), (41, 2, 4), (41, 2, 16), (41, 4, 16), (41, 4, 16), (41, 1, 16), (5, 1, 1))
+        self.convs = nn.ModuleList(
+            norm(nn.Conv1d(a, b, kernel, stride, kernel // 2, groups=groups))
+            for (a, b), (kernel, stride, groups) in zip(pairwise(channels), sizes, strict=True)
         )
+        self.last = norm(nn.Conv1d(channels[-1], 1, 3, padding=1))
+
+    def forward(self, waveform: Tensor) -> Scores:
+        """Score waveforms, (batch, samples). Returns the output, and the features of each layer."""
+        x = waveform[:, None]
+        scale = 1
+        while scale < self.factor:
+            x = F.avg_pool1d(x, 4, 2, padding=2)
+            scale *= 2
+        return _scores(x, self.convs, self.last)
+
+
+class Discriminators(nn.Module):
+    """One discriminator for each of `PERIODS` and of `RESOLUTIONS`, or HiFi-GAN's."""
+
+    def __init__(self, hifigan: bool = False) -> None:
+        """hifigan: as in the paper, of `PERIODS` and of `SCALES`, with its numbers of channels."""
+        super().__init__()
+        periods = [PeriodDiscriminator(p, HIFIGAN_CHANNELS if hifigan else CHANNELS) for p in PERIODS]
+        others: list[nn.Module] = (
+            [ScaleDiscriminator(s) for s in SCALES]
+            if hifigan
+            else [ResolutionDiscriminator(*r) for r in RESOLUTIONS]
+        )
+        self.members = nn.ModuleList([*periods, *others])
 
     def forward(self, waveform: Tensor) -> list[Scores]:
         """Score waveforms, (batch, samples), by each discriminator."""

@@ -265,32 +265,3 @@ class StyleOptions(LoopOptions):
     def check(self) -> None:
         """Raise OptionError for sizes that make no network."""
         check_heads(self.dim, self.heads, POSITION_GROUPS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class VocoderOptions(LoopOptions):
-    """Train HiFi-GAN and its duration predictor on audio and its units."""
-
-    manifest: Path = option(..., "Manifest of the training clips, with speakers.", group="input")
-    units: Path = option(
-        ..., "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.", group="input"
-    )
-    speakers: str = option(
-        "",
-        "Speakers to train, in the order of their ids, separated by commas (default: all of the manifest, sorted).",
-        group="input",
-        metavar="NAME,…",
-    )
-    start: Path | None = option(None, "Initial weights (generator.*), instead of random ones.", group="input")
-    channels: int = option(256, "Channels before the first upsampling layer.", group="network", minimum=1)
-    embedding: int = option(64, "Width of the embeddings of units and speakers.", group="network", minimum=1)
-    steps: int = option(10000, "Training steps.", group="training", minimum=1)
-    adversarial_from: int = option(
-        10000,
-        "First step that uses the discriminators (--steps or more: none does).",
-        group="training",
-        minimum=0,
-    )
-    batch: int = option(16, "Crops in a batch.", group="training", minimum=1)
-    frames: int = option(14, "Length of a crop, in frames of 40 ms.", group="training", minimum=1)
-    learning_rate: float = option(8e-4, "Peak learning rate.", group="training", minimum=0, above=True)

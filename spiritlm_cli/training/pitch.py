@@ -1,5 +1,6 @@
 """Train the pitch VQ-VAE, which encodes F0 at 200 Hz as codes at 12.5 Hz (Polyak et al. 2021)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from spiritlm_cli.files import atomic_path, write_text
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import HOP as F0_HOP
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
-from spiritlm_cli.speech.pitch import PitchConfig, PitchVqVae, pitch_features
+from spiritlm_cli.speech.pitch import FRAMES_PER_UNIT, PitchConfig, PitchVqVae, pitch_features
 from spiritlm_cli.training.data import Recording, load_recordings
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import PitchOptions
@@ -25,6 +26,8 @@ from spiritlm_cli.training.schedule import warm_cosine
 
 # Weight of the commitment loss (van den Oord et al. 2017).
 COMMITMENT = 0.02
+# Training clips, at most, that the result is measured on.
+MEASURED = 200
 
 
 def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str, F0Track]:
@@ -165,3 +168,29 @@ def train(options: PitchOptions) -> None:
         write_text(folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
 
     loop.run({"model": model, "codebook": codebook, "optimizer": optimizer}, step, save)
+    notify(f"pitch: {reconstruction_quality(model, clips[:MEASURED])}")
+
+
+@torch.inference_mode()
+def reconstruction_quality(model: PitchVqVae, clips: Sequence[Tensor]) -> str:
+    """Say how good decoded features are, and how many codes are used.
+
+    clips: each (2, frames), from `pitch_features`. Perplexity is the exponential of the entropy of the codes.
+    """
+    device = next(model.parameters()).device
+    squares, wrong, counts = [], [], torch.zeros(model.config.vq_params.l_bins, dtype=torch.float64)
+    for clip in clips:
+        x = clip[None, :, : clip.shape[1] // FRAMES_PER_UNIT * FRAMES_PER_UNIT].to(device)
+        ids = model(x)
+        decoded = model.decode(ids)
+        voiced = x[0, 1] > 0.5
+        squares.append((decoded - x)[0, 0, voiced].square())
+        wrong.append(((decoded[0, 1] > 0.5) != voiced).float())
+        counts += torch.bincount(ids.flatten().cpu(), minlength=len(counts))
+    hz = torch.cat(squares).mean().sqrt().item()
+    share = counts[counts > 0] / counts.sum()
+    perplexity = torch.exp(-(share * share.log()).sum()).item()
+    return (
+        f"F0 error {hz:.1f} Hz (RMS, voiced frames), voicing wrong in {100 * torch.cat(wrong).mean():.1f} % of frames, "
+        f"{len(share)} of {len(counts)} codes used, perplexity {perplexity:.1f}; {len(clips)} training clips"
+    )

@@ -1,6 +1,8 @@
 """Train the style encoder, which predicts the cluster of each second's prosody from the waveform."""
 
 import json
+import zlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.tensors import write_tensors
+from spiritlm_cli.console import notify
 from spiritlm_cli.files import write_text
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_state_dict
@@ -27,6 +30,8 @@ from spiritlm_cli.training.schedule import warm_cosine
 
 # Frames per second of the labels, so that batches are drawn as for phonetic units.
 FRAMES = 25
+# One clip in so many is not trained on, by the checksum of its id, and the accuracy is measured on it.
+HELD_OUT = 20
 
 
 def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
@@ -97,7 +102,8 @@ def train(options: StyleOptions) -> None:
         tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
     styles = style_labels(recordings, tracks, options.styles, options.seed)
     labels = {clip: np.repeat(seconds, FRAMES) for clip, seconds in styles.items()}
-    sampler = CropSampler(recordings, options.seconds)
+    held_out = [r for r in recordings if zlib.crc32(r.clip.id.encode()) % HELD_OUT == 0]
+    sampler = CropSampler([r for r in recordings if r not in held_out] or recordings, options.seconds)
     content = dict(
         architectures=["Wav2Vec2ForSequenceClassification"], model_type="wav2vec2", hidden_size=options.dim,
         num_hidden_layers=options.layers, num_attention_heads=options.heads, intermediate_size=4 * options.dim,
@@ -133,6 +139,37 @@ def train(options: StyleOptions) -> None:
         write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
 
     loop.run({"model": model, "optimizer": optimizer}, step, save)
+    notify(f"style: {cluster_sizes(styles, options.styles)}")
+    if held_out:
+        right, seconds = held_out_accuracy(model, held_out, styles)
+        notify(
+            f"style: accuracy {100 * right / seconds:.1f} % of {seconds} seconds of {len(held_out)} clips that were "
+            "not trained on"
+        )
+
+
+def cluster_sizes(styles: Mapping[str, NDArray[np.int64]], count: int) -> str:
+    """Say how many seconds each style has. styles: (seconds,) int64 by clip id. count: of styles."""
+    sizes = np.sort(np.bincount(np.concatenate(list(styles.values())), minlength=count))
+    return (
+        f"{count} styles of {sizes.sum()} seconds; the smallest has {sizes[0]}, the median {int(np.median(sizes))}, "
+        f"the largest {sizes[-1]}; the most frequent style is right for {100 * sizes[-1] / sizes.sum():.1f} %"
+    )
+
+
+@torch.inference_mode()
+def held_out_accuracy(
+    model: StyleEncoder, recordings: Sequence[Recording], styles: Mapping[str, NDArray[np.int64]]
+) -> tuple[int, int]:
+    """Count the seconds whose style is predicted right, and all. styles: (seconds,) int64 by clip id."""
+    device = next(model.parameters()).device
+    right = total = 0
+    for recording in recordings:
+        logits = model.logits([torch.from_numpy(recording.waveform.samples).to(device)])[0]
+        expected = styles[recording.clip.id][: len(logits)]
+        right += int((logits.argmax(-1).cpu().numpy()[: len(expected)] == expected).sum())
+        total += len(expected)
+    return right, total
 
 
 def _middle_labels(labels: torch.Tensor, seconds: int) -> torch.Tensor:

@@ -22,14 +22,15 @@ from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_uni
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
 from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.losses import SpectralLoss
-from spiritlm_cli.training.options import VocoderOptions
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine
+from spiritlm_cli.training.vocoder_options import VocoderOptions
 from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
 from spiritlm_cli.vocoder.hifigan import HifiGan
 
 # Share of crops whose units are as in decoding a sequence without repeats, the more frequent use.
 RUNS_SHARE = 0.7
+_FOLDERS = {"expressive": "hifigan_spiritlm_expressive_w2v2", "base": "hifigan_spiritlm_base"}
 # Weights of the mel and the feature matching loss (Kong et al. 2020).
 MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0
 
@@ -39,49 +40,66 @@ class Example:
 
     units: (n,) int64, phonetic units with runs merged; durations: (n,) int64, their frames. frames: units of each 40 ms
     frame as in decoding with durations kept. runs: as in decoding a sequence without repeats, where pitch and style
-    change only at a new phonetic unit. Both (3, frames) int64: phonetic, pitch, style. length: frames that have audio.
+    change only at a new phonetic unit. Both (3, frames) int64: phonetic, pitch, style; for a base vocoder (1, frames).
+    length: frames that have audio.
     """
 
-    def __init__(self, recording: Recording, units: Units, speaker: int) -> None:
-        """units: with repeats. speaker: its id. Raises ManifestError if there are no pitch or style units."""
+    def __init__(self, recording: Recording, units: Units, speaker: int, expressive: bool = True) -> None:
+        """units: with repeats. speaker: its id. expressive: whether pitch and style units are inputs.
+
+        Raises ManifestError if they are, and missing.
+        """
+        if not expressive:
+            units = Units(units.hubert)
         self.samples = recording.samples
         self.speaker = speaker
         merged = frame_units(merge_streams(units).units)
         starts = run_starts(units.hubert)
         self.units = merged.hubert
         self.durations = np.diff(np.r_[starts, len(units.hubert)])
-        self.frames = _stack(frame_units(merge_streams(units, keep_repeats=True).units))
-        self.runs = np.repeat(_stack(merged), self.durations, axis=1)
+        self.frames = _stack(frame_units(merge_streams(units, keep_repeats=True).units), expressive)
+        self.runs = np.repeat(_stack(merged, expressive), self.durations, axis=1)
         self.length = min(len(units.hubert), recording.frames)
 
 
-def _stack(units: FrameUnits) -> NDArray[np.int64]:
+def _stack(units: FrameUnits, expressive: bool) -> NDArray[np.int64]:
+    if not expressive:
+        return units.hubert[None]
     if units.pitch is None or units.style is None:
-        raise ManifestError("the vocoder is trained on expressive units: pitch or style is missing")
+        raise ManifestError(
+            "the vocoder is trained on expressive units: pitch or style is missing; --kind base does without"
+        )
     return np.stack([units.hubert, units.pitch, units.style])
 
 
 def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
     """Return the content of `config.json` for a new vocoder with `speakers` speakers."""
     embedding = options.embedding
+    expressive = options.kind == "expressive"
+    prosody = dict(num_f0_tokens=64, f0_hop_size=2 * HOP, num_style_tokens=100, style_hop_size=16000)
     return dict(
         resblock="2", resblock_kernel_sizes=[3, 5, 7], resblock_dilation_sizes=[[1, 2], [2, 6], [3, 12]],
         upsample_rates=[5, 8, 4, 4], upsample_kernel_sizes=[11, 16, 8, 8],
         upsample_initial_channel=options.channels, num_embeddings=501, embedding_dim=embedding,
-        model_in_dim=4 * embedding, multispkr="_", num_speakers=speakers, code_hop_size=HOP, sampling_rate=16000,
+        model_in_dim=(4 if expressive else 2) * embedding, multispkr="_", num_speakers=speakers,
+        code_hop_size=HOP, sampling_rate=16000,
         dur_predictor_params=asdict(DurationConfig(embedding, 2 * embedding, 3, 0.5)),
-        num_f0_tokens=64, f0_hop_size=2 * HOP, num_style_tokens=100, style_hop_size=16000,
+        **(prosody if expressive else {}),
     )  # fmt: skip
 
 
 def train(options: VocoderOptions) -> None:
     """Train and write `speech_tokenizer/hifigan_spiritlm_expressive_w2v2/` under `options.output`.
 
-    Raises ManifestError for clips or units that can't be used, CheckpointError for a run that can't be resumed.
+    A base vocoder is written to `hifigan_spiritlm_base/` beside it.
+    Raises OptionError, ManifestError for clips or units that can't be used, CheckpointError for a run that can't be
+    resumed.
     """
-    folder = options.output / "speech_tokenizer" / "hifigan_spiritlm_expressive_w2v2"
-    check_run(options, "vocoder", folder / "generator.safetensors")
-    loop = Loop(options, "vocoder", options.steps)
+    options.check()
+    folder = options.output / "speech_tokenizer" / _FOLDERS[options.kind]
+    name = "vocoder" if options.kind == "expressive" else "base_vocoder"
+    check_run(options, name, folder / "generator.safetensors")
+    loop = Loop(options, name, options.steps)
     examples, speakers = read_examples(options)
     content = vocoder_config(options, len(speakers))
     config = from_mapping(HifiGanConfig, content, folder / "config.json")
@@ -114,7 +132,7 @@ def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
     if not speakers:
         raise ManifestError(f"{options.manifest}: no clip with units in {options.units} has a speaker")
     examples = [
-        Example(r, units[r.clip.id], speakers.index(r.clip.speaker))
+        Example(r, units[r.clip.id], speakers.index(r.clip.speaker), options.kind == "expressive")
         for r in recordings
         if r.clip.speaker in speakers
     ]
@@ -129,9 +147,8 @@ def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
 def _check_units(examples: list[Example], config: HifiGanConfig, source: Path) -> None:
     """Raise ManifestError if the vocoder has no embedding for a unit."""
     highest = np.max([e.frames.max(1) for e in examples], axis=0)
-    for kind, last, count in zip(
-        Kind, highest, (config.num_embeddings, config.num_f0_tokens, config.num_style_tokens), strict=True
-    ):
+    counts = (config.num_embeddings, config.num_f0_tokens, config.num_style_tokens)
+    for kind, last, count in zip(Kind, highest, counts, strict=False):
         if last >= count:
             raise ManifestError(f"{source}: has [{kind.value}{last}]; the vocoder's last is {count - 1}")
 
@@ -146,7 +163,7 @@ class VocoderTrainer:
         device = self._device = loop.device
         weights = np.array([e.length for e in examples], dtype=np.float64)
         self._weights = weights / weights.sum()
-        self._discriminators = Discriminators().to(device)
+        self._discriminators = Discriminators(options.discriminators == "hifigan").to(device)
         self._spectral = SpectralLoss().to(device)
         settings: dict[str, Any] = dict(betas=(0.8, 0.99), weight_decay=0.01)
         self._optimizer = torch.optim.AdamW(generator.parameters(), **settings)
@@ -177,7 +194,8 @@ class VocoderTrainer:
         rate = warm_cosine(number, options.steps, options.learning_rate)
         self._generator.train()
         with self._autocast():
-            generated = self._generator(ids[:, 0], speaker, ids[:, 1], ids[:, 2]).float()
+            hubert, *prosody = ids.unbind(1)
+            generated = self._generator(hubert, speaker, *prosody).float()
         mel, stft = self._spectral(generated, real)
         duration = _duration_loss(self._generator, chosen, device)
         losses = {"mel": mel.item(), "stft": stft.item(), "duration": duration.item()}
@@ -220,11 +238,11 @@ def _training_name(name: str) -> str:
 
 
 def _crops(chosen: list[Example], frames: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Draw a crop of each example. Returns unit ids (batch, 3, frames) and audio (batch, frames * HOP).
+    """Draw a crop of each example. Returns unit ids (batch, kinds, frames) and audio (batch, frames * HOP).
 
     A crop has the units of `Example.runs` with probability `RUNS_SHARE`, else of `Example.frames`.
     """
-    ids = np.zeros((len(chosen), 3, frames), dtype=np.int64)
+    ids = np.zeros((len(chosen), len(chosen[0].frames), frames), dtype=np.int64)
     audio = np.zeros((len(chosen), frames * HOP), dtype=np.float32)
     for i, example in enumerate(chosen):
         start = int(rng.integers(0, example.length - frames + 1))

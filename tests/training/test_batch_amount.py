@@ -2,7 +2,8 @@ from pathlib import Path
 
 from spiritlm_cli.training.batch_amount import batch_amount
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.options import PitchOptions, VocoderOptions
+from spiritlm_cli.training.options import PitchOptions
+from spiritlm_cli.training.vocoder_options import VocoderOptions
 
 FILE = Path("clips.tsv")
 

@@ -2,11 +2,13 @@ import pytest
 import torch
 
 from spiritlm_cli.training.discriminators import (
+    HIFIGAN_CHANNELS,
     PERIODS,
     RESOLUTIONS,
     Discriminators,
     PeriodDiscriminator,
     ResolutionDiscriminator,
+    ScaleDiscriminator,
     adversarial_loss,
     discriminator_loss,
 )
@@ -64,3 +66,19 @@ def test_adversarial_loss_is_differentiable_by_the_generated_waveform(discrimina
     assert generated.grad.abs().max() > 0
     assert real.grad is None
     assert adversarial_loss(discriminators, noise(0), noise(0))[1] == 0
+
+
+def test_scale_discriminator_averages_the_waveform() -> None:
+    discriminator = ScaleDiscriminator(4)
+    output, features = discriminator(torch.randn(2, 4096))
+    # a quarter of the samples, then strides of 2, 2, 4 and 4
+    assert [feature.shape[1] for feature in features] == [128, 128, 256, 512, 1024, 1024, 1024]
+    assert features[0].shape[2] == pytest.approx(1024, abs=2)
+    assert output.shape[2] == pytest.approx(16, abs=1)
+
+
+def test_hifigan_discriminators_are_those_of_the_paper() -> None:
+    with torch.device("meta"):
+        members = [PeriodDiscriminator(period, HIFIGAN_CHANNELS) for period in PERIODS]
+    # the published multi-period discriminator has 41 million parameters
+    assert sum(p.numel() for m in members for p in m.parameters()) == pytest.approx(41.1e6, rel=0.01)

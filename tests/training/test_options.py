@@ -10,8 +10,9 @@ from spiritlm_cli.options import check_limits, flag_of, spec_of
 from spiritlm_cli.training import options
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.options import LoopOptions
+from spiritlm_cli.training.vocoder_options import VocoderOptions
 
-KINDS = [LanguageModelOptions] + [
+KINDS = [LanguageModelOptions, VocoderOptions] + [
     kind for kind in vars(options).values() if isinstance(kind, type) and issubclass(kind, LoopOptions)
 ]
 

@@ -11,7 +11,7 @@ from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.speech.pitch import CodebookConfig, ConvConfig, PitchConfig, PitchVqVae
 from spiritlm_cli.training import pitch
 from spiritlm_cli.training.data import load_recordings
-from spiritlm_cli.training.pitch import MovingCodebook, track_all
+from spiritlm_cli.training.pitch import MovingCodebook, reconstruction_quality, track_all
 
 
 def test_train_resume_is_bit_identical(corpus: Path, tmp_path: Path) -> None:
@@ -76,3 +76,18 @@ def test_moving_codebook_replaces_unused_codes_by_latents(codebook: MovingCodebo
     codebook.follow(latents, torch.tensor([0, 1]), np.random.default_rng(0))
     assert codebook.codes[2].tolist() in latents.tolist()
     assert codebook.count[2] == 1
+
+
+def test_reconstruction_quality_of_a_vq_vae(trained: Path) -> None:
+    checkpoint = Checkpoint(trained, "")
+    model = PitchVqVae.load(checkpoint.pitch, checkpoint.pitch_config)
+    clip = torch.stack([50 * torch.sin(torch.arange(330) / 20), (torch.arange(330) < 200).float()])
+    decoded = model.decode(model(clip[None, :, :320]))[0]
+    hz = (decoded - clip[:, :320])[0, :200].square().mean().sqrt()
+    wrong = 100 * ((decoded[1] > 0.5) != (clip[1, :320] > 0.5)).float().mean()
+    quality = reconstruction_quality(model, [clip])
+    assert quality.startswith(
+        f"F0 error {hz:.1f} Hz (RMS, voiced frames), voicing wrong in {wrong:.1f} % of frames, "
+    )
+    used = len(model(clip[None, :, :320]).unique())
+    assert f"{used} of 64 codes used" in quality

@@ -2,14 +2,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from training_fixtures import style_options
 
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.f0 import F0Track
+from spiritlm_cli.speech.style import StyleEncoder
 from spiritlm_cli.training import style
-from spiritlm_cli.training.data import Recording
-from spiritlm_cli.training.style import prosody, style_labels
+from spiritlm_cli.training.data import Recording, load_recordings
+from spiritlm_cli.training.style import cluster_sizes, held_out_accuracy, prosody, style_labels
 
 
 def tone(name: str, f0: np.ndarray, gain: float = 0.3) -> tuple[Recording, F0Track]:
@@ -50,3 +53,23 @@ def test_style_labels_separate_different_prosody() -> None:
 def test_train_needs_as_many_seconds_as_styles(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(SpiritLMError, match="8 frames can't make 100 clusters"):
         style.train(style_options(corpus, tmp_path, styles=100))
+
+
+def test_cluster_sizes_are_seconds() -> None:
+    styles = {"a": np.array([0, 0, 2]), "b": np.array([2, 2])}
+    assert cluster_sizes(styles, 4) == (
+        "4 styles of 5 seconds; the smallest has 0, the median 1, the largest 3; the most frequent style is right for "
+        "60.0 %"
+    )
+
+
+def test_held_out_accuracy_counts_seconds(trained: Path, corpus: Path) -> None:
+    model = StyleEncoder.load(Checkpoint(trained, "").style)
+    recordings = load_recordings(corpus / "clips.jsonl")[:2]
+    predicted = {
+        r.clip.id: model.logits([torch.from_numpy(r.waveform.samples)])[0].argmax(-1).numpy()
+        for r in recordings
+    }
+    assert held_out_accuracy(model, recordings, predicted) == (4, 4)
+    predicted[recordings[0].clip.id] = predicted[recordings[0].clip.id] + 1
+    assert held_out_accuracy(model, recordings, predicted) == (2, 4)

@@ -8,10 +8,12 @@ from training_fixtures import assert_same_weights, interrupted, vocoder_options
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units
 from spiritlm_cli.training import vocoder
 from spiritlm_cli.training.data import HOP, Recording
 from spiritlm_cli.training.vocoder import Example, read_examples
+from spiritlm_cli.vocoder.vocoder import Vocoder
 
 WEIGHTS = "speech_tokenizer/hifigan_spiritlm_expressive_w2v2/generator.safetensors"
 
@@ -89,3 +91,16 @@ def test_train_continues_from_start_weights(corpus: Path, trained: Path, tmp_pat
     start = trained / WEIGHTS
     vocoder.train(vocoder_options(corpus, tmp_path, steps=1, start=start, learning_rate=0.0))
     assert_same_weights(start, tmp_path / WEIGHTS, tolerance=1e-3)
+
+
+def test_train_a_base_vocoder(corpus: Path, trained: Path, tmp_path: Path) -> None:
+    """Phonetic units and speakers alone, beside the expressive one; `decode` loads it."""
+    options = vocoder_options(corpus, tmp_path, kind="base", steps=1, adversarial_from=1, frames=4)
+    vocoder.train(options)
+    model = Vocoder.load(str(tmp_path), expressive=False, device="cpu")
+    speech = model.decode(merge_streams(Units(np.arange(10)), keep_repeats=True), durations="keep", speaker=1)
+    assert len(speech.samples) == 10 * HOP
+    vocoder.train(vocoder_options(corpus, tmp_path, steps=1, adversarial_from=1, frames=4))
+    assert {path.name for path in (tmp_path / "speech_tokenizer").iterdir()} == {
+        "hifigan_spiritlm_base", "hifigan_spiritlm_expressive_w2v2",
+    }  # fmt: skip

@@ -13,6 +13,7 @@ from spiritlm_cli.training import options as parts
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.prepare_options import PrepareOptions
 from spiritlm_cli.training.units_options import UnitsOptions
+from spiritlm_cli.training.vocoder_options import VocoderOptions
 
 train = typer.Typer(name="train", cls=Group, no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,7 +24,7 @@ _PARTS: tuple[tuple[str, str, type, str], ...] = (
     ("quantizer", "quantizer", parts.QuantizerOptions, "--manifest clips.tsv --labels labels.txt -o new/"),
     ("pitch", "pitch", parts.PitchOptions, "--manifest clips.tsv -o new/"),
     ("style", "style", parts.StyleOptions, "--manifest clips.tsv -o new/"),
-    ("vocoder", "vocoder", parts.VocoderOptions, "--manifest clips.tsv --units units.jsonl -o new/"),
+    ("vocoder", "vocoder", VocoderOptions, "--manifest clips.tsv --units units.jsonl -o new/"),
     ("prepare", "prepare", PrepareOptions, "--lines tokens/ --text stories.txt.gz -o data/"),
     ("lm", "language_model", LanguageModelOptions, "--lines tokens.txt --text stories.txt -o new/"),
 )

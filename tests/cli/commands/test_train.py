@@ -5,13 +5,14 @@ import pytest
 from spiritlm_cli.options import flag_of, spec_of
 from spiritlm_cli.training import options
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.vocoder_options import VocoderOptions
 
 
 @pytest.mark.parametrize(
     ("part", "kind"),
     [
         ("hubert", options.HubertOptions),
-        ("vocoder", options.VocoderOptions),
+        ("vocoder", VocoderOptions),
         ("lm", LanguageModelOptions),
     ],
 )

@@ -1,0 +1,57 @@
+"""Options of `spiritlm train vocoder`. No torch, so that `--help` is fast."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiritlm_cli.errors import OptionError
+from spiritlm_cli.options import option
+from spiritlm_cli.training.options import LoopOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocoderOptions(LoopOptions):
+    """Train HiFi-GAN and its duration predictor on audio and its units."""
+
+    manifest: Path = option(..., "Manifest of the training clips, with speakers.", group="input")
+    units: Path = option(
+        ..., "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.", group="input"
+    )
+    speakers: str = option(
+        "",
+        "Speakers to train, in the order of their ids, separated by commas (default: all of the manifest, sorted).",
+        group="input",
+        metavar="NAME,…",
+    )
+    kind: str = option(
+        "expressive",
+        "Units that it takes: expressive (phonetic, pitch and style) or base (phonetic).",
+        group="network",
+        metavar="base|expressive",
+    )
+    start: Path | None = option(None, "Initial weights (generator.*), instead of random ones.", group="input")
+    channels: int = option(256, "Channels before the first upsampling layer.", group="network", minimum=1)
+    embedding: int = option(64, "Width of the embeddings of units and speakers.", group="network", minimum=1)
+    steps: int = option(10000, "Training steps.", group="training", minimum=1)
+    adversarial_from: int = option(
+        10000,
+        "First step that uses the discriminators (--steps or more: none does).",
+        group="training",
+        minimum=0,
+    )
+    discriminators: str = option(
+        "small",
+        "Small (multi-period and multi-resolution, few channels) or hifigan (the paper's: multi-period and "
+        "multi-scale, 71 million parameters).",
+        group="training",
+        metavar="small|hifigan",
+    )
+    batch: int = option(16, "Crops in a batch.", group="training", minimum=1)
+    frames: int = option(14, "Length of a crop, in frames of 40 ms.", group="training", minimum=1)
+    learning_rate: float = option(8e-4, "Peak learning rate.", group="training", minimum=0, above=True)
+
+    def check(self) -> None:
+        """Raise OptionError for kinds that are not known."""
+        if self.kind not in ("base", "expressive"):
+            raise OptionError(f"is base or expressive, not {self.kind}", "--kind")
+        if self.discriminators not in ("small", "hifigan"):
+            raise OptionError(f"is small or hifigan, not {self.discriminators}", "--discriminators")
