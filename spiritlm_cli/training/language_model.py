@@ -37,8 +37,8 @@ def train(options: LanguageModelOptions) -> None:
     prompts = read_prompts(options.sample_prompts) if options.sample_prompts else []
     samples = Samples(options, model, prompts) if prompts else None
     vocabulary, network = model.vocabulary, model.network
-    if loop.device.type == "cpu" or options.attention:
-        # plain attention is faster on a CPU at these lengths, and is the only one that returns attention weights
+    if options.attention or (loop.device.type == "cpu" and options.context <= 256):
+        # plain attention is faster for short rows on a CPU, and is the only one that returns attention weights
         network.set_attn_implementation("eager")
     network.train()
     if options.checkpointing:
@@ -142,7 +142,7 @@ def _new_optimizer(network: nn.Module, options: LanguageModelOptions) -> torch.o
         {"params": others, "weight_decay": 0.0},
     ]
     if options.optimizer == "adamw":
-        return torch.optim.AdamW(groups, betas=(0.9, 0.95))
+        return torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=True)
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:
