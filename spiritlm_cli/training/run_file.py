@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ def record_run(options: LoopOptions, part: str) -> None:
     """
     path = _path(options, part)
     path.with_suffix(".pt").unlink(missing_ok=True)
+    if part == "lm" and options.overwrite:
+        # the best weights of the run before would be taken for this one's, if this one is not validated
+        shutil.rmtree(options.output / "best", ignore_errors=True)
     write_text(path, json.dumps(_arguments(options), indent=2, sort_keys=True) + "\n")
     write_text(path.with_suffix(".yaml"), options_yaml(options, part))
 

@@ -130,7 +130,11 @@ def extended_model(options: LanguageModelOptions, source: Path, folder: Path) ->
     loaded = dtype if is_frozen_half else torch.float32
     network = load_causal_lm(source, torch.device("cpu"), loaded, rope_theta=options.rope_theta)
     context = getattr(network.config, "max_position_embeddings", None)
-    if context is not None and options.context > context:
+    if context is None:
+        raise CheckpointError(
+            f"{source}: a {network.config.model_type} has no max_position_embeddings, which `generate` needs"
+        )
+    if options.context > context:
         raise CheckpointError(f"{source}: has a context of {context} tokens; --context is {options.context}")
     known = tokenizer.known
     if vocabulary.size > known:

@@ -75,3 +75,13 @@ def test_check_run_notices_other_files_among_several(tmp_path: Path) -> None:
     (tmp_path / "folder/4.txt").touch()
     with pytest.raises(CheckpointError, match="another --text"):
         check_run(resumed, "lm", tmp_path / "weights")
+
+
+def test_overwrite_removes_the_best_weights_of_the_run_before(tmp_path: Path) -> None:
+    best = tmp_path / "best" / "model.safetensors"
+    best.parent.mkdir()
+    best.touch()
+    record_run(LanguageModelOptions(output=tmp_path, steps=2), "lm")
+    assert best.exists()
+    record_run(LanguageModelOptions(output=tmp_path, steps=2, overwrite=True), "lm")
+    assert not best.parent.exists()

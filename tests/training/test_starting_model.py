@@ -9,6 +9,7 @@ import sentencepiece
 import torch
 from causal_lm import change_config, write_causal_lm
 from text_models import LINE, text_model
+from text_tokenizers import byte_level, encoded
 from tokenizers import Tokenizer
 
 from spiritlm_cli.errors import CheckpointError
@@ -25,7 +26,7 @@ from spiritlm_cli.training.starting_model import StartingModel, starting_model
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
 with hide_broken_torchaudio():
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("llama", {}),
@@ -160,4 +161,13 @@ def test_what_can_not_be_extended_is_refused(tmp_path: Path) -> None:
     (folder / "tokenizer.json").unlink()
     change_config(folder, model_type="llama")
     with pytest.raises(CheckpointError, match=r"has no text tokenizer, tokenizer\.json or tokenizer\.model"):
+        starting_model(options_of(folder, tmp_path / "out"), [])
+
+
+def test_a_model_without_a_length_of_context_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "text"
+    config = AutoConfig.for_model("bloom", vocab_size=709, hidden_size=16, n_layer=1, n_head=2)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    (folder / "tokenizer.json").write_bytes(encoded(byte_level("text-qwen")))
+    with pytest.raises(CheckpointError, match="a bloom has no max_position_embeddings"):
         starting_model(options_of(folder, tmp_path / "out"), [])
