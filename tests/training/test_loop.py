@@ -1,4 +1,5 @@
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 from training_fixtures import interrupted
 
-from spiritlm_cli.errors import CheckpointError, SpiritLMError
+from spiritlm_cli.errors import CheckpointError, MissingPackageError, SpiritLMError
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import LoopOptions
 from spiritlm_cli.training.report import WeightedMean
@@ -116,6 +117,12 @@ def test_accumulated_batches_have_the_gradient_and_the_report_of_one(
     torch.testing.assert_close(*weights)
     one, several = capsys.readouterr().err.splitlines()
     assert one == several
+
+
+def test_loop_needs_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(MissingPackageError, match=r"accelerate .*; try: pip install 'spiritlm\[train\]'"):
+        Loop(LoopOptions(output=tmp_path), "toy", 1)
 
 
 def test_rng_is_another_in_each_micro_batch(tmp_path: Path) -> None:
