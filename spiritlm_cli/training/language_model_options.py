@@ -8,35 +8,18 @@ from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import option
 from spiritlm_cli.training.mix import ANSWERED, wanted_shares
 from spiritlm_cli.training.options import LoopOptions, check_heads
+from spiritlm_cli.training.prepare_options import CorpusOptions
 
 # The tokens that are trained on; see `LanguageModelOptions.loss`.
 Loss = Literal["balanced", "all", "text", "answer"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LanguageModelOptions(LoopOptions):
+class LanguageModelOptions(CorpusOptions, LoopOptions):
     """Train the language model on texts, token lines, and clips with their units and words."""
 
     data: tuple[Path, ...] = option(
         (), "Folder that `train prepare` wrote; may be repeated.", metavar="FOLDER", group="input"
-    )
-    manifest: Path | None = option(
-        None, "Manifest of clips with text; clips without word times are aligned first.", group="input"
-    )
-    units: Path | None = option(
-        None, "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.", group="input"
-    )
-    text: tuple[Path, ...] = option(
-        (),
-        "Text file, one document per line, or a folder of them; may be repeated, and gzipped.",
-        metavar="FILE",
-        group="input",
-    )
-    lines: tuple[Path, ...] = option(
-        (),
-        "File of token lines, used as training sequences unchanged, or a folder of them; may be repeated, and gzipped.",
-        metavar="FILE",
-        group="input",
     )
     base: str | None = option(
         None,

@@ -8,8 +8,8 @@ from spiritlm_cli.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareOptions:
-    """Prepare data for the language model once: a folder of Arrow files that `train lm --data` maps into memory."""
+class CorpusOptions:
+    """The data of a language model."""
 
     manifest: Path | None = option(
         None, "Manifest of clips; those with text and without word times are aligned.", group="input"
@@ -25,10 +25,16 @@ class PrepareOptions:
     )
     lines: tuple[Path, ...] = option(
         (),
-        "File of token lines, or a folder of them; may be repeated, and gzipped.",
+        "File of token lines, used as training sequences unchanged, or a folder of them; may be repeated, and gzipped.",
         metavar="FILE",
         group="input",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions(CorpusOptions):
+    """Prepare data for the language model once: a folder of Arrow files that `train lm --data` maps into memory."""
+
     align: bool = option(
         True,
         "Align the clips without word times; without it, they give speech and tasks only.",
