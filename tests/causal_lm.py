@@ -30,7 +30,7 @@ CONFIGS = {
     "gemma2": _SIZES | _GROUPED | {"sliding_window": 8, "query_pre_attn_scalar": 4},
     "qwen3": _SIZES | _GROUPED,
     "mistral": _SIZES | _GROUPED | {"sliding_window": 8},
-    "qwen2": _SIZES
+    "qwen2 with a window": _SIZES
     | _FEED
     | {"num_key_value_heads": 2, "use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1},
 }
@@ -43,7 +43,7 @@ EXPERTS = {"mixtral": _SIZES | _GROUPED | {"num_local_experts": 2}}
 def causal_lm(kind, **changes):
     """Create a network with large random weights, so that errors are visible."""
     config = AutoConfig.for_model(
-        kind, **json.loads(json.dumps((CONFIGS | PACKED | EXPERTS)[kind] | changes))
+        kind.split()[0], **json.loads(json.dumps((CONFIGS | PACKED | EXPERTS)[kind] | changes))
     )
     torch.manual_seed(0)
     network = AutoModelForCausalLM.from_config(config)

@@ -24,7 +24,7 @@ def test_options_are_listed_under_headings(spiritlm: Run) -> None:
         "Input", "Continuation", "Sampling", "Few-shot tasks", "Scoring", "Output", "Model", "Machine", "General",
     ]  # fmt: skip
     assert headings(spiritlm("train", "lm", "--help").stdout) == [
-        "Input", "Network", "Training", "Output", "Machine", "General",
+        "Input", "Network", "Training", "Output", "Model", "Machine", "General",
     ]  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def test_batches_do_not_change_results(models: dict[str, LanguageModel]) -> None
         assert_batches_are_exact(lm, lines, "speech" if name == "slam-qwen" else "any")
 
 
-@pytest.fixture(scope="module", params=["gemma2", "opt", "mistral", "qwen2"])
+@pytest.fixture(scope="module", params=["gemma2", "opt", "mistral", "qwen2 with a window"])
 def fallback(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     """A model whose network transformers runs, with the tokens of our format added to its tokenizer.
 

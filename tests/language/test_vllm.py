@@ -54,7 +54,7 @@ def test_load_names_the_remedy_for_slamkit(open_language_models: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("opt", "opt, which"), ("qwen2", "qwen2 with a sliding window, which")]
+    ("kind", "name"), [("opt", "opt, which"), ("qwen2 with a window", "qwen2 with a sliding window, which")]
 )
 def test_load_refuses_other_networks(tmp_path: Path, kind: str, name: str) -> None:
     write_causal_lm(tmp_path, kind)
