@@ -8,6 +8,7 @@ number. They are streams of Arrow record batches, which `datasets.Dataset.from_f
 import bisect
 import itertools
 import json
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as TypingSequence
 from pathlib import Path
@@ -95,8 +96,8 @@ class _Rows(TypingSequence[Item]):
             return [self[i] for i in range(*index.indices(len(self)))]
         return self._item(self._dataset[int(index)])
 
-    def _item(self, row: Mapping[str, Any]) -> Item:
-        raise NotImplementedError
+    @abstractmethod
+    def _item(self, row: Mapping[str, Any]) -> Item: ...
 
 
 class _Texts(_Rows[str]):
