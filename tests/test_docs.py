@@ -37,7 +37,6 @@ FOREIGN = {
         "--ntasks-per-node",
         "--requeue",
     ),
-    *("--force-reinstall", "--no-deps", "--index-url"),
     *("--apply", "--batch", "--include", "--num", "--tasks"),
     *("--nnodes", "--no-python", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id"),
     *("--multi", "--logdir"),

@@ -1,7 +1,6 @@
 """The packages that this one requires, and those of its extras: which are missing, of a wrong version, or broken."""
 
 import json
-import re
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -113,12 +112,12 @@ def _check(requirement: Requirement, import_module: Import, section: Section = "
     if error is not None:
         # If what it lacks is another package, that is installed with it.
         alone = "" if error.startswith("ModuleNotFoundError") else "--no-deps "
-        index = _torch_index() if name == "torchaudio" else ""
         return new(
             fault,
             f"{version} can't be imported: {error}",
             _REMEDIES.get(name, "install it again"),
-            f"pip install --force-reinstall {alone}{index}{wanted}",
+            # which build of torchaudio fits depends on torch's, and pip does not choose by it
+            "" if name == "torchaudio" else f"pip install --force-reinstall {alone}{wanted}",
         )
     needs = f" (needs {requirement.specifier})" if requirement.specifier else ""
     try:
@@ -135,14 +134,8 @@ def _check(requirement: Requirement, import_module: Import, section: Section = "
 _REMEDIES = {
     "torch": "install it again, by the command that https://pytorch.org/get-started gives for this machine, or",
     "torchaudio": "it can stay as it is: CTC alignment works without it, by slower code. For the faster one, install a "
-    "torchaudio that was built for the same device as torch:",
+    "torchaudio that was built for the same device as torch, by the command that https://pytorch.org/get-started gives",
 }
-
-
-def _torch_index() -> str:
-    """The option of pip for the packages that were built for the same device as torch, such as "cpu" in 2.13.0+cpu."""
-    build = re.search(r"\+(cpu|cu\d+|xpu|rocm[\d.]+)$", _version("torch") or "")
-    return f"--index-url https://download.pytorch.org/whl/{build[1]} " if build else ""
 
 
 def _version(name: str) -> str | None:
