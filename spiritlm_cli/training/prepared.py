@@ -124,25 +124,6 @@ def _ids(ids: Iterable[int]) -> IntArray:
     return np.array(list(ids), dtype=np.int64)
 
 
-class _Speakers(TypingSequence[str]):
-    """The speaker of each clip, as a number and a table of names."""
-
-    def __init__(self, codes: IntArray, names: list[str]) -> None:
-        self._codes, self._names = codes, names
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self._names[code] for code in self._codes[index]]
-        return self._names[int(self._codes[index])]
-
-
 def _clips(dataset: Any) -> Clips:
     if not len(dataset):
         return Clips.of([])
@@ -151,9 +132,11 @@ def _clips(dataset: Any) -> Clips:
 
     table = dataset.data
     speakers = pyarrow.chunked_array([*table.column("speaker").chunks]).combine_chunks().dictionary_encode()
+    # one string for each speaker, not for each clip
+    names = speakers.dictionary.to_pylist()
     words = compute.fill_null(compute.list_value_length(table.column("words")), 0)
     return Clips(
-        _Speakers(speakers.indices.to_numpy().astype(np.int32), speakers.dictionary.to_pylist()),
+        [names[code] for code in speakers.indices.to_numpy()],
         words.to_numpy().astype(np.int64),
         compute.greater(compute.binary_length(table.column("text")), 0).to_numpy(),
         _Utterances(dataset),
