@@ -138,8 +138,8 @@ def _without_prefix(name: str) -> str:
 
 
 def _config_step(path: Path, config: Mapping[str, Any]) -> Step:
-    """The base model's `config.json`, with the number format of the whole."""
-    values = read_values(path)
+    """The base model's `config.json`, with the number format of the whole, and without the names of code in it."""
+    values = {key: value for key, value in read_values(path).items() if key != "auto_map"}
     if dtype := config.get("dtype") or config.get("torch_dtype"):
         values = {key: value for key, value in values.items() if key not in ("dtype", "torch_dtype")}
         values["torch_dtype"] = dtype

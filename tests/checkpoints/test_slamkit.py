@@ -163,6 +163,16 @@ def test_convert_of_slamkit_names_what_is_wrong(open_language_models: Path, tmp_
         convert(str(models / "sims-qwen"), out, text_tokenizer=str(broken))
 
 
+def test_convert_of_slamkit_leaves_out_names_of_code(open_language_models: Path, tmp_path: Path) -> None:
+    root = tmp_path / "slam-qwen"
+    shutil.copytree(open_language_models / "slam-qwen", root)
+    config = json.loads((root / "config.json").read_text())
+    config["base_config"]["auto_map"] = {"AutoModelForCausalLM": "code.Network"}
+    (root / "config.json").write_text(json.dumps(config))
+    convert(str(root), tmp_path / "out")
+    assert "auto_map" not in json.loads((tmp_path / "out" / "config.json").read_text())
+
+
 def test_convert_of_slamkit_refuses_ids_with_gaps(open_language_models: Path, tmp_path: Path) -> None:
     """The units would get other ids than the model has for them."""
     content = json.loads((open_language_models / "text-qwen" / "tokenizer.json").read_text())
