@@ -147,15 +147,9 @@ class HubertOptions(LoopOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizerOptions(LoopOptions):
-    """Train a quantizer of HuBERT features: linear layers by CTC against labels, or k-means."""
+    """Train a quantizer of HuBERT features: linear layers, by CTC on augmented audio."""
 
     manifest: Path = option(..., "Manifest of the training clips.", group="input")
-    kind: str = option(
-        "linear",
-        "linear (trained by CTC, needs --labels or --teacher) or kmeans.",
-        group="network",
-        metavar="linear|kmeans",
-    )
     labels: Path | None = option(
         None, "Token lines with --keep-repeats: the labels of each clip, by id.", group="input"
     )
@@ -172,7 +166,7 @@ class QuantizerOptions(LoopOptions):
         group="input",
     )
     start: Path | None = option(
-        None, "Initial weights of a linear quantizer, instead of random ones.", group="input"
+        None, "Initial weights: those of a quantizer that this command wrote.", group="input"
     )
     real: Path | None = option(
         None,
@@ -203,7 +197,7 @@ class QuantizerOptions(LoopOptions):
     layer: int = option(6, "HuBERT layer whose features are quantized.", group="network", minimum=1)
     units: int = option(500, "Number of units.", group="network", minimum=1)
     steps: int = option(
-        500, "Training steps of a linear quantizer, in each iteration.", group="training", minimum=1
+        500, "Training steps in each iteration.", group="training", minimum=1
     )
     batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
     seconds: float = option(
@@ -220,11 +214,9 @@ class QuantizerOptions(LoopOptions):
         return tuple(name.strip() for name in self.augmentations.split(",") if name.strip())
 
     def check(self) -> None:
-        """Raise OptionError for kinds and augmentations that are not known, and without labels."""
-        if self.kind not in ("linear", "kmeans"):
-            raise OptionError(f"is linear or kmeans, not {self.kind}", "--kind")
-        if self.kind == "linear" and bool(self.labels) == bool(self.teacher):
-            raise OptionError("a linear quantizer needs either --labels or --teacher")
+        """Raise OptionError for augmentations that are not known, and without labels."""
+        if bool(self.labels) == bool(self.teacher):
+            raise OptionError("needs either --labels or --teacher")
         for name in self.perturbations:
             if name not in PERTURBATIONS:
                 raise OptionError(f"has {name}; known are {', '.join(PERTURBATIONS)}", "--augmentations")

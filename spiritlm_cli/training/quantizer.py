@@ -1,4 +1,4 @@
-"""Train a quantizer of HuBERT features: k-means, or linear layers trained by CTC on augmented audio."""
+"""Train a quantizer of HuBERT features: linear layers, by CTC on augmented audio (Gat et al. 2023)."""
 
 import copy
 from collections.abc import Mapping
@@ -22,7 +22,6 @@ from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.data import (
     CropSampler,
     Recording,
-    cluster,
     draw_batch,
     load_recordings,
     read_labels,
@@ -47,8 +46,8 @@ Labels = Mapping[str, NDArray[np.int64]]
 def train(options: QuantizerOptions) -> InvarianceReport | None:
     """Train a quantizer and write `L{layer}_quantizer_{units}.safetensors` beside the HuBERT in `options.output`.
 
-    Returns the report of a linear quantizer. Raises OptionError, CheckpointError if there is no HuBERT, and what the
-    trainings raise.
+    Returns the report in the first process. Raises OptionError, CheckpointError if there is no HuBERT or for the
+    teacher, and SpiritLMError if labels are missing or exceed `options.units`.
     """
     options.check()
     checkpoint = Checkpoint(options.output, options.output.name)
@@ -57,35 +56,15 @@ def train(options: QuantizerOptions) -> InvarianceReport | None:
     check_run(options, "quantizer", path)
     loop = Loop(options, "quantizer", options.iterations * options.steps)
     recordings = load_recordings(options.manifest)
-    if options.kind == "linear":
-        return train_linear(options, loop, hubert, recordings, path)
-    if loop.is_main:
-        train_kmeans(options, hubert, recordings, path)
-    return None
+    return _train(options, loop, hubert, recordings, path)
 
 
-def train_kmeans(options: QuantizerOptions, hubert: Hubert, recordings: list[Recording], path: Path) -> None:
-    """Cluster the features of all frames by k-means and write the centroids to `path`.
-
-    Raises SpiritLMError if there are fewer frames than clusters.
-    """
-    device = find_device(options.device)
-    hubert.to(device)
-    with torch.inference_mode():
-        waveforms = (torch.from_numpy(r.waveform.samples).to(device) for r in recordings)
-        features = np.concatenate([hubert([waveform])[0].cpu().numpy() for waveform in waveforms])
-    kmeans = cluster(features, options.units, options.seed)
-    centers = torch.from_numpy(np.array(kmeans.centroids))
-    write_tensors(path, {"cluster_centers": centers}, {"n_clusters": options.units})
-
-
-def train_linear(
+def _train(
     options: QuantizerOptions, loop: Loop, hubert: Hubert, recordings: list[Recording], path: Path
 ) -> InvarianceReport | None:
     """Train linear layers by CTC to predict labels from features of augmented audio, and write them to `path`.
 
-    HuBERT is frozen. Returns the report in the first process. Source: Gat et al. 2023 (arXiv 2209.15483).
-    Raises SpiritLMError if labels are missing or exceed `options.units`, CheckpointError for the teacher.
+    HuBERT is frozen. Source: Gat et al. 2023 (arXiv 2209.15483).
     """
     torch.manual_seed(options.seed)
     device = loop.device

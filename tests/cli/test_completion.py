@@ -38,7 +38,7 @@ def complete(shell: str, line: str) -> str:
         ("spiritlm decode --model ", {"nano", "twist"}),
         ("spiritlm decode --vocoder t", {"twist"}),
         ("spiritlm models pull sl", {"slam", "slam_scaled"}),
-        ("spiritlm train quantizer --kind k", {"kmeans"}),
+        ("spiritlm train vocoder --kind e", {"expressive"}),
     ],
 )
 def test_commands_and_values_are_completed(

@@ -11,15 +11,15 @@ from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, OptionError, SpiritLMError
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import (
-    KMeansQuantizer,
     LinearQuantizer,
     QuantizerConfig,
     load_quantizer,
 )
-from spiritlm_cli.training import quantizer
+from spiritlm_cli.training import quantizer, units
 from spiritlm_cli.training.data import load_recordings
 from spiritlm_cli.training.invariance import clip_units
 from spiritlm_cli.training.quantizer import Teacher
+from spiritlm_cli.training.units_options import UnitsOptions
 
 
 @pytest.fixture
@@ -31,31 +31,17 @@ def output(trained: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_train_kmeans_writes_a_quantizer(corpus: Path, trained: Path, tmp_path: Path) -> None:
-    features = Hubert.load(Checkpoint(trained, "").hubert, 1)
-    options = quantizer_options(corpus, tmp_path, kind="kmeans", layer=1, units=5)
-    path = tmp_path / "kmeans.safetensors"
-    quantizer.train_kmeans(options, features, load_recordings(options.manifest), path)
-    loaded = load_quantizer(path)
-    assert isinstance(loaded, KMeansQuantizer)
-    assert loaded.centers.shape == (5, 32)
-    # the nearest center to a center is itself
-    assert loaded(loaded.centers).tolist() == list(range(5))
-
-
-def test_train_linear_writes_a_quantizer(trained: Path) -> None:
+def test_train_writes_a_linear_quantizer(trained: Path) -> None:
     assert isinstance(load_quantizer(Checkpoint(trained, "").quantizer), LinearQuantizer)
 
 
-def test_train_linear_continues_from_start_weights(corpus: Path, trained: Path, output: Path) -> None:
+def test_train_continues_from_start_weights(corpus: Path, trained: Path, output: Path) -> None:
     start = Checkpoint(trained, "").quantizer
     quantizer.train(quantizer_options(corpus, output, steps=1, start=start, learning_rate=0.0))
     assert_same_weights(start, Checkpoint(output, "").quantizer, tolerance=1e-3)
 
 
-def test_train_refuses_labels_and_kinds_that_do_not_fit(corpus: Path, output: Path) -> None:
-    with pytest.raises(OptionError, match="is linear or kmeans, not forest"):
-        quantizer.train(quantizer_options(corpus, output, kind="forest"))
+def test_train_refuses_labels_and_augmentations_that_do_not_fit(corpus: Path, output: Path) -> None:
     with pytest.raises(OptionError, match="needs either --labels or --teacher"):
         quantizer.train(quantizer_options(corpus, output, labels=None))
     with pytest.raises(OptionError, match="has echo; known are stretch, pitch, reverb, noise"):
@@ -72,11 +58,13 @@ def test_train_refuses_labels_and_kinds_that_do_not_fit(corpus: Path, output: Pa
 @pytest.fixture
 def teacher(corpus: Path, output: Path, tmp_path: Path) -> Path:
     """k-means of 5 clusters of the HuBERT in `output`."""
-    path = tmp_path / "teacher.safetensors"
-    hubert = Hubert.load(Checkpoint(output, "").hubert, 2)
-    options = quantizer_options(corpus, output, kind="kmeans", units=5)
-    quantizer.train_kmeans(options, hubert, load_recordings(options.manifest), path)
-    return path
+    units.train(
+        UnitsOptions(
+            manifest=corpus / "clips.jsonl", features="hubert", hubert=Checkpoint(output, "").hubert, layer=2,
+            clusters=5, output=tmp_path, device="cpu",
+        )
+    )  # fmt: skip
+    return tmp_path / "training" / "hubert_L2_km5.safetensors"
 
 
 def test_train_iterations_resume_is_bit_identical(corpus: Path, output: Path, teacher: Path) -> None:
