@@ -196,9 +196,7 @@ class QuantizerOptions(LoopOptions):
     hard: bool = option(True, "Also augment formants, bandwidth, codecs and clipping.", group="training")
     layer: int = option(6, "HuBERT layer whose features are quantized.", group="network", minimum=1)
     units: int = option(500, "Number of units.", group="network", minimum=1)
-    steps: int = option(
-        500, "Training steps in each iteration.", group="training", minimum=1
-    )
+    steps: int = option(500, "Training steps in each iteration.", group="training", minimum=1)
     batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
     seconds: float = option(
         4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True

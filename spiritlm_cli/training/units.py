@@ -76,6 +76,11 @@ def train(options: UnitsOptions) -> UnitQuality:
         clip.id: kmeans.index.search(extract(samples), 1)[1][:, 0].astype(np.int64)
         for clip, samples in track(_read(clips), "clips labeled", len(clips))
     }
+    if short := [clip.id for clip in clips if clip.id not in labels]:
+        log.warning(
+            "%s: %d clips of under 80 ms are left out, the first is %s",
+            options.manifest, len(short), one_line(short[0]),
+        )  # fmt: skip
     write_labels(labels_path, labels)
     notify(f"{labels_path}: labels; {centers_path}: centers")
     return measure_units(labels, phones, options.clusters, SAMPLE_RATE / hop)
@@ -161,12 +166,10 @@ def _centers_path(options: UnitsOptions) -> Path:
 
 
 def _read(clips: Iterable[Clip]) -> Iterator[tuple[Clip, Features]]:
-    """Yield clips and their samples at 16 kHz, read ahead by threads; warn of clips of under 80 ms."""
+    """Yield clips and their samples at 16 kHz, read ahead by threads; leave out clips of under 80 ms."""
     source = iter(clips)
     with ThreadPoolExecutor() as pool:
         while block := list(islice(source, _AHEAD)):
             for clip, waveform in zip(block, pool.map(read_clip, block), strict=True):
-                if len(waveform.samples) < MIN_SAMPLES:
-                    log.warning("%s: under 80 ms, left out", one_line(clip.id))
-                else:
+                if len(waveform.samples) >= MIN_SAMPLES:
                     yield clip, waveform.samples

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from training_fixtures import hubert_options
 
 from spiritlm_cli.alignment.pocketsphinx import Phone
@@ -82,6 +83,18 @@ def test_train_clusters_a_sample_of_hours_and_labels_all(
     quality = units.train(units_options(corpus, tmp_path, hours=3 / 3600))
     assert "k-means of 100 frames" in capsys.readouterr().err
     assert quality.clips == 4
+
+
+def test_train_warns_once_of_clips_that_are_too_short(
+    corpus: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    soundfile.write(tmp_path / "short.wav", np.zeros(1000), 16000)
+    audio = [tmp_path / "short.wav", corpus / "0.wav"]
+    (tmp_path / "clips.tsv").write_text("id\taudio\n" + "".join(f"{path.stem}\t{path}\n" for path in audio))
+    assert units.train(units_options(corpus, tmp_path, manifest=tmp_path / "clips.tsv")).clips == 1
+    assert caplog.messages == [
+        f"{tmp_path / 'clips.tsv'}: 1 clips of under 80 ms are left out, the first is short"
+    ]
 
 
 def test_train_replaces_files_only_with_overwrite(corpus: Path, tmp_path: Path) -> None:
