@@ -15,7 +15,6 @@ from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
 from spiritlm_cli.console import track
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
-from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig, load_quantizer
 from spiritlm_cli.training.augmentation import augment, augment_hard
