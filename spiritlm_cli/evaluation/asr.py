@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.checkpoints.layout import find_checkpoint
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
+from spiritlm_cli.language.few_shot import FewShot, load_task
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.tokens.sequence import Sequence
+from spiritlm_cli.tokens.sequence import Line, Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
 
 # The length is the paper's. Its decoding method is not published; greedy, since transcription has one right answer.
@@ -34,6 +37,8 @@ class SpeechToText:
     tokenizer: SpeechTokenizer
     language_model: LanguageModel
     sampling: Sampling = SAMPLING
+    # None: text follows the speech, as in training sequences of `asr`.
+    few_shot: FewShot | None = None
 
     @classmethod
     def load(
@@ -44,12 +49,24 @@ class SpeechToText:
         device: str = "auto",
         dtype: str | None = None,
         sampling: Sampling = SAMPLING,
+        task: str | None = None,
     ) -> "SpeechToText":
-        """Load the parts of a checkpoint: see `find_checkpoint`. Raises CheckpointError."""
+        """Load the parts of a checkpoint: see `find_checkpoint`.
+
+        task: form of the prompts, as of `generate --task`, without examples. Raises CheckpointError, also for a task
+        whose answers are not text.
+        """
+        few_shot = None
+        if task:
+            few_shot = FewShot(load_task(task, find_checkpoint(model), expressive, device), [], 0)
+            if few_shot.task.to != "text":
+                raise CheckpointError(f"{task}: the answers of this task are not text")
+            sampling = few_shot.sampling(sampling, sampling.max_new_tokens, sampling.greedy)
         return cls(
             SpeechTokenizer.load(model, expressive=expressive, device=device),
             LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype),
             sampling,
+            few_shot,
         )
 
     def measure(self, clip: Clip) -> GenerationItem:
@@ -60,7 +77,8 @@ class SpeechToText:
         """
         reference = reference_text(clip)
         waveform = read_clip(clip)
-        prompt = Sequence.of([merge_streams(self.tokenizer.encode(waveform))])
+        line = Line(Sequence.of([merge_streams(self.tokenizer.encode(waveform))]), clip.id)
+        prompt = self.few_shot.prompt(line, clip.id) if self.few_shot else line
         generation = self.language_model.generate(prompt, to="text", sampling=self.sampling, key=clip.id)
         return GenerationItem(
             id=clip.id,

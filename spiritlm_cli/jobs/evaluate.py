@@ -91,6 +91,7 @@ def _asr(options: AsrOptions) -> asr.SpeechToText:
         device=options.device,
         dtype=options.dtype,
         sampling=replace(asr.SAMPLING, max_new_tokens=options.max_new_tokens),
+        task=options.task,
     )
 
 

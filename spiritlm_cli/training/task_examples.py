@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterable
-from collections.abc import Sequence as TypingSequence
 
 import numpy as np
 
@@ -105,7 +104,9 @@ def task_source(options: LanguageModelOptions, corpus: Corpus) -> TaskSource:
     and there is no tokenizer for them, or if it has no answers to train on, and ManifestError if there are no data.
     """
     assert options.task
-    source = TaskSource(_load(options, corpus.clips.utterances), corpus, options.shots, options.seed)
+    utterances = corpus.clips.utterances
+    expressive = bool(utterances) and utterances[0].units.pitch is not None
+    source = TaskSource(load_training_task(options, expressive), corpus, options.shots, options.seed)
     if not len(source):
         raise ManifestError(
             f"--task {options.task}: there are no clips with text, and no token lines that suit it"
@@ -116,7 +117,8 @@ def task_source(options: LanguageModelOptions, corpus: Corpus) -> TaskSource:
     return source
 
 
-def _load(options: LanguageModelOptions, utterances: TypingSequence[Utterance]) -> Task:
+def load_training_task(options: LanguageModelOptions, expressive: bool) -> Task:
+    """Load `options.task`; expressive: units of its sounds. Raises CheckpointError and OptionError as `task_source`."""
     assert options.task
     try:
         return Task.load(options.task)
@@ -126,5 +128,4 @@ def _load(options: LanguageModelOptions, utterances: TypingSequence[Utterance]) 
                 f"the template {options.task} has sounds; name the model whose units the data have",
                 "--tokenizer",
             ) from None
-    expressive = bool(utterances) and utterances[0].units.pitch is not None
     return load_task(options.task, find_checkpoint(options.tokenizer), expressive, options.device)

@@ -7,29 +7,35 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
 from spiritlm_cli.console import notify
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import ManifestError, TokenError
 from spiritlm_cli.evaluation.metrics import error_rate, word_errors
 from spiritlm_cli.files import read_bytes, write_bytes, write_text
+from spiritlm_cli.language.few_shot import FewShot
 from spiritlm_cli.language.generator import GenerationRequest
+from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.tasks import Task
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.manifests.labels import without_labels
 from spiritlm_cli.manifests.manifest import read_manifest
+from spiritlm_cli.tokens.sequence import Line, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.sequence import Sequence as Tokens
-from spiritlm_cli.tokens.sequence import SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.training.corpus import read_sequences
 from spiritlm_cli.training.data import read_units
 from spiritlm_cli.training.documents import Document, encode_document
 from spiritlm_cli.training.extension import tokenizer_files
-from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.language_model_options import LanguageModelOptions, Loss
 from spiritlm_cli.training.pairs import LabeledSequence
 from spiritlm_cli.training.samples import as_language_model, evaluation_mode
 from spiritlm_cli.training.starting_model import StartingModel
+from spiritlm_cli.training.task_examples import build_examples, load_training_task
 
 # Tokens of a transcript for each token of its reference, and more.
 _TOKENS_PER_TOKEN = 2
@@ -47,18 +53,23 @@ class SpokenClip:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out data. sequences: their loss is computed; clips: some of them are transcribed."""
+    """Held-out data.
 
-    sequences: tuple[Tokens, ...]
+    sequences: their loss is computed. clips: some of them are transcribed. few_shot: the task in whose form they are
+    transcribed; None if speech is followed by its text alone.
+    """
+
+    sequences: tuple[LabeledSequence, ...]
     clips: tuple[SpokenClip, ...]
+    few_shot: FewShot | None = None
 
 
 @dataclass(frozen=True)
 class ValidationResult:
     """Means over the held-out data; None for what they don't have.
 
-    loss: of all tokens; text, units: of the tokens of one modality, markers are of units. wer: word error rate of the
-    transcripts, as a fraction.
+    loss: of the tokens that --loss trains on; text, units: of those of one modality, markers are of units. wer: word
+    error rate of the transcripts, as a fraction.
     """
 
     loss: float
@@ -80,9 +91,10 @@ class ValidationResult:
 def read_held_out(options: LanguageModelOptions) -> HeldOut:
     """Read the held-out token lines and clips. A clip becomes speech and its text.
 
-    Raises ManifestError for an invalid file, and if there is nothing in them.
+    With a task, those that suit it are put into the form in which it is trained. Raises ManifestError for an invalid
+    file, and if there is nothing in them.
     """
-    sequences = read_sequences(options.valid) if options.valid else []
+    lines = [Line(sequence) for sequence in read_sequences(options.valid)] if options.valid else []
     clips: list[SpokenClip] = []
     if options.valid_manifest and options.valid_units:
         units_of = read_units(options.valid_units)
@@ -95,8 +107,25 @@ def read_held_out(options: LanguageModelOptions) -> HeldOut:
             raise ManifestError(
                 f"{options.valid_manifest}: no clip has text, and units in {options.valid_units}"
             )
-    spoken = [Tokens.of([clip.speech, TextSpan(clip.text)]) for clip in clips]
-    return HeldOut((*sequences, *spoken), tuple(clips))
+    lines += [Line(Tokens.of([clip.speech, TextSpan(clip.text)]), clip.id) for clip in clips]
+    expressive = any(unit.kind is Kind.PITCH for clip in clips[:1] for unit in clip.speech.units)
+    task = load_training_task(options, expressive) if options.task else None
+    few_shot = FewShot(task, [], 0) if task and task.to == "text" else None
+    return HeldOut(tuple(_labeled(line, task) for line in lines), tuple(clips), few_shot)
+
+
+def _labeled(line: Line, task: Task | None) -> LabeledSequence:
+    """A line in the form of a task if it suits it. Otherwise its answer is what follows the first span."""
+    if task:
+        try:
+            return build_examples(task, [line])
+        except TokenError:
+            pass
+    spans = line.sequence.spans
+    lengths = [len(span.text if isinstance(span, TextSpan) else span.units) for span in spans]
+    return LabeledSequence(
+        line.sequence, answers=tuple(np.full(length, 0 if i else -1) for i, length in enumerate(lengths))
+    )
 
 
 class Validation:
@@ -108,24 +137,32 @@ class Validation:
     def __init__(self, options: LanguageModelOptions, model: StartingModel, held_out: HeldOut) -> None:
         """held_out: clips that don't fit into the context are not transcribed.
 
-        Raises MissingPackageError if there are clips and jiwer is not installed.
+        Raises MissingPackageError if there are clips and jiwer is not installed, and ManifestError if there is nothing
+        to compute a loss of.
         """
         if held_out.clips:
             word_errors("a", "a")
-        self._options, self._model = options, model
+        self._options, self._model, self._few_shot = options, model, held_out.few_shot
         vocabulary = model.vocabulary
         self._documents = [
             piece
             for sequence in held_out.sequences
-            for piece in _pieces(sequence, vocabulary, options.context + 1)
+            for piece in _pieces(sequence, vocabulary, options.context + 1, options.loss)
         ]
+        if not any(document.weights.any() for document in self._documents):
+            raise ManifestError(f"the held-out data have no tokens that --loss {options.loss} trains on")
         lengths = [len(vocabulary.encode_text(clip.text)) for clip in held_out.clips]
         fitting = [
             (clip, length)
             for clip, length in zip(held_out.clips, lengths, strict=True)
-            if len(clip.speech.units) + length + _MORE_TOKENS <= options.context
+            if len(self._prompt(clip).encode(vocabulary)) + length + _MORE_TOKENS <= options.context
         ][: options.valid_clips]
         self._clips = [clip for clip, _ in fitting]
+        if held_out.clips and not fitting:
+            notify(
+                f"lm: no held-out clip and its transcript fit into {options.context} tokens (--context), so that none "
+                "is transcribed"
+            )
         self._longest = max([0, *(length for _, length in fitting)]) * _TOKENS_PER_TOKEN + _MORE_TOKENS
         self._best = math.inf
 
@@ -167,11 +204,11 @@ class Validation:
 
     @torch.no_grad()
     def _sum_losses(self) -> torch.Tensor:
-        """Sum of the losses, and number of tokens, of text and of the others: (2, 2) float64."""
+        """Sum of the losses, and number of tokens, of text and of units: (2, 2) float64."""
         vocabulary, batch = self._model.vocabulary, self._options.batch
         device = self._model.network.get_input_embeddings().weight.device
-        text = torch.zeros(self._model.network.config.vocab_size, dtype=torch.bool)
-        text[[token for token in range(vocabulary.size) if vocabulary.modality(token) == "text"]] = True
+        is_unit = torch.zeros(self._model.network.config.vocab_size, dtype=torch.bool)
+        is_unit[[*vocabulary.unit_ids.values(), *vocabulary.marker_ids.values()]] = True
         sums = torch.zeros(2, 2, dtype=torch.float64)
         for first in range(0, len(self._documents), batch):
             ids, weights = _pad(self._documents[first : first + batch])
@@ -179,8 +216,8 @@ class Validation:
             targets = ids[:, 1:].to(device)
             losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").cpu().double()
             used = weights[:, 1:].flatten() > 0
-            is_text = text[ids[:, 1:].flatten()]
-            for row, part in enumerate((used & is_text, used & ~is_text)):
+            of_units = is_unit[ids[:, 1:].flatten()]
+            for row, part in enumerate((used & ~of_units, used & of_units)):
                 sums[row, 0] += losses[part].sum()
                 sums[row, 1] += part.sum()
         return sums
@@ -189,11 +226,11 @@ class Validation:
         """Transcribe the clips, and write the transcripts. Returns the word error rate."""
         language_model = as_language_model(self._model, self._options)
         sampling = Sampling(greedy=True, one_span=True, max_new_tokens=self._longest)
+        if self._few_shot:
+            sampling = self._few_shot.sampling(sampling, self._longest, greedy=True)
         stream = language_model.generate_stream(
             self._clips,
-            lambda clip: GenerationRequest(
-                Tokens.of([clip.speech]), to="text", sampling=sampling, key=clip.id
-            ),
+            lambda clip: GenerationRequest(self._prompt(clip), to="text", sampling=sampling, key=clip.id),
         )
         lines, counts = [], []
         for clip, outcome in stream:
@@ -203,6 +240,11 @@ class Validation:
             lines.append(json.dumps(row | {"errors": counts[-1].errors}, ensure_ascii=False) + "\n")
         write_text(self._options.output / "training" / "transcripts" / f"{step}.jsonl", "".join(lines))
         return error_rate(counts, resamples=1).rate
+
+    def _prompt(self, clip: SpokenClip) -> Prompt:
+        """What a transcript continues."""
+        line = Line(Tokens.of([clip.speech]), clip.id)
+        return self._few_shot.prompt(line, clip.id) if self._few_shot else Prompt(line)
 
     def _save(self) -> None:
         """Write the folder of the best weights."""
@@ -216,9 +258,9 @@ class Validation:
         replace(self._model, folder=self.folder).save()
 
 
-def _pieces(sequence: Tokens, vocabulary: Vocabulary, length: int) -> Iterator[Document]:
+def _pieces(sequence: LabeledSequence, vocabulary: Vocabulary, length: int, loss: Loss) -> Iterator[Document]:
     """A document of a sequence, and the rest of it as further ones where it is longer than `length` tokens."""
-    document = encode_document(LabeledSequence(sequence), vocabulary)
+    document = encode_document(sequence, vocabulary, loss)
     first = 0
     while first < len(document):
         part, first = document.part(first, length, vocabulary)

@@ -3,10 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.evaluation.asr import SpeechToText
+from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.evaluation.asr import SAMPLING, SpeechToText
 from spiritlm_cli.language.model import LanguageModel
+from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.tokens.sequence import Sequence, TextSpan
+from spiritlm_cli.tokens.timeline import merge_streams
 
 SAID = "a strip of cow skin for a belt to hold it in"
 
@@ -34,3 +39,18 @@ def test_speech_to_text(release_tree: Path, language_model: LanguageModel, clip:
     report = benchmark.report([item])
     assert (report.task, report.items) == ("asr", 1)
     assert report.rows[0].wer.rate == item.transcript.words.rate
+
+
+def test_speech_to_text_in_the_form_of_a_task(release_tree: Path, clip: Clip, tmp_path: Path) -> None:
+    benchmark = SpeechToText.load(
+        str(release_tree), device="cpu", task="asr", sampling=replace(SAMPLING, max_new_tokens=8)
+    )
+    units = merge_streams(benchmark.tokenizer.encode(read_clip(clip)))
+    prompt = Sequence.of([units, TextSpan(" <START Transcript>")])
+    sampling = Sampling(greedy=True, max_new_tokens=8, stop=("<END>",), one_span=True)
+    generation = benchmark.language_model.generate(prompt, to="text", sampling=sampling)
+    assert benchmark.measure(clip).transcript.text == generation.sequence.text
+    template = tmp_path / "template.yaml"
+    template.write_text('{example: "{speech}[TEXT] {text}", question: "{speech}[TEXT]", to: speech}')
+    with pytest.raises(CheckpointError, match="the answers of this task are not text"):
+        SpeechToText.load(str(release_tree), device="cpu", task=str(template))

@@ -15,10 +15,12 @@ from spiritlm_cli.errors import ManifestError, OptionError
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.tokens.reader import parse_line
+from spiritlm_cli.tokens.writer import format_sequence
 from spiritlm_cli.training.language_model import train
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.pairs import LabeledSequence
 from spiritlm_cli.training.starting_model import starting_model
-from spiritlm_cli.training.validation import Validation, read_held_out
+from spiritlm_cli.training.validation import HeldOut, Validation, read_held_out
 
 NAMES = {"step", "valid_loss", "valid_text", "valid_units", "valid_wer"}
 LONG = "[SPEECH]" + "[Hu3][Hu4]" * 20 + "[TEXT]the mat"
@@ -89,10 +91,30 @@ def test_losses_are_those_of_each_sequence_alone(tmp_path: Path) -> None:
         with torch.no_grad():
             scores = -model.network(torch.tensor([row])).logits[0, :-1].log_softmax(-1)
         for score, token in list(zip(scores, row[1:], strict=True))[skipped - 1 :]:
-            losses["text" if vocabulary.modality(token) == "text" else "units"].append(score[token].item())
+            is_text = vocabulary.modality(token) == "text" or token in vocabulary.eos_ids
+            losses["text" if is_text else "units"].append(score[token].item())
     assert result.keys() == {"valid_loss", "valid_text", "valid_units"}
     for name, values in losses.items():
         assert result[f"valid_{name}"] == pytest.approx(sum(values) / len(values), abs=1e-4)
+
+
+def test_held_out_data_of_a_task_have_its_form(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = text_model(tmp_path / "text", "qwen2")
+    options = valid_options(folder, tmp_path / "out", task="asr", loss="answer", context=64)
+    held_out = read_held_out(options)
+    lines = [format_sequence(one.sequence) for one in held_out.sequences]
+    assert lines[1].endswith("[Hu4][TEXT] <START Transcript> the mat <END>")
+    assert lines[2:] == ["[SPEECH][Hu3][Hu7][Hu9][TEXT] <START Transcript> the cat sat <END>"] * 2
+    model = starting_model(options, [])
+    result = Validation(options, model, held_out).after(1)
+    # the loss is that of the answers alone
+    assert result.keys() == {"valid_loss", "valid_text", "valid_wer"}
+    assert result["valid_loss"] == result["valid_text"]
+    shorter = Validation(replace(options, context=32), model, held_out)
+    assert "fit into 32 tokens (--context), so that none is transcribed" in capfd.readouterr().err
+    assert "valid_wer" not in shorter.after(1)
+    with pytest.raises(ManifestError, match="the held-out data have no tokens that --loss answer trains on"):
+        Validation(options, model, HeldOut((LabeledSequence(parse_line("[TEXT]a").sequence),), ()))
 
 
 def test_resume_keeps_the_best(tmp_path: Path) -> None:

@@ -90,6 +90,13 @@ class ResynthesisOptions(TokenizerPart, VocoderPart, ClipBenchmarkOptions):
 class AsrOptions(TokenizerPart, LanguageModelPart, ClipBenchmarkOptions):
     """Options of `spiritlm evaluate asr`."""
 
+    task: str | None = option(
+        None,
+        "Prompt in the form of a task without examples, as generate --task: asr, or the file of a template "
+        "(default: the speech alone).",
+        metavar="TASK",
+        group="continuation",
+    )
     max_new_tokens: int = option(50, "Maximum number of generated tokens.", minimum=1, group="continuation")
     dtype: Dtype | None = language_model_dtype_option()
 
