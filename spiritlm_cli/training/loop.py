@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -30,6 +31,9 @@ from spiritlm_cli.training.sharding import shard
 
 T = TypeVar("T")
 
+# Processes wait while the first one aligns clips or validates, by default for 10 minutes at most.
+_LONGEST_WAIT = timedelta(days=1)
+
 
 class Stateful(Protocol):
     """An object with a state dictionary, such as a model or an optimizer."""
@@ -51,18 +55,20 @@ class Loop:
         All processes except the first become quiet. Raises MissingPackageError without accelerate.
         """
         with needs_extra("accelerate", extra="train", purpose="training"):
-            from accelerate import Accelerator
+            from accelerate import Accelerator, InitProcessGroupKwargs
         device = find_device(options.device)
+        waiting = [InitProcessGroupKwargs(timeout=_LONGEST_WAIT)]
         self._accelerator: Any = Accelerator(
-            cpu=device.type == "cpu", device_placement=False, mixed_precision="no"
+            cpu=device.type == "cpu", device_placement=False, mixed_precision="no", kwargs_handlers=waiting
         )
         self._options, self._name, self._steps = options, name, steps
         self.processes: int = self._accelerator.num_processes
         self.device: torch.device = self._accelerator.device if self.processes > 1 else device
         self.micro_batch = 0
         self.is_sharded = False
-        # of the last optimizer step
-        self._gradient_norm, self._learning_rate = torch.zeros(()), 0.0
+        # of the optimizer steps of the present step: one, or one of each optimizer
+        self._gradient_norms: list[Tensor] = []
+        self._learning_rate = 0.0
         if not self.is_main:
             set_quiet()
 
@@ -146,7 +152,8 @@ class Loop:
         averages = isinstance(model, DistributedDataParallel | FSDPModule)
         waiting = model if isinstance(model, DistributedDataParallel) and not is_last else None
         with waiting.no_sync() if waiting is not None else nullcontext():
-            self._accelerator.backward(loss if is_first and is_last else loss / self._options.accumulate)
+            # not by accelerate, which divides by a number of its own environment variable
+            (loss / self._options.accumulate).backward()
         if not is_last:
             return
         for group in optimizer.param_groups:
@@ -154,7 +161,7 @@ class Loop:
         if self.processes > 1 and not averages:
             self._average_gradients(model)
         norm = self._accelerator.clip_grad_norm_(model.parameters(), clip)
-        self._gradient_norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        self._gradient_norms.append(norm.full_tensor() if isinstance(norm, DTensor) else norm)
         self._learning_rate = learning_rate
         optimizer.step()
 
@@ -182,7 +189,7 @@ class Loop:
         processes call it before that. after: called by the first process after each step, with the number of steps
         done; returns more values to write.
         Raises CheckpointError if there is no state to resume or if it belongs to another run, and SpiritLMError if a
-        loss is not finite.
+        loss or a gradient is not finite.
         """
         options, steps = self._options, self._steps
         state = options.output / "training" / f"{self._name}.pt"
@@ -214,11 +221,14 @@ class Loop:
     def _step(self, step: Callable[[int], Report], number: int) -> dict[str, float]:
         """Call `step` for each micro-batch. Returns the mean of each value that it reports. Raises SpiritLMError."""
         reports = []
+        self._gradient_norms = []
         for micro_batch in range(self._options.accumulate):
             self.micro_batch = micro_batch
             reports.append(step(number))
         values = means(reports, self.sum, self.device)
-        for key, value in values.items():
+        # a gradient that is not finite leaves such weights, which would be saved before the next loss shows it
+        norms = [("the norm of the gradient", float(norm)) for norm in self._gradient_norms]
+        for key, value in (*values.items(), *norms):
             if not math.isfinite(value):
                 raise SpiritLMError(
                     f"{self._name}: {key} is {value} at step {number}; --resume with a lower --learning-rate"
@@ -229,7 +239,9 @@ class Loop:
         """What is known of a step besides its losses. done: number of steps done. seconds: duration of the last one."""
         unit, amount = batch_amount(self._options)
         amount *= self._options.accumulate * self.processes
-        values = {"learning_rate": self._learning_rate, "gradient_norm": float(self._gradient_norm)}
+        values = {"learning_rate": self._learning_rate}
+        if self._gradient_norms:
+            values["gradient_norm"] = float(self._gradient_norms[-1])
         return values | ({unit: amount * done, f"{unit}_per_second": amount / seconds} if amount else {})
 
     def _save(self, path: Path, parts: Mapping[str, Stateful], done: int, save: Callable[[], None]) -> None:

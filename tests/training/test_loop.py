@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -82,6 +83,30 @@ def test_run_refuses_the_state_of_another_model(tmp_path: Path) -> None:
 def test_run_raises_for_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     with pytest.raises(SpiritLMError, match=r"toy: loss is nan at step 3; .*lower --learning-rate"):
         train(tmp_path, 5, loss_of=lambda number, loss: loss * (float("nan") if number == 3 else 1))
+
+
+def test_run_raises_for_a_gradient_that_is_not_finite_before_it_saves(tmp_path: Path) -> None:
+    """The gradient of the square root is infinite at 0, where its value is 0."""
+
+    def loss_of(number: int, loss: torch.Tensor) -> torch.Tensor:
+        return loss + (loss * 0).sqrt() if number == 3 else loss
+
+    with pytest.raises(SpiritLMError, match=r"toy: the norm of the gradient is nan at step 3"):
+        train(tmp_path, 6, loss_of=loss_of, save_every=2)
+    assert torch.load(tmp_path / "training" / "toy.pt", weights_only=True)["step"] == 2
+
+
+def test_update_does_not_divide_by_the_environment_of_accelerate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tmp_path / "one", 2)
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    train(tmp_path / "other", 2)
+    gradients = [
+        [json.loads(line)["gradient_norm"] for line in path.read_text().splitlines()]
+        for path in sorted(tmp_path.glob("*/training/toy.metrics.jsonl"))
+    ]
+    assert gradients[0] == gradients[1]
 
 
 def test_update_clips_the_gradient_and_sets_the_learning_rate(tmp_path: Path) -> None:
