@@ -1,5 +1,6 @@
 """Training data: audio in memory, labels and units by clip id, and batches of crops."""
 
+import math
 import os
 import re
 import zlib
@@ -222,12 +223,20 @@ class CropSampler:
         )
         known = weights or {}
         self._weights = np.array([known.get(r.clip.id, 1.0) for r in self.recordings])
+        self._sums = self._weights.cumsum()
 
     def draw(self, size: int, rng: np.random.Generator) -> list[Recording]:
-        """Draw `size` different recordings of a window of 8 × `size` neighbors in length; all if there are fewer."""
-        window = 8 * size
-        first = int(rng.integers(0, max(1, len(self.recordings) - window + 1)))
-        weights = self._weights[first : first + window]
+        """Draw `size` different recordings of a window of 8 × `size` neighbors in length; all if there are fewer.
+
+        Each recording is drawn about in proportion to its weight, the shortest and the longest too.
+        """
+        count, window = len(self.recordings), 8 * size
+        # A window by its total weight: a recording of it by weight, at a random place of the window. Those at the ends
+        # are in fewer whole windows than others, and in as many that go beyond the ends.
+        member = int(np.searchsorted(self._sums, rng.random() * self._sums[-1], side="right"))
+        start = member - int(rng.integers(window))
+        first = max(0, min(start, count - size))
+        weights = self._weights[first : max(start + window, size)]
         size = min(size, len(weights))
         chosen = rng.choice(len(weights), size, replace=False, p=weights / weights.sum())
         return [self.recordings[first + i] for i in chosen]
@@ -263,7 +272,7 @@ def draw_batch(
     waveforms = np.zeros((len(chosen), frames * hop), dtype=np.float32)
     targets = np.full((len(chosen), frames), -100, dtype=np.int64)
     for i, (recording, length, factor) in enumerate(zip(chosen, lengths, factors, strict=True)):
-        start = int(rng.integers(0, max(1, length - int(frames * factor))))
+        start = int(rng.integers(0, max(1, length - math.ceil(frames * factor) + 1)))
         crop = recording.samples[start * hop :][: int(frames * hop * factor) + 1].astype(np.float32) / 32767
         times = np.arange(frames * hop) * factor
         waveforms[i] = crop[: frames * hop] if factor == 1 else np.interp(times, np.arange(len(crop)), crop)

@@ -95,6 +95,30 @@ def test_crop_sampler_mixes_recordings_longer_than_a_crop() -> None:
     assert counts[4:].sum() > 0
 
 
+def test_crop_sampler_draws_each_recording_in_proportion_to_its_weight() -> None:
+    """In order of length, those at both ends are drawn as often as those in the middle."""
+    weights = {f"r{i}": 3.0 for i in range(0, 60, 2)}
+    sampler = CropSampler([recording(f"r{i}", 10 + i) for i in range(60)], 4.0, weights)
+    rng = np.random.default_rng(0)
+    counts = np.zeros(60)
+    for _ in range(4000):
+        for drawn in sampler.draw(3, rng):
+            counts[int(drawn.clip.id[1:])] += 1
+    heavy, light = counts[::2], counts[1::2]
+    assert heavy.min() > 0.8 * heavy.mean()
+    assert light.min() > 0.6 * light.mean()
+    assert heavy.sum() / light.sum() == pytest.approx(3, rel=0.15)
+
+
+def test_draw_batch_reaches_both_ends_of_a_recording() -> None:
+    sampler = CropSampler([recording("a", 26)], 1.0)
+    starts = {
+        int(draw_batch(sampler, {"a": np.arange(26)}, 1, 1.0, np.random.default_rng(seed)).labels[0, 0])
+        for seed in range(20)
+    }
+    assert starts == {0, 1}
+
+
 @pytest.mark.parametrize("stretch", [0.0, 0.15])
 def test_draw_batch_keeps_labels_with_their_audio(stretch: float) -> None:
     recordings = [recording(f"r{i}", 60 + i) for i in range(4)]
