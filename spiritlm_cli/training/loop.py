@@ -153,7 +153,7 @@ class Loop:
         waiting = model if isinstance(model, DistributedDataParallel) and not is_last else None
         with waiting.no_sync() if waiting is not None else nullcontext():
             # not by accelerate, which divides by a number of its own environment variable
-            (loss / self._options.accumulate).backward()
+            torch.autograd.backward(loss / self._options.accumulate)
         if not is_last:
             return
         for group in optimizer.param_groups:
