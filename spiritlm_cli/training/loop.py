@@ -212,6 +212,8 @@ class Loop:
                         gather()
                     self._save(state, parts, done, save)
                     progress.saved = done
+                    if isinstance(metrics, Metrics):
+                        metrics.plot()
         if first >= steps:
             if gather:
                 gather()

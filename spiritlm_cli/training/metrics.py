@@ -1,4 +1,4 @@
-"""Measurements of the steps of a run: lines of JSON, event files of TensorBoard, and Weights & Biases."""
+"""Measurements of the steps of a run: lines of JSON, a plot, event files of TensorBoard, and Weights & Biases."""
 
 import json
 import math
@@ -9,10 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import MissingPackageError
 from spiritlm_cli.files import atomic_path
+from spiritlm_cli.inspection.plots import check_matplotlib
 from spiritlm_cli.options import settings
+from spiritlm_cli.training.curves import Curves
 from spiritlm_cli.training.options import LoopOptions
+
+# Fewest steps that are plotted.
+PLOTTED = 10
 
 
 def metrics_path(options: LoopOptions, name: str) -> Path:
@@ -20,9 +26,15 @@ def metrics_path(options: LoopOptions, name: str) -> Path:
     return options.output / "training" / f"{name}.metrics.jsonl"
 
 
+def plot_path(options: LoopOptions, name: str) -> Path:
+    """The plot of the measurements."""
+    return options.output / "training" / f"{name}.png"
+
+
 def remove_metrics(options: LoopOptions, name: str) -> None:
-    """Remove the file and the event files of an earlier run."""
-    metrics_path(options, name).unlink(missing_ok=True)
+    """Remove the file, the plot and the event files of an earlier run."""
+    for path in (metrics_path(options, name), plot_path(options, name)):
+        path.unlink(missing_ok=True)
     for path in _events_folder(options, name).glob("events.out.tfevents.*"):
         path.unlink()
 
@@ -41,6 +53,8 @@ class Metrics:
             _drop_lines_after(path, first)
         self._stack = ExitStack()
         self._file = self._stack.enter_context(path.open("a", encoding="utf-8"))
+        self._curves, self._plot = Curves(path), plot_path(options, name)
+        self._title = f"{name}, {options.output.absolute().name}"
         self._events = _open_events(_events_folder(options, name), first) if options.tensorboard else None
         if self._events:
             self._stack.callback(self._events.close)
@@ -66,6 +80,20 @@ class Metrics:
                 self._events.add_scalar(key, value, step)
         if self._wandb:
             self._wandb.log(dict(values), step=step)
+
+    def plot(self) -> None:
+        """Draw the measurements so far, of `PLOTTED` steps or more. Without matplotlib, say once how to install it."""
+        self._curves.update()
+        if self._curves.last < PLOTTED:
+            return
+        try:
+            check_matplotlib()
+        except MissingPackageError as error:
+            warn_once(f"{self._plot} is not drawn: {error}")
+            return
+        from spiritlm_cli.training.run_figure import plot_run
+
+        plot_run(self._curves, self._title, self._plot)
 
 
 def _drop_lines_after(path: Path, step: int) -> None:

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import MissingPackageError
-from spiritlm_cli.training.metrics import Metrics, metrics_path, remove_metrics
+from spiritlm_cli.training.metrics import PLOTTED, Metrics, metrics_path, plot_path, remove_metrics
 from spiritlm_cli.training.options import LoopOptions
 
 
@@ -59,3 +60,37 @@ def test_metrics_go_to_a_project_of_wandb(tmp_path: Path, monkeypatch: pytest.Mo
     with Metrics(options, "toy", 0) as metrics:
         metrics.write(1, {"loss": 0.5})
     assert calls == [("speech", "new toy"), (({"loss": 0.5},), {"step": 1}), "finished"]
+
+
+def test_metrics_plot_ten_steps_or_more(tmp_path: Path) -> None:
+    options = LoopOptions(output=tmp_path, tensorboard=False)
+    with Metrics(options, "toy", 0) as metrics:
+        for step in range(1, PLOTTED + 1):
+            assert not plot_path(options, "toy").exists()
+            metrics.write(step, {"loss": 1 / step})
+            metrics.plot()
+    assert plot_path(options, "toy").read_bytes().startswith(b"\x89PNG")
+    # a resumed run has the steps before it too
+    before = plot_path(options, "toy").read_bytes()
+    plot_path(options, "toy").unlink()
+    with Metrics(options, "toy", PLOTTED) as metrics:
+        metrics.plot()
+    assert plot_path(options, "toy").read_bytes() == before
+    remove_metrics(options, "toy")
+    assert not plot_path(options, "toy").exists()
+
+
+def test_metrics_without_matplotlib_say_once_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    warn_once.cache_clear()
+    options = LoopOptions(output=tmp_path, tensorboard=False)
+    with Metrics(options, "toy", 0) as metrics:
+        metrics.write(PLOTTED, {"loss": 0.5})
+        metrics.plot()
+        metrics.plot()
+    assert not plot_path(options, "toy").exists()
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "toy.png is not drawn: matplotlib" in message
+    assert message.endswith("try: pip install 'spiritlm[plot]'")
