@@ -72,7 +72,7 @@ def train(options: LanguageModelOptions) -> None:
         parts |= {"network": ShardedNetwork(network), "optimizer": ShardedOptimizer(optimizer)}
     if validation:
         parts["validation"] = validation
-    gather = partial(_gather, network, weights) if loop.is_sharded else None
+    gather = partial(_gather, network, weights) if loop.is_sharded else lambda: None
 
     def after(done: int) -> dict[str, float]:
         return {

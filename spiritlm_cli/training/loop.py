@@ -176,7 +176,7 @@ class Loop:
         parts: Mapping[str, Stateful],
         step: Callable[[int], Report],
         save: Callable[[], None],
-        gather: Callable[[], None] | None = None,
+        gather: Callable[[], None] = lambda: None,
         after: Callable[[int], Mapping[str, float]] | None = None,
     ) -> None:
         """Call `step` for each micro-batch of steps 0 to `steps` - 1, and save every `save_every` steps and at the end.
@@ -208,15 +208,13 @@ class Loop:
                     metrics.write(done, losses | measured | (dict(after(done)) if after else {}))
                 progress.show(done, losses)
                 if done % options.save_every == 0 or done == steps:
-                    if gather:
-                        gather()
+                    gather()
                     self._save(state, parts, done, save)
                     progress.saved = done
                     if isinstance(metrics, Metrics):
                         metrics.plot()
         if first >= steps:
-            if gather:
-                gather()
+            gather()
             if self.is_main:
                 save()
 

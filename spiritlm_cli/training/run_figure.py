@@ -38,14 +38,14 @@ _VALID = "valid_"
 class Panel:
     """Axes with some curves.
 
-    log: whether the values are on a logarithmic axis; None: if the highest is more than ten times the lowest.
+    log: whether the axis is logarithmic if the highest value is more than ten times the lowest.
     from_zero: whether a linear axis begins at 0. percent: whether the values are fractions. smooth: whether a moving
     average is drawn.
     """
 
     title: str
     names: tuple[str, ...]
-    log: bool | None = False
+    log: bool = False
     from_zero: bool = False
     percent: bool = False
     smooth: bool = True
@@ -53,14 +53,14 @@ class Panel:
 
 # Every other value is a loss.
 _PANELS = (
-    Panel("share of frames or tokens", ("accuracy", "masked", "attended"), from_zero=True, percent=True),
+    Panel("share", ("accuracy", "masked", "attended"), from_zero=True, percent=True),
     Panel("held-out word error rate", ("valid_wer",), from_zero=True, percent=True),
-    Panel("error of F0, Hz", ("f0_error_hz",), log=None),
+    Panel("error of F0, Hz", ("f0_error_hz",), log=True),
     Panel("codes in a batch", ("codes_in_batch",), from_zero=True),
     Panel("learning rate", ("learning_rate",), from_zero=True, smooth=False),
     Panel("norm of the gradient", ("gradient_norm",), log=True),
     Panel("tokens per second", ("tokens_per_second",), from_zero=True),
-    Panel("seconds of audio per second", ("seconds_per_second",), from_zero=True),
+    Panel("seconds per second", ("seconds_per_second",), from_zero=True),
 )
 # Amounts of data so far, which grow with the steps.
 _HIDDEN = ("tokens", "seconds")
@@ -79,7 +79,7 @@ def run_figure(curves: Curves, title: str) -> Figure:
     """
     names = list(curves.by_name)
     claimed = {name for panel in _PANELS for name in panel.names}
-    losses = Panel("loss", tuple(name for name in names if name not in claimed | set(_HIDDEN)), log=None)
+    losses = Panel("loss", tuple(name for name in names if name not in claimed | set(_HIDDEN)), log=True)
     panels = [panel for panel in _PANELS if any(name in curves.by_name for name in panel.names)]
     header = MARGIN + LINE_SPACING * LARGE + 0.06
     row = _ABOVE + _HEIGHT + _BELOW
@@ -123,11 +123,11 @@ def _draw(axes: Axes, panel: Panel, curves: Curves, legend: float = 0.0) -> None
 
 def _is_logarithmic(panel: Panel, curves: Sequence[Curve]) -> bool:
     values = [curve.points()[1] for curve in curves]
-    if panel.log is False or min(map(np.min, values)) <= 0:
+    if not panel.log or min(map(np.min, values)) <= 0:
         return False
     # single steps that are far from the others do not count
     low, high = (pick([np.quantile(v, q) for v in values]) for pick, q in ((min, 0.05), (max, 0.95)))
-    return panel.log or bool(high > 10 * low)
+    return bool(high > 10 * low)
 
 
 def _colors(names: Sequence[str]) -> Mapping[str, str]:
@@ -141,8 +141,9 @@ def _draw_curve(
 ) -> NDArray[np.float64]:
     """Draw a curve. Returns the values that the axis must have room for."""
     steps, values = curve.points()
+    number = "{:.1%}" if panel.percent else "{:.4g}"
     if name.startswith(_VALID):
-        label = f"held-out {name.removeprefix(_VALID)} {values[-1]:.4g}"
+        label = f"held-out {name.removeprefix(_VALID)} {number.format(values[-1])}"
         axes.plot(
             steps, values, color=color, linewidth=0.8, linestyle="--", marker="o", markersize=2.5, label=label
         )
@@ -152,7 +153,7 @@ def _draw_curve(
         return values
     smoothed = np.exp(smooth(np.log(values))) if is_log else smooth(values)
     axes.plot(steps, values, color=color, linewidth=0.4, alpha=0.3)
-    axes.plot(steps, smoothed, color=color, linewidth=1.2, label=f"{name} {smoothed[-1]:.4g}")
+    axes.plot(steps, smoothed, color=color, linewidth=1.2, label=f"{name} {number.format(smoothed[-1])}")
     # single steps that are far from the others are cut off
     return np.concatenate([smoothed, np.quantile(values, (0.05, 0.95))])
 

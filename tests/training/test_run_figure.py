@@ -34,7 +34,6 @@ def test_run_figure_has_a_panel_for_each_kind_of_value(tmp_path: Path) -> None:
     assert legend
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels == ["loss 1.269", "text 3", "held-out loss 1.5"]
-    assert drawn["norm of the gradient"].get_yscale() == "log"
     assert drawn["loss"].get_xlim() == (0, 2)
     with figure_style():
         assert texts(run_figure(read, "lm, new")) == ["lm, new: 2 steps"]
