@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from spiritlm_cli.errors import MissingPackageError
+from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_states
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
@@ -33,9 +34,10 @@ def train(options: LanguageModelOptions) -> None:
         corpus = read_corpus(options)
         mixture = sources(options, corpus)
         model = starting_model(options, corpus.all_texts(), is_main=loop.is_main)
-    validation = Validation(options, model, read_held_out(options)) if options.validates else None
+    evaluator = Evaluator(options, model, loop)
+    validation = Validation(options, evaluator, read_held_out(options)) if options.validates else None
     prompts = read_prompts(options.sample_prompts) if options.sample_prompts else []
-    samples = Samples(options, model, prompts) if prompts else None
+    samples = Samples(options, evaluator, prompts) if prompts else None
     vocabulary, network = model.vocabulary, model.network
     if options.attention or (loop.device.type == "cpu" and options.context <= 256):
         # plain attention is faster for short rows on a CPU, and is the only one that returns attention weights

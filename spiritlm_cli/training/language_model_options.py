@@ -150,8 +150,7 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
     )
     fsdp: bool = option(
         False,
-        "With several processes: split the weights and the state of the optimizer among them (FSDP); not with --lora "
-        "or held-out data.",
+        "With several processes: split the weights and the state of the optimizer among them (FSDP).",
         group="execution",
     )
     compile: bool = option(
@@ -216,8 +215,6 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:
             raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
-        if self.fsdp and (self.lora or self.validates or self.sample_prompts):
-            raise OptionError("can't be used with --lora, held-out data or --sample-prompts yet", "--fsdp")
         if bool(self.valid_manifest) != bool(self.valid_units):
             raise OptionError("needs --valid-units, and the other way round", "--valid-manifest")
         check_heads(self.dim, self.heads)

@@ -31,7 +31,7 @@ from spiritlm_cli.training.sharding import shard
 
 T = TypeVar("T")
 
-# Processes wait while the first one aligns clips or validates, by default for 10 minutes at most.
+# Processes wait while the first one aligns clips, by default for 10 minutes at most.
 _LONGEST_WAIT = timedelta(days=1)
 
 
@@ -177,7 +177,7 @@ class Loop:
         step: Callable[[int], Report],
         save: Callable[[], None],
         gather: Callable[[], None] = lambda: None,
-        after: Callable[[int], Mapping[str, float]] | None = None,
+        after: Callable[[int], dict[str, float]] | None = None,
     ) -> None:
         """Call `step` for each micro-batch of steps 0 to `steps` - 1, and save every `save_every` steps and at the end.
 
@@ -186,8 +186,7 @@ class Loop:
         step: computes a micro-batch of the step with this number, calls `update`, and returns losses by name, the same
         names in all processes. Its random numbers must depend only on those of `rng`, so that a resumed run gives the
         same weights as an uninterrupted one. save: writes the weights; only the first process calls it. gather: all
-        processes call it before that. after: called by the first process after each step, with the number of steps
-        done; returns more values to write.
+        processes call it before that. after: called after each step, with their number; returns more values to write.
         Raises CheckpointError if there is no state to resume or if it belongs to another run, and SpiritLMError if a
         loss or a gradient is not finite.
         """
@@ -203,9 +202,9 @@ class Loop:
                 began = time.monotonic()
                 losses = self._step(step, number)
                 done = number + 1
+                measured = self._measurements(done, time.monotonic() - began) | (after(done) if after else {})
                 if isinstance(metrics, Metrics):
-                    measured = self._measurements(done, time.monotonic() - began)
-                    metrics.write(done, losses | measured | (dict(after(done)) if after else {}))
+                    metrics.write(done, losses | measured)
                 progress.show(done, losses)
                 if done % options.save_every == 0 or done == steps:
                     gather()

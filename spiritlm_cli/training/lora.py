@@ -55,11 +55,16 @@ def add_adapter(network: Any, rank: int, alpha: float, rows: Sequence[int], base
     cast_adapter_dtype(network, _NAME)
 
 
-def save_adapter(network: Any, folder: Path) -> None:
-    """Write the adapter of a network as peft does: `adapter_model.safetensors` and `adapter_config.json`."""
+def save_adapter(network: Any, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
+    """Write the adapter of a network as peft does: `adapter_model.safetensors` and `adapter_config.json`.
+
+    weights: in place of those of the network, which may have parts of them only.
+    """
     from peft import get_peft_model_state_dict
 
-    state = get_peft_model_state_dict(network, adapter_name=_NAME, save_embedding_layers=False)
+    state = get_peft_model_state_dict(
+        network, weights or None, adapter_name=_NAME, save_embedding_layers=False
+    )
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
     for name, tensor in state.items():

@@ -1,10 +1,12 @@
 """Weights, gradients and the state of the optimizer, split among processes (FSDP; Zhao et al. 2023)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import ReduceOp, all_reduce
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
@@ -28,12 +30,38 @@ def shard(network: Any, device: torch.device, processes: int, bf16: bool) -> Non
     network.to(device)
 
 
+@contextmanager
+def independent_calls(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Let each process call a sharded causal language model as often as it needs in the block.
+
+    A call takes all processes. One that has left the block therefore computes a single token with each call of another.
+    """
+
+    def is_called(here: bool) -> bool:
+        flag = torch.tensor(int(here), device=device)
+        all_reduce(flag, ReduceOp.MAX)
+        return bool(flag)
+
+    def announce(*_: Any) -> None:
+        is_called(True)
+
+    hook = network.register_forward_pre_hook(announce, prepend=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+    token = torch.zeros(1, 1, dtype=torch.int64, device=device)
+    with torch.no_grad():
+        while is_called(False):
+            network(input_ids=token)
+
+
 def whole_weights(network: nn.Module) -> dict[str, Tensor]:
     """Gather the weights of a sharded network in the first process; others get nothing. All processes must call it.
 
-    Tied weights are one tensor.
+    Frozen weights are left out. Tied weights are one tensor.
     """
-    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
     weights = cast(dict[str, Tensor], get_model_state_dict(network, options=options))
     first: dict[int, str] = {}
     for name, parameter in network.named_parameters(remove_duplicate=False):
@@ -43,22 +71,26 @@ def whole_weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 class ShardedNetwork:
-    """State of the part of a sharded network that this process has."""
+    """State of the part of a sharded network that this process has, without frozen weights."""
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: _local(tensor) for name, tensor in self._network.state_dict().items()}
+        """The parts of tensors by name; they are not copied."""
+        # FSDP frees what a call without a backward pass has gathered; it has a hook for that in `state_dict`
+        state = self._network.state_dict()
+        parameters = self._network.named_parameters(remove_duplicate=False)
+        frozen = {name for name, parameter in parameters if not parameter.requires_grad}
+        return {name: _local(tensor) for name, tensor in state.items() if name not in frozen}
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
         """Load the part of a process with the same index of the same number of processes."""
-        for name, tensor in self._network.state_dict().items():
-            local = _local(tensor)
-            if local.shape != state_dict[name].shape:
+        for name, part in self.state_dict().items():
+            if part.shape != state_dict[name].shape:
                 raise ValueError(f"{name} has another shape")
-            local.copy_(state_dict[name])
+            part.copy_(state_dict[name])
 
 
 class ShardedOptimizer:

@@ -51,7 +51,7 @@ class StartingModel:
     def save(self, weights: Mapping[str, torch.Tensor] | None = None) -> None:
         """Write the weights and the configuration. weights: those of a network that is split among processes."""
         if self.is_adapter:
-            save_adapter(self.network, self.folder)
+            save_adapter(self.network, self.folder, weights)
         else:
             save_causal_lm(self.network, self.folder, self.dtype, weights)
 

@@ -30,11 +30,10 @@ from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.training.corpus import read_sequences
 from spiritlm_cli.training.data import read_units
 from spiritlm_cli.training.documents import Document, encode_document
+from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.extension import tokenizer_files
 from spiritlm_cli.training.language_model_options import LanguageModelOptions, Loss
 from spiritlm_cli.training.pairs import LabeledSequence
-from spiritlm_cli.training.samples import as_language_model, evaluation_mode
-from spiritlm_cli.training.starting_model import StartingModel
 from spiritlm_cli.training.task_examples import build_examples, load_training_task
 
 # Tokens of a transcript for each token of its reference, and more.
@@ -134,7 +133,7 @@ class Validation:
     The least loss so far is a part of the training's state. No random numbers are drawn.
     """
 
-    def __init__(self, options: LanguageModelOptions, model: StartingModel, held_out: HeldOut) -> None:
+    def __init__(self, options: LanguageModelOptions, evaluator: Evaluator, held_out: HeldOut) -> None:
         """held_out: clips that don't fit into the context are not transcribed.
 
         Raises MissingPackageError if there are clips and jiwer is not installed, and ManifestError if there is nothing
@@ -142,8 +141,9 @@ class Validation:
         """
         if held_out.clips:
             word_errors("a", "a")
-        self._options, self._model, self._few_shot = options, model, held_out.few_shot
-        vocabulary = model.vocabulary
+        self._options, self._few_shot = options, held_out.few_shot
+        self._evaluator, self._model = evaluator, evaluator.model
+        vocabulary = self._model.vocabulary
         self._documents = [
             piece
             for sequence in held_out.sequences
@@ -182,12 +182,11 @@ class Validation:
     def after(self, step: int) -> dict[str, float]:
         """Validate after `step` steps if it is time to, and write the weights if their loss is the least so far.
 
-        Returns the values by name. The network is in training mode before and after it.
+        All processes call it, and get the same values, by name. The network is in training mode before and after it.
         """
         if step % self._options.valid_every and step != self._options.steps:
             return {}
-        with evaluation_mode(self._model, self._options):
-            result = self._validate(step)
+        result = self._validate(step)
         is_best = result.loss < self._best
         notify(f"lm: step {step}, held-out {result}{'; the best so far' if is_best else ''}")
         if is_best:
@@ -210,36 +209,40 @@ class Validation:
         is_unit = torch.zeros(self._model.network.config.vocab_size, dtype=torch.bool)
         is_unit[[*vocabulary.unit_ids.values(), *vocabulary.marker_ids.values()]] = True
         sums = torch.zeros(2, 2, dtype=torch.float64)
-        for first in range(0, len(self._documents), batch):
-            ids, weights = _pad(self._documents[first : first + batch])
-            logits = self._model.network(input_ids=ids[:, :-1].to(device)).logits.float()
-            targets = ids[:, 1:].to(device)
-            losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").cpu().double()
-            used = weights[:, 1:].flatten() > 0
-            of_units = is_unit[ids[:, 1:].flatten()]
-            for row, part in enumerate((used & ~of_units, used & of_units)):
-                sums[row, 0] += losses[part].sum()
-                sums[row, 1] += part.sum()
-        return sums
+        documents = self._evaluator.own(self._documents)
+        with self._evaluator.mode():
+            for first in range(0, len(documents), batch):
+                ids, weights = _pad(documents[first : first + batch])
+                logits = self._model.network(input_ids=ids[:, :-1].to(device)).logits.float()
+                targets = ids[:, 1:].to(device)
+                losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").cpu()
+                used = weights[:, 1:].flatten() > 0
+                of_units = is_unit[ids[:, 1:].flatten()]
+                for row, part in enumerate((used & ~of_units, used & of_units)):
+                    sums[row, 0] += losses[part].double().sum()
+                    sums[row, 1] += part.sum()
+        return self._evaluator.sum(sums)
 
     def _transcribe(self, step: int) -> float:
         """Transcribe the clips, and write the transcripts. Returns the word error rate."""
-        language_model = as_language_model(self._model, self._options)
         sampling = Sampling(greedy=True, one_span=True, max_new_tokens=self._longest)
         if self._few_shot:
             sampling = self._few_shot.sampling(sampling, self._longest, greedy=True)
-        stream = language_model.generate_stream(
-            self._clips,
-            lambda clip: GenerationRequest(self._prompt(clip), to="text", sampling=sampling, key=clip.id),
-        )
-        lines, counts = [], []
-        for clip, outcome in stream:
-            hypothesis = outcome.result().sequence.text
-            counts.append(word_errors(clip.text, hypothesis))
+        with self._evaluator.mode():
+            stream = self._evaluator.language_model().generate_stream(
+                self._evaluator.own(self._clips),
+                lambda clip: GenerationRequest(self._prompt(clip), to="text", sampling=sampling, key=clip.id),
+            )
+            transcripts = [(clip, outcome.result().sequence.text) for clip, outcome in stream]
+        results = []
+        for clip, hypothesis in self._evaluator.merge(transcripts):
+            count = word_errors(clip.text, hypothesis)
             row = {"id": clip.id, "reference": clip.text, "transcript": hypothesis.strip()}
-            lines.append(json.dumps(row | {"errors": counts[-1].errors}, ensure_ascii=False) + "\n")
-        write_text(self._options.output / "training" / "transcripts" / f"{step}.jsonl", "".join(lines))
-        return error_rate(counts, resamples=1).rate
+            results.append((count, json.dumps(row | {"errors": count.errors}, ensure_ascii=False) + "\n"))
+        if self._evaluator.is_main:
+            path = self._options.output / "training" / "transcripts" / f"{step}.jsonl"
+            write_text(path, "".join(line for _, line in results))
+        return error_rate([count for count, _ in results], resamples=1).rate
 
     def _prompt(self, clip: SpokenClip) -> Prompt:
         """What a transcript continues."""
@@ -248,14 +251,15 @@ class Validation:
 
     def _save(self) -> None:
         """Write the folder of the best weights."""
-        self.folder.mkdir(exist_ok=True)
-        files = tokenizer_files(self._model.folder)
-        for name in ("config.json", "generation_config.json"):
-            if (path := self._model.folder / name).is_file():
-                files[name] = read_bytes(path)
-        for name, content in files.items():
-            write_bytes(self.folder / name, content)
-        replace(self._model, folder=self.folder).save()
+        if self._evaluator.is_main:
+            self.folder.mkdir(exist_ok=True)
+            files = tokenizer_files(self._model.folder)
+            for name in ("config.json", "generation_config.json"):
+                if (path := self._model.folder / name).is_file():
+                    files[name] = read_bytes(path)
+            for name, content in files.items():
+                write_bytes(self.folder / name, content)
+        self._evaluator.save(replace(self._model, folder=self.folder))
 
 
 def _pieces(sequence: LabeledSequence, vocabulary: Vocabulary, length: int, loss: Loss) -> Iterator[Document]:

@@ -12,7 +12,9 @@ from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.tokens.reader import parse_line
 from spiritlm_cli.tokens.sequence import Line
+from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.language_model import train
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.samples import Samples, read_prompts
 from spiritlm_cli.training.starting_model import starting_model
 
@@ -44,4 +46,8 @@ def test_prompts_that_can_not_be_continued_are_refused(tmp_path: Path) -> None:
     path.write_text("[SPEECH][Hu900]\n")
     options = lines_options(Path("nano"), tmp_path / "out")
     with pytest.raises(TokenError, match="Hu900"):
-        Samples(options, starting_model(options, []), read_prompts(path))
+        Samples(
+            options,
+            Evaluator(options, starting_model(options, []), Loop(options, "lm", 1)),
+            read_prompts(path),
+        )

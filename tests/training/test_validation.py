@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from text_models import LINE, lines_options, text_model
-from training_fixtures import assert_same_weights, interrupted
+from training_fixtures import assert_same_weights, in_two_processes, interrupted
 
 from spiritlm_cli.checkpoints.tensors import read_tensors
 from spiritlm_cli.errors import ManifestError, OptionError
@@ -16,8 +16,10 @@ from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.tokens.reader import parse_line
 from spiritlm_cli.tokens.writer import format_sequence
+from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.language_model import train
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.pairs import LabeledSequence
 from spiritlm_cli.training.starting_model import starting_model
 from spiritlm_cli.training.validation import HeldOut, Validation, read_held_out
@@ -26,13 +28,13 @@ NAMES = {"step", "valid_loss", "valid_text", "valid_units", "valid_wer"}
 LONG = "[SPEECH]" + "[Hu3][Hu4]" * 20 + "[TEXT]the mat"
 
 
-def valid_options(folder: Path, output: Path, **changes: Any) -> LanguageModelOptions:
-    """Options with two held-out lines and two clips, which are written beside `output`."""
+def valid_options(folder: Path, output: Path, clips: str = "ab", **changes: Any) -> LanguageModelOptions:
+    """Options with two held-out lines and a clip for each letter of `clips`, which are written beside `output`."""
     lines, manifest, units = (output.parent / name for name in ("valid.txt", "valid.jsonl", "units.jsonl"))
     lines.write_text(f"{LINE}\n{LONG}\n")
-    clips = [{"id": name, "audio": f"{name}.wav", "text": "the cat sat"} for name in ("a", "b")]
-    manifest.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
-    units.write_text("".join(json.dumps({"id": name, "hubert": "3 3 7 7 9"}) + "\n" for name in ("a", "b")))
+    rows = [{"id": name, "audio": f"{name}.wav", "text": "the cat sat"} for name in clips]
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    units.write_text("".join(json.dumps({"id": name, "hubert": "3 3 7 7 9"}) + "\n" for name in clips))
     held_out = {"valid": lines, "valid_manifest": manifest, "valid_units": units}
     return lines_options(
         folder, output, **held_out | {"valid_clips": 2, "steps": 2, "valid_every": 1} | changes
@@ -78,8 +80,9 @@ def test_losses_are_those_of_each_sequence_alone(tmp_path: Path) -> None:
     )
     model = starting_model(options, [])
     vocabulary = model.vocabulary
-    assert Validation(options, model, read_held_out(options)).after(1) == {}
-    result = Validation(options, model, read_held_out(options)).after(2)
+    evaluator = Evaluator(options, model, Loop(options, "lm", 2))
+    assert Validation(options, evaluator, read_held_out(options)).after(1) == {}
+    result = Validation(options, evaluator, read_held_out(options)).after(2)
     losses: dict[str, list[float]] = {"text": [], "units": []}
     ids = [[*vocabulary.encode(parse_line(line).sequence), *vocabulary.eos_ids[:1]] for line in (LINE, LONG)]
     # 33 tokens, and the rest after the marker
@@ -105,16 +108,42 @@ def test_held_out_data_of_a_task_have_its_form(tmp_path: Path, capfd: pytest.Cap
     lines = [format_sequence(one.sequence) for one in held_out.sequences]
     assert lines[1].endswith("[Hu4][TEXT] <START Transcript> the mat <END>")
     assert lines[2:] == ["[SPEECH][Hu3][Hu7][Hu9][TEXT] <START Transcript> the cat sat <END>"] * 2
-    model = starting_model(options, [])
-    result = Validation(options, model, held_out).after(1)
+    evaluator = Evaluator(options, starting_model(options, []), Loop(options, "lm", 1))
+    result = Validation(options, evaluator, held_out).after(1)
     # the loss is that of the answers alone
     assert result.keys() == {"valid_loss", "valid_text", "valid_wer"}
     assert result["valid_loss"] == result["valid_text"]
-    shorter = Validation(replace(options, context=32), model, held_out)
+    shorter = Validation(replace(options, context=32), evaluator, held_out)
     assert "fit into 32 tokens (--context), so that none is transcribed" in capfd.readouterr().err
     assert "valid_wer" not in shorter.after(1)
     with pytest.raises(ManifestError, match="the held-out data have no tokens that --loss answer trains on"):
-        Validation(options, model, HeldOut((LabeledSequence(parse_line("[TEXT]a").sequence),), ()))
+        Validation(options, evaluator, HeldOut((LabeledSequence(parse_line("[TEXT]a").sequence),), ()))
+
+
+@pytest.mark.parametrize("fsdp", [False, True])
+def test_two_processes_share_the_held_out_data(fsdp: bool, tmp_path: Path) -> None:
+    """Five sequences, three clips and three prompts: the processes have different numbers of them."""
+    folder, prompts = (
+        text_model(tmp_path / "text", "llama", tie_word_embeddings=True),
+        tmp_path / "prompts.txt",
+    )
+    prompts.write_text("a\t[SPEECH][Hu3][Hu7]\nb\t[TEXT]the cat[SPEECH]\nc\t[TEXT]sat\n")
+    one, two = (
+        valid_options(
+            folder, tmp_path / name, clips="abc", valid_clips=3, sample_prompts=prompts, valid_every=2
+        )
+        for name in ("one", "two")
+    )
+    train(replace(one, batch=2))
+    first, second = in_two_processes(lambda: train(replace(two, fsdp=fsdp)), tmp_path)
+    assert first.count("held-out loss") == 1
+    assert second == ""
+    for expected, found in zip(results(one.output), results(two.output), strict=True):
+        assert found == pytest.approx(expected, abs=1e-5)
+    for name in ("transcripts/2.jsonl", "samples/2.txt"):
+        assert (one.output / "training" / name).read_text() == (two.output / "training" / name).read_text()
+    for part in ("", "best"):
+        assert_same_weights(*(run.output / part / "model.safetensors" for run in (one, two)), tolerance=1e-5)
 
 
 def test_resume_keeps_the_best(tmp_path: Path) -> None:
