@@ -39,7 +39,8 @@ from spiritlm_cli.language.transformers_loading import load_causal_lm
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.training import hubert, language_model, mixture, unit_selection
-from spiritlm_cli.training.data import CropSampler, draw_batch, load_recordings, read_labels
+from spiritlm_cli.training.crops import CropSampler, draw_batch
+from spiritlm_cli.training.data import load_recordings, read_labels
 from spiritlm_cli.training.lanes import LaneStream, RowFormat
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions

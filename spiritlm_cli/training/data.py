@@ -1,19 +1,15 @@
-"""Training data: audio in memory, labels and units by clip id, and batches of crops."""
+"""Training data: audio in memory, and labels and units by clip id."""
 
-import math
 import os
 import re
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.console import log, notify, one_line, track
@@ -22,7 +18,6 @@ from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.manifests.row import parse_json_fields
-from spiritlm_cli.speech.windows import SAMPLE_RATE
 from spiritlm_cli.text_files import bounded_lines, numbered_lines, read_errors, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
@@ -72,6 +67,12 @@ def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
     return recordings
 
 
+def notify_left_out(manifest: Path, clips: int, used: int, why: str) -> None:
+    """Say how many clips of a manifest are not trained on, if any. why: as in "3 of 9 clips WHY, and are left out"."""
+    if used < clips:
+        notify(f"{manifest}: {clips - used} of {clips} clips {why}, and are left out")
+
+
 def _load_recording(clip: Clip) -> Recording:
     return Recording(clip, np.round(read_clip(clip).samples * 32767).astype(np.int16))
 
@@ -100,6 +101,23 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
             ]
             labels[line.id] = np.array(units, dtype=np.int64)
     return labels
+
+
+def with_labels(
+    recordings: Sequence[Recording],
+    labels: Mapping[str, NDArray[np.int64]],
+    manifest: Path,
+    source: Path | None,
+) -> list[Recording]:
+    """The recordings of a manifest that have labels; the others are counted on stderr.
+
+    source: where the labels are from. Raises ManifestError if there are none.
+    """
+    labeled = [r for r in recordings if len(labels.get(r.clip.id, ()))]
+    if not labeled:
+        raise ManifestError(f"{source}: no clip of {manifest} has labels")
+    notify_left_out(manifest, len(recordings), len(labeled), f"have no labels in {source}")
+    return labeled
 
 
 def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
@@ -200,85 +218,3 @@ def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int 
     )
     kmeans.train(np.ascontiguousarray(points))
     return kmeans
-
-
-def real_weights(manifest: Path | None, weight: float) -> dict[str, float]:
-    """Return the sampling weights of the clips of `manifest`: `weight` by clip id. Empty without a manifest."""
-    return {clip.id: weight for clip in read_manifest(manifest)} if manifest else {}
-
-
-class CropSampler:
-    """Samples recordings of similar length for a batch.
-
-    All recordings longer than a crop count as equally long, so that a batch mixes corpora of short and of long clips.
-    """
-
-    def __init__(
-        self, recordings: Iterable[Recording], seconds: float, weights: Mapping[str, float] | None = None
-    ) -> None:
-        """seconds: longest crop. weights: relative sampling weights by clip id; 1 for a clip without one."""
-        longest = int(seconds * 16000)
-        self.recordings = sorted(
-            recordings, key=lambda r: (min(len(r.samples), longest), zlib.crc32(r.clip.id.encode()))
-        )
-        known = weights or {}
-        self._weights = np.array([known.get(r.clip.id, 1.0) for r in self.recordings])
-        self._sums = self._weights.cumsum()
-
-    def draw(self, size: int, rng: np.random.Generator) -> list[Recording]:
-        """Draw `size` different recordings of a window of 8 × `size` neighbors in length; all if there are fewer.
-
-        Each recording is drawn about in proportion to its weight, the shortest and the longest too.
-        """
-        count, window = len(self.recordings), 8 * size
-        # A window by its total weight: a recording of it by weight, at a random place of the window. Those at the ends
-        # are in fewer whole windows than others, and in as many that go beyond the ends.
-        member = int(np.searchsorted(self._sums, rng.random() * self._sums[-1], side="right"))
-        start = member - int(rng.integers(window))
-        first = max(0, min(start, count - size))
-        weights = self._weights[first : max(start + window, size)]
-        size = min(size, len(weights))
-        chosen = rng.choice(len(weights), size, replace=False, p=weights / weights.sum())
-        return [self.recordings[first + i] for i in chosen]
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Crops of equal length. waveform: (batch, samples) float32. labels: (batch, frames) int64, −100 where unknown."""
-
-    waveform: Tensor
-    labels: Tensor
-
-
-def draw_batch(
-    sampler: CropSampler,
-    labels: Mapping[str, NDArray[np.int64]],
-    size: int,
-    seconds: float,
-    rng: np.random.Generator,
-    stretch: float = 0.0,
-    hop: int = HOP,
-) -> Batch:
-    """Draw crops of equal length that start at frame boundaries.
-
-    labels: (frames,) by clip id. size: clips in the batch. seconds: longest crop. hop: samples of a frame. stretch:
-    resample each crop by a random factor within exp(± stretch), which changes speed, pitch and formants; its labels
-    are resampled accordingly.
-    """
-    chosen = sampler.draw(size, rng)
-    factors = np.exp(rng.uniform(-stretch, stretch, len(chosen))) if stretch else np.ones(len(chosen))
-    lengths = [len(recording.samples) // hop for recording in chosen]
-    frames = min(int((np.array(lengths) / factors).min()), int(seconds * SAMPLE_RATE / hop))
-    waveforms = np.zeros((len(chosen), frames * hop), dtype=np.float32)
-    targets = np.full((len(chosen), frames), -100, dtype=np.int64)
-    for i, (recording, length, factor) in enumerate(zip(chosen, lengths, factors, strict=True)):
-        start = int(rng.integers(0, max(1, length - math.ceil(frames * factor) + 1)))
-        crop = recording.samples[start * hop :][: int(frames * hop * factor) + 1].astype(np.float32) / 32767
-        times = np.arange(frames * hop) * factor
-        waveforms[i] = crop[: frames * hop] if factor == 1 else np.interp(times, np.arange(len(crop)), crop)
-        known = labels.get(recording.clip.id)
-        if known is not None:
-            index = start + np.floor((np.arange(frames) + 0.5) * factor).astype(np.int64)
-            inside = index < len(known)
-            targets[i, inside] = known[index[inside]]
-    return Batch(torch.from_numpy(waveforms), torch.from_numpy(targets))

@@ -16,14 +16,13 @@ from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.speech.hubert import HubertConfig, release_content
 from spiritlm_cli.speech.windows import SAMPLE_RATE
 from spiritlm_cli.training.augmentation import augment, augment_hard
+from spiritlm_cli.training.crops import CropSampler, draw_batch, real_weights
 from spiritlm_cli.training.data import (
-    CropSampler,
     Recording,
-    draw_batch,
     load_recordings,
     read_labels,
     read_units,
-    real_weights,
+    with_labels,
     write_labels,
 )
 from spiritlm_cli.training.hubert_model import Pretraining, spans
@@ -56,9 +55,7 @@ def train(options: HubertOptions) -> None:
         if options.labels is None and not is_written:
             _write_pseudo_labels(options, recordings, labels_path)
     labels = read_labels(labels_path)
-    recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
-    if not recordings:
-        raise SpiritLMError(f"{labels_path}: no clip of {options.manifest} has labels")
+    recordings = with_labels(recordings, labels, options.manifest, labels_path)
     hop = SAMPLE_RATE // rate
     _check_rate(labels, recordings, rate, labels_path)
     units = 1 + max(int(units.max()) for units in labels.values() if len(units))
@@ -92,8 +89,8 @@ def train(options: HubertOptions) -> None:
         known = targets >= 0
         return {
             "loss": loss.item(),
-            "accuracy": _mean(correct[known & ~hidden]),
-            "masked": _mean(correct[known & hidden]),
+            "accuracy": WeightedMean.of(correct[known & ~hidden]),
+            "masked": WeightedMean.of(correct[known & hidden]),
         }
 
     def save() -> None:
@@ -116,11 +113,6 @@ def _loss(logits: Tensor, targets: Tensor, masked: Tensor, unmasked: float) -> T
     losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), label_smoothing=0.05, reduction="none")
     weights = torch.where(masked, 1.0, unmasked) * (targets >= 0)
     return (losses * weights.flatten()).sum() / weights.sum().clamp(min=1e-6)
-
-
-def _mean(values: Tensor) -> WeightedMean:
-    """The mean of bools, any shape; without weight if there are none."""
-    return WeightedMean(values.sum(), torch.tensor(values.numel(), device=values.device))
 
 
 def _unchanged(waveform: Tensor, _: np.random.Generator) -> Tensor:
@@ -163,8 +155,7 @@ def _write_pseudo_labels(options: HubertOptions, recordings: list[Recording], pa
     """Make labels from the features of `options.teacher`, and write them to `path` and the phones beside it."""
     from spiritlm_cli.training.pseudo_labels import WhisperEncoder, make_labels
 
-    if options.teacher is None:
-        raise SpiritLMError("HuBERT needs --labels, or --teacher to make them")
+    assert options.teacher
     encoder = WhisperEncoder(options.teacher)
     features = {
         r.clip.id: encoder(r.waveform.samples)

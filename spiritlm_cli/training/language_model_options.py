@@ -1,17 +1,20 @@
 """Options of `spiritlm train lm`. No torch, so that `--help` is fast."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.options import option
+from spiritlm_cli.options import flag_of, option
 from spiritlm_cli.training.mix import ANSWERED, wanted_shares
 from spiritlm_cli.training.options import LoopOptions, check_heads
 from spiritlm_cli.training.prepare_options import CorpusOptions
 
 # The tokens that are trained on; see `LanguageModelOptions.loss`.
 Loss = Literal["balanced", "all", "text", "answer"]
+# Options of a new model, and of one whose vocabulary is extended.
+_OF_NEW = frozenset({"vocabulary", "dim", "layers", "heads", "ffn"})
+_OF_EXTENDED = frozenset({"add_units", "init"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +214,11 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
 
     def check(self) -> None:
         """Raise OptionError for sizes that make no network, for an invalid mix, and for options that need another."""
+        super().check()
+        self.check_clips()
+        self._check_base()
+        if self.phones and not self.manifest:
+            raise OptionError("needs --manifest, whose clips it is of", "--phones")
         if self.lora and not self.base:
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:
@@ -223,6 +231,16 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
             raise OptionError(
                 f"makes heads of a width of {self.dim // self.heads}, which must be even", "--heads"
             )
+
+    def _check_base(self) -> None:
+        """Raise OptionError for an option of a new model with --from, or one of an extended model without it."""
+        unused = _OF_NEW if self.base else _OF_EXTENDED
+        for field in fields(self):
+            if field.name in unused and getattr(self, field.name) != field.default:
+                raise OptionError(
+                    f"is for {'a new model, not with' if self.base else 'a model that is named by'} --from",
+                    flag_of(field),
+                )
 
     @property
     def validates(self) -> bool:

@@ -61,6 +61,11 @@ class LoopOptions:
         True, "Compute in mixed precision with bfloat16; weights stay float32.", group="execution"
     )
 
+    def check(self) -> None:
+        """Raise OptionError for options that contradict each other."""
+        if self.resume and self.overwrite:
+            raise OptionError("can't be given with --resume", "--overwrite")
+
 
 @dataclass(frozen=True, kw_only=True)
 class HubertOptions(LoopOptions):
@@ -72,7 +77,7 @@ class HubertOptions(LoopOptions):
     )
     teacher: Path | None = option(
         None,
-        "Without --labels: Whisper model (folder in CTranslate2 format) whose features are clustered as labels.",
+        "Instead of --labels: Whisper model (folder in CTranslate2 format) whose features are clustered as labels.",
         group="input",
         metavar="FOLDER",
     )
@@ -124,7 +129,7 @@ class HubertOptions(LoopOptions):
     steps: int = option(1200, "Training steps.", group="training", minimum=1)
     batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
     seconds: float = option(
-        4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
+        4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0.5
     )
     learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
     mask: float = option(0.25, "Share of the frames that are masked.", group="training", minimum=0, maximum=1)
@@ -138,6 +143,11 @@ class HubertOptions(LoopOptions):
 
     def check(self) -> None:
         """Raise OptionError for sizes that make no network, and for options that leave nothing to learn."""
+        super().check()
+        if bool(self.labels) == bool(self.teacher):
+            raise OptionError("needs either --labels, or --teacher to make them")
+        if self.anchors and not self.teacher:
+            raise OptionError("needs --teacher", "--anchors")
         if self.rate not in (25, 50):
             raise OptionError(f"is 25 or 50, not {self.rate}", "--rate")
         if not self.unmasked and not self.mask:
@@ -199,7 +209,7 @@ class QuantizerOptions(LoopOptions):
     steps: int = option(500, "Training steps in each iteration.", group="training", minimum=1)
     batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
     seconds: float = option(
-        4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
+        4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0.5
     )
     learning_rate: float = option(2e-3, "Peak learning rate.", group="training", minimum=0, above=True)
     as_json: bool = option(
@@ -213,6 +223,7 @@ class QuantizerOptions(LoopOptions):
 
     def check(self) -> None:
         """Raise OptionError for augmentations that are not known, and without labels."""
+        super().check()
         if bool(self.labels) == bool(self.teacher):
             raise OptionError("needs either --labels or --teacher")
         for name in self.perturbations:
@@ -229,7 +240,7 @@ class PitchOptions(LoopOptions):
     steps: int = option(1200, "Training steps.", group="training", minimum=1)
     batch: int = option(32, "Clips in a batch.", group="training", minimum=1)
     seconds: float = option(
-        2.56, "Length of a crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
+        2.56, "Length of a crop, in seconds.", group="training", metavar="SECONDS", minimum=0.08
     )
     learning_rate: float = option(5e-4, "Peak learning rate.", group="training", minimum=0, above=True)
     normalize: bool = option(True, "Subtract the mean F0 of each clip's voiced frames.", group="training")
@@ -247,11 +258,10 @@ class StyleOptions(LoopOptions):
     heads: int = option(4, "Attention heads.", group="network", minimum=1)
     steps: int = option(1200, "Training steps.", group="training", minimum=1)
     batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
-    seconds: float = option(
-        4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=0, above=True
-    )
+    seconds: float = option(4.0, "Longest crop, in seconds.", group="training", metavar="SECONDS", minimum=1)
     learning_rate: float = option(6e-4, "Peak learning rate.", group="training", minimum=0, above=True)
 
     def check(self) -> None:
         """Raise OptionError for sizes that make no network."""
+        super().check()
         check_heads(self.dim, self.heads, POSITION_GROUPS)

@@ -18,9 +18,10 @@ from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import HOP as F0_HOP
 from spiritlm_cli.speech.f0 import F0Track, load_tracker
 from spiritlm_cli.speech.pitch import FRAMES_PER_UNIT, PitchConfig, PitchVqVae, pitch_features
-from spiritlm_cli.training.data import Recording, load_recordings
+from spiritlm_cli.training.data import Recording, load_recordings, notify_left_out
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import PitchOptions
+from spiritlm_cli.training.report import Report, WeightedMean
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine
 
@@ -129,6 +130,12 @@ def train(options: PitchOptions) -> None:
     ]
     if not clips:
         raise SpiritLMError(f"{options.manifest}: no clip of {options.seconds} s or more has voiced frames")
+    notify_left_out(
+        options.manifest,
+        len(recordings),
+        len(clips),
+        f"are shorter than {options.seconds:g} s or have no voiced frames",
+    )
     content = pitch_config(options)
     config = from_mapping(PitchConfig, content, folder / "config.yaml")
     torch.manual_seed(options.seed)
@@ -139,7 +146,7 @@ def train(options: PitchOptions) -> None:
     # gives the errors of F0 (Hz) and of voicing (0 to 1) similar weight in the loss
     scale = torch.tensor([1 / 30.0, 1.0], device=device)[None, :, None]
 
-    def step(number: int) -> dict[str, float]:
+    def step(number: int) -> Report:
         rng = loop.rng(number)
         chosen = [clips[i] for i in rng.integers(0, len(clips), options.batch)]
         starts = [int(rng.integers(0, c.shape[1] - length + 1)) for c in chosen]
@@ -159,9 +166,11 @@ def train(options: PitchOptions) -> None:
         error = ((reconstruction - x) * scale).square().mean()
         loss = error + COMMITMENT * (latents - codes.detach()).square().mean()
         loop.update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
-        hz = (reconstruction - x)[:, 0][x[:, 1] > 0.5].square().mean().sqrt()
+        squares = (reconstruction - x)[:, 0][x[:, 1] > 0.5].square()
+        # the root of the mean, by the number of voiced frames, of which crops may have none
+        hz = WeightedMean((squares.sum() * len(squares)).sqrt(), torch.tensor(len(squares), device=device))
         used = float(len(torch.unique(ids)))
-        return {"loss": loss.item(), "f0_error_hz": hz.item(), "codes_in_batch": used}
+        return {"loss": loss.item(), "f0_error_hz": hz, "codes_in_batch": used}
 
     def save() -> None:
         write_tensors(folder / "model.safetensors", model.state_dict())

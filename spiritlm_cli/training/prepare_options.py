@@ -30,6 +30,11 @@ class CorpusOptions:
         group="input",
     )
 
+    def check_clips(self) -> None:
+        """Raise OptionError if there is only one of manifest and units."""
+        if bool(self.manifest) != bool(self.units):
+            raise OptionError("needs --units, and the other way round", "--manifest")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareOptions(CorpusOptions):
@@ -54,8 +59,7 @@ class PrepareOptions(CorpusOptions):
 
     def check(self) -> None:
         """Raise OptionError if there is nothing to prepare, or only one of manifest and units."""
-        if bool(self.manifest) != bool(self.units):
-            raise OptionError("needs --units, and the other way round", "--manifest")
+        self.check_clips()
         if not (self.manifest or self.text or self.lines):
             raise OptionError("nothing to prepare: give --text, --lines, or --manifest with --units")
         if self.resume and self.overwrite:

@@ -18,18 +18,13 @@ from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig, load_quantizer
 from spiritlm_cli.training.augmentation import augment, augment_hard
-from spiritlm_cli.training.data import (
-    CropSampler,
-    Recording,
-    draw_batch,
-    load_recordings,
-    read_labels,
-    real_weights,
-)
+from spiritlm_cli.training.crops import CropSampler, draw_batch, real_weights
+from spiritlm_cli.training.data import Recording, load_recordings, read_labels, with_labels
 from spiritlm_cli.training.invariance import InvarianceReport, Quantizer, clip_units, measure_invariance
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import QuantizerOptions
 from spiritlm_cli.training.perturbation import perturb
+from spiritlm_cli.training.report import Report, WeightedMean
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine
 
@@ -71,9 +66,7 @@ def _train(
     before = _load_teacher(options, hubert, path)
     labels = _first_labels(options, hubert, before, recordings)
     all_recordings = recordings
-    recordings = [r for r in recordings if len(labels.get(r.clip.id, ()))]
-    if not recordings:
-        raise SpiritLMError(f"{options.labels}: no clip of {options.manifest} has labels")
+    recordings = with_labels(recordings, labels, options.manifest, options.labels or options.teacher)
     _check_highest(labels, options)
     config = QuantizerConfig(options.units, hubert.config.encoder_embed_dim, options.units + 1 + 16)
     model = LinearQuantizer(config)
@@ -84,7 +77,7 @@ def _train(
     sampler = CropSampler(recordings, options.seconds, real_weights(options.real, options.real_weight))
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
 
-    def step(number: int) -> dict[str, float]:
+    def step(number: int) -> Report:
         iteration, position = divmod(number, options.steps)
         rng = loop.rng(number)
         waveform, frame_labels, merged = _draw(
@@ -95,10 +88,14 @@ def _train(
         logits = model.logits(features)
         targets = frame_labels[:, : logits.shape[1]].to(device)
         logits = logits[:, : targets.shape[1]]
-        per_frame = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        accuracy = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
-        losses = {"frames": per_frame.item(), "accuracy": accuracy.item()}
-        loss = per_frame
+        known = targets >= 0
+        # crops may be without labels, which are shorter than their clips
+        summed = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+        loss = per_frame = summed / known.sum().clamp(min=1)
+        losses: dict[str, float | WeightedMean] = {
+            "frames": WeightedMean(summed, known.sum()),
+            "accuracy": WeightedMean.of((logits.argmax(-1) == targets)[known]),
+        }
         if position >= int(FRAMEWISE * options.steps):
             ctc = _ctc_loss(logits, merged.to(device), options.units)
             losses["ctc"] = ctc.item()

@@ -17,6 +17,11 @@ class WeightedMean:
     total: Tensor
     weight: Tensor
 
+    @classmethod
+    def of(cls, values: Tensor) -> "WeightedMean":
+        """The mean of values, any shape, which all have the weight 1; without weight if there are none."""
+        return cls(values.sum(), torch.tensor(values.numel(), device=values.device))
+
     def __float__(self) -> float:
         """The mean; NaN without weight."""
         return float(self.total.detach() / self.weight)

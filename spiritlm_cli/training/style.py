@@ -15,16 +15,12 @@ from spiritlm_cli.files import write_text
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_state_dict
 from spiritlm_cli.training.augmentation import augment
-from spiritlm_cli.training.data import (
-    CropSampler,
-    Recording,
-    cluster,
-    draw_batch,
-    load_recordings,
-)
+from spiritlm_cli.training.crops import CropSampler, draw_batch
+from spiritlm_cli.training.data import Recording, cluster, load_recordings
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import POSITION_GROUPS, StyleOptions
 from spiritlm_cli.training.pitch import track_all
+from spiritlm_cli.training.report import Report, WeightedMean
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine
 
@@ -102,8 +98,8 @@ def train(options: StyleOptions) -> None:
         tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
     styles = style_labels(recordings, tracks, options.styles, options.seed)
     labels = {clip: np.repeat(seconds, FRAMES) for clip, seconds in styles.items()}
-    held_out = [r for r in recordings if zlib.crc32(r.clip.id.encode()) % HELD_OUT == 0]
-    sampler = CropSampler([r for r in recordings if r not in held_out] or recordings, options.seconds)
+    held_out = [r for r in recordings if _is_held_out(r)]
+    sampler = CropSampler([r for r in recordings if not _is_held_out(r)] or recordings, options.seconds)
     content = dict(
         architectures=["Wav2Vec2ForSequenceClassification"], model_type="wav2vec2", hidden_size=options.dim,
         num_hidden_layers=options.layers, num_attention_heads=options.heads, intermediate_size=4 * options.dim,
@@ -119,7 +115,7 @@ def train(options: StyleOptions) -> None:
     model = StyleEncoder(StyleConfig.parse(content, folder / "config.json")).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
 
-    def step(number: int) -> dict[str, float]:
+    def step(number: int) -> Report:
         rng = loop.rng(number)
         batch = draw_batch(sampler, labels, options.batch, options.seconds, rng)
         # the level is a feature of style, so only every fourth batch is augmented
@@ -130,8 +126,8 @@ def train(options: StyleOptions) -> None:
         targets = _middle_labels(batch.labels, logits.shape[1]).to(device)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         loop.update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
-        accuracy = (logits.argmax(-1) == targets)[targets >= 0].float().mean()
-        return {"loss": loss.item(), "accuracy": accuracy.item()}
+        accuracy = WeightedMean.of((logits.argmax(-1) == targets)[targets >= 0])
+        return {"loss": loss.item(), "accuracy": accuracy}
 
     def save() -> None:
         tensors = {name: tensor.half() for name, tensor in release_state_dict(model).items()}
@@ -146,6 +142,10 @@ def train(options: StyleOptions) -> None:
             f"style: accuracy {100 * right / seconds:.1f} % of {seconds} seconds of {len(held_out)} clips that were "
             "not trained on"
         )
+
+
+def _is_held_out(recording: Recording) -> bool:
+    return zlib.crc32(recording.clip.id.encode(errors="surrogatepass")) % HELD_OUT == 0
 
 
 def cluster_sizes(styles: Mapping[str, NDArray[np.int64]], count: int) -> str:

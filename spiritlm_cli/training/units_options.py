@@ -6,6 +6,8 @@ from pathlib import Path
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import option
 
+_LAYER = 6
+
 
 @dataclass(frozen=True, kw_only=True)
 class UnitsOptions:
@@ -30,7 +32,7 @@ class UnitsOptions:
         "with text are aligned and it is written.",
         group="input",
     )
-    layer: int = option(6, "With --features hubert: the layer, from 1.", group="network", minimum=1)
+    layer: int = option(_LAYER, "With --features hubert: the layer, from 1.", group="network", minimum=1)
     rate: int | None = option(
         None,
         "Labels per second (default: 25 for MFCCs, for a HuBERT its frames). From a HuBERT with twice as many frames, "
@@ -75,6 +77,8 @@ class UnitsOptions:
             raise OptionError(f"is mfcc or hubert, not {self.features}", "--features")
         if self.features == "mfcc" and self.hubert:
             raise OptionError("needs --features hubert", "--hubert")
+        if self.features == "mfcc" and self.layer != _LAYER:
+            raise OptionError("needs --features hubert", "--layer")
         if self.rate not in (None, 25, 50, 100):
             raise OptionError(f"is 25, 50 or 100, not {self.rate}", "--rate")
         inputs = {path.resolve() for path in (self.manifest, self.hubert, self.phones) if path}

@@ -14,11 +14,12 @@ from torch.nn import functional as F
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
 from spiritlm_cli.checkpoints.weight_norm import release_state_dict
 from spiritlm_cli.config import from_mapping
+from spiritlm_cli.console import notify
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams, run_starts
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
-from spiritlm_cli.training.data import HOP, Recording, load_recordings, read_units
+from spiritlm_cli.training.data import HOP, Recording, load_recordings, notify_left_out, read_units
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
 from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.losses import SpectralLoss
@@ -125,10 +126,9 @@ def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
     Returns the examples, and the names of the speakers by id. Raises ManifestError if there are none.
     """
     units = read_units(options.units)
-    recordings = [r for r in load_recordings(options.manifest, shortest=1.0) if r.clip.id in units]
-    speakers = [s.strip() for s in options.speakers.split(",") if s.strip()] or sorted(
-        {r.clip.speaker for r in recordings if r.clip.speaker}
-    )
+    loaded = load_recordings(options.manifest, shortest=1.0)
+    recordings = [r for r in loaded if r.clip.id in units]
+    speakers = list(options.speaker_names) or sorted({r.clip.speaker for r in recordings if r.clip.speaker})
     if not speakers:
         raise ManifestError(f"{options.manifest}: no clip with units in {options.units} has a speaker")
     examples = [
@@ -141,6 +141,15 @@ def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
         raise ManifestError(
             f"{options.manifest}: no clip of {', '.join(speakers)} has over {options.frames} units in {options.units}"
         )
+    notify_left_out(
+        options.manifest,
+        len(loaded),
+        len(examples),
+        f"have no units in {options.units}, {options.frames} or fewer, or none of the speakers",
+    )
+    spoken = {e.speaker for e in examples}
+    if silent := [name for index, name in enumerate(speakers) if index not in spoken]:
+        notify(f"{options.manifest}: no clip to train on has the speaker {', '.join(silent)}")
     return examples, speakers
 
 

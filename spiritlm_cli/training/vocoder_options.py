@@ -50,8 +50,17 @@ class VocoderOptions(LoopOptions):
     learning_rate: float = option(8e-4, "Peak learning rate.", group="training", minimum=0, above=True)
 
     def check(self) -> None:
-        """Raise OptionError for kinds that are not known."""
+        """Raise OptionError for kinds that are not known, and for a speaker who is named twice."""
+        super().check()
         if self.kind not in ("base", "expressive"):
             raise OptionError(f"is base or expressive, not {self.kind}", "--kind")
         if self.discriminators not in ("small", "hifigan"):
             raise OptionError(f"is small or hifigan, not {self.discriminators}", "--discriminators")
+        names = self.speaker_names
+        if len(set(names)) < len(names):
+            raise OptionError(f"{self.speakers} has a name twice", "--speakers")
+
+    @property
+    def speaker_names(self) -> tuple[str, ...]:
+        """The names in `speakers`."""
+        return tuple(name.strip() for name in self.speakers.split(",") if name.strip())

@@ -8,21 +8,14 @@ import soundfile
 from spiritlm_cli.errors import ManifestError, TokenError
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.training.data import (
-    HOP,
-    CropSampler,
     Recording,
     UnitsFile,
-    draw_batch,
     load_recordings,
     read_labels,
     read_units,
+    with_labels,
     write_labels,
 )
-
-
-def recording(name: str, frames: int) -> Recording:
-    """A recording in which all samples of frame i are i."""
-    return Recording(Clip(name, "-"), np.arange(frames, dtype=np.int16).repeat(HOP))
 
 
 def test_load_recordings_warns_of_clips_that_are_too_short(
@@ -48,6 +41,16 @@ def test_read_labels_refuses_a_file_that_is_cut_off(tmp_path: Path) -> None:
         else:
             with pytest.raises((ManifestError, TokenError)):
                 read_labels(path)
+
+
+def test_with_labels_counts_the_clips_that_have_none(capsys: pytest.CaptureFixture[str]) -> None:
+    recordings = [Recording(Clip(name, "-"), np.zeros(16000, dtype=np.int16)) for name in "abc"]
+    labels = {"a": np.array([1, 2]), "b": np.array([], dtype=np.int64)}
+    used = with_labels(recordings, labels, Path("clips.tsv"), Path("labels.txt"))
+    assert [r.clip.id for r in used] == ["a"]
+    assert "clips.tsv: 2 of 3 clips have no labels in labels.txt, and are left out" in capsys.readouterr().err
+    with pytest.raises(ManifestError, match=r"labels\.txt: no clip of clips\.tsv has labels"):
+        with_labels(recordings, {}, Path("clips.tsv"), Path("labels.txt"))
 
 
 def test_write_labels_is_read_back(tmp_path: Path) -> None:
@@ -81,56 +84,6 @@ def test_read_units_refuses_invalid_rows(tmp_path: Path, row: bytes) -> None:
     path.write_bytes(row + b"\n")
     with pytest.raises(ManifestError, match=r"units\.jsonl: line 1: not "):
         read_units(path)
-
-
-def test_crop_sampler_mixes_recordings_longer_than_a_crop() -> None:
-    longer = [recording(f"long{i}", 50 + i) for i in range(40)]
-    shorter = [recording(f"short{i}", 10) for i in range(40)]
-    sampler = CropSampler([*longer, *shorter], seconds=1.0, weights={f"long{i}": 20.0 for i in range(4)})
-    assert [r.clip.id[:5] for r in sampler.recordings[:40]] == ["short"] * 40
-    drawn = [sampler.draw(2, np.random.default_rng(seed)) for seed in range(400)]
-    assert all(len({r.clip.id for r in batch}) == 2 for batch in drawn)
-    counts = np.bincount([int(r.clip.id[4:]) for batch in drawn for r in batch if r.clip.id[:4] == "long"])
-    assert counts[:4].min() > counts[4:].mean()
-    assert counts[4:].sum() > 0
-
-
-def test_crop_sampler_draws_each_recording_in_proportion_to_its_weight() -> None:
-    """In order of length, those at both ends are drawn as often as those in the middle."""
-    weights = {f"r{i}": 3.0 for i in range(0, 60, 2)}
-    sampler = CropSampler([recording(f"r{i}", 10 + i) for i in range(60)], 4.0, weights)
-    rng = np.random.default_rng(0)
-    counts = np.zeros(60)
-    for _ in range(4000):
-        for drawn in sampler.draw(3, rng):
-            counts[int(drawn.clip.id[1:])] += 1
-    heavy, light = counts[::2], counts[1::2]
-    assert heavy.min() > 0.8 * heavy.mean()
-    assert light.min() > 0.6 * light.mean()
-    assert heavy.sum() / light.sum() == pytest.approx(3, rel=0.15)
-
-
-def test_draw_batch_reaches_both_ends_of_a_recording() -> None:
-    sampler = CropSampler([recording("a", 26)], 1.0)
-    starts = {
-        int(draw_batch(sampler, {"a": np.arange(26)}, 1, 1.0, np.random.default_rng(seed)).labels[0, 0])
-        for seed in range(20)
-    }
-    assert starts == {0, 1}
-
-
-@pytest.mark.parametrize("stretch", [0.0, 0.15])
-def test_draw_batch_keeps_labels_with_their_audio(stretch: float) -> None:
-    recordings = [recording(f"r{i}", 60 + i) for i in range(4)]
-    labels = {r.clip.id: np.arange(r.frames) for r in recordings[:3]}
-    batch = draw_batch(
-        CropSampler(recordings, 1.0), labels, 4, 1.0, np.random.default_rng(1), stretch=stretch
-    )
-    assert batch.waveform.shape == (4, 25 * HOP)
-    middles = (batch.waveform[:, HOP // 2 :: HOP] * 32767).round().long()
-    known = (batch.labels >= 0).all(1)
-    assert known.sum() == 3
-    assert ((middles - batch.labels)[known].abs() <= (1 if stretch else 0)).all()
 
 
 def test_units_file_reads_units_when_they_are_asked_for(tmp_path: Path) -> None:

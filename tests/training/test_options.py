@@ -60,6 +60,8 @@ def test_check_refuses_sizes_that_make_no_network(
     kind: type[LoopOptions], changes: dict[str, int], message: str
 ) -> None:
     required = {"output": Path("new"), "manifest": Path("clips.tsv")}
+    required |= {"labels": Path("labels.txt")} if kind is options.HubertOptions else {}
+    required |= {"units": Path("units.jsonl")} if kind is LanguageModelOptions else {}
     kind(**required).check()  # type: ignore[attr-defined]
     with pytest.raises(OptionError, match=message):
         kind(**required, **changes).check()  # type: ignore[attr-defined]
@@ -68,3 +70,39 @@ def test_check_refuses_sizes_that_make_no_network(
 def test_steps_of_0_are_a_usage_error() -> None:
     with pytest.raises(OptionError, match="0"):
         check_limits(options.PitchOptions(output=Path("new"), manifest=Path("clips.tsv"), batch=0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        (
+            options.PitchOptions,
+            {"resume": True, "overwrite": True},
+            "--overwrite: can't be given with --resume",
+        ),
+        (
+            LanguageModelOptions,
+            {"resume": True, "overwrite": True},
+            "--overwrite: can't be given with --resume",
+        ),
+        (options.HubertOptions, {}, "needs either --labels, or --teacher"),
+        (options.HubertOptions, {"labels": Path("l"), "teacher": Path("t")}, "needs either"),
+        (options.HubertOptions, {"labels": Path("l"), "anchors": Path("a")}, "--anchors: needs --teacher"),
+        (
+            VocoderOptions,
+            {"units": Path("u"), "speakers": "ann, ann"},
+            "--speakers: ann, ann has a name twice",
+        ),
+        (LanguageModelOptions, {"manifest": Path("m")}, "--manifest: needs --units"),
+        (LanguageModelOptions, {"phones": Path("p")}, "--phones: needs --manifest"),
+        (LanguageModelOptions, {"base": "nano", "dim": 512}, "--dim: is for a new model, not with --from"),
+        (LanguageModelOptions, {"init": "mean"}, "--init: is for a model that is named by --from"),
+    ],
+)
+def test_check_refuses_options_that_contradict_each_other(
+    kind: type[LoopOptions], changes: dict[str, object], message: str
+) -> None:
+    manifest = {} if kind is LanguageModelOptions else {"manifest": Path("clips.tsv")}
+    with pytest.raises(OptionError) as error:
+        kind(output=Path("new"), **(manifest | changes)).check()  # type: ignore[arg-type]
+    assert message in f"{error.value.option}: {error.value}"

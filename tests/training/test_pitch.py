@@ -36,6 +36,20 @@ def test_train_needs_clips_as_long_as_a_crop(corpus: Path, tmp_path: Path) -> No
         pitch.train(pitch_options(corpus, tmp_path, seconds=60.0))
 
 
+def test_train_takes_crops_without_voiced_frames(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last frame alone of each clip is voiced, except in one, which is left out."""
+    (tmp_path / "training").mkdir()
+    f0 = {f"{i}/f0": np.full(401, 123.0, np.float32) for i in range(4)}
+    voiced = {f"{i}/v": np.arange(401) == (400 if i else 401) for i in range(4)}
+    np.savez(tmp_path / "training" / "f0.npz", **f0, **voiced)
+    pitch.train(pitch_options(corpus, tmp_path, batch=1, seconds=0.08))
+    lines = (tmp_path / "training" / "pitch.metrics.jsonl").read_text().splitlines()
+    assert ["f0_error_hz" in line for line in lines] == [False, False]
+    assert "1 of 4 clips are shorter than 0.08 s or have no voiced frames" in capsys.readouterr().err
+
+
 def test_track_all_tracks_only_clips_that_the_cache_lacks(corpus: Path, tmp_path: Path) -> None:
     recordings = load_recordings(corpus / "clips.jsonl")[:2]
     cache = tmp_path / "training" / "f0.npz"

@@ -55,6 +55,15 @@ def test_train_refuses_labels_and_augmentations_that_do_not_fit(corpus: Path, ou
         quantizer.train(quantizer_options(corpus, output, labels=labels))
 
 
+def test_train_takes_crops_without_labels(corpus: Path, output: Path, tmp_path: Path) -> None:
+    """Labels may be shorter than their clips."""
+    labels = tmp_path / "short.txt"
+    labels.write_text("".join(f"{i}\t[SPEECH][Hu{i}]\n" for i in range(4)))
+    quantizer.train(quantizer_options(corpus, output, labels=labels, batch=1, seconds=1.0))
+    lines = (output / "training" / "quantizer.metrics.jsonl").read_text().splitlines()
+    assert ["accuracy" in line for line in lines].count(False)
+
+
 @pytest.fixture
 def teacher(corpus: Path, output: Path, tmp_path: Path) -> Path:
     """k-means of 5 clusters of the HuBERT in `output`."""

@@ -25,3 +25,8 @@ def test_means_leave_out_what_has_no_weight() -> None:
 
 def test_weighted_mean_is_a_number() -> None:
     assert float(weighted(3.0, 2)) == pytest.approx(1.5)
+
+
+def test_weighted_mean_of_values_that_there_may_be_none_of() -> None:
+    report = {"some": WeightedMean.of(torch.tensor([True, False])), "none": WeightedMean.of(torch.tensor([]))}
+    assert means([report], lambda sums: sums, CPU) == {"some": 0.5}

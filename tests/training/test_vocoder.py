@@ -46,6 +46,15 @@ def test_read_examples_orders_and_selects_speakers(corpus: Path, tmp_path: Path)
     assert len(examples) == 2
 
 
+def test_read_examples_says_what_is_left_out(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read_examples(vocoder_options(corpus, tmp_path, speakers="y,z"))
+    message = capsys.readouterr().err
+    assert "clips.jsonl: 2 of 4 clips have no units in" in message
+    assert "clips.jsonl: no clip to train on has the speaker z" in message
+
+
 def test_read_examples_raises_where_nothing_is_left(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"clips\.jsonl: no clip of z has over 14 units"):
         read_examples(vocoder_options(corpus, tmp_path, speakers="z"))
