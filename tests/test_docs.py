@@ -13,7 +13,7 @@ from spiritlm_cli.cli.main import app
 ROOT = Path(__file__).parent.parent
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 # Screens, on which the terminal wraps options.
 SCREENS = ROOT / "docs" / "terminal.md"

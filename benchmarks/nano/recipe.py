@@ -1,4 +1,4 @@
-"""Train all parts of nano, one after another, with the commands that docs/nano.md lists.
+"""Train all parts of nano, one after another, with the options in docs/recipes/nano.
 
     python benchmarks/nano/recipe.py --speech SPEECH --text stories.txt --whisper WHISPER_TINY_EN --output nano
 
@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from clip_sets import MAIN_VOICES, read_corpus
+from clip_sets import read_corpus
 
 from spiritlm_cli.cli.main import app
 from spiritlm_cli.manifests.clip import Clip
+
+# Options of each part, as YAML.
+RECIPE = Path(__file__).parents[2] / "docs" / "recipes" / "nano"
 
 
 @dataclass(frozen=True)
@@ -54,26 +57,26 @@ def steps(work: Path, output: Path, text: Path, whisper: Path) -> list[Step]:
     phones = q(str(output / "training" / "phones.jsonl"))
     speech = output / "speech_tokenizer"
     language = Path("spiritlm_model", "spirit-lm-expressive-7b", "model.safetensors")
-    lm = f"train lm --manifest {clips} --units {units} --text {q(str(text))} --phones {phones}"
+    lm = f"--manifest {clips} --units {units} --text {q(str(text))} --phones {phones}"
     tiny_lm = "--steps 2 --batch 2 --context 64"
     return [
         Step(
-            f"train hubert --manifest {clips} --real {real} --teacher {q(str(whisper))} --steps 7000 -o {out}",
+            f"{_train('hubert')} --manifest {clips} --real {real} --teacher {q(str(whisper))} -o {out}",
             speech / "hubert_25hz" / "mhubert_base_25hz.safetensors",
             "--steps 2 --batch 2 --seconds 1 --units 20 --conv 16 --dim 32 --layers 6",
         ),
         Step(
-            f"train quantizer --manifest {clips} --real {real} --labels {labels} --steps 1000 -o {out}",
+            f"{_train('quantizer')} --manifest {clips} --real {real} --labels {labels} -o {out}",
             speech / "hubert_25hz" / "L6_quantizer_500.safetensors",
             "--steps 4 --batch 2 --seconds 1",
         ),
         Step(
-            f"train pitch --manifest {clips} -o {out}",
+            f"{_train('pitch')} --manifest {clips} -o {out}",
             speech / "vqvae_f0_quantizer" / "model.safetensors",
             "--steps 2 --batch 2 --seconds 1.28",
         ),
         Step(
-            f"train style --manifest {clips} -o {out}",
+            f"{_train('style')} --manifest {clips} -o {out}",
             speech / "style_encoder_w2v2" / "model.safetensors",
             "--steps 2 --batch 2 --styles 3 --conv 16 --dim 32 --layers 1",
         ),
@@ -82,30 +85,31 @@ def steps(work: Path, output: Path, text: Path, whisper: Path) -> list[Step]:
             work / "units.jsonl",
         ),
         Step(
-            f"train vocoder --manifest {clips} --units {units} --speakers {','.join(MAIN_VOICES)} "
-            f"--steps 14000 --adversarial-from 10000 -o {out}",
+            f"{_train('vocoder')} --manifest {clips} --units {units} -o {out}",
             speech / "hifigan_spiritlm_expressive_w2v2" / "generator.safetensors",
             "--steps 2 --batch 2 --channels 32 --embedding 8 --adversarial-from 1",
         ),
         Step(
-            f"{lm} --vocabulary 512 --words 8 --context 256 --batch 16 --attention 1 --phonetic 1 --steps 6000 "
-            f"-o {q(str(work / 'lm-1'))}",
+            f"{_train('lm', 'lm-1')} {lm} -o {q(str(work / 'lm-1'))}",
             work / "lm-1" / language,
             f"{tiny_lm} --vocabulary 300 --dim 32 --layers 3 --heads 2 --ffn 48",
         ),
         Step(
-            f"{lm} --words 20 --context 256 --batch 16 --attention 0.3 --phonetic 0.2 --steps 6000 "
-            f"--learning-rate 1e-3 --from {q(str(work / 'lm-1'))} -o {q(str(work / 'lm-2'))}",
+            f"{_train('lm', 'lm-2')} {lm} --from {q(str(work / 'lm-1'))} -o {q(str(work / 'lm-2'))}",
             work / "lm-2" / "model.safetensors",
             tiny_lm,
         ),
         Step(
-            f"{lm} --words 40 --context 1024 --batch 4 --steps 2000 --learning-rate 6e-4 "
-            f"--from {q(str(work / 'lm-2'))} -o {q(str((output / language).parent))}",
+            f"{_train('lm', 'lm-3')} {lm} --from {q(str(work / 'lm-2'))} -o {q(str((output / language).parent))}",
             output / language,
             tiny_lm,
         ),
     ]
+
+
+def _train(part: str, options: str = "") -> str:
+    """The command that trains a part with its file of options, without paths. options: the file's name, if another."""
+    return f"train {part} --config {shlex.quote(str(RECIPE / (options or part)))}.yaml"
 
 
 def run(step: Step, small: bool) -> None:

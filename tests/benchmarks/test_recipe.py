@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.config import read_yaml
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.vocoder.vocoder import Vocoder
@@ -22,6 +23,8 @@ def test_recipe_makes_a_checkpoint_once(
     command = ["recipe.py", "--speech", str(speech), "--text", str(text), "--output", str(output), "--small"]
     monkeypatch.setattr(sys, "argv", command)
     recipe.main()
+    voices = script("nano/clip_sets.py").MAIN_VOICES
+    assert read_yaml(recipe.RECIPE / "vocoder.yaml")["speakers"].split(",") == list(voices)
     # the first of the two speakers by number is held out
     assert len((output / "work" / "clips.jsonl").read_text().splitlines()) == 3
     assert len((output / "work" / "real.jsonl").read_text().splitlines()) == 1

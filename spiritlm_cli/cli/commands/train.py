@@ -18,7 +18,7 @@ from spiritlm_cli.training.vocoder_options import VocoderOptions
 train = typer.Typer(name="train", cls=Group, no_args_is_help=True, rich_markup_mode=None)
 
 # Part, its module in training/, its options, and an example.
-_PARTS: tuple[tuple[str, str, type, str], ...] = (
+PARTS: tuple[tuple[str, str, type, str], ...] = (
     ("units", "units", UnitsOptions, "--manifest clips.tsv --clusters 100 --phones phones.jsonl -o new/"),
     ("hubert", "hubert", parts.HubertOptions, "--manifest clips.tsv --labels labels.txt -o new/"),
     ("quantizer", "quantizer", parts.QuantizerOptions, "--manifest clips.tsv --labels labels.txt -o new/"),
@@ -52,5 +52,5 @@ def _add(name: str, module: str, kind: type, example: str) -> None:
     train.command(name, cls=ConfigurableCommand)(command(kind)(part))
 
 
-for _part in _PARTS:
+for _part in PARTS:
     _add(*_part)
