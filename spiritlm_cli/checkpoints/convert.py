@@ -56,7 +56,7 @@ def convert(
     model: see `find_checkpoint`, or one of
     - the Hugging Face folder of a language model;
     - the folder of a slamkit model, which becomes that of its base model, with units in its vocabulary;
-    - the file of a HuBERT that fairseq trained, which becomes a folder of transformers' `HubertModel`;
+    - the file of a HuBERT, of fairseq or of a checkpoint, which becomes a folder of transformers' `HubertModel`;
     - the file of a pickled k-means, for which see `convert_kmeans`.
     shard_size: most bytes of a language model in one file; the tensors of one file are in memory at a time. notify: is
     told of each file that is written or left out. text_tokenizer: that of a slamkit model that has none in its folder;
@@ -67,7 +67,7 @@ def convert(
     written, or if a link leads out of the checkpoint.
     """
     given = Path(model).expanduser()
-    if given.is_file() and not is_torch_file(given):
+    if given.is_file() and given.suffix != ".safetensors" and not is_torch_file(given):
         if text_tokenizer is not None:
             raise CheckpointError(f"{given}: a k-means has no text; leave out --text-tokenizer")
         return convert_kmeans(given, out)

@@ -1,14 +1,14 @@
-"""The configuration in a checkpoint of fairseq: what its tensors don't say."""
+"""The configuration in a HuBERT of fairseq or of a checkpoint: what its tensors don't say."""
 
 import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from spiritlm_cli.checkpoints.pickles import InertObject
-from spiritlm_cli.config import Steps, Text, from_mapping
+from spiritlm_cli.config import Bounds, Steps, Text, from_mapping
 from spiritlm_cli.errors import CheckpointError
 
 # Classes in checkpoints of fairseq, in place of which inert objects are made: configurations of argparse or omegaconf,
@@ -25,7 +25,9 @@ _ACTIVATIONS = ("gelu", "relu")
 class FairseqConfig:
     """What the features of a HuBERT depend on beside its tensors, by fairseq's names.
 
-    normalize: whether waveforms are normalized to mean 0 and variance 1.
+    normalize: whether waveforms are normalized to mean 0 and variance 1. projection: whether a linear layer follows the
+    convolutions; None as fairseq has it, between different widths only. padding: zero samples at both ends of a
+    waveform. fairseq has no such projection and padding.
     Raises ValueError for text that is no list of convolutions, and for an activation that is not known.
     """
 
@@ -35,6 +37,8 @@ class FairseqConfig:
     activation_fn: Text = "gelu"
     normalize: bool = False
     sample_rate: int = 16000
+    projection: bool | None = None
+    padding: Annotated[int, Bounds(0, 16000)] = 0
 
     def __post_init__(self) -> None:
         parse_conv_layers(self.conv_feature_layers)
@@ -50,18 +54,19 @@ class FairseqConfig:
 
 
 def read_fairseq_config(path: Path, content: Mapping[str, Any]) -> FairseqConfig:
-    """Read the configuration in the content of a checkpoint, from `cfg` or, before fairseq 0.10, from `args`.
+    """Read the configuration in the content of a file.
 
+    It is in `cfg` or, before fairseq 0.10, in `args`; in the file of a checkpoint in `model_cfg` and `task_cfg`.
     Raises CheckpointError if there is none, or if it lacks a value.
     """
-    cfg, args = _mapping(content.get("cfg")), _mapping(content.get("args"))
-    if not cfg and not args:
+    cfg, args, model, task = (_mapping(content.get(key)) for key in ("cfg", "args", "model_cfg", "task_cfg"))
+    if not cfg and not args and not model:
         raise CheckpointError(
-            f"{path}: has neither cfg nor args, the configuration that fairseq writes: "
+            f"{path}: has none of cfg, args and model_cfg, the configuration that fairseq writes: "
             "the number of attention heads is not known without it"
         )
     values: dict[Any, Any] = {}
-    for mapping in (args, _mapping(cfg.get("task")), _mapping(cfg.get("model"))):
+    for mapping in (args, _mapping(cfg.get("task")), _mapping(cfg.get("model")), task, model):
         values |= mapping
     known = [field.name for field in fields(FairseqConfig) if values.get(field.name) is not None]
     return from_mapping(FairseqConfig, {name: _plain(values[name]) for name in known}, path)

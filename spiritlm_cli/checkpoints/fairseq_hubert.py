@@ -1,4 +1,6 @@
-"""Conversion of HuBERT checkpoints of fairseq to the Hugging Face folders of transformers' `HubertModel`.
+"""Conversion of HuBERTs with fairseq's names of tensors to the Hugging Face folders of transformers' `HubertModel`.
+
+They are those of fairseq itself, and those of checkpoints, which `spiritlm train hubert` writes.
 
 Source of the network: Hsu et al. 2021 (arXiv 2106.07447).
 """
@@ -14,7 +16,15 @@ from torch import Tensor
 from spiritlm_cli.checkpoints.conversion_steps import Notify, Step, json_step
 from spiritlm_cli.checkpoints.fairseq_config import FAIRSEQ_CLASSES, FairseqConfig, read_fairseq_config
 from spiritlm_cli.checkpoints.pickles import read_pickle
-from spiritlm_cli.checkpoints.tensors import convert_weight, match_names, rename_tensor, write_tensors
+from spiritlm_cli.checkpoints.tensors import (
+    TensorFile,
+    convert_weight,
+    match_names,
+    read_tensors,
+    rename_tensor,
+    split_state,
+    write_tensors,
+)
 from spiritlm_cli.errors import CheckpointError
 
 # From fairseq's names of layers to those of transformers; `{}` is a layer's index.
@@ -44,35 +54,59 @@ _HEADS = ("label_embs_concat", "final_proj.", "target_glu.")
 
 
 def plan_hubert_steps(path: Path, notify: Notify) -> Iterator[Step]:
-    """Yield the files of the folder that a checkpoint of fairseq becomes.
+    """Yield the files of the folder that the file of a HuBERT becomes.
 
-    notify: is told of the tensors that are left out. Raises CheckpointError for anything but a HuBERT of fairseq whose
-    configuration is known.
+    notify: is told of the tensors that are left out. Raises CheckpointError for anything but a HuBERT with fairseq's
+    names of tensors, whose configuration is known.
     """
-    content = read_pickle(path, mapped=True, inert=FAIRSEQ_CLASSES)
-    state = content.get("model")
-    state = state if isinstance(state, dict) else {}
-    tensors = {
-        name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)
-    }
-    if "encoder.layers.0.fc1.weight" not in tensors:
+    file = _read(path)
+    if "encoder.layers.0.fc1.weight" not in file.tensors:
         raise CheckpointError(
-            f"{path}: not a HuBERT that fairseq pre-trained: has no model with encoder.layers.0.fc1.weight; "
-            "of files alone, models convert takes such a HuBERT and a pickled k-means"
+            f"{path}: not a HuBERT that fairseq pre-trained, nor that of a checkpoint: has no "
+            "encoder.layers.0.fc1.weight; of files alone, models convert takes such a HuBERT and a pickled k-means"
         )
-    settings = read_fairseq_config(path, content)
-    config = _hubert_config(path, tensors, settings)
+    settings = read_fairseq_config(path, file.config)
+    config = _hubert_config(path, file.tensors, settings)
+    tensors = _with_projection(file, config, settings)
     expected = {name: torch.empty(shape, device="meta") for name, shape in _shapes(config).items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     names = match_names(expected, path, shapes, _new_name, _HEADS)
     if heads := sorted(name for name in tensors if name.startswith(_HEADS)):
         more = f" and {len(heads) - 4} more" if len(heads) > 4 else ""
         notify(f"left out: {', '.join(heads[:4])}{more}: for pre-training alone")
+    if "task_cfg" in file.config:
+        # TWIST's folders, which have no such entry, are read with a padding of their own
+        config |= {"task_cfg": {"normalize": settings.normalize, "padding": settings.padding}}
     yield json_step("config.json", config)
     yield json_step("preprocessor_config.json", _preprocessor_config(config, settings))
     size = sum(tensors[name].nbytes for name in names.values())
     values = {target: tensors[name] for target, name in names.items()}
     yield Step("model.safetensors", size, partial(_write, path, values))
+
+
+def _read(path: Path) -> TensorFile:
+    if path.suffix == ".safetensors":
+        return read_tensors(path)
+    return split_state(path, read_pickle(path, mapped=True, inert=FAIRSEQ_CLASSES))
+
+
+def _with_projection(
+    file: TensorFile, config: Mapping[str, Any], settings: FairseqConfig
+) -> dict[str, Tensor]:
+    """The tensors, with a projection that changes nothing where there is none: transformers always has one."""
+    wide = config["hidden_size"]
+    is_projected = settings.projection
+    if is_projected is None:
+        # that of a checkpoint's file is not used between equal widths
+        differs = config["conv_dim"][-1] != wide
+        is_projected = differs or (
+            "model_cfg" not in file.config and "post_extract_proj.weight" in file.tensors
+        )
+    if is_projected:
+        return file.tensors
+    dtype = file.tensors["encoder.layers.0.fc1.weight"].dtype
+    identity = {"weight": torch.eye(wide, dtype=dtype), "bias": torch.zeros(wide, dtype=dtype)}
+    return file.tensors | {f"post_extract_proj.{name}": tensor for name, tensor in identity.items()}
 
 
 def _new_name(name: str) -> str:
@@ -97,11 +131,11 @@ def _hubert_config(path: Path, tensors: Mapping[str, Tensor], settings: FairseqC
     heads = settings.encoder_attention_heads
     if wide % heads or not groups or channels % groups:
         raise CheckpointError(f"{path}: {heads} heads or {groups} groups don't divide a width of {wide}")
-    dtype = tensors["encoder.layers.0.fc1.weight"].dtype
     return {
         "architectures": ["HubertModel"],
         "model_type": "hubert",
-        "torch_dtype": str(dtype).removeprefix("torch."),
+        # that of the computation, also where weights are stored in half precision
+        "torch_dtype": "float32",
         "hidden_size": wide,
         "num_hidden_layers": sum(name.endswith(".fc1.weight") for name in tensors),
         "num_attention_heads": heads,

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints.checkpoint import HUGGING_FACE_WEIGHTS
+from spiritlm_cli.checkpoints.checkpoint import HUGGING_FACE_WEIGHTS, part_file
 from spiritlm_cli.checkpoints.fairseq_config import parse_conv_layers
 from spiritlm_cli.checkpoints.tensors import TensorFile, build_on_meta, load_into, read_tensors, rename_tensor
 from spiritlm_cli.checkpoints.weight_norm import fold_weight_norm
@@ -115,9 +115,13 @@ class HubertTask:
 
 @dataclass(frozen=True, kw_only=True)
 class HuggingFaceHubertConfig(HuggingFaceConfig):
-    """`config.json` of transformers' HubertModel; see `HuggingFaceConfig`. Raises ValueError for another model."""
+    """`config.json` of transformers' HubertModel; see `HuggingFaceConfig`. Raises ValueError for another model.
+
+    task_cfg: as `HubertTask`; `models convert` writes it, other programs don't.
+    """
 
     model_type: Text
+    task_cfg: dict[str, bool | int | float] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -134,6 +138,7 @@ class HuggingFaceHubertConfig(HuggingFaceConfig):
             conv_feature_layers=str(list(self.conv)),
             conv_pos=self.num_conv_pos_embeddings,
             conv_pos_groups=self.num_conv_pos_embedding_groups,
+            label_rate=SAMPLE_RATE / self.encoder.hop,
             projection=True if self.conv_dim[-1] == self.hidden_size else None,
         )
 
@@ -150,9 +155,11 @@ class Hubert(nn.Module):
     def load(cls, path: Path, layer: int | None = None) -> "Hubert":
         """Load the encoder from a file, up to the layer `layer` (from 1; None: all layers).
 
-        If `config.json` is beside the file, both are read as the Hugging Face folder of a HuBERT.
+        path: a file of a checkpoint, the Hugging Face folder of a HuBERT, or the weights in such a folder, which are
+        known by the `config.json` beside them.
         Raises CheckpointError.
         """
+        path = hubert_weights(path)
         config_path = path.with_name("config.json")
         if config_path.is_file():
             return cls._load_hugging_face(path, config_path, layer)
@@ -178,7 +185,7 @@ class Hubert(nn.Module):
 
     @classmethod
     def _load_hugging_face(cls, path: Path, config_path: Path, layer: int | None) -> "Hubert":
-        """Load a Hugging Face folder, which has no task: its waveforms are padded and not normalized, as TWIST's are.
+        """Load a Hugging Face folder. Without a task, its waveforms are padded and not normalized, as TWIST's are.
 
         The padding makes a frame of each `hop` samples: without it, the convolutions leave out half a frame at
         either end.
@@ -187,7 +194,12 @@ class Hubert(nn.Module):
         layers = _check_layer(path, layer, theirs.num_hidden_layers)
         config = theirs.release_config(layers)
         encoder = config.encoder
-        task = HubertTask(padding=max(0, encoder.receptive_field - encoder.hop) // 2)
+        task = HubertTask(
+            label_rate=config.label_rate, padding=max(0, encoder.receptive_field - encoder.hop) // 2
+        )
+        if theirs.task_cfg is not None:
+            given = from_mapping(HubertTask, theirs.task_cfg, config_path, key="task_cfg")
+            task = replace(given, label_rate=config.label_rate)
         model = build_on_meta(partial(cls, config, task), config_path)
         load_into(
             model.encoder,
@@ -214,6 +226,14 @@ class Hubert(nn.Module):
         if padding := self.task.padding:
             waveforms = [F.pad(waveform, (padding, padding)) for waveform in waveforms]
         return waveforms
+
+
+def hubert_weights(path: Path) -> Path:
+    """The file of weights in the Hugging Face folder of a HuBERT; the path of a file is returned as it is.
+
+    Raises CheckpointError if a folder has none.
+    """
+    return part_file(path, *HUGGING_FACE_WEIGHTS) if path.is_dir() else path
 
 
 def release_content(model: Hubert) -> tuple[dict[str, Tensor], dict[str, Any]]:

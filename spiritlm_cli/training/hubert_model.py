@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from spiritlm_cli.checkpoints.tensors import read_tensors
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask
+from spiritlm_cli.speech.hubert import Hubert, HubertConfig, HubertTask, hubert_weights
 from spiritlm_cli.speech.windows import SAMPLE_RATE
 
 
@@ -30,17 +30,18 @@ class Pretraining(nn.Module):
 
     @classmethod
     def load(cls, path: Path, units: int, rate: int = 25) -> "Pretraining":
-        """Load weights written by `train`. The classifier is loaded if it has `units` classes, otherwise it is new.
+        """Load weights as `Hubert.load`. The classifier is loaded if it has `units` classes, otherwise it is new.
 
         rate: frames per second. A model of twice as many gets one more convolution.
         Raises CheckpointError for an invalid file, and for weights of another rate.
         """
-        file = read_tensors(path)
+        file = read_tensors(hubert_weights(path))
         hubert = _at_rate(Hubert.load(path), rate, path)
         model = cls(hubert.config, units)
         model.hubert = hubert.train().requires_grad_(True)
         with torch.no_grad():
-            model.mask.copy_(file.tensors.get("mask_emb", model.mask))
+            for name in ("mask_emb", "masked_spec_embed"):
+                model.mask.copy_(file.tensors.get(name, model.mask))
             weight, bias = file.tensors.get("final_proj.weight"), file.tensors.get("final_proj.bias")
             if weight is not None and bias is not None and weight.shape == model.classifier.weight.shape:
                 model.classifier.weight.copy_(weight)

@@ -89,8 +89,8 @@ class HubertOptions(LoopOptions):
     )
     start: Path | None = option(
         None,
-        "Initial weights (mhubert_base_25hz.*, or model.safetensors in a Hugging Face folder); their sizes override "
-        "--conv, --dim, --layers and --heads.",
+        "Initial weights (mhubert_base_25hz.*, or the Hugging Face folder of a HuBERT); their sizes override --conv, "
+        "--dim, --layers and --heads.",
         group="input",
     )
     rate: int = option(

@@ -22,7 +22,7 @@ class UnitsOptions:
     )
     hubert: Path | None = option(
         None,
-        "With --features hubert: weights (mhubert_base_25hz.*, or model.safetensors in a Hugging Face folder). "
+        "With --features hubert: weights (mhubert_base_25hz.*, or the Hugging Face folder of a HuBERT). "
         "Default: the HuBERT in --output, whose quantizer the clusters become.",
         group="input",
     )

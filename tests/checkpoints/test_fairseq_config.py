@@ -51,8 +51,8 @@ def test_read_fairseq_config(content: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({}, "neither cfg nor args"),
-        ({"cfg": [], "args": inert([])}, "neither cfg nor args"),
+        ({}, "none of cfg, args and model_cfg"),
+        ({"cfg": [], "args": inert([])}, "none of cfg, args and model_cfg"),
         (
             {"cfg": {"model": {"encoder_attention_heads": 4}}},
             "missing key 'conv_feature_layers', missing key",
@@ -63,6 +63,7 @@ def test_read_fairseq_config(content: dict[str, Any]) -> None:
         ({"args": inert(MODEL | {"sample_rate": 8000})}, "sample_rate is 8000"),
         ({"args": inert(MODEL | {"conv_feature_layers": "exit()"})}, "conv_feature_layers"),
         ({"args": inert(MODEL | {"layer_norm_first": inert({})})}, "layer_norm_first"),
+        ({"model_cfg": MODEL, "task_cfg": {"padding": -1}}, "padding: -1 is outside"),
     ],
 )
 def test_read_fairseq_config_names_what_is_wrong(content: dict[str, Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""HuBERT checkpoints of fairseq: their tensors and features after conversion, and what is refused."""
+"""HuBERTs of fairseq and of checkpoints: their tensors and features after conversion, and what is refused."""
 
 import json
 import os
@@ -12,14 +12,19 @@ import torch
 from open_models import HUBERT, HUBERT_CONFIG, KMEANS
 from safetensors.torch import load_file
 
+from spiritlm_cli.checkpoints.checkpoint import NANO, Checkpoint
 from spiritlm_cli.checkpoints.convert import convert
+from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.speech.hubert import Hubert, HubertTask, release_content
+from spiritlm_cli.speech.hubert import HubertConfig as HubertRelease
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.third_party import hide_broken_torchaudio
+from spiritlm_cli.training.hubert_model import Pretraining
 
 with hide_broken_torchaudio():
-    from transformers import AutoFeatureExtractor, HubertConfig, HubertModel
+    from transformers import AutoFeatureExtractor, AutoModel, HubertConfig, HubertModel
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ def test_convert_keeps_half_precision(tmp_path: Path, tensors: dict[str, torch.T
     half = {name: tensor.half() for name, tensor in tensors.items()}
     fairseq.save(tmp_path / "half.pt", fairseq.fairseq_names(half))
     assert_same(converted(tmp_path / "half.pt", tmp_path / "out")[0], half)
-    assert json.loads((tmp_path / "out" / "config.json").read_text())["torch_dtype"] == "float16"
+    assert HubertModel.from_pretrained(tmp_path / "out").dtype == torch.float32
 
 
 @pytest.mark.parametrize("layer_norms", [False, True])
@@ -120,6 +125,55 @@ def test_converted_files_make_a_tokenizer(
     clip = Waveform(whole.samples[answer["first_sample"] : answer["last_sample"]], whole.rate)
     units = SpeechTokenizer.load(str(folder), expressive=False, device="cpu").encode(clip)
     assert units.hubert.tolist() == answer["hubert"]
+
+
+def assert_features_of_transformers(file: Path, out: Path, waveform: torch.Tensor) -> None:
+    """Convert a checkpoint's HuBERT, and compare the features of all layers with those of the file."""
+    converted(file, out)
+    assert AutoFeatureExtractor.from_pretrained(out).do_normalize is False
+    hubert = Hubert.load(file)
+    model = AutoModel.from_pretrained(out).eval()
+    with torch.no_grad():
+        states = model(hubert.prepare([waveform])[0][None], output_hidden_states=True).hidden_states
+    for layer in (1, len(states) - 1):
+        ours = Hubert.load(file, layer)([waveform])[0]
+        torch.testing.assert_close(states[layer][0], ours, atol=2e-5, rtol=0)
+        assert torch.equal(Hubert.load(out, layer)([waveform])[0], ours)
+
+
+@pytest.mark.parametrize("model", ["nano", "release"])
+def test_features_of_a_checkpoint_are_those_of_transformers(
+    tmp_path: Path, model: str, release_tree: Path, clips: dict[str, Waveform]
+) -> None:
+    waveform = torch.from_numpy(clips["whole"].samples[:32000])
+    file = Checkpoint(NANO if model == "nano" else release_tree, model).hubert
+    assert_features_of_transformers(file, tmp_path / "out", waveform)
+
+
+@pytest.mark.parametrize("channels", [32, 16])
+@pytest.mark.parametrize("padding", [0, 40])
+def test_features_with_padding_and_without_a_projection(tmp_path: Path, channels: int, padding: int) -> None:
+    """Between equal widths there is no projection. At 50 frames per second."""
+    torch.manual_seed(0)
+    config = HubertRelease(
+        encoder_layers=2, encoder_embed_dim=32, encoder_ffn_embed_dim=64, encoder_attention_heads=4,
+        conv_feature_layers=f"[({channels}, 10, 5)] + [({channels}, 3, 2)] * 4 + [({channels}, 2, 2)] * 2",
+        conv_pos=16, conv_pos_groups=4, label_rate=50.0,
+    )  # fmt: skip
+    pretraining = Pretraining(config, 5)
+    pretraining.hubert.task = HubertTask(label_rate=50.0, padding=padding)
+    tensors, content = release_content(pretraining.hubert)
+    path = tmp_path / "mhubert_base_50hz.safetensors"
+    write_tensors(path, tensors | {"mask_emb": pretraining.mask}, content)
+    assert_features_of_transformers(path, tmp_path / "out", torch.randn(4000))
+    again = Pretraining.load(tmp_path / "out", 5, rate=50)
+    assert again.hubert.config.label_rate == 50
+    assert torch.equal(again.mask, pretraining.mask)
+
+
+def test_convert_of_a_file_that_is_no_hubert(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="not a HuBERT that fairseq pre-trained, nor that of a check"):
+        convert(str(Checkpoint(NANO, "nano").quantizer), tmp_path / "out")
 
 
 def test_convert_of_fairseq_on_a_full_disk(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:

@@ -37,7 +37,7 @@ models.command(cls=Command)(merge)
 @models.command(cls=Command)
 @command(ConvertOptions)
 def convert(options: ConvertOptions) -> None:
-    """Convert pickled weights (.pt, .bin) to safetensors, and models of slamkit and fairseq to Hugging Face folders.
+    """Convert pickled weights (.pt, .bin) to safetensors, and HuBERTs and models of slamkit to Hugging Face folders.
 
     The new folder gives the same results and accepts the tokens of the old one. Run it again to continue an
     interrupted conversion.
@@ -48,6 +48,7 @@ def convert(options: ConvertOptions) -> None:
       spiritlm models convert spirit-lm/spiritlm_model/spirit-lm-base-7b/ -o lm/ --shard-size 2GB
       spiritlm models convert sims-7b -o sims-hf/
       spiritlm models convert mhubert_base_25hz.pt -o my-tokenizer/mhubert-base-25hz/
+      spiritlm models convert new/speech_tokenizer/hubert_25hz/mhubert_base_25hz.safetensors -o my-hubert/
     """
     from spiritlm_cli.checkpoints.convert import convert as convert_checkpoint
 

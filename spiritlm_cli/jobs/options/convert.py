@@ -25,7 +25,8 @@ class ConvertOptions:
 
     model: str = option(
         ...,
-        "Checkpoint folder, a language model's folder, or a file of fairseq's HuBERT or of scikit-learn's k-means.",
+        "Checkpoint folder, a language model's folder, or the file of a HuBERT (of fairseq or a checkpoint) or of "
+        "scikit-learn's k-means.",
         metavar="FOLDER|FILE",
         argument=True,
         group="input",
