@@ -12,11 +12,12 @@ from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_stat
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.loop import Loop, Stateful
+from spiritlm_cli.training.metrics import Value
 from spiritlm_cli.training.mixture import read_corpus, sources
 from spiritlm_cli.training.report import WeightedMean
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
-from spiritlm_cli.training.samples import Samples, read_prompts
+from spiritlm_cli.training.samples import Samples, load_vocoder, read_prompts
 from spiritlm_cli.training.schedule import learning_rate
 from spiritlm_cli.training.sharding import ShardedNetwork, ShardedOptimizer, whole_weights
 from spiritlm_cli.training.starting_model import starting_model, weights_file
@@ -37,7 +38,12 @@ def train(options: LanguageModelOptions) -> None:
     evaluator = Evaluator(options, model, loop)
     validation = Validation(options, evaluator, read_held_out(options)) if options.validates else None
     prompts = read_prompts(options.sample_prompts) if options.sample_prompts else []
-    samples = Samples(options, evaluator, prompts) if prompts else None
+    vocoder = (
+        load_vocoder(options.sample_vocoder, model.vocabulary, loop.device)
+        if options.sample_vocoder and loop.is_main
+        else None
+    )
+    samples = Samples(options, evaluator, prompts, vocoder) if prompts else None
     vocabulary, network = model.vocabulary, model.network
     if options.attention or (loop.device.type == "cpu" and options.context <= 256):
         # plain attention is faster for short rows on a CPU, and is the only one that returns attention weights
@@ -76,7 +82,7 @@ def train(options: LanguageModelOptions) -> None:
         parts["validation"] = validation
     gather = partial(_gather, network, weights) if loop.is_sharded else lambda: None
 
-    def after(done: int) -> dict[str, float]:
+    def after(done: int) -> dict[str, Value]:
         return {
             name: value for one in (validation, samples) if one for name, value in one.after(done).items()
         }

@@ -187,6 +187,13 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
         "Token lines to continue at each save, to OUTPUT/training/samples/STEP.txt.",
         group="input",
     )
+    sample_vocoder: str | None = option(
+        None,
+        "With --sample-prompts: model whose vocoder decodes the samples, to OUTPUT/training/samples/STEP/NN.wav. Its "
+        "units must be those of the data.",
+        metavar="MODEL",
+        group="model",
+    )
     context: int = option(
         512, "Tokens in a row, into which training sequences are packed.", group="training", minimum=4
     )
@@ -223,6 +230,8 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:
             raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
+        if self.sample_vocoder and not self.sample_prompts:
+            raise OptionError("decodes samples; give --sample-prompts too", "--sample-vocoder")
         if bool(self.valid_manifest) != bool(self.valid_units):
             raise OptionError("needs --valid-units, and the other way round", "--valid-manifest")
         check_heads(self.dim, self.heads)

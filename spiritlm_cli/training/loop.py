@@ -22,7 +22,7 @@ from spiritlm_cli.files import atomic_path
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.training.batch_amount import batch_amount
-from spiritlm_cli.training.metrics import Metrics, remove_metrics
+from spiritlm_cli.training.metrics import Metrics, Value, remove_metrics
 from spiritlm_cli.training.options import LoopOptions
 from spiritlm_cli.training.progress import Progress
 from spiritlm_cli.training.report import Report, means
@@ -177,7 +177,7 @@ class Loop:
         step: Callable[[int], Report],
         save: Callable[[], None],
         gather: Callable[[], None] = lambda: None,
-        after: Callable[[int], dict[str, float]] | None = None,
+        after: Callable[[int], Mapping[str, Value]] = lambda _: {},
     ) -> None:
         """Call `step` for each micro-batch of steps 0 to `steps` - 1, and save every `save_every` steps and at the end.
 
@@ -202,9 +202,10 @@ class Loop:
                 began = time.monotonic()
                 losses = self._step(step, number)
                 done = number + 1
-                measured = self._measurements(done, time.monotonic() - began) | (after(done) if after else {})
+                measured = self._measurements(done, time.monotonic() - began)
+                more = after(done)
                 if isinstance(metrics, Metrics):
-                    metrics.write(done, losses | measured)
+                    metrics.write(done, {**losses, **measured, **more})
                 progress.show(done, losses)
                 if done % options.save_every == 0 or done == steps:
                     gather()

@@ -9,16 +9,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
+
 from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import MissingPackageError
 from spiritlm_cli.files import atomic_path
 from spiritlm_cli.inspection.plots import check_matplotlib
+from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.options import settings
 from spiritlm_cli.training.curves import Curves
 from spiritlm_cli.training.options import LoopOptions
 
 # Fewest steps that are plotted.
 PLOTTED = 10
+# What is measured after a step: numbers, and texts and sounds for TensorBoard.
+Value = float | str | Waveform
 
 
 def metrics_path(options: LoopOptions, name: str) -> Path:
@@ -70,16 +75,20 @@ class Metrics:
     ) -> None:
         self._stack.close()
 
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Write the values of a step, by name. step: number of steps done. A value that is not finite becomes null."""
-        known = {key: value if math.isfinite(value) else None for key, value in values.items()}
+    def write(self, step: int, values: Mapping[str, Value]) -> None:
+        """Write the values of a step, by name. step: number of steps done. A number that is not finite becomes null.
+
+        Texts and sounds are written to the event files only.
+        """
+        numbers = {key: value for key, value in values.items() if isinstance(value, int | float)}
+        known = {key: value if math.isfinite(value) else None for key, value in numbers.items()}
         self._file.write(json.dumps({"step": step, **known}) + "\n")
         self._file.flush()
         if self._events:
             for key, value in values.items():
-                self._events.add_scalar(key, value, step)
+                _add_event(self._events, key, value, step)
         if self._wandb:
-            self._wandb.log(dict(values), step=step)
+            self._wandb.log(numbers, step=step)
 
     def plot(self) -> None:
         """Draw the measurements so far, of `PLOTTED` steps or more. Without matplotlib, say once how to install it."""
@@ -120,6 +129,17 @@ def _open_events(folder: Path, first: int) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(folder), purge_step=first + 1 if first else None)
+
+
+def _add_event(events: Any, name: str, value: Value, step: int) -> None:
+    """Write a value to TensorBoard's event files."""
+    if isinstance(value, str):
+        # indented, so that TensorBoard shows it as it is, and not as Markdown
+        events.add_text(name, f"    {value}", step)
+    elif isinstance(value, Waveform):
+        events.add_audio(name, torch.from_numpy(value.samples).clamp(-1, 1), step, value.rate)
+    else:
+        events.add_scalar(name, value, step)
 
 
 def _start_wandb(options: LoopOptions, name: str) -> Any:

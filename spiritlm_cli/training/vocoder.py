@@ -2,29 +2,25 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
 from spiritlm_cli.checkpoints.weight_norm import release_state_dict
 from spiritlm_cli.config import from_mapping
-from spiritlm_cli.console import notify
-from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.files import write_text
-from spiritlm_cli.tokens.timeline import frame_units, merge_streams, run_starts
-from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
-from spiritlm_cli.training.data import HOP, Recording, load_recordings, notify_left_out, read_units
+from spiritlm_cli.training.data import HOP
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
 from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.losses import SpectralLoss
+from spiritlm_cli.training.resynthesis import Resynthesis
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine
+from spiritlm_cli.training.vocoder_examples import Example, check_units, read_examples, read_held_out
 from spiritlm_cli.training.vocoder_options import VocoderOptions
 from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig
 from spiritlm_cli.vocoder.hifigan import HifiGan
@@ -34,43 +30,6 @@ RUNS_SHARE = 0.7
 _FOLDERS = {"expressive": "hifigan_spiritlm_expressive_w2v2", "base": "hifigan_spiritlm_base"}
 # Weights of the mel and the feature matching loss (Kong et al. 2020).
 MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0
-
-
-class Example:
-    """A recording and the units that it is synthesized from.
-
-    units: (n,) int64, phonetic units with runs merged; durations: (n,) int64, their frames. frames: units of each 40 ms
-    frame as in decoding with durations kept. runs: as in decoding a sequence without repeats, where pitch and style
-    change only at a new phonetic unit. Both (3, frames) int64: phonetic, pitch, style; for a base vocoder (1, frames).
-    length: frames that have audio.
-    """
-
-    def __init__(self, recording: Recording, units: Units, speaker: int, expressive: bool = True) -> None:
-        """units: with repeats. speaker: its id. expressive: whether pitch and style units are inputs.
-
-        Raises ManifestError if they are, and missing.
-        """
-        if not expressive:
-            units = Units(units.hubert)
-        self.samples = recording.samples
-        self.speaker = speaker
-        merged = frame_units(merge_streams(units).units)
-        starts = run_starts(units.hubert)
-        self.units = merged.hubert
-        self.durations = np.diff(np.r_[starts, len(units.hubert)])
-        self.frames = _stack(frame_units(merge_streams(units, keep_repeats=True).units), expressive)
-        self.runs = np.repeat(_stack(merged, expressive), self.durations, axis=1)
-        self.length = min(len(units.hubert), recording.frames)
-
-
-def _stack(units: FrameUnits, expressive: bool) -> NDArray[np.int64]:
-    if not expressive:
-        return units.hubert[None]
-    if units.pitch is None or units.style is None:
-        raise ManifestError(
-            "the vocoder is trained on expressive units: pitch or style is missing; --kind base does without"
-        )
-    return np.stack([units.hubert, units.pitch, units.style])
 
 
 def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
@@ -104,7 +63,8 @@ def train(options: VocoderOptions) -> None:
     examples, speakers = read_examples(options)
     content = vocoder_config(options, len(speakers))
     config = from_mapping(HifiGanConfig, content, folder / "config.json")
-    _check_units(examples, config, options.units)
+    held_out = read_held_out(options, speakers)
+    check_units([*examples, *held_out], config, options.units)
     torch.manual_seed(options.seed)
     generator = HifiGan(config, weight_normed=True).to(loop.device)
     if options.start:
@@ -117,49 +77,10 @@ def train(options: VocoderOptions) -> None:
         write_text(folder / "config.json", json.dumps(content, indent=2) + "\n")
         write_text(folder / "speakers.txt", "".join(f"{name}\n" for name in speakers))
 
-    loop.run(trainer.parts, trainer.step, save)
-
-
-def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
-    """Read the clips of `options.speakers` that have units and are longer than a crop.
-
-    Returns the examples, and the names of the speakers by id. Raises ManifestError if there are none.
-    """
-    units = read_units(options.units)
-    loaded = load_recordings(options.manifest, shortest=1.0)
-    recordings = [r for r in loaded if r.clip.id in units]
-    speakers = list(options.speaker_names) or sorted({r.clip.speaker for r in recordings if r.clip.speaker})
-    if not speakers:
-        raise ManifestError(f"{options.manifest}: no clip with units in {options.units} has a speaker")
-    examples = [
-        Example(r, units[r.clip.id], speakers.index(r.clip.speaker), options.kind == "expressive")
-        for r in recordings
-        if r.clip.speaker in speakers
-    ]
-    examples = [e for e in examples if e.length > options.frames]
-    if not examples:
-        raise ManifestError(
-            f"{options.manifest}: no clip of {', '.join(speakers)} has over {options.frames} units in {options.units}"
-        )
-    notify_left_out(
-        options.manifest,
-        len(loaded),
-        len(examples),
-        f"have no units in {options.units}, {options.frames} or fewer, or none of the speakers",
+    after = (
+        Resynthesis(options, name, generator, held_out).after if held_out and loop.is_main else lambda _: {}
     )
-    spoken = {e.speaker for e in examples}
-    if silent := [name for index, name in enumerate(speakers) if index not in spoken]:
-        notify(f"{options.manifest}: no clip to train on has the speaker {', '.join(silent)}")
-    return examples, speakers
-
-
-def _check_units(examples: list[Example], config: HifiGanConfig, source: Path) -> None:
-    """Raise ManifestError if the vocoder has no embedding for a unit."""
-    highest = np.max([e.frames.max(1) for e in examples], axis=0)
-    counts = (config.num_embeddings, config.num_f0_tokens, config.num_style_tokens)
-    for kind, last, count in zip(Kind, highest, counts, strict=False):
-        if last >= count:
-            raise ManifestError(f"{source}: has [{kind.value}{last}]; the vocoder's last is {count - 1}")
+    loop.run(trainer.parts, trainer.step, save, after=after)
 
 
 class VocoderTrainer:

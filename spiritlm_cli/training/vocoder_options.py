@@ -16,6 +16,12 @@ class VocoderOptions(LoopOptions):
     units: Path = option(
         ..., "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.", group="input"
     )
+    valid_manifest: Path | None = option(
+        None,
+        "Manifest of a few held-out clips, with units in --units: they are resynthesized at each save, to "
+        "OUTPUT/training/samples/STEP/NN.wav.",
+        group="input",
+    )
     speakers: str = option(
         "",
         "Speakers to train, in the order of their ids, separated by commas (default: all of the manifest, sorted).",

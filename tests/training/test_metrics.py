@@ -1,12 +1,16 @@
+import io
 import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 
 from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import MissingPackageError
+from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.training.metrics import PLOTTED, Metrics, metrics_path, plot_path, remove_metrics
 from spiritlm_cli.training.options import LoopOptions
 
@@ -39,10 +43,19 @@ def test_metrics_write_event_files(tmp_path: Path) -> None:
 
     options = LoopOptions(output=tmp_path)
     with Metrics(options, "toy", 0) as metrics:
-        metrics.write(1, {"loss": 0.5})
+        sound = Waveform(np.array([0, 2, -0.5], dtype=np.float32), 8000)
+        metrics.write(1, {"loss": 0.5, "samples/01": "[TEXT]*a*", "sounds/01": sound})
+    # texts and sounds are in the event files only
+    assert lines(options) == [{"step": 1, "loss": 0.5}]
     folder = tmp_path / "training" / "tensorboard" / "toy"
     events = EventAccumulator(str(folder)).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 0.5)]
+    (text,) = events.Tensors("samples/01/text_summary")
+    assert text.tensor_proto.string_val == [b"    [TEXT]*a*"]
+    (audio,) = events.Audio("sounds/01")
+    samples, rate = soundfile.read(io.BytesIO(audio.encoded_audio_string))
+    assert rate == 8000
+    assert np.allclose(samples, [0, 1, -0.5], atol=1e-3)
     remove_metrics(options, "toy")
     assert not any(folder.iterdir())
     assert not metrics_path(options, "toy").exists()
