@@ -36,7 +36,7 @@ class CropSampler:
             recordings,
             key=lambda r: (
                 min(len(r.samples), longest),
-                zlib.crc32(r.clip.id.encode(errors="surrogatepass")),
+                zlib.crc32(r.clip.id.encode()),
             ),
         )
         known = weights or {}

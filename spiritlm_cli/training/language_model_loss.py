@@ -86,7 +86,7 @@ class LossFunction:
         trained = rows.weights[:, 1:].flatten()
         weights = self.weights(rows).flatten()
         total = (losses * weights).sum()
-        loss = total / (weights.sum() if weight is None else weight).clamp(min=1)
+        loss = total / (weights.sum() if weight is None else weight).clamp(min=1e-6)
         text, units = (trained > 0) & ~units, (trained > 0) & units
         parts = {"text": text, "units": units, "transcript": text & transcript, "spoken": units & spoken}
         report = {"loss": WeightedMean(total, weights.sum())}

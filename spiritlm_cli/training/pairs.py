@@ -127,7 +127,7 @@ class ClipPairs:
         return AlignedUnits.of(self._clips.utterances[index])
 
     def __call__(self, rng: random.Random) -> list[AlignedUnits]:
-        """Draw the pairs of one sequence."""
+        """Draw the pairs of one sequence, at least one."""
         # log-uniform: limits of 1, of 2 or 3, and of 4 to 7 words are equally likely; short pairs are learned first
         longest = int((self._max_words + 1) ** rng.random())
         index = int(rng.choice(self._aligned))
@@ -141,7 +141,8 @@ class ClipPairs:
             sources += [self._spliced(clips, longest, rng)] * 2
         if len(whole):
             sources.append(self._whole(whole, rng))
-        return take_pairs(rng.choice(sources), rng)
+        # the last words of a clip may have no units
+        return take_pairs(rng.choice(sources), rng) or self(rng)
 
     def words(self, index: int) -> list[AlignedUnits]:
         """The words of a clip, one pair for each; a word without units of its own is joined to the next one."""

@@ -120,8 +120,9 @@ def extended_model(options: LanguageModelOptions, source: Path, folder: Path) ->
         files[generation.name] = generation.read_bytes()
     for name, content in files.items():
         write_bytes(folder / name, content)
-    # the end tokens are in the configuration of some models
-    write_text(folder / "config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
+    # the end tokens are in the configuration of some models; that of a resumed training is already of its own weights
+    if not (options.resume and (folder / "config.json").is_file()):
+        write_text(folder / "config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
     vocabulary = load_vocabulary(folder)
     _, stored = list_weights(source)
     dtype: torch.dtype = getattr(torch, next(iter(stored.values())).dtype)

@@ -145,7 +145,7 @@ def train(options: StyleOptions) -> None:
 
 
 def _is_held_out(recording: Recording) -> bool:
-    return zlib.crc32(recording.clip.id.encode(errors="surrogatepass")) % HELD_OUT == 0
+    return zlib.crc32(recording.clip.id.encode()) % HELD_OUT == 0
 
 
 def cluster_sizes(styles: Mapping[str, NDArray[np.int64]], count: int) -> str:

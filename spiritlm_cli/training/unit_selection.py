@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spiritlm_cli.alignment.pocketsphinx import Phone, Pronouncer
-from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.tokens.units import IntArray, Units
 from spiritlm_cli.training.aligned_units import AlignedUnits, frame_streams
 
@@ -22,6 +22,8 @@ SILENCE = "SIL"
 LONGEST = 7
 # Largest number of matching stretches whose neighbors are compared.
 CANDIDATES = 24
+# Largest number of parts of texts in succession that give no pair.
+_SKIPPED = 1000
 # Probability of a pause after a word that ends with the character.
 _PAUSES = {".": 1.0, "!": 1.0, "?": 1.0, ";": 0.9, ":": 0.9, "—": 0.8, ",": 0.75, "-": 0.5}
 _CLOSING = "\"'”’)]"
@@ -132,9 +134,12 @@ class UnitSelector:
     ) -> Iterator[AlignedUnits]:
         """Yield pairs of 1 to `words` consecutive words of random texts in one voice, without end.
 
-        Stretches of text that can't be pronounced or have no units are skipped.
+        Stretches of text that can't be pronounced or have no units are skipped. Raises ManifestError after 1,000 of
+        them in succession.
         """
-        while True:
+        skipped = 0
+        while skipped < _SKIPPED:
+            skipped += 1
             document = rng.choice(texts).split()
             length = min(rng.randint(1, words), len(document))
             if not length:
@@ -151,6 +156,10 @@ class UnitSelector:
                 continue
             if drawn.frames.shape[1]:
                 yield drawn
+                skipped = 0
+        raise ManifestError(
+            f"--phones: {_SKIPPED} parts of --text in succession have no words that can be pronounced"
+        )
 
     def _phones(self, words: Sequence[str], rng: random.Random) -> tuple[list[int], NDArray[np.intp]]:
         """Convert words to phones with random pauses. Returns the code of each phone, and the index of its word."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams, run_starts
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
 from spiritlm_cli.training.data import Recording, load_recordings, notify_left_out, read_units
@@ -62,6 +63,9 @@ def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
     speakers = list(options.speaker_names) or sorted(known)
     if not speakers:
         raise ManifestError(f"{options.manifest}: no clip with units in {options.units} has a speaker")
+    for name in speakers:
+        if name.splitlines() != [name] or NOT_IN_TEXT.search(name):
+            raise ManifestError(f"{options.manifest}: the name of a speaker can't hold a line end: {name!a}")
     examples = _examples(options.manifest, loaded, units, speakers, options)
     spoken = {e.speaker for e in examples}
     if silent := [name for index, name in enumerate(speakers) if index not in spoken]:

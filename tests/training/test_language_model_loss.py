@@ -129,3 +129,15 @@ def test_weights_are_balanced_by_option(loss: str, weights: list[float]) -> None
     zeros = torch.zeros_like(tokens)
     rows = Rows(tokens, tokens, zeros, zeros - 1, torch.arange(4)[None], torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
     assert losses_of.weights(rows).tolist() == [weights]
+
+
+def test_loss_is_divided_by_a_mean_weight_below_1() -> None:
+    """One trained token in four batches of a step, as with `--loss answer`: their mean weight is 1/4."""
+    vocabulary = vocabularies()["text first"]
+    options = LanguageModelOptions(output=None, dim=16, layers=1, heads=2, ffn=16, bf16=False, loss="all")  # type: ignore[arg-type]
+    source = Source(1.0, lambda _, number: LabeledSequence(SPOKEN))
+    losses_of = LossFunction(new_llama(options, vocabulary), [source], vocabulary, options)
+    document = encode_document(LabeledSequence(SPOKEN), vocabulary)
+    document.weights[:-1] = 0
+    loss, report = losses_of(alone(document), 0.0, torch.tensor(0.25))
+    assert loss.item() == pytest.approx(4 * float(report["loss"]), rel=1e-5)

@@ -52,6 +52,14 @@ def expected_ids(text: str) -> list[int]:
     return [UNITS[word.strip(".")] for word in text.split()]
 
 
+def test_clip_pairs_are_never_none() -> None:
+    """Words whose times are after the end of the audio have no units."""
+    timed = tuple(Word(f"w{i}", i * 0.4, (i + 1) * 0.4) for i in range(8))
+    clip = Utterance("a", Units(np.arange(10)), " ".join(word.word for word in timed), Alignment(timed))
+    pairs = ClipPairs(Clips.of([("x", clip)]), 3)
+    assert all(pairs(random.Random(draw)) for draw in range(DRAWS))
+
+
 @pytest.mark.parametrize("form", [speech_first, text_first])
 def test_clip_pairs_have_the_units_of_their_words(pairs: ClipPairs, form: Form) -> None:
     first, second = (SpeechSpan, TextSpan) if form is speech_first else (TextSpan, SpeechSpan)

@@ -1,6 +1,7 @@
 """Text models of several kinds, extended to speech."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ def test_extended_model_keeps_the_likelihoods_of_text(name: str, tmp_path: Path)
     assert (got - want).abs().max() < 1e-5
     assert model.network.config.vocab_size % 64 == 0
     assert model.network.config.vocab_size >= model.vocabulary.size == known + 2 + 501 + 64 + 100
+
+
+def test_resumed_model_keeps_the_configuration_of_its_weights(tmp_path: Path) -> None:
+    """A run that is killed before its first save leaves a folder that others load."""
+    folder = text_model(tmp_path / "text", "llama")
+    options = options_of(folder, tmp_path / "out")
+    starting_model(options, []).save()
+    before = (tmp_path / "out" / "config.json").read_text()
+    starting_model(replace(options, resume=True), [])
+    assert (tmp_path / "out" / "config.json").read_text() == before
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spiritlm_cli.alignment.pocketsphinx import Phone
-from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.tokens.units import Units
 from spiritlm_cli.training.unit_selection import LONGEST, PhoneClip, PhoneIndex, UnitSelector
 
@@ -76,3 +76,8 @@ def test_select_raises_for_a_word_without_pronunciation(selector: UnitSelector) 
         selector.select("кот", "x", random.Random(0))
     with pytest.raises(ValueError, match="no clip has phones"):
         UnitSelector([])
+
+
+def test_pairs_raises_for_texts_that_can_not_be_pronounced(selector: UnitSelector) -> None:
+    with pytest.raises(ManifestError, match="no words that can be pronounced"):
+        next(selector.pairs(["你好 世界", " "], 4, "x", random.Random(0)))

@@ -48,6 +48,11 @@ def test_read_examples_says_what_is_left_out(
     assert "clips.jsonl: no clip to train on has the speaker z" in message
 
 
+def test_read_examples_refuses_a_speaker_with_a_line_end(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"a speaker can't hold a line end: 'x\\ny'"):
+        read_examples(vocoder_options(corpus, tmp_path, speakers="x\ny"))
+
+
 def test_read_examples_raises_where_nothing_is_left(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"clips\.jsonl: no clip of z has over 14 units"):
         read_examples(vocoder_options(corpus, tmp_path, speakers="z"))
