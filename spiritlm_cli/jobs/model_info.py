@@ -22,7 +22,10 @@ from spiritlm_cli.speech.pitch import PitchConfig
 from spiritlm_cli.speech.quantizer import load_quantizer
 from spiritlm_cli.speech.style import StyleConfig
 from spiritlm_cli.tokens.timeline import HUBERT_RATE, PITCH_RATE, STYLE_RATE
+from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.vocoder.voices import Voices
+
+_STREAMS = {Kind.HUBERT: "phonetic", Kind.PITCH: "pitch", Kind.STYLE: "style"}
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,10 @@ class PartInfo:
     """A part of a model; what does not apply to it is None.
 
     parameters: number of values in its files. size: of its files in bytes. dtype: of its tensors; several are joined by
-    commas. units: number of units that it makes, or that a language model has tokens for; rate: how many of them per
-    second. sample_rate: of the audio in Hz. speakers, styles: their names. context: most tokens of a language model;
-    vocabulary: number of its tokens; network: its `model_type`; text: whether it has text, or speech alone; needs: what
-    its folder has not.
+    commas. units: number of units that it makes, or that a language model has tokens for; unit_counts: of these, by
+    stream: phonetic, pitch, style; rate: how many of them per second. sample_rate: of the audio in Hz. speakers,
+    styles: their names. context: most tokens of a language model; vocabulary: number of its tokens; network: its
+    `model_type`; text: whether it has text, or speech alone; needs: what its folder has not.
     """
 
     name: str
@@ -42,6 +45,7 @@ class PartInfo:
     size: int
     dtype: str
     units: int | None = None
+    unit_counts: dict[str, int] | None = None
     rate: float | None = None
     sample_rate: int | None = None
     speakers: tuple[str, ...] | None = None
@@ -57,7 +61,7 @@ class PartInfo:
         """What a table says of it beside its size."""
         facts = [
             self.network,
-            _counted(self.units, "unit"),
+            _units(self.units, self.unit_counts),
             None if self.text is None else "text" if self.text else "no text",
             None if self.rate is None else f"{self.rate:g} per second",
             None if self.sample_rate is None else f"{self.sample_rate:,} Hz",
@@ -189,7 +193,7 @@ def _language_model(model: ModelParts, name: str, folder: Path) -> PartInfo:
 
 
 def _vocabulary_facts(folder: Path) -> dict[str, Any]:
-    """The fields `units`, `text` and `needs` of a language model."""
+    """The fields `units`, `unit_counts`, `text` and `needs` of a language model."""
     if lacks_text_tokenizer(folder):
         return {"units": SLAMKIT_UNITS, "text": True, "needs": "--text-tokenizer"}
     try:
@@ -197,7 +201,12 @@ def _vocabulary_facts(folder: Path) -> dict[str, Any]:
     except CheckpointError as error:
         log.warning("%s", error)
         return {}
-    return {"units": len(vocabulary.unit_ids), "text": bool(vocabulary.text_ids)}
+    counts = {name: vocabulary.unit_counts[kind] for kind, name in _STREAMS.items()}
+    return {
+        "units": len(vocabulary.unit_ids),
+        "unit_counts": {name: count for name, count in counts.items() if count},
+        "text": bool(vocabulary.text_ids),
+    }
 
 
 def _part(model: ModelParts, name: str, files: tuple[Path, ...], **facts: Any) -> PartInfo:
@@ -222,6 +231,13 @@ def _relative(model: ModelParts, path: Path) -> str:
 
 def _join(names: Iterable[str]) -> str:
     return ", ".join(sorted(set(names)))
+
+
+def _units(units: int | None, counts: dict[str, int] | None) -> str | None:
+    """The number of units, of each stream if there are several."""
+    if counts and len(counts) > 1:
+        return f"{' + '.join(map(str, counts.values()))} units"
+    return _counted(units, "unit")
 
 
 def _counted(number: int | None, noun: str) -> str | None:

@@ -37,7 +37,10 @@ def test_nano() -> None:
     model = parts["language model, expressive"]
     assert (model.network, model.context, model.dtype) == ("llama", 2048, "bfloat16")
     assert model.parameters == 8_229_120
-    assert json.loads(json.dumps(info.to_json()))["parts"][1]["units"] == 500
+    assert model.details.startswith("llama, 501 + 64 + 100 units, text, context 2,048")
+    written = json.loads(json.dumps(info.to_json()))["parts"]
+    assert written[1]["units"] == 500
+    assert written[-1]["unit_counts"] == {"phonetic": 501, "pitch": 64, "style": 100}
 
 
 def test_release(release_tree: Path) -> None:
@@ -46,6 +49,7 @@ def test_release(release_tree: Path) -> None:
     assert len(parts["vocoder, base"].styles or ()) > 1
     assert "language model, base" in parts
     assert (parts["language model, base"].units, parts["language model, base"].text) == (501, True)
+    assert parts["language model, base"].details.startswith("llama, 501 units, text")
     assert info.license is None
     assert info.folder == str(release_tree)
 
