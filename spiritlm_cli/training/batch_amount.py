@@ -12,8 +12,10 @@ from spiritlm_cli.training.vocoder_options import VocoderOptions
 
 
 def batch_amount(options: LoopOptions) -> tuple[str, float]:
-    """Unit and amount of a batch: tokens, or seconds of audio if all crops have their full length."""
+    """Unit and amount of a batch: tokens, pairs, or seconds of audio if all crops have their full length."""
     if isinstance(options, LanguageModelOptions):
+        if options.dpo:
+            return "pairs", options.batch
         return "tokens", options.batch * options.context
     if isinstance(options, VocoderOptions):
         return "seconds", options.batch * options.frames / 25

@@ -1,12 +1,9 @@
 """Train the language model on text, speech, both interleaved, and parallel pairs."""
 
 from functools import partial
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from spiritlm_cli.errors import MissingPackageError
 from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_states
 from spiritlm_cli.training.language_model_loss import LossFunction
@@ -14,6 +11,8 @@ from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.metrics import Value
 from spiritlm_cli.training.mixture import read_corpus, sources
+from spiritlm_cli.training.optimizer import new_optimizer
+from spiritlm_cli.training.preference import train_on_pairs
 from spiritlm_cli.training.report import WeightedMean
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
@@ -29,6 +28,9 @@ def train(options: LanguageModelOptions) -> None:
 
     Raises ManifestError if there is nothing to train on, CheckpointError for a run that can't be resumed.
     """
+    if options.dpo:
+        train_on_pairs(options)
+        return
     check_run(options, "lm", weights_file(options))
     loop = Loop(options, "lm", options.steps)
     with loop.main_first():
@@ -50,11 +52,9 @@ def train(options: LanguageModelOptions) -> None:
         network.set_attn_implementation("eager")
     network.train()
     if options.checkpointing:
-        # its name in transformers since 5.20, and before
-        enable = getattr(network, "activation_checkpointing_enable", network.gradient_checkpointing_enable)
-        enable({"use_reentrant": False})
+        model.checkpoint_activations()
     wrapped = loop.prepare(network, options.fsdp)
-    optimizer = _new_optimizer(network, options)
+    optimizer = new_optimizer(network, options)
     loss_function = LossFunction(wrapped, mixture, vocabulary, options)
     batches = _MicroBatches(
         loop,
@@ -63,14 +63,14 @@ def train(options: LanguageModelOptions) -> None:
         loss_function,
     )
 
-    warm = min(200, options.steps // 5) if options.warmup is None else options.warmup
-
     def step(number: int) -> dict[str, WeightedMean]:
         rows = next(batches)
-        _seed_dropout(loop, number)
+        loop.seed_torch(number)
         attention = options.attention * (1 - number / options.steps)
         loss, report = loss_function(rows, attention, batches.weight)
-        rate = learning_rate(options.schedule, number, options.steps, options.learning_rate, warm)
+        rate = learning_rate(
+            options.schedule, number, options.steps, options.peak_learning_rate, options.warmup_steps
+        )
         loop.update(optimizer, wrapped, loss, rate, options.clip)
         return report
 
@@ -94,16 +94,6 @@ def _gather(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Put the weights of a network that is split among processes into `weights` of the first process."""
     weights.clear()
     weights.update(whole_weights(network))
-
-
-def _seed_dropout(loop: Loop, number: int) -> None:
-    """Make the random numbers of a micro-batch depend on the seed, the step and the process alone."""
-    seed = int(loop.rng(number).integers(1 << 31))
-    if loop.device.type == "cpu":
-        # `torch.manual_seed` takes milliseconds where there is no GPU
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
 
 
 class _MicroBatches:
@@ -138,25 +128,3 @@ class _MicroBatches:
     def load_state_dict(self, state: State) -> None:
         """Continue after the step of a state. Raises CheckpointError if it has another number of lanes."""
         self._stream.load_state_dict(state)
-
-
-def _new_optimizer(network: nn.Module, options: LanguageModelOptions) -> torch.optim.Optimizer:
-    """AdamW with weight decay for matrices only. Raises MissingPackageError for 8-bit moments without bitsandbytes."""
-    trained = [p for p in network.parameters() if p.requires_grad]
-    decayed = [p for p in trained if p.ndim > 1]
-    others = [p for p in trained if p.ndim <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": 0.1},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    if options.optimizer == "adamw":
-        return torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=True)
-    try:
-        from bitsandbytes.optim import AdamW8bit
-    except ImportError as error:
-        raise MissingPackageError(
-            f"bitsandbytes can't be imported ({error}); --optimizer adamw-8bit needs it; "
-            "try: pip install bitsandbytes"
-        ) from error
-    optimizer: torch.optim.Optimizer = AdamW8bit(groups, betas=(0.9, 0.95))
-    return optimizer

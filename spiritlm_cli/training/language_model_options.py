@@ -8,6 +8,7 @@ from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import flag_of, option
 from spiritlm_cli.training.mix import ANSWERED, wanted_shares
 from spiritlm_cli.training.options import LoopOptions, check_heads
+from spiritlm_cli.training.preference_options import PreferenceOptions, check_pairs
 from spiritlm_cli.training.prepare_options import CorpusOptions
 
 # The tokens that are trained on; see `LanguageModelOptions.loss`.
@@ -18,7 +19,7 @@ _OF_EXTENDED = frozenset({"add_units", "init"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class LanguageModelOptions(CorpusOptions, LoopOptions):
+class LanguageModelOptions(CorpusOptions, PreferenceOptions, LoopOptions):
     """Train the language model on texts, token lines, and clips with their units and words."""
 
     data: tuple[Path, ...] = option(
@@ -199,7 +200,14 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
     )
     steps: int = option(1500, "Training steps.", group="training", minimum=1)
     batch: int = option(8, "Rows in a batch.", group="training", minimum=1)
-    learning_rate: float = option(1.5e-3, "Peak learning rate.", group="training", minimum=0, above=True)
+    learning_rate: float | None = option(
+        None,
+        "Peak learning rate (default: 1.5e-3; with --dpo 1e-6, and with --dpo and --lora 1e-5).",
+        group="training",
+        metavar="NUMBER",
+        minimum=0,
+        above=True,
+    )
     schedule: Literal["cosine", "constant", "wsd"] = option(
         "cosine",
         "Learning rate after the warm-up: cosine decay to a fiftieth, constant, or constant with linear decay to a "
@@ -222,6 +230,7 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
     def check(self) -> None:
         """Raise OptionError for sizes that make no network, for an invalid mix, and for options that need another."""
         super().check()
+        check_pairs(self, self.base)
         self.check_clips()
         self._check_base()
         if self.phones and not self.manifest:
@@ -250,6 +259,19 @@ class LanguageModelOptions(CorpusOptions, LoopOptions):
                     f"is for {'a new model, not with' if self.base else 'a model that is named by'} --from",
                     flag_of(field),
                 )
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """`learning_rate`, or its default."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        # for pairs that of trl, and ten times that for an adapter
+        return (1e-5 if self.lora else 1e-6) if self.dpo else 1.5e-3
+
+    @property
+    def warmup_steps(self) -> int:
+        """`warmup`, or its default."""
+        return min(200, self.steps // 5) if self.warmup is None else self.warmup
 
     @property
     def validates(self) -> bool:

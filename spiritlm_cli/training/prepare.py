@@ -27,14 +27,13 @@ from spiritlm_cli.text_files import (
 from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.training.corpus import list_files, make_utterances
 from spiritlm_cli.training.data import UnitsFile
+from spiritlm_cli.training.left_out import LeftOut
 from spiritlm_cli.training.prepare_options import PrepareOptions
 from spiritlm_cli.training.prepared import INDEX, KINDS, VERSION, shard_path
 from spiritlm_cli.training.shards import RawLine, count_rows, write_clips, write_lines
 
 # What a shard has at most, in rows and bytes of lines, and in clips.
 ROWS, BYTES, CLIPS = 100_000, 1 << 25, 2000
-# Lines and clips that are left out and named; of more, the number is told.
-_NAMED = 10
 _PART = "prepared.part.json"
 
 
@@ -48,7 +47,7 @@ def prepare(options: PrepareOptions) -> None:
     with needs_extra("datasets", extra="train", purpose="prepared data"):
         import pyarrow  # noqa: F401
     _begin(options)
-    left_out = _LeftOut()
+    left_out = LeftOut("lines and clips")
     shards = {kind: 0 for kind in KINDS}
     rows = dict(shards)
     for kind, paths in (("text", options.text), ("lines", options.lines)):
@@ -66,22 +65,6 @@ def prepare(options: PrepareOptions) -> None:
     write_text(options.output / INDEX, json.dumps(index, indent=2) + "\n")
     (options.output / _PART).unlink(missing_ok=True)
     notify(f"{options.output}: {rows['text']} texts, {rows['lines']} token lines, {rows['clips']} clips")
-
-
-class _LeftOut:
-    """Reports what is left out: the first few by name, and all by number."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def add(self, reason: str) -> None:
-        self._count += 1
-        if self._count <= _NAMED:
-            notify(f"left out: {reason}")
-
-    def finish(self) -> None:
-        if self._count > _NAMED:
-            notify(f"{self._count} lines and clips are left out")
 
 
 def _inputs(options: PrepareOptions) -> dict[str, Any]:
@@ -113,7 +96,7 @@ def _begin(options: PrepareOptions) -> None:
     write_text(part, json.dumps(inputs))
 
 
-def _write_lines(options: PrepareOptions, kind: str, files: list[Path], left_out: _LeftOut) -> Iterator[int]:
+def _write_lines(options: PrepareOptions, kind: str, files: list[Path], left_out: LeftOut) -> Iterator[int]:
     """Write the shards of texts or token lines. Yields the number of rows of each."""
     workers = options.workers or available_cpus()
     # checking token lines takes much longer than reading them; texts are only copied
@@ -167,7 +150,7 @@ def _chunks(files: Iterable[Path], cr: bool) -> Iterator[list[RawLine]]:
         yield chunk
 
 
-def _write_clips(options: PrepareOptions, left_out: _LeftOut) -> Iterator[int]:
+def _write_clips(options: PrepareOptions, left_out: LeftOut) -> Iterator[int]:
     """Write the shards of clips. Yields the number of rows of each."""
     assert options.manifest
     assert options.units

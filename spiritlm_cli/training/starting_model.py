@@ -48,6 +48,12 @@ class StartingModel:
         """The part of the network whose state changes in training, for `loop.run`."""
         return TrainedParameters(self.network) if self.is_adapter else self.network
 
+    def checkpoint_activations(self) -> None:
+        """Keep the inputs of the layers only, and compute the rest again in the backward pass."""
+        # its name in transformers since 5.20, and before
+        name = "activation_checkpointing_enable"
+        getattr(self.network, name, self.network.gradient_checkpointing_enable)({"use_reentrant": False})
+
     def save(self, weights: Mapping[str, torch.Tensor] | None = None) -> None:
         """Write the weights and the configuration. weights: those of a network that is split among processes."""
         if self.is_adapter:
@@ -113,7 +119,8 @@ def extended_model(options: LanguageModelOptions, source: Path, folder: Path) ->
             f"{source}: is a folder of slamkit; `spiritlm models convert` makes one to start from"
         )
     counts = {} if options.add_units == "expressive" else {"pitch": 0, "style": 0}
-    tokenizer = extend_tokenizer(source, speech_names(**counts))
+    # preferences are of what a model knows already
+    tokenizer = extend_tokenizer(source, [] if options.dpo else speech_names(**counts))
     files = dict(tokenizer.files)
     generation = source / "generation_config.json"
     if generation.exists():
@@ -123,7 +130,7 @@ def extended_model(options: LanguageModelOptions, source: Path, folder: Path) ->
     # the end tokens are in the configuration of some models; that of a resumed training is already of its own weights
     if not (options.resume and (folder / "config.json").is_file()):
         write_text(folder / "config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
-    vocabulary = load_vocabulary(folder)
+    vocabulary = _load_vocabulary(folder, options)
     _, stored = list_weights(source)
     dtype: torch.dtype = getattr(torch, next(iter(stored.values())).dtype)
     # a frozen network has no small updates to lose in bfloat16
@@ -150,6 +157,18 @@ def extended_model(options: LanguageModelOptions, source: Path, folder: Path) ->
         write_text(folder / "config.json", config_json(network, dtype))
         return StartingModel(network, vocabulary, folder, dtype, is_adapter=True)
     return StartingModel(network.requires_grad_(True), vocabulary, folder, dtype)
+
+
+def _load_vocabulary(folder: Path, options: LanguageModelOptions) -> Vocabulary:
+    try:
+        return load_vocabulary(folder)
+    except CheckpointError as error:
+        if not options.dpo:
+            raise
+        raise CheckpointError(
+            f"{options.base}: has no units ({error}); --dpo continues a model that has them: add and train them by "
+            "`train lm --from` without --dpo"
+        ) from error
 
 
 def new_llama(options: LanguageModelOptions, vocabulary: Vocabulary) -> Any:

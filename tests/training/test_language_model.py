@@ -1,7 +1,6 @@
 """Training of the language model, interrupted and resumed."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from training_fixtures import assert_same_weights, in_two_processes, interrupted
 from typer.testing import CliRunner
 
 from spiritlm_cli.cli.main import app
-from spiritlm_cli.errors import CheckpointError, MissingPackageError
+from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.training.language_model import train
 
 WEIGHTS = Path("spiritlm_model", "spirit-lm-expressive-7b", "model.safetensors")
@@ -83,14 +82,6 @@ def test_train_with_its_options_as_written_is_bit_identical(whole: Path, tmp_pat
     first, *_, last = map(json.loads, lines)
     assert (first["step"], first["tokens"], last["step"], last["tokens"]) == (1, 96, 5, 480)
     assert {"loss", "text", "units", "learning_rate", "gradient_norm", "tokens_per_second"} <= first.keys()
-
-
-def test_train_needs_bitsandbytes_for_8_bit_moments(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
-    with pytest.raises(MissingPackageError, match="try: pip install bitsandbytes"):
-        train(language_model_options(corpus, tmp_path, optimizer="adamw-8bit"))
 
 
 def test_train_refuses_a_state_of_other_lanes(corpus: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ EXTRAS = {
     "evaluate": "speech recognition and word error rates in `evaluate`",
     "train": "`train`",
     "lora": "`train lm --lora`",
+    "dpo": "`train lm --dpo`",
     "lm-eval": "tasks of EleutherAI's harness on the language model",
     "plot": "`inspect --plot`",
     "quantize": "`generate --quantize`",
