@@ -55,3 +55,12 @@ def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def seed_torch(seed: int, device: torch.device) -> None:
+    """Seed torch's random numbers, such as those of dropout, for a network on a device."""
+    if device.type == "cpu":
+        # `torch.manual_seed` takes milliseconds where there is no GPU
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)

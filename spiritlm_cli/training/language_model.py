@@ -4,6 +4,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from spiritlm_cli.nn.device import seed_torch
 from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_states
 from spiritlm_cli.training.language_model_loss import LossFunction
@@ -65,7 +66,7 @@ def train(options: LanguageModelOptions) -> None:
 
     def step(number: int) -> dict[str, WeightedMean]:
         rows = next(batches)
-        loop.seed_torch(number)
+        seed_torch(int(loop.rng(number).integers(1 << 31)), loop.device)
         attention = options.attention * (1 - number / options.steps)
         loss, report = loss_function(rows, attention, batches.weight)
         rate = learning_rate(

@@ -95,15 +95,6 @@ class Loop:
         part = self.micro_batch * self.processes + self.process
         return np.random.default_rng([self._options.seed, step, part])
 
-    def seed_torch(self, step: int) -> None:
-        """Make torch's random numbers, such as those of dropout, depend on those of `rng` alone."""
-        seed = int(self.rng(step).integers(1 << 31))
-        if self.device.type == "cpu":
-            # `torch.manual_seed` takes milliseconds where there is no GPU
-            torch.default_generator.manual_seed(seed)
-        else:
-            torch.manual_seed(seed)
-
     def prepare(self, network: Any, fsdp: bool = False) -> Any:
         """Move a network to the device, and average its gradients over the processes while they are computed.
 

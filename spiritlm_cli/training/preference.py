@@ -19,7 +19,9 @@ from torch import Tensor
 
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.nn.device import seed_torch
 from spiritlm_cli.third_party import hide_broken_torchaudio, needs_extra, silence_transformers
+from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.optimizer import new_optimizer
@@ -64,7 +66,7 @@ def train_on_pairs(options: LanguageModelOptions) -> None:
         f"lm: {len(pairs)} pairs, {epochs:.3g} epochs; their log-likelihoods under the model are computed first"
     )
     prompts = read_prompts(options.sample_prompts) if options.sample_prompts else []
-    samples = Samples(options, model, prompts) if prompts else None
+    samples = Samples(options, Evaluator(options, model, loop), prompts) if prompts else None
     network = model.network
     loss_function = PreferenceLoss(options, network, folder, loop.device)
     network.train()
@@ -75,7 +77,7 @@ def train_on_pairs(options: LanguageModelOptions) -> None:
     order = PairOrder(len(pairs), options.seed, options.batch, batches)
 
     def step(number: int) -> dict[str, float]:
-        loop.seed_torch(number)
+        seed_torch(int(loop.rng(number).integers(1 << 31)), loop.device)
         part = loop.process * options.accumulate + loop.micro_batch
         loss, report = loss_function(wrapped, order.indices(number, part))
         rate = learning_rate(

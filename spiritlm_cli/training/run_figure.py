@@ -53,17 +53,19 @@ class Panel:
 
 # Every other value is a loss.
 _PANELS = (
-    Panel("share", ("accuracy", "masked", "attended"), from_zero=True, percent=True),
+    Panel("share", ("accuracy", "masked", "attended", "reward_accuracy"), from_zero=True, percent=True),
+    Panel("reward", ("reward_margin", "reward_chosen", "reward_rejected")),
     Panel("held-out word error rate", ("valid_wer",), from_zero=True, percent=True),
     Panel("error of F0, Hz", ("f0_error_hz",), log=True),
     Panel("codes in a batch", ("codes_in_batch",), from_zero=True),
     Panel("learning rate", ("learning_rate",), from_zero=True, smooth=False),
     Panel("norm of the gradient", ("gradient_norm",), log=True),
     Panel("tokens per second", ("tokens_per_second",), from_zero=True),
+    Panel("pairs per second", ("pairs_per_second",), from_zero=True),
     Panel("seconds per second", ("seconds_per_second",), from_zero=True),
 )
 # Amounts of data so far, which grow with the steps.
-_HIDDEN = ("tokens", "seconds")
+_HIDDEN = ("tokens", "pairs", "seconds")
 
 
 def plot_run(curves: Curves, title: str, path: Path) -> None:

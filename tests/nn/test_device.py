@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.nn.device import check_finite, find_device, find_dtype, to_device
+from spiritlm_cli.nn.device import check_finite, find_device, find_dtype, seed_torch, to_device
 
 
 def test_find_device_disables_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,3 +40,11 @@ def test_check_finite(value: float) -> None:
     check_finite([torch.ones(3), torch.empty(0)])
     with pytest.raises(SpiritLMError, match="infinite or not a number"):
         check_finite([torch.ones(3), torch.tensor([1.0, value])])
+
+
+def test_seed_torch() -> None:
+    drawn = []
+    for seed in (1, 2, 1):
+        seed_torch(seed, torch.device("cpu"))
+        drawn.append(torch.rand(1).item())
+    assert drawn[0] == drawn[2] != drawn[1]
