@@ -21,6 +21,7 @@ from spiritlm_cli.console import notify
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.nn.device import seed_torch
 from spiritlm_cli.third_party import hide_broken_torchaudio, needs_extra, silence_transformers
+from spiritlm_cli.training.corpus import list_files
 from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.loop import Loop, Stateful
@@ -49,6 +50,7 @@ def train_on_pairs(options: LanguageModelOptions) -> None:
     check_run(options, "lm", weights_file(options))
     with needs_extra("trl", extra="dpo", purpose="--dpo"):
         import trl  # noqa: F401
+    files = list_files(options.dpo)
     loop = Loop(options, "lm", options.steps)
     if loop.processes == 1 and loop.device.type == "cuda" and torch.cuda.device_count() > 1:
         raise SpiritLMError(
@@ -56,7 +58,7 @@ def train_on_pairs(options: LanguageModelOptions) -> None:
         )
     with loop.main_first():
         model = starting_model(options, [])
-        pairs = read_pairs(options.dpo, model.vocabulary, options.context)
+        pairs = read_pairs(files, model.vocabulary, options.context)
         folder = options.output / "training" / "pairs"
         if loop.is_main:
             _write(pairs, folder)

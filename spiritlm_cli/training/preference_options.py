@@ -24,7 +24,7 @@ class PreferenceOptions:
     dpo: tuple[Path, ...] = option(
         (),
         "With --from, instead of other data: JSONL of a prompt and two continuations, of which one is preferred "
-        "(direct preference optimization); may be repeated, and gzipped.",
+        "(direct preference optimization), or a folder of such files; may be repeated, and gzipped.",
         metavar="FILE",
         group="input",
     )

@@ -14,7 +14,7 @@ from text_models import lines_options, text_model
 from torch.nn import functional as F
 from training_fixtures import assert_same_weights, in_two_processes, interrupted
 
-from spiritlm_cli.errors import CheckpointError, MissingPackageError
+from spiritlm_cli.errors import CheckpointError, ManifestError, MissingPackageError
 from spiritlm_cli.jobs import merge
 from spiritlm_cli.jobs.options.merge import MergeOptions
 from spiritlm_cli.language.model import LanguageModel
@@ -186,4 +186,11 @@ def test_trl_is_an_extra(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "trl", None)
     with pytest.raises(MissingPackageError, match=r"needed for --dpo.*; try: pip install 'spiritlm\[dpo\]'"):
         train(pair_options(base, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_file_is_named_before_the_model_is_read(tmp_path: Path) -> None:
+    options = pair_options(tmp_path / "none", tmp_path / "out", dpo=(tmp_path / "none.jsonl",))
+    with pytest.raises(ManifestError, match=r"none\.jsonl: no such file or folder"):
+        train(options)
     assert not (tmp_path / "out").exists()
