@@ -89,7 +89,7 @@ def train_on_pairs(options: LanguageModelOptions) -> None:
         return report
 
     parts: dict[str, Stateful] = {"network": model.trained(), "optimizer": optimizer, "data": order}
-    loop.run(parts, step, model.save, after=samples.after if samples else None)
+    loop.run(parts, step, model.save, after=samples.after if samples else lambda _: {})
 
 
 def _write(pairs: list[PreferencePair], folder: Path) -> None:
