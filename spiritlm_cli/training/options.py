@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import option
@@ -236,6 +237,11 @@ class PitchOptions(LoopOptions):
     """Train the VQ-VAE whose codes are the pitch units, on F0."""
 
     manifest: Path = option(..., "Manifest of the training clips.", group="input")
+    f0: Literal["fcpe", "pyaapt"] = option(
+        "fcpe",
+        "F0 tracker: fcpe, or pyaapt, which Spirit LM's was trained on and which takes about as long as the audio.",
+        group="input",
+    )
     codes: int = option(64, "Size of the codebook.", group="network", minimum=1)
     steps: int = option(1200, "Training steps.", group="training", minimum=1)
     batch: int = option(32, "Clips in a batch.", group="training", minimum=1)

@@ -16,7 +16,7 @@ from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.files import atomic_path, write_text
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import HOP as F0_HOP
-from spiritlm_cli.speech.f0 import F0Track, load_tracker
+from spiritlm_cli.speech.f0 import F0Method, F0Track, load_tracker
 from spiritlm_cli.speech.pitch import FRAMES_PER_UNIT, PitchConfig, PitchVqVae, pitch_features
 from spiritlm_cli.training.data import Recording, load_recordings, notify_left_out
 from spiritlm_cli.training.loop import Loop
@@ -31,11 +31,15 @@ COMMITMENT = 0.02
 MEASURED = 200
 
 
-def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str, F0Track]:
-    """Track the F0 of all recordings by FCPE. Returns tracks by clip id.
+def track_all(
+    recordings: list[Recording], folder: Path, device: str, method: F0Method = "fcpe"
+) -> dict[str, F0Track]:
+    """Track the F0 of all recordings. Returns tracks by clip id.
 
-    cache: .npz file. Tracks in it are used if they have the length of the recording; new ones are added to it.
+    folder: has an .npz file for each method. Tracks in it are used if they have the length of the recording; new ones
+    are added to it.
     """
+    cache = folder / ("f0.npz" if method == "fcpe" else f"f0_{method}.npz")
     tracks = {}
     if cache.is_file():
         with np.load(cache) as stored:
@@ -46,12 +50,10 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
             }
     # an audio file that has changed usually has another length
     missing = [
-        r
-        for r in recordings
-        if r.clip.id not in tracks or len(tracks[r.clip.id].f0) != len(r.samples) // F0_HOP + 1
+        r for r in recordings if r.clip.id not in tracks or len(tracks[r.clip.id].f0) != _frames(r, method)
     ]
     if missing:
-        tracker = load_tracker("fcpe", find_device(device))
+        tracker = load_tracker(method, find_device(device))
         notify(f"{cache}: computing the F0 of {len(missing)} clips")
         for recording in track(missing, "F0 of clips", len(missing)):
             tracks[recording.clip.id] = tracker(recording.waveform.samples)
@@ -61,6 +63,13 @@ def track_all(recordings: list[Recording], cache: Path, device: str) -> dict[str
         with atomic_path(cache) as temporary:
             np.savez(temporary, **f0, **voiced)  # type: ignore[arg-type]
     return tracks
+
+
+def _frames(recording: Recording, method: F0Method) -> int:
+    """Number of frames of a track."""
+    # FCPE has one at the last sample too
+    samples = len(recording.samples)
+    return samples // F0_HOP + 1 if method == "fcpe" else -(-samples // F0_HOP)
 
 
 class MovingCodebook:
@@ -121,7 +130,7 @@ def train(options: PitchOptions) -> None:
     loop = Loop(options, "pitch", options.steps)
     recordings = load_recordings(options.manifest)
     with loop.main_first():
-        tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
+        tracks = track_all(recordings, options.output / "training", options.device, options.f0)
     length = int(options.seconds * 200) // 16 * 16
     clips = [
         pitch_features(tracks[r.clip.id], options.normalize)

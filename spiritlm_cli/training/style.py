@@ -95,7 +95,7 @@ def train(options: StyleOptions) -> None:
     loop = Loop(options, "style", options.steps)
     recordings = load_recordings(options.manifest, shortest=1.0)
     with loop.main_first():
-        tracks = track_all(recordings, options.output / "training" / "f0.npz", options.device)
+        tracks = track_all(recordings, options.output / "training", options.device)
     styles = style_labels(recordings, tracks, options.styles, options.seed)
     labels = {clip: np.repeat(seconds, FRAMES) for clip, seconds in styles.items()}
     held_out = [r for r in recordings if _is_held_out(r)]

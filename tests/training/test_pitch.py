@@ -10,7 +10,7 @@ from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.speech.pitch import CodebookConfig, ConvConfig, PitchConfig, PitchVqVae
 from spiritlm_cli.training import pitch
-from spiritlm_cli.training.data import load_recordings
+from spiritlm_cli.training.data import Recording, load_recordings
 from spiritlm_cli.training.pitch import MovingCodebook, reconstruction_quality, track_all
 
 
@@ -53,16 +53,27 @@ def test_train_takes_crops_without_voiced_frames(
 def test_track_all_tracks_only_clips_that_the_cache_lacks(corpus: Path, tmp_path: Path) -> None:
     recordings = load_recordings(corpus / "clips.jsonl")[:2]
     cache = tmp_path / "training" / "f0.npz"
-    tracked = track_all(recordings, cache, "cpu")
+    tracked = track_all(recordings, cache.parent, "cpu")
     # the cached track of clip 1 has the length of another audio file
     stored = {"0/f0": np.full(401, 123.0, np.float32), "0/v": np.ones(401, bool)}
     stored |= {"1/f0": np.full(400, 123.0, np.float32), "1/v": np.ones(400, bool)}
     np.savez(cache, **stored)
-    again = track_all(recordings, cache, "cpu")
+    again = track_all(recordings, cache.parent, "cpu")
     assert (again["0"].f0 == 123).all()
     assert np.array_equal(again["1"].f0, tracked["1"].f0)
     with np.load(cache) as updated:
         assert np.array_equal(updated["1/f0"], tracked["1"].f0)
+
+
+def test_track_all_keeps_the_tracks_of_pyaapt_apart(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = load_recordings(corpus / "clips.jsonl")[0]
+    recordings = [Recording(recording.clip, recording.samples[:8000])]
+    first, second = (track_all(recordings, tmp_path, "cpu", "pyaapt")["0"] for _ in range(2))
+    assert len(first.f0) == 100
+    assert np.array_equal(first.f0, second.f0)
+    assert capsys.readouterr().err.count("f0_pyaapt.npz: computing the F0 of 1 clips") == 1
 
 
 @pytest.fixture
