@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from spiritlm_cli.checkpoints.checkpoint import HUGGING_FACE_WEIGHTS
 from spiritlm_cli.checkpoints.kmeans_pickles import read_kmeans
@@ -200,7 +199,7 @@ def _write(entries: Mapping[str, LazyTensor], target: Path, config: Mapping[str,
     tensors = dict(zip(entries, values, strict=True))
     try:
         write_tensors(target, tensors, config)
-    except (SafetensorError, ValueError, KeyError) as error:  # a full disk, or an unsupported dtype
+    except (ValueError, KeyError) as error:  # an unsupported dtype
         raise CheckpointError(f"{target}: can't be written ({error})") from error
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from spiritlm_cli.checkpoints.checkpoint import CONVERSION_RECORD, file_hash
@@ -132,8 +131,6 @@ def _write_step(step: Step, path: Path) -> None:
     except OSError as error:
         named = f"{error.filename}: " if error.filename and str(error.filename) != str(path) else ""
         raise CheckpointError(f"{path}: can't be written ({named}{error.strerror or error})") from error
-    except SafetensorError as error:  # a full disk
-        raise CheckpointError(f"{path}: can't be written ({error})") from error
 
 
 def _content(sources: Mapping[str, Path], shard_size: int) -> dict[str, Any]:

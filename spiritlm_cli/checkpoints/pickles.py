@@ -1,4 +1,4 @@
-"""Reading the pickles that `torch.save` writes, without running code in them or taking more memory than they have."""
+"""Pickles that `torch.save` writes, read without running code in them or taking more memory than they have."""
 
 import mmap
 import pickle
@@ -46,6 +46,18 @@ class InertObject:
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
+
+
+def write_pickle(path: Path, content: Mapping[str, Any], name: Path) -> None:
+    """Write a dictionary of tensors and plain values with `torch.save`.
+
+    name: of the file, if `path` is temporary. Raises CheckpointError if it can't be written, as on a full disk.
+    """
+    try:
+        torch.save(content, path)
+    except RuntimeError as error:
+        # of what the system said, torch's message has nothing
+        raise CheckpointError(f"{name}: can't be written; is there space left on the disk?") from error
 
 
 def read_pickle(path: Path, mapped: bool = False, inert: re.Pattern[str] | None = None) -> dict[str, Any]:

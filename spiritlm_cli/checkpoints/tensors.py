@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -60,16 +60,17 @@ def split_state(path: Path, content: dict[str, Any]) -> TensorFile:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any] | None = None) -> None:
     """Write a safetensors file atomically, with the same bytes for the same content.
 
-    config: values for its metadata, each written as JSON.
+    config: values for its metadata, each written as JSON. Raises CheckpointError if it can't be written, as on a full
+    disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {key: json.dumps(value) for key, value in (config or {}).items()}
     with atomic_path(path) as temporary:
-        save_file(
-            {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
-            temporary,
-            metadata | {"format": "pt"},
-        )
+        values = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+        try:
+            save_file(values, temporary, metadata | {"format": "pt"})
+        except SafetensorError as error:
+            raise CheckpointError(f"{path}: can't be written ({error})") from error
         _sort_metadata(temporary)
         # safetensors creates files that only their owner can read.
         temporary.chmod(0o666 & ~_umask())

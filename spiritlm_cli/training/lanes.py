@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.errors import CheckpointError, SpiritLMError, TokenError
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.training.documents import Document, encode_document
 from spiritlm_cli.training.language_model_options import Loss
@@ -104,7 +104,10 @@ class Lane:
         rng = random.Random(f"{self._seed} {self._lane} {self._documents}")
         number = self._lane + self._lanes * self._drawn[self._source]
         labeled = self._form.mixture[self._source].draw(rng, number)
-        return encode_document(labeled, self._form.vocabulary, self._form.loss)
+        try:
+            return encode_document(labeled, self._form.vocabulary, self._form.loss)
+        except TokenError as error:
+            raise TokenError(f"in the training data: {error}") from error
 
     def state_dict(self) -> State:
         """What `load_state_dict` needs to continue after the last row: numbers and lists of them."""
@@ -145,19 +148,25 @@ class LaneStream(Iterator[Rows]):
         self._streams = {lane: Lane(form, seed, lane, lanes) for lane in own}
         self._states = {lane: stream.state_dict() for lane, stream in self._streams.items()}
         self._workers = min(workers, len(own))
-        self._batches: Iterator[_Drawn] | None = None
+        self._batches: Iterator[_Step] | None = None
 
     def __next__(self) -> Rows:
-        """Return the rows of the next step, in the order of the lanes."""
+        """Return the rows of the next step, in the order of the lanes.
+
+        Raises TokenError for a training sequence that the vocabulary can't encode.
+        """
         if self._batches is None:
             self._batches = self._start()
         drawn: _Drawn = {}
         for _ in range(max(1, self._workers)):
-            drawn |= next(self._batches)
+            part = next(self._batches)
+            if isinstance(part, SpiritLMError):
+                raise part
+            drawn |= part
         self._states = {lane: state for lane, (_, state) in drawn.items()}
         return Rows.concatenate([drawn[lane][0] for lane in self._own])
 
-    def _start(self) -> "Iterator[_Drawn]":
+    def _start(self) -> "Iterator[_Step]":
         lanes = _Lanes(self._streams)
         if not self._workers:
             return iter(lanes)
@@ -199,19 +208,32 @@ def merge_states(states: Iterable[State]) -> State:
     return {"lanes": parts[0]["lanes"], "states": {k: v for part in parts for k, v in part["states"].items()}}
 
 
+# The rows of a step by lane, with the lane's state after it; or why they can't be made.
 _Drawn = dict[int, tuple[Rows, State]]
+_Step = _Drawn | SpiritLMError
 
 
-class _Lanes(IterableDataset[_Drawn]):
-    """The rows of each step and the states after it, by lane: of all lanes, or of a worker's part of them."""
+class _Lanes(IterableDataset[_Step]):
+    """The rows of each step and the states after it, by lane: of all lanes, or of a worker's part of them.
+
+    After an error there is no more.
+    """
 
     def __init__(self, streams: dict[int, Lane]) -> None:
         self._streams = streams
 
-    def __iter__(self) -> Iterator[_Drawn]:
+    def __iter__(self) -> Iterator[_Step]:
         worker = get_worker_info()
         lanes = sorted(self._streams)
         if worker is not None:
             lanes = lanes[worker.id :: worker.num_workers]
         while True:
-            yield {lane: (self._streams[lane].next_row(), self._streams[lane].state_dict()) for lane in lanes}
+            # an error that a worker raised would have a traceback as its message
+            try:
+                drawn = {
+                    lane: (self._streams[lane].next_row(), self._streams[lane].state_dict()) for lane in lanes
+                }
+            except SpiritLMError as error:
+                yield error
+                return
+            yield drawn

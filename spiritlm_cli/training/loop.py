@@ -15,7 +15,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
-from spiritlm_cli.checkpoints.pickles import read_pickle
+from spiritlm_cli.checkpoints.pickles import read_pickle, write_pickle
 from spiritlm_cli.console import set_quiet
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.files import atomic_path
@@ -252,7 +252,8 @@ class Loop:
         if self.is_main or self.is_sharded:
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(self._own(path)) as temporary:
-                torch.save({"step": done, "processes": self.processes, "parts": states}, temporary)
+                content = {"step": done, "processes": self.processes, "parts": states}
+                write_pickle(temporary, content, self._own(path))
                 if self.is_sharded:
                     # so that a signal leaves the files of one step
                     self._accelerator.wait_for_everyone()

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import struct
 from functools import partial
 from pathlib import Path
@@ -132,3 +133,15 @@ def test_load_into_refuses_values_that_no_weight_has(
     load = partial(load_lazily, layer, path, list_tensors(path), device_of=lambda name: cpu)
     with pytest.raises(CheckpointError, match=rf"weights\.safetensors: {message}"):
         load() if lazily else load_into(layer, read_tensors(path))
+
+
+def test_write_tensors_on_a_full_disk(tmp_path: Path) -> None:
+    """The limit on the size of a file stands for the disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r"new\.safetensors: can't be written .*File too large"):
+            write_tensors(tmp_path / "new.safetensors", {"a": torch.zeros(9999)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())

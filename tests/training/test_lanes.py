@@ -1,12 +1,13 @@
 """Lanes: the same rows with any number of processes and workers, and from any saved state."""
 
 import random
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 import torch
 
-from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
@@ -80,6 +81,15 @@ def test_lane_stream_refuses_another_number_of_lanes(form: RowFormat) -> None:
     state = stream(form).state_dict()
     with pytest.raises(CheckpointError, match="had 4 rows in a step, now it has 6"):
         LaneStream(form, 1, 6, range(6)).load_state_dict(state)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_lane_stream_raises_for_a_unit_that_the_vocabulary_lacks(form: RowFormat, workers: int) -> None:
+    unknown = LabeledSequence(Sequence((SpeechSpan((Unit(Kind.HUBERT, 10),)),)))
+    with pytest.raises(
+        TokenError, match=r"^in the training data: \[Hu10\]: the model has \[Hu0\] to \[Hu9\]$"
+    ):
+        next(stream(replace(form, mixture=[Source(1.0, lambda _, number: unknown)]), workers=workers))
 
 
 def test_lane_stream_has_the_shares_in_tokens(form: RowFormat) -> None:

@@ -1,4 +1,5 @@
 import json
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -64,6 +65,19 @@ def test_run_resumed_at_its_end_writes_the_weights_again(tmp_path: Path) -> None
     (tmp_path / "weights.pt").unlink()
     assert train(tmp_path, 2, resume=True) == []
     assert torch.equal(weights(tmp_path), expected)
+
+
+def test_run_on_a_full_disk_keeps_the_state_before(tmp_path: Path) -> None:
+    """The limit on the size of a file stands for the disk."""
+    train(tmp_path, 2, width=9000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r"toy\.pt: can't be written; is there space left"):
+            train(tmp_path, 4, width=9000, resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert train(tmp_path, 4, width=9000, resume=True) == [2, 3]
 
 
 def test_run_needs_a_state_to_resume(tmp_path: Path) -> None:
