@@ -28,6 +28,17 @@ from spiritlm_cli.vocoder.hifigan import HifiGan
 # Share of crops whose units are as in decoding a sequence without repeats, the more frequent use.
 RUNS_SHARE = 0.7
 _FOLDERS = {"expressive": "hifigan_spiritlm_expressive_w2v2", "base": "hifigan_spiritlm_base"}
+# Residual blocks and upsampling layers. hifigan: V1 of the paper (Kong et al. 2020), for frames of 640 samples.
+_LAYERS: dict[str, dict[str, Any]] = {
+    "small": dict(
+        resblock="2", resblock_kernel_sizes=[3, 5, 7], resblock_dilation_sizes=[[1, 2], [2, 6], [3, 12]],
+        upsample_rates=[5, 8, 4, 4], upsample_kernel_sizes=[11, 16, 8, 8],
+    ),
+    "hifigan": dict(
+        resblock="1", resblock_kernel_sizes=[3, 7, 11], resblock_dilation_sizes=[[1, 3, 5]] * 3,
+        upsample_rates=[5, 4, 4, 4, 2], upsample_kernel_sizes=[11, 8, 8, 8, 4],
+    ),
+}  # fmt: skip
 # Weights of the mel and the feature matching loss (Kong et al. 2020).
 MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0
 
@@ -38,8 +49,7 @@ def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
     expressive = options.kind == "expressive"
     prosody = dict(num_f0_tokens=64, f0_hop_size=2 * HOP, num_style_tokens=100, style_hop_size=16000)
     return dict(
-        resblock="2", resblock_kernel_sizes=[3, 5, 7], resblock_dilation_sizes=[[1, 2], [2, 6], [3, 12]],
-        upsample_rates=[5, 8, 4, 4], upsample_kernel_sizes=[11, 16, 8, 8],
+        **_LAYERS[options.generator],
         upsample_initial_channel=options.channels, num_embeddings=501, embedding_dim=embedding,
         model_in_dim=(4 if expressive else 2) * embedding, multispkr="_", num_speakers=speakers,
         code_hop_size=HOP, sampling_rate=16000,

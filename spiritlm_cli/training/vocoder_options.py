@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.options import option
@@ -35,6 +36,12 @@ class VocoderOptions(LoopOptions):
         metavar="base|expressive",
     )
     start: Path | None = option(None, "Initial weights (generator.*), instead of random ones.", group="input")
+    generator: Literal["small", "hifigan"] = option(
+        "small",
+        "Layers after the embeddings: small, or hifigan, as the release has them (HiFi-GAN V1 with --channels 512 "
+        "--embedding 128).",
+        group="network",
+    )
     channels: int = option(256, "Channels before the first upsampling layer.", group="network", minimum=1)
     embedding: int = option(64, "Width of the embeddings of units and speakers.", group="network", minimum=1)
     steps: int = option(10000, "Training steps.", group="training", minimum=1)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from training_fixtures import assert_same_weights, interrupted, vocoder_options
 
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units
@@ -52,10 +53,19 @@ def test_train_continues_from_start_weights(corpus: Path, trained: Path, tmp_pat
     assert_same_weights(start, tmp_path / WEIGHTS, tolerance=1e-3)
 
 
-def test_train_a_base_vocoder(corpus: Path, trained: Path, tmp_path: Path) -> None:
-    """Phonetic units and speakers alone, beside the expressive one; `decode` loads it."""
-    options = vocoder_options(corpus, tmp_path, kind="base", steps=1, adversarial_from=1, frames=4)
+def test_train_a_base_vocoder(corpus: Path, release_tree: Path, tmp_path: Path) -> None:
+    """Phonetic units and speakers alone, in the layers of the release, beside the expressive one; `decode` loads it."""
+    options = vocoder_options(
+        corpus, tmp_path, kind="base", generator="hifigan", steps=1, adversarial_from=1, frames=4
+    )
     vocoder.train(options)
+    config, published = (
+        json.loads(Checkpoint(folder, "").vocoder_config(expressive=False).read_text())
+        for folder in (tmp_path, release_tree)
+    )
+    layers = [name for name in published if name.startswith(("resblock", "upsample"))]
+    assert len(layers) == 6
+    assert {name: config[name] for name in layers} == {name: published[name] for name in layers}
     model = Vocoder.load(str(tmp_path), expressive=False, device="cpu")
     speech = model.decode(merge_streams(Units(np.arange(10)), keep_repeats=True), durations="keep", speaker=1)
     assert len(speech.samples) == 10 * HOP
