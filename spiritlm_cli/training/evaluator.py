@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.transformers_network import TransformersNetwork
+from spiritlm_cli.training.attention import without_flash
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.sharding import independent_calls, whole_weights
@@ -40,7 +41,11 @@ class Evaluator:
         calls = independent_calls(network, device) if self._loop.is_sharded else nullcontext()
         network.eval()
         try:
-            with torch.autocast(device.type, torch.bfloat16, enabled=self._options.bf16), calls:
+            with (
+                torch.autocast(device.type, torch.bfloat16, enabled=self._options.bf16),
+                calls,
+                without_flash(network),
+            ):
                 yield
         finally:
             network.train()

@@ -5,6 +5,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from spiritlm_cli.nn.device import seed_torch
+from spiritlm_cli.training.attention import check_device, set_attention
 from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_states
 from spiritlm_cli.training.language_model_loss import LossFunction
@@ -34,6 +35,7 @@ def train(options: LanguageModelOptions) -> None:
         return
     check_run(options, "lm", weights_file(options))
     loop = Loop(options, "lm", options.steps)
+    check_device(options, loop.device)
     with loop.main_first():
         corpus = read_corpus(options)
         mixture = sources(options, corpus)
@@ -48,9 +50,7 @@ def train(options: LanguageModelOptions) -> None:
     )
     samples = Samples(options, evaluator, prompts, vocoder) if prompts else None
     vocabulary, network = model.vocabulary, model.network
-    if options.attention or (loop.device.type == "cpu" and options.context <= 256):
-        # plain attention is faster for short rows on a CPU, and is the only one that returns attention weights
-        network.set_attn_implementation("eager")
+    set_attention(network, options, loop.device)
     network.train()
     if options.checkpointing:
         model.checkpoint_activations()

@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spiritlm_cli.console import notify
+from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.training.attention_loss import attention_loss, supervised_layers, target_mask
-from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.language_model_options import LanguageModelOptions, is_flash
 from spiritlm_cli.training.mixture import Source
 from spiritlm_cli.training.packing import Packing, find_packing, forward_arguments
 from spiritlm_cli.training.report import WeightedMean
@@ -31,7 +32,10 @@ class LossFunction:
         vocabulary: Vocabulary,
         options: LanguageModelOptions,
     ) -> None:
-        """network: as `Loop.prepare` returns it, or not wrapped."""
+        """network: as `Loop.prepare` returns it, or not wrapped.
+
+        Raises SpiritLMError if flash attention is not correct for its packed rows.
+        """
         device = next(network.parameters()).device
         self._wrapped = network
         network = self._network = getattr(network, "module", network)
@@ -44,6 +48,11 @@ class LossFunction:
         is_unit[[*vocabulary.unit_ids.values(), *vocabulary.marker_ids.values()]] = True
         self._is_unit = is_unit.to(device)
         self._packing = find_packing(network)
+        if self._packing is Packing.NONE and is_flash(network.config._attn_implementation):
+            raise SpiritLMError(
+                f"--attn-implementation {options.attn_implementation} does not keep the sequences of a row apart "
+                f"with a {network.config.model_type}: leave it out"
+            )
         if self._packing is Packing.NONE:
             notify(f"{network.config.model_type}: the sequences of a row are not kept apart by this network")
         forward: Callable[[Tensor, Tensor, bool], tuple[Tensor, tuple[Tensor, ...]]] = self._forward

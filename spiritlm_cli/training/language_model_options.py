@@ -11,11 +11,17 @@ from spiritlm_cli.training.options import LoopOptions, check_heads
 from spiritlm_cli.training.preference_options import PreferenceOptions, check_pairs
 from spiritlm_cli.training.prepare_options import CorpusOptions
 
+AttnImplementation = Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3"]
 # The tokens that are trained on; see `LanguageModelOptions.loss`.
 Loss = Literal["balanced", "all", "text", "answer"]
 # Options of a new model, and of one whose vocabulary is extended.
 _OF_NEW = frozenset({"vocabulary", "dim", "layers", "heads", "ffn"})
 _OF_EXTENDED = frozenset({"add_units", "init"})
+
+
+def is_flash(implementation: str | None) -> bool:
+    """Whether an implementation of attention in transformers is flash attention, of the package or of the Hub."""
+    return "flash" in (implementation or "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +158,13 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, LoopOptions):
         "checkpointing): takes less memory, and a third more time.",
         group="execution",
     )
+    attn_implementation: AttnImplementation | None = option(
+        None,
+        "Attention of transformers: eager (plain), sdpa (fused, of PyTorch) or flash_attention_2 or _3 (a package of "
+        "its own, GPU only), which skips other sequences of a row. Default: sdpa; eager for short rows on a CPU and "
+        "with --attention.",
+        group="execution",
+    )
     fsdp: bool = option(
         False,
         "With several processes: split the weights and the state of the optimizer among them (FSDP).",
@@ -239,6 +252,12 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, LoopOptions):
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:
             raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
+        if is_flash(self.attn_implementation) and (self.attention or not self.bf16):
+            raise OptionError(
+                "flash attention computes in bfloat16, and returns no attention weights: leave out --no-bf16 and "
+                "--attention",
+                "--attn-implementation",
+            )
         if self.sample_vocoder and not self.sample_prompts:
             raise OptionError("decodes samples; give --sample-prompts too", "--sample-vocoder")
         if bool(self.valid_manifest) != bool(self.valid_units):

@@ -6,6 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spiritlm_cli.third_party import silence_transformers
+from spiritlm_cli.training.language_model_options import is_flash
+
 # A document of 5 and one of 4 tokens, the first in two versions.
 _FIRST, _OTHER, _SECOND = (1, 2, 3, 4, 5), (5, 3, 1, 2, 4), (4, 2, 3, 1)
 
@@ -13,10 +16,12 @@ _FIRST, _OTHER, _SECOND = (1, 2, 3, 4, 5), (5, 3, 1, 2, 4), (4, 2, 3, 1)
 class Packing(Enum):
     """How a network keeps the documents of a row apart.
 
+    VARLEN: flash attention is given the bounds of the documents; it does not compute what lies outside of them.
     POSITIONS: transformers derives the mask from positions that restart at 0, together with the network's sliding
     windows. MASK: an explicit mask, for networks that do not pass positions on to their mask. NONE: not at all.
     """
 
+    VARLEN = "varlen"
     POSITIONS = "positions"
     MASK = "mask"
     NONE = "none"
@@ -25,15 +30,20 @@ class Packing(Enum):
 def find_packing(network: Any) -> Packing:
     """Find the first way that is correct for a network, by computing two short documents packed and alone.
 
-    Recurrent networks (Mamba, RWKV) have none, nor have networks with sliding windows that ignore positions.
+    Flash attention computes in bfloat16. Recurrent networks (Mamba, RWKV) have no way, nor have networks with sliding
+    windows that ignore positions.
     """
     training = network.training
     network.eval()
     try:
-        for packing in (Packing.POSITIONS, Packing.MASK):
+        flash = is_flash(network.config._attn_implementation)
+        for packing in (Packing.VARLEN,) if flash else (Packing.POSITIONS, Packing.MASK):
             if packing is Packing.MASK and _has_windows(network.config):
                 continue
-            if _separates(network, packing):
+            # of what flash attention converts, transformers would warn
+            with silence_transformers():
+                separates = _separates(network, packing)
+            if separates:
                 return packing
     finally:
         network.train(training)
@@ -48,12 +58,29 @@ def forward_arguments(packing: Packing, positions: Tensor, network: Any) -> dict
     arguments: dict[str, Any] = {"use_cache": False}
     if packing is not Packing.NONE:
         arguments["position_ids"] = positions
+    if packing is Packing.VARLEN:
+        bounds = document_bounds(positions)
+        # no document is longer than a row, and the longest would have to be copied from the GPU
+        longest = positions.shape[1]
+        arguments |= {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds}
+        arguments |= {"max_length_q": longest, "max_length_k": longest}
     if packing is Packing.MASK:
         eager = network.config._attn_implementation == "eager"
         arguments["attention_mask"] = (
             additive(document_mask(positions)) if eager else document_mask(positions)
         )
     return arguments
+
+
+def document_bounds(positions: Tensor) -> Tensor:
+    """Where documents begin if the rows are put one after another, and their end: (documents + 1,) int32.
+
+    positions: (rows, length) int64, 0 begins a document, as does each row.
+    """
+    begins = positions == 0
+    begins[:, 0] = True
+    starts = begins.flatten().nonzero().flatten()
+    return torch.cat([starts, starts.new_tensor([positions.numel()])]).int()
 
 
 def document_mask(positions: Tensor) -> Tensor:
@@ -84,17 +111,20 @@ def _has_windows(config: Any) -> bool:
 def _separates(network: Any, packing: Packing) -> bool:
     """Whether the second document does not depend on the first, and is as it is alone."""
     device = next(network.parameters()).device
-    # two rows, since flash attention takes documents from positions in a single one only
+    flash = is_flash(network.config._attn_implementation)
     positions = torch.tensor([[*range(len(_FIRST)), *range(len(_SECOND))]] * 2, device=device)
-    try:
-        arguments = forward_arguments(packing, positions, network)
-        packed, changed = (
-            network(input_ids=torch.tensor([[*first, *_SECOND]] * 2, device=device), **arguments).logits[1]
-            for first in (_FIRST, _OTHER)
-        )
-    except (TypeError, ValueError, RuntimeError):
-        return False  # it takes no positions, or no such mask
-    alone = network(input_ids=torch.tensor([_SECOND], device=device), use_cache=False).logits[0]
+    with torch.autocast(device.type, torch.bfloat16, enabled=flash):
+        try:
+            arguments = forward_arguments(packing, positions, network)
+            packed, changed = (
+                network(input_ids=torch.tensor([[*first, *_SECOND]] * 2, device=device), **arguments).logits[
+                    1
+                ]
+                for first in (_FIRST, _OTHER)
+            )
+        except (TypeError, ValueError, RuntimeError):
+            return False  # it takes no positions, or no such mask
+        alone = network(input_ids=torch.tensor([_SECOND], device=device), use_cache=False).logits[0]
     packed, changed = packed[len(_FIRST) :], changed[len(_FIRST) :]
     rounding = torch.finfo(packed.dtype).eps
     size = alone.abs().max()

@@ -20,7 +20,7 @@ MISSING = "missing"
 MAY_DIFFER = frozenset(
     {
         "output", "resume", "overwrite", "save_every", "device", "steps", "learning_rate", "compile", "workers",
-        "checkpointing", "sample_prompts", "sample_vocoder", "tensorboard", "wandb",
+        "attn_implementation", "checkpointing", "sample_prompts", "sample_vocoder", "tensorboard", "wandb",
     }
 )  # fmt: skip
 # Options of the language model that may differ too: the state of its data checks their product.

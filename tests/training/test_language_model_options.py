@@ -1,6 +1,7 @@
 """Choices of the language model's options; `test_options` has what all parts share."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,11 @@ def test_check_refuses_mixes(changes: dict[str, object], message: str) -> None:
     assert re.search(message, f"{error.value.option}: {error.value}")
     LanguageModelOptions(output=Path("new"), loss="answer", mix="asr=1,tts=1").check()
     LanguageModelOptions(output=Path("new"), loss="answer", task="asr", shots=3).check()
+
+
+def test_flash_attention_is_refused_with_what_it_can_not_compute() -> None:
+    flash = LanguageModelOptions(output=Path("new"), attn_implementation="flash_attention_2")
+    flash.check()
+    for changes in ({"bf16": False}, {"attention": 1.0}):
+        with pytest.raises(OptionError, match="computes in bfloat16, and returns no attention weights"):
+            replace(flash, **changes).check()
