@@ -30,6 +30,11 @@ class Evaluator:
         """Whether this is the process that writes files."""
         return self._loop.is_main
 
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self._loop.device
+
     @contextmanager
     def mode(self) -> Iterator[None]:
         """Compute without dropout in the block, and in bfloat16 where training does. All processes enter it.

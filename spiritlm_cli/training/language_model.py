@@ -18,7 +18,7 @@ from spiritlm_cli.training.preference import train_on_pairs
 from spiritlm_cli.training.report import WeightedMean
 from spiritlm_cli.training.rows import Rows
 from spiritlm_cli.training.run_file import check_run
-from spiritlm_cli.training.samples import Samples, load_vocoder, read_prompts
+from spiritlm_cli.training.samples import Samples, read_prompts
 from spiritlm_cli.training.schedule import learning_rate
 from spiritlm_cli.training.sharding import ShardedNetwork, ShardedOptimizer, whole_weights
 from spiritlm_cli.training.starting_model import starting_model, weights_file
@@ -43,12 +43,7 @@ def train(options: LanguageModelOptions) -> None:
     evaluator = Evaluator(options, model, loop)
     validation = Validation(options, evaluator, read_held_out(options)) if options.validates else None
     prompts = read_prompts(options.sample_prompts) if options.sample_prompts else []
-    vocoder = (
-        load_vocoder(options.sample_vocoder, model.vocabulary, loop.device)
-        if options.sample_vocoder and loop.is_main
-        else None
-    )
-    samples = Samples(options, evaluator, prompts, vocoder) if prompts else None
+    samples = Samples(options, evaluator, prompts) if prompts else None
     vocabulary, network = model.vocabulary, model.network
     set_attention(network, options, loop.device)
     network.train()

@@ -10,6 +10,7 @@ from spiritlm_cli.training.mix import ANSWERED, wanted_shares
 from spiritlm_cli.training.options import LoopOptions, check_heads
 from spiritlm_cli.training.preference_options import PreferenceOptions, check_pairs
 from spiritlm_cli.training.prepare_options import CorpusOptions
+from spiritlm_cli.training.validation_options import ValidationOptions
 
 AttnImplementation = Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3"]
 # The tokens that are trained on; see `LanguageModelOptions.loss`.
@@ -25,7 +26,7 @@ def is_flash(implementation: str | None) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LanguageModelOptions(CorpusOptions, PreferenceOptions, LoopOptions):
+class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, LoopOptions):
     """Train the language model on texts, token lines, and clips with their units and words."""
 
     data: tuple[Path, ...] = option(
@@ -175,39 +176,6 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, LoopOptions):
         "Compile the network: takes two minutes, then each step takes a quarter less time.",
         group="execution",
     )
-    valid: Path | None = option(None, "Held-out token lines, for validation.", group="input")
-    valid_manifest: Path | None = option(
-        None,
-        "Manifest of held-out clips with text, for validation; some of them are transcribed.",
-        group="input",
-    )
-    valid_units: Path | None = option(
-        None, "With --valid-manifest: JSONL of the clips' units, as --units.", group="input"
-    )
-    valid_every: int = option(
-        200,
-        "Steps between two validations. The weights with the least held-out loss are kept in OUTPUT/best.",
-        group="training",
-        minimum=1,
-    )
-    valid_clips: int = option(
-        16,
-        "With --valid-manifest: number of clips to transcribe, the first ones.",
-        group="training",
-        minimum=1,
-    )
-    sample_prompts: Path | None = option(
-        None,
-        "Token lines to continue at each save, to OUTPUT/training/samples/STEP.txt.",
-        group="input",
-    )
-    sample_vocoder: str | None = option(
-        None,
-        "With --sample-prompts: model whose vocoder decodes the samples, to OUTPUT/training/samples/STEP/NN.wav. Its "
-        "units must be those of the data.",
-        metavar="MODEL",
-        group="model",
-    )
     context: int = option(
         512, "Tokens in a row, into which training sequences are packed.", group="training", minimum=4
     )
@@ -258,10 +226,7 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, LoopOptions):
                 "--attention",
                 "--attn-implementation",
             )
-        if self.sample_vocoder and not self.sample_prompts:
-            raise OptionError("decodes samples; give --sample-prompts too", "--sample-vocoder")
-        if bool(self.valid_manifest) != bool(self.valid_units):
-            raise OptionError("needs --valid-units, and the other way round", "--valid-manifest")
+        self.check_held_out()
         check_heads(self.dim, self.heads)
         self._check_mix()
         if self.dim // self.heads % 2:
@@ -291,11 +256,6 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, LoopOptions):
     def warmup_steps(self) -> int:
         """`warmup`, or its default."""
         return min(200, self.steps // 5) if self.warmup is None else self.warmup
-
-    @property
-    def validates(self) -> bool:
-        """Whether there are held-out data."""
-        return bool(self.valid or self.valid_manifest)
 
     def _check_mix(self) -> None:
         shares = wanted_shares(self.mix, self.task)

@@ -12,7 +12,7 @@ _ALLOWED = frozenset(
     {
         "dpo", "beta", "base", "lora", "lora_alpha", "context", "steps", "batch", "accumulate", "learning_rate",
         "schedule", "warmup", "clip", "optimizer", "seed", "output", "resume", "overwrite", "save_every",
-        "sample_prompts", "tensorboard", "wandb", "device", "bf16", "checkpointing",
+        "sample_prompts", "sample_vocoder", "tensorboard", "wandb", "device", "bf16", "checkpointing",
     }
 )  # fmt: skip
 

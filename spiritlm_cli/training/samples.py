@@ -38,7 +38,7 @@ def read_prompts(path: Path) -> list[Line]:
     return prompts
 
 
-def load_vocoder(model: str, vocabulary: Vocabulary, device: torch.device) -> Vocoder:
+def load_vocoder(model: str | None, vocabulary: Vocabulary, device: torch.device) -> Vocoder:
     """Load the vocoder of a checkpoint: of the two the one for the units of a vocabulary. Raises CheckpointError."""
     checkpoint = find_checkpoint(model)
     expressive = checkpoint.is_expressive and vocabulary.unit_counts[Kind.PITCH] > 0
@@ -48,17 +48,14 @@ def load_vocoder(model: str, vocabulary: Vocabulary, device: torch.device) -> Vo
 class Samples:
     """Continues prompts at checkpoints, with the same random numbers each time."""
 
-    def __init__(
-        self,
-        options: LanguageModelOptions,
-        evaluator: Evaluator,
-        prompts: list[Line],
-        vocoder: Vocoder | None = None,
-    ) -> None:
-        """vocoder: decodes the samples. Raises TokenError for a unit or a modality that the model does not have."""
-        self._options, self._evaluator, self._prompts, self._vocoder = options, evaluator, prompts, vocoder
+    def __init__(self, options: LanguageModelOptions, evaluator: Evaluator, prompts: list[Line]) -> None:
+        """Raises TokenError for a unit or a modality that the model does not have, CheckpointError for the vocoder."""
+        self._options, self._evaluator, self._prompts = options, evaluator, prompts
+        vocabulary, name = evaluator.model.vocabulary, options.sample_vocoder
         for line in prompts:
-            evaluator.model.vocabulary.encode(line.sequence, line.opens)
+            vocabulary.encode(line.sequence, line.opens)
+        decodes = name is not None and evaluator.is_main
+        self._vocoder = load_vocoder(name, vocabulary, evaluator.device) if decodes else None
 
     def after(self, step: int) -> dict[str, Value]:
         """Write the continuations after `step` steps, if the weights are saved then.
