@@ -144,7 +144,7 @@ def _new_model(options: HubertOptions, units: int) -> Pretraining:
         encoder_ffn_embed_dim=4 * options.dim,
         encoder_attention_heads=options.heads,
         conv_feature_layers=conv,
-        conv_pos=32,
+        conv_pos=options.position_kernel,
         conv_pos_groups=POSITION_GROUPS,
         label_rate=float(options.rate),
     )

@@ -90,8 +90,8 @@ class HubertOptions(LoopOptions):
     )
     start: Path | None = option(
         None,
-        "Initial weights (mhubert_base_25hz.*, or the Hugging Face folder of a HuBERT); their sizes override --conv, "
-        "--dim, --layers and --heads.",
+        "Initial weights (mhubert_base_25hz.*, or the Hugging Face folder of a HuBERT); their sizes override those of "
+        "the options.",
         group="input",
     )
     rate: int = option(
@@ -127,6 +127,12 @@ class HubertOptions(LoopOptions):
     dim: int = option(256, "Width of the transformer.", group="network", minimum=1)
     layers: int = option(6, "Layers of the transformer.", group="network", minimum=1)
     heads: int = option(4, "Attention heads.", group="network", minimum=1)
+    position_kernel: int = option(
+        32,
+        "Width of the convolution that encodes positions, in frames; 128 in HuBERT base.",
+        group="network",
+        minimum=1,
+    )
     steps: int = option(1200, "Training steps.", group="training", minimum=1)
     batch: int = option(16, "Clips in a batch.", group="training", minimum=1)
     seconds: float = option(
