@@ -28,7 +28,7 @@ CLOSED_PIPE = 141  # what a shell reports of any command that SIGPIPE ended
 SPINS = "30000"
 
 _NO_MEMORY = (
-    "there is too little memory; lower --batch-seconds or --batch-size, take --dtype bfloat16, or end other "
+    "there is too little memory; lower --batch-seconds, --batch-size or --batch, take --dtype bfloat16, or end other "
     "programs"
 )
 

@@ -88,7 +88,7 @@ def train(options: HubertOptions) -> None:
         correct = logits.argmax(-1) == targets
         known = targets >= 0
         return {
-            "loss": loss.item(),
+            "loss": loss,
             "accuracy": WeightedMean.of(correct[known & ~hidden]),
             "masked": WeightedMean.of(correct[known & hidden]),
         }

@@ -10,6 +10,7 @@ from spiritlm_cli.training.mix import ANSWERED, wanted_shares
 from spiritlm_cli.training.options import LoopOptions, check_heads
 from spiritlm_cli.training.preference_options import PreferenceOptions, check_pairs
 from spiritlm_cli.training.prepare_options import CorpusOptions
+from spiritlm_cli.training.schedule import default_warmup
 from spiritlm_cli.training.validation_options import ValidationOptions
 
 AttnImplementation = Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3"]
@@ -255,7 +256,7 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, 
     @property
     def warmup_steps(self) -> int:
         """`warmup`, or its default."""
-        return min(200, self.steps // 5) if self.warmup is None else self.warmup
+        return default_warmup(self.steps) if self.warmup is None else self.warmup
 
     def _check_mix(self) -> None:
         shares = wanted_shares(self.mix, self.task)

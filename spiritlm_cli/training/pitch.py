@@ -179,7 +179,7 @@ def train(options: PitchOptions) -> None:
         # the root of the mean, by the number of voiced frames, of which crops may have none
         hz = WeightedMean((squares.sum() * len(squares)).sqrt(), torch.tensor(len(squares), device=device))
         used = float(len(torch.unique(ids)))
-        return {"loss": loss.item(), "f0_error_hz": hz, "codes_in_batch": used}
+        return {"loss": loss, "f0_error_hz": hz, "codes_in_batch": used}
 
     def save() -> None:
         write_tensors(folder / "model.safetensors", model.state_dict())

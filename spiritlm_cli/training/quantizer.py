@@ -73,7 +73,7 @@ def _train(
     if options.start:
         load_into(model, read_tensors(options.start), rename=lambda name: f"layers.{name}")
     model.to(device)
-    teacher = Teacher(hubert, recordings, labels, model)
+    teacher = Teacher(hubert, recordings, labels, model, options.steps if options.iterations > 1 else 0)
     sampler = CropSampler(recordings, options.seconds, real_weights(options.real, options.real_weight))
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
 
@@ -92,16 +92,16 @@ def _train(
         # crops may be without labels, which are shorter than their clips
         summed = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
         loss = per_frame = summed / known.sum().clamp(min=1)
-        losses: dict[str, float | WeightedMean] = {
+        losses: dict[str, Tensor | WeightedMean] = {
             "frames": WeightedMean(summed, known.sum()),
             "accuracy": WeightedMean.of((logits.argmax(-1) == targets)[known]),
         }
         if position >= int(FRAMEWISE * options.steps):
             ctc = _ctc_loss(logits, merged.to(device), options.units)
-            losses["ctc"] = ctc.item()
+            losses["ctc"] = ctc
             # keeps units at their time
             loss = ctc + 0.3 * per_frame
-        rate = warm_cosine(position, options.steps, options.learning_rate, warm=50)
+        rate = warm_cosine(position, options.steps, options.learning_rate, min(50, options.steps // 5))
         loop.update(optimizer, model, loss, rate)
         return losses
 
@@ -122,9 +122,17 @@ class Teacher:
     """The labels of each iteration: those that are given, and then the units of the student of the iteration before."""
 
     def __init__(
-        self, hubert: Hubert, recordings: list[Recording], labels: Labels, student: LinearQuantizer
+        self,
+        hubert: Hubert,
+        recordings: list[Recording],
+        labels: Labels,
+        student: LinearQuantizer,
+        steps: int = 0,
     ) -> None:
-        """labels: of the first iteration, by clip id. student: the model in training."""
+        """labels: of the first iteration, by clip id. student: the model in training. steps: of an iteration, if there
+        are several.
+        """
+        self._steps = steps
         self._hubert, self._recordings, self._student = hubert, recordings, student
         self._model = copy.deepcopy(student).requires_grad_(False)
         # iteration: whose labels `_model` gives; labeled: whose labels `_labels` are
@@ -142,9 +150,14 @@ class Teacher:
         return self._labels
 
     def state_dict(self) -> dict[str, Any]:
-        return {"iteration": self._iteration, "model": self._model.state_dict()}
+        return {"iteration": self._iteration, "model": self._model.state_dict(), "steps": self._steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Raises CheckpointError for a training with iterations of another length, whose labels would be others."""
+        if state_dict["steps"] != self._steps:
+            raise CheckpointError(
+                f"the iterations have {state_dict['steps']} steps; resume with the same --steps, or start a new run"
+            )
         self._iteration = int(state_dict["iteration"])
         self._model.load_state_dict(state_dict["model"])
 
@@ -223,12 +236,14 @@ def _draw(
 def _ctc_loss(logits: torch.Tensor, targets: torch.Tensor, blank: int) -> torch.Tensor:
     """CTC loss against targets with runs merged.
 
-    logits: (batch, frames, units + 1). targets: (batch, frames) int64, −100 where unknown. Returns a scalar.
+    logits: (batch, frames, units + 1). targets: (batch, frames) int64, −100 where unknown; rows without any are left
+    out. Returns a scalar.
     """
-    merged = []
-    for row in targets:
-        known = row[row >= 0]
-        merged.append(torch.unique_consecutive(known))
+    labeled = (targets >= 0).any(1)
+    if not bool(labeled.any()):
+        return logits.sum() * 0
+    logits = logits[labeled]
+    merged = [torch.unique_consecutive(row[row >= 0]) for row in targets[labeled]]
     lengths = torch.tensor([len(m) for m in merged])
     frames = torch.full((len(logits),), logits.shape[1])
     log_probabilities = logits.log_softmax(-1).transpose(0, 1)

@@ -27,8 +27,9 @@ class WeightedMean:
         return float(self.total.detach() / self.weight)
 
 
-# What a micro-batch reports by name. A number is a mean that has the same weight in each of them.
-Report = Mapping[str, float | WeightedMean]
+# What a micro-batch reports by name. A number is a mean that has the same weight in each of them; as a scalar tensor it
+# does not make the CPU wait for the GPU.
+Report = Mapping[str, float | Tensor | WeightedMean]
 
 
 def means(
@@ -45,9 +46,11 @@ def means(
     return {name: total / weight for name, (total, weight) in zip(names, sums, strict=True) if weight}
 
 
-def _sum_and_weight(value: float | WeightedMean, device: torch.device) -> Tensor:
+def _sum_and_weight(value: float | Tensor | WeightedMean, device: torch.device) -> Tensor:
     """(2,): the sum and the weight of a reported mean; float64, where the device has it."""
     dtype = torch.float32 if device.type == "mps" else torch.float64
     if isinstance(value, WeightedMean):
         return torch.stack([value.total.detach().to(dtype), value.weight.to(dtype)])
+    if isinstance(value, Tensor):
+        return torch.stack([value.detach().to(dtype), torch.ones((), dtype=dtype, device=device)])
     return torch.tensor([value, 1.0], dtype=dtype, device=device)

@@ -11,11 +11,17 @@ LAST = 0.02
 DECAY = 0.2
 
 
-def warm_cosine(step: int, steps: int, highest: float, warm: int = 200) -> float:
+def default_warmup(steps: int) -> int:
+    """Steps of warm-up in a training of so many: a fifth, up to 200."""
+    return min(200, steps // 5)
+
+
+def warm_cosine(step: int, steps: int, highest: float, warm: int | None = None) -> float:
     """Learning rate of a step: linear warm-up over `warm` steps, then cosine decay from `highest` to `highest` / 50.
 
-    step: from 0. steps: length of the training.
+    step: from 0. steps: length of the training. warm: by default `default_warmup(steps)`.
     """
+    warm = default_warmup(steps) if warm is None else warm
     if step < warm:
         return highest * (step + 1) / warm
     share = (step - warm) / max(1, steps - warm)

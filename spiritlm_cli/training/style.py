@@ -127,7 +127,7 @@ def train(options: StyleOptions) -> None:
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         loop.update(optimizer, model, loss, warm_cosine(number, options.steps, options.learning_rate))
         accuracy = WeightedMean.of((logits.argmax(-1) == targets)[targets >= 0])
-        return {"loss": loss.item(), "accuracy": accuracy}
+        return {"loss": loss, "accuracy": accuracy}
 
     def save() -> None:
         tensors = {name: tensor.half() for name, tensor in release_state_dict(model).items()}

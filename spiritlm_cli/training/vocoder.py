@@ -17,6 +17,7 @@ from spiritlm_cli.training.data import HOP
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
 from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.losses import SpectralLoss
+from spiritlm_cli.training.report import Report
 from spiritlm_cli.training.resynthesis import Resynthesis
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine
@@ -119,7 +120,7 @@ class VocoderTrainer:
             "discriminator_optimizer": self._discriminator_optimizer,
         }
 
-    def step(self, number: int) -> dict[str, float]:
+    def step(self, number: int) -> Report:
         """Compute a micro-batch of the generator and, from `options.adversarial_from` on, of the discriminators.
 
         Returns losses by name.
@@ -138,7 +139,7 @@ class VocoderTrainer:
             generated = self._generator(hubert, speaker, *prosody).float()
         mel, stft = self._spectral(generated, real)
         duration = _duration_loss(self._generator, chosen, device)
-        losses = {"mel": mel.item(), "stft": stft.item(), "duration": duration.item()}
+        losses = {"mel": mel, "stft": stft, "duration": duration}
         loss = MEL_WEIGHT * mel + 10 * stft + duration
         if number >= options.adversarial_from:
             adversarial, adversarial_losses = self._adversarial(generated, real, rate)
@@ -147,7 +148,7 @@ class VocoderTrainer:
         self._loop.update(self._optimizer, self._generator, loss, rate, clip=100.0)
         return losses
 
-    def _adversarial(self, generated: Tensor, real: Tensor, rate: float) -> tuple[Tensor, dict[str, float]]:
+    def _adversarial(self, generated: Tensor, real: Tensor, rate: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Update the discriminators, then compute the generator's loss against them.
 
         Returns that loss, and the losses to report by name.
@@ -161,9 +162,9 @@ class VocoderTrainer:
         with self._autocast():
             adversarial, features = adversarial_loss(self._discriminators, real, generated)
         losses = {
-            "adversarial": adversarial.item(),
-            "features": features.item(),
-            "discriminator": discriminator.item(),
+            "adversarial": adversarial,
+            "features": features,
+            "discriminator": discriminator,
         }
         return adversarial + FEATURE_WEIGHT * features, losses
 

@@ -122,6 +122,20 @@ def test_teacher_is_the_student_after_each_iteration(corpus: Path, output: Path)
     assert teacher.labels(2)["0"].tolist() != expected.tolist()
 
 
+def test_resume_refuses_iterations_of_another_length(corpus: Path, output: Path, teacher: Path) -> None:
+    options = quantizer_options(corpus, output, labels=None, teacher=teacher, units=5, steps=1, iterations=2)
+    quantizer.train(options)
+    with pytest.raises(CheckpointError, match="the iterations have 1 steps; resume with the same --steps"):
+        quantizer.train(replace(options, steps=2, resume=True))
+
+
+def test_ctc_loss_leaves_out_rows_without_labels() -> None:
+    logits = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([[1, 1, 2, 2, -100, -100], [-100] * 6])
+    assert quantizer._ctc_loss(logits, targets, 3) == quantizer._ctc_loss(logits[:1], targets[:1], 3)
+    assert quantizer._ctc_loss(logits[1:], targets[1:], 3) == 0
+
+
 def test_train_needs_a_hubert(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         quantizer.train(quantizer_options(corpus, tmp_path))

@@ -11,7 +11,10 @@ def weighted(total: float, weight: int) -> WeightedMean:
 
 
 def test_means_of_micro_batches_and_processes() -> None:
-    reports = [{"loss": weighted(6.0, 2), "accuracy": 0.5}, {"loss": weighted(1.0, 8), "accuracy": 0.75}]
+    reports = [
+        {"loss": weighted(6.0, 2), "accuracy": 0.5},
+        {"loss": weighted(1.0, 8), "accuracy": torch.tensor(0.75)},
+    ]
     assert means(reports, lambda sums: sums, CPU) == {"loss": 0.7, "accuracy": 0.625}
     other = torch.tensor([[3.0, 10.0], [0.25, 2.0]], dtype=torch.float64)
     assert means(reports, lambda sums: sums + other, CPU) == {"loss": 0.5, "accuracy": 0.375}

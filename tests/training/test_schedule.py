@@ -13,6 +13,13 @@ def test_warm_cosine_rises_linearly_and_falls_to_a_fiftieth() -> None:
     assert rates[100:] == sorted(rates[100:], reverse=True)
 
 
+def test_warm_cosine_reaches_the_highest_rate_in_a_short_training() -> None:
+    rates = [warm_cosine(step, 10, 1.0) for step in range(10)]
+    assert rates[:3] == [0.5, 1.0, 1.0]
+    assert rates[9] < 0.1
+    assert warm_cosine(199, 5000, 1.0) == 1.0 > warm_cosine(198, 5000, 1.0)
+
+
 def test_learning_rate_of_each_schedule() -> None:
     constant, wsd, cosine = (
         [learning_rate(name, step, 100, 3.0, warm=10) for step in range(100)]
