@@ -10,7 +10,6 @@ model that starts from nano's are a Hugging Face folder.
 """
 
 import argparse
-import functools
 import json
 import lzma
 import sys
@@ -132,7 +131,8 @@ def hubert_options(folder: Path, arguments: argparse.Namespace) -> HubertOptions
 def hubert_accuracy(folder: Path, weights: Path, options: HubertOptions) -> dict[str, float]:
     """Share of held-out frames whose label is predicted, from clean sound."""
     labels = read_labels(folder / "labels.txt")
-    recordings = [r for r in load_recordings(folder / "held-out.jsonl") if r.clip.id in labels]
+    loaded = load_recordings(folder / "held-out.jsonl", options.output / "training")
+    recordings = [r for r in loaded if r.clip.id in labels]
     if not recordings:
         return {}
     units = 1 + max(int(u.max()) for u in labels.values() if len(u))
@@ -187,8 +187,6 @@ def main() -> None:
         else:
             options = hubert_options(folder, arguments)
             measure, train = hubert_accuracy, hubert.train
-            # it is read for each of the trainings
-            hubert.load_recordings = functools.cache(load_recordings)
             trained = arguments.output / "speech_tokenizer" / "hubert_25hz" / "mhubert_base_25hz.safetensors"
             start = options.start
         before = measure(folder, start, options) if start else {}

@@ -1,9 +1,8 @@
-"""Training data: audio in memory, and labels and units by clip id."""
+"""Training data: audio, labels and units by clip id."""
 
 import os
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.console import log, notify, one_line, track
+from spiritlm_cli.console import log, notify, one_line
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
@@ -22,6 +20,7 @@ from spiritlm_cli.text_files import bounded_lines, numbered_lines, read_errors, 
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.units import Kind, Units
+from spiritlm_cli.training.audio_file import Samples, map_audio
 
 _UNIT_ID = re.compile("[0-9]{1,18}")  # fits into int64
 HOP = 640  # samples at 16 kHz per phonetic unit
@@ -29,10 +28,10 @@ HOP = 640  # samples at 16 kHz per phonetic unit
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A clip and its audio. samples: (samples,) int16 at 16 kHz, which takes half the memory of float32."""
+    """A clip and its audio. samples: (samples,) int16 at 16 kHz; not to be written to."""
 
     clip: Clip
-    samples: NDArray[np.int16]
+    samples: Samples
 
     @property
     def frames(self) -> int:
@@ -45,14 +44,14 @@ class Recording:
         return Waveform(self.samples.astype(np.float32) / np.float32(32767), 16000)
 
 
-def load_recordings(manifest: Path, shortest: float = 0.5) -> list[Recording]:
-    """Read the clips of a manifest that last at least `shortest` seconds, several at once; warn of the others.
+def load_recordings(manifest: Path, folder: Path, shortest: float = 0.5) -> list[Recording]:
+    """Map the audio of a manifest's clips into memory, from a file in `folder`; see `map_audio`.
 
-    Raises ManifestError if there are none, and AudioError for a clip that can't be read.
+    Warns of clips of under `shortest` seconds, and leaves them out. Raises ManifestError if there are no others, and
+    AudioError for a clip that can't be read.
     """
-    with ThreadPoolExecutor() as pool:
-        loaded = pool.map(_load_recording, read_manifest(manifest))
-        recordings = list(track(loaded, "clips read"))
+    clips = list(read_manifest(manifest))
+    recordings = [Recording(*pair) for pair in zip(clips, map_audio(clips, folder), strict=True)]
     short = [recording.clip.id for recording in recordings if len(recording.samples) < shortest * 16000]
     recordings = [recording for recording in recordings if len(recording.samples) >= shortest * 16000]
     if not recordings:
@@ -71,10 +70,6 @@ def notify_left_out(manifest: Path, clips: int, used: int, why: str) -> None:
     """Say how many clips of a manifest are not trained on, if any. why: as in "3 of 9 clips WHY, and are left out"."""
     if used < clips:
         notify(f"{manifest}: {clips - used} of {clips} clips {why}, and are left out")
-
-
-def _load_recording(clip: Clip) -> Recording:
-    return Recording(clip, np.round(read_clip(clip).samples * 32767).astype(np.int16))
 
 
 def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:

@@ -48,9 +48,9 @@ def train(options: HubertOptions) -> None:
     path = options.output / "speech_tokenizer" / f"hubert_{rate}hz" / f"mhubert_base_{rate}hz.safetensors"
     check_run(options, "hubert", path)
     loop = Loop(options, "hubert", options.steps)
-    recordings = load_recordings(options.manifest)
     labels_path = options.labels or options.output / "training" / "labels.txt"
     with loop.main_first():
+        recordings = load_recordings(options.manifest, options.output / "training")
         is_written = labels_path.is_file() and (options.resume or not loop.is_main)
         if options.labels is None and not is_written:
             _write_pseudo_labels(options, recordings, labels_path)

@@ -128,8 +128,8 @@ def train(options: PitchOptions) -> None:
     folder = options.output / "speech_tokenizer" / "vqvae_f0_quantizer"
     check_run(options, "pitch", folder / "model.safetensors")
     loop = Loop(options, "pitch", options.steps)
-    recordings = load_recordings(options.manifest)
     with loop.main_first():
+        recordings = load_recordings(options.manifest, options.output / "training")
         tracks = track_all(recordings, options.output / "training", options.device, options.f0)
     length = int(options.seconds * 200) // 16 * 16
     clips = [

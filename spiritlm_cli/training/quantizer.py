@@ -49,7 +49,8 @@ def train(options: QuantizerOptions) -> InvarianceReport | None:
     path = checkpoint.hubert.parent / f"L{options.layer}_quantizer_{options.units}.safetensors"
     check_run(options, "quantizer", path)
     loop = Loop(options, "quantizer", options.iterations * options.steps)
-    recordings = load_recordings(options.manifest)
+    with loop.main_first():
+        recordings = load_recordings(options.manifest, options.output / "training")
     return _train(options, loop, hubert, recordings, path)
 
 
@@ -113,7 +114,9 @@ def _train(
     loop.run({"model": model, "teacher": teacher, "optimizer": optimizer}, step, save)
     if not loop.is_main:
         return None
-    tested = load_recordings(options.test) if options.test else all_recordings[:TESTED]
+    tested = all_recordings[:TESTED]
+    if options.test:
+        tested = load_recordings(options.test, options.output / "training")
     quantizers = ({"teacher": before} if before else {}) | {"trained": model}
     return measure_invariance(hubert, quantizers, tested, options.seed)
 

@@ -93,8 +93,8 @@ def train(options: StyleOptions) -> None:
     folder = options.output / "speech_tokenizer" / "style_encoder_w2v2"
     check_run(options, "style", folder / "model.safetensors")
     loop = Loop(options, "style", options.steps)
-    recordings = load_recordings(options.manifest, shortest=1.0)
     with loop.main_first():
+        recordings = load_recordings(options.manifest, options.output / "training", shortest=1.0)
         tracks = track_all(recordings, options.output / "training", options.device)
     styles = style_labels(recordings, tracks, options.styles, options.seed)
     labels = {clip: np.repeat(seconds, FRAMES) for clip, seconds in styles.items()}

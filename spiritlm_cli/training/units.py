@@ -4,19 +4,16 @@ These labels are what HuBERT is trained to predict: those of MFCCs at first, the
 2021, arXiv 2106.07447).
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.tensors import write_tensors
-from spiritlm_cli.console import log, notify, one_line, track
+from spiritlm_cli.console import log, notify, one_line
 from spiritlm_cli.errors import CheckpointError, ManifestError
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.manifests.manifest import read_manifest
@@ -24,6 +21,7 @@ from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import KMeansQuantizer
 from spiritlm_cli.speech.windows import MIN_SAMPLES, SAMPLE_RATE, split_windows
+from spiritlm_cli.training.audio_file import read_clips
 from spiritlm_cli.training.data import cluster, write_labels
 from spiritlm_cli.training.mfcc import mfcc
 from spiritlm_cli.training.phones import load_phones
@@ -33,8 +31,6 @@ from spiritlm_cli.training.units_options import UnitsOptions
 Features = NDArray[np.float32]
 # k-means takes at most so many frames for each cluster; more change its centers little.
 FRAMES_PER_CLUSTER = 1000
-# Clips that are read ahead.
-_AHEAD = 16
 
 
 def train(options: UnitsOptions) -> UnitQuality:
@@ -59,7 +55,7 @@ def train(options: UnitsOptions) -> UnitQuality:
     sample = FrameSample(FRAMES_PER_CLUSTER * options.clusters, rng)
     limit = float("inf") if options.hours is None else options.hours * 3600
     seconds = 0.0
-    for _, samples in track(_read(clips[i] for i in order), "clips clustered", len(clips)):
+    for _, samples in _read([clips[i] for i in order], "clips clustered"):
         sample.add(extract(samples))
         seconds += len(samples) / SAMPLE_RATE
         if seconds >= limit:
@@ -74,7 +70,7 @@ def train(options: UnitsOptions) -> UnitQuality:
 
     labels = {
         clip.id: kmeans.index.search(extract(samples), 1)[1][:, 0].astype(np.int64)
-        for clip, samples in track(_read(clips), "clips labeled", len(clips))
+        for clip, samples in _read(clips, "clips labeled")
     }
     if short := [clip.id for clip in clips if clip.id not in labels]:
         log.warning(
@@ -165,11 +161,8 @@ def _centers_path(options: UnitsOptions) -> Path:
     return path
 
 
-def _read(clips: Iterable[Clip]) -> Iterator[tuple[Clip, Features]]:
-    """Yield clips and their samples at 16 kHz, read ahead by threads; leave out clips of under 80 ms."""
-    source = iter(clips)
-    with ThreadPoolExecutor() as pool:
-        while block := list(islice(source, _AHEAD)):
-            for clip, waveform in zip(block, pool.map(read_clip, block), strict=True):
-                if len(waveform.samples) >= MIN_SAMPLES:
-                    yield clip, waveform.samples
+def _read(clips: Sequence[Clip], description: str) -> Iterator[tuple[Clip, Features]]:
+    """Yield clips and their samples at 16 kHz, with progress; leave out clips of under 80 ms."""
+    for clip, waveform in read_clips(clips, description):
+        if len(waveform.samples) >= MIN_SAMPLES:
+            yield clip, waveform.samples

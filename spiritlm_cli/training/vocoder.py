@@ -71,10 +71,11 @@ def train(options: VocoderOptions) -> None:
     name = "vocoder" if options.kind == "expressive" else "base_vocoder"
     check_run(options, name, folder / "generator.safetensors")
     loop = Loop(options, name, options.steps)
-    examples, speakers = read_examples(options)
+    with loop.main_first():
+        examples, speakers = read_examples(options)
+        held_out = read_held_out(options, speakers)
     content = vocoder_config(options, len(speakers))
     config = from_mapping(HifiGanConfig, content, folder / "config.json")
-    held_out = read_held_out(options, speakers)
     check_units([*examples, *held_out], config, options.units)
     torch.manual_seed(options.seed)
     generator = HifiGan(config, weight_normed=True).to(loop.device)

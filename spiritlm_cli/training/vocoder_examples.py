@@ -58,7 +58,7 @@ def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
     Returns the examples, and the names of the speakers by id. Raises ManifestError if there are none.
     """
     units = read_units(options.units)
-    loaded = load_recordings(options.manifest, shortest=1.0)
+    loaded = load_recordings(options.manifest, options.output / "training", shortest=1.0)
     known = {r.clip.speaker for r in loaded if r.clip.id in units and r.clip.speaker}
     speakers = list(options.speaker_names) or sorted(known)
     if not speakers:
@@ -77,7 +77,7 @@ def read_held_out(options: VocoderOptions, speakers: list[str]) -> list[Example]
     """Read the clips of `options.valid_manifest`, as `read_examples` does; none if it is not given."""
     if not options.valid_manifest:
         return []
-    loaded = load_recordings(options.valid_manifest, shortest=1.0)
+    loaded = load_recordings(options.valid_manifest, options.output / "training", shortest=1.0)
     return _examples(options.valid_manifest, loaded, read_units(options.units), speakers, options)
 
 

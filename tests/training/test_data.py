@@ -25,7 +25,7 @@ def test_load_recordings_warns_of_clips_that_are_too_short(
         soundfile.write(tmp_path / f"{name}.wav", np.zeros(samples), 16000)
     manifest = tmp_path / "clips.tsv"
     manifest.write_text("audio\na.wav\nb.wav\nc.wav\n")
-    assert [recording.clip.id for recording in load_recordings(manifest)] == ["a", "c"]
+    assert [recording.clip.id for recording in load_recordings(manifest, tmp_path)] == ["a", "c"]
     assert caplog.messages == [f"{manifest}: 1 clips of under 0.5 s are left out, the first is b"]
 
 

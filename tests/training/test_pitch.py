@@ -51,7 +51,7 @@ def test_train_takes_crops_without_voiced_frames(
 
 
 def test_track_all_tracks_only_clips_that_the_cache_lacks(corpus: Path, tmp_path: Path) -> None:
-    recordings = load_recordings(corpus / "clips.jsonl")[:2]
+    recordings = load_recordings(corpus / "clips.jsonl", tmp_path)[:2]
     cache = tmp_path / "training" / "f0.npz"
     tracked = track_all(recordings, cache.parent, "cpu")
     # the cached track of clip 1 has the length of another audio file
@@ -68,7 +68,7 @@ def test_track_all_tracks_only_clips_that_the_cache_lacks(corpus: Path, tmp_path
 def test_track_all_keeps_the_tracks_of_pyaapt_apart(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recording = load_recordings(corpus / "clips.jsonl")[0]
+    recording = load_recordings(corpus / "clips.jsonl", tmp_path)[0]
     recordings = [Recording(recording.clip, recording.samples[:8000])]
     first, second = (track_all(recordings, tmp_path, "cpu", "pyaapt")["0"] for _ in range(2))
     assert len(first.f0) == 100

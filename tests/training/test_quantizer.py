@@ -103,8 +103,8 @@ def test_train_reports_unit_error_rates_of_teacher_and_student(
         quantizer.train(replace(options, teacher=Checkpoint(output, "").quantizer, overwrite=True))
 
 
-def test_teacher_is_the_student_after_each_iteration(corpus: Path, output: Path) -> None:
-    recordings = load_recordings(corpus / "clips.jsonl")[:1]
+def test_teacher_is_the_student_after_each_iteration(corpus: Path, output: Path, tmp_path: Path) -> None:
+    recordings = load_recordings(corpus / "clips.jsonl", tmp_path)[:1]
     hubert = Hubert.load(Checkpoint(output, "").hubert, 2)
     torch.manual_seed(0)
     student = LinearQuantizer(QuantizerConfig(5, 32, 22))

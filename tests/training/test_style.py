@@ -63,9 +63,9 @@ def test_cluster_sizes_are_seconds() -> None:
     )
 
 
-def test_held_out_accuracy_counts_seconds(trained: Path, corpus: Path) -> None:
+def test_held_out_accuracy_counts_seconds(trained: Path, corpus: Path, tmp_path: Path) -> None:
     model = StyleEncoder.load(Checkpoint(trained, "").style)
-    recordings = load_recordings(corpus / "clips.jsonl")[:2]
+    recordings = load_recordings(corpus / "clips.jsonl", tmp_path)[:2]
     predicted = {
         r.clip.id: model.logits([torch.from_numpy(r.waveform.samples)])[0].argmax(-1).numpy()
         for r in recordings
