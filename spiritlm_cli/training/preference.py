@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants
 from torch import Tensor
 
 from spiritlm_cli.console import notify
@@ -125,6 +126,8 @@ class PreferenceLoss:
                 return dataset
 
         self._device, self._bf16 = device, options.bf16
+        # trl reports each run to the Hub
+        constants.HF_HUB_DISABLE_TELEMETRY = True
         with silence_transformers(), _without_bars(), self._precision(), _keep(network.config):
             settings = DPOConfig(
                 output_dir=str(options.output / "training"), beta=options.beta, max_length=None,

@@ -189,6 +189,15 @@ def test_trl_is_an_extra(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not (tmp_path / "out").exists()
 
 
+def test_nothing_is_reported_to_the_hub(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    sent: list[object] = []
+    monkeypatch.setattr("huggingface_hub.utils._telemetry._TELEMETRY_QUEUE.put", sent.append)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", False)
+    train(pair_options(base, tmp_path / "out", steps=1))
+    assert sent == []
+
+
 def test_a_missing_file_is_named_before_the_model_is_read(tmp_path: Path) -> None:
     options = pair_options(tmp_path / "none", tmp_path / "out", dpo=(tmp_path / "none.jsonl",))
     with pytest.raises(ManifestError, match=r"none\.jsonl: no such file or folder"):
