@@ -153,22 +153,17 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
     assert_same_weights(tmp_path / "one/best" / name, tmp_path / "two/best" / name, tolerance=1e-5)
 
 
-def test_train_with_fsdp_equals_one_process_and_is_resumed(tmp_path: Path) -> None:
+def test_train_with_fsdp_equals_one_process(tmp_path: Path) -> None:
     folder = text_model(tmp_path / "text", "llama")
     one, two = (lines_options(folder, tmp_path / name, lora=2, steps=2) for name in ("one", "two"))
     train(replace(one, batch=2))
-    two = replace(two, fsdp=True, save_every=1)
-
-    def interrupted_training() -> None:
-        with interrupted(1):
-            train(two)
-
-    in_two_processes(interrupted_training, tmp_path)
-    in_two_processes(lambda: train(replace(two, resume=True)), tmp_path)
+    in_two_processes(lambda: train(replace(two, fsdp=True)), tmp_path)
     name = "adapter_model.safetensors"
     assert_same_weights(one.output / name, two.output / name, tolerance=1e-5)
+    # the state has what is trained, whole or a part
     whole, part = (
         torch.load(path, weights_only=True)["parts"]["network"]
         for path in (one.output / "training/lm.pt", two.output / "training/lm.1.pt")
     )
     assert part.keys() == whole.keys()
+    assert all(0 < part[name].numel() < whole[name].numel() for name in whole)
