@@ -55,20 +55,28 @@ class Lane:
         self._rows = self._documents = 0
         self._drawn = [0] * len(form.mixture)
         self._tokens = [0] * len(form.mixture)
-        # the last document, its source, and its tokens in earlier rows if it continues in the next one, otherwise 0
+        # the document that the next row begins with, its source, and its tokens in earlier rows
         self._document: Document | None = None
         self._source = self._offset = 0
 
     def next_row(self) -> Rows:
-        """Return the next row, (1, length). A document that does not fit continues in the row after it."""
+        """Return the next row, (1, length). A document that does not fit continues in the row after it.
+
+        Where answers are trained on, one that fits into a row is not divided, as its answer would lose its question. It
+        waits for the next row, and the rest of this one has weight 0.
+        """
         length, vocabulary = self._form.length, self._form.vocabulary
         ids, sources, words, positions = (np.zeros(length, dtype=np.int64) for _ in range(4))
         weights = np.zeros(length, dtype=np.float32)
         filled = first_word = 0
         while filled < length:
-            whole = self._document if self._document and self._offset else self._draw()
-            document, stop = whole.part(self._offset, length - filled, vocabulary)
+            whole, room = self._document or self._draw(), length - filled
+            if self._form.loss == "answer" and not self._offset and room < len(whole) <= length:
+                words[filled:], positions[filled:] = -1, np.arange(room)
+                break
+            document, stop = whole.part(self._offset, room, vocabulary)
             self._offset = stop if stop < len(whole) else 0
+            self._document = whole if self._offset else None
             part = slice(filled, filled + len(document))
             ids[part], weights[part] = document.ids, document.weights
             words[part] = np.where(document.words >= 0, document.words + first_word, -1)
@@ -118,6 +126,7 @@ class Lane:
             "tokens": list(self._tokens),
             "source": self._source,
             "offset": self._offset,
+            "waits": self._document is not None,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -125,8 +134,9 @@ class Lane:
         self._rows, self._documents = state["rows"], state["documents"]
         self._drawn, self._tokens = list(state["drawn"]), list(state["tokens"])
         self._source, self._offset = state["source"], state["offset"]
-        if self._offset:
-            # draw the document again that was cut off
+        self._document = None
+        if state["waits"]:
+            # draw the document again that the next row begins with
             self._documents -= 1
             self._drawn[self._source] -= 1
             self._document = self._read()

@@ -2,8 +2,9 @@
 
 import random
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -141,3 +142,24 @@ def test_lane_continues_a_document_that_does_not_fit(form: RowFormat) -> None:
     assert tokens[~repeated][: len(whole)].tolist() == whole
     assert positions[tokens == start].tolist() == [0] * int((tokens == start).sum())
     assert rows[0].inputs is rows[0].tokens or torch.equal(rows[0].inputs, rows[0].tokens)
+
+
+def test_lane_does_not_divide_answers(form: RowFormat) -> None:
+    def pair(rng: random.Random, number: int) -> LabeledSequence:
+        units = tuple(Unit(Kind.HUBERT, rng.randrange(10)) for _ in range(rng.randint(1, 15)))
+        answers = np.full(len(units), -1), np.zeros(3, dtype=np.int64)
+        return LabeledSequence(Sequence((SpeechSpan(units), TextSpan("a b"))), answers=answers)
+
+    form = replace(form, mixture=[Source(1.0, pair)], loss="answer", replaced=0.0)
+    whole, trained = stream(form), []
+    for _ in range(6):
+        state, rows = whole.state_dict(), next(whole)
+        resumed = stream(form)
+        resumed.load_state_dict(state)
+        assert_equal(rows, next(resumed))
+        for weights, positions in zip(rows.weights, rows.positions, strict=True):
+            starts = [*(positions == 0).nonzero()[:, 0].tolist(), LENGTH]
+            trained += [int(weights[first:stop].sum()) for first, stop in pairwise(starts)]
+    # whole answers, and the ends of rows
+    assert len(set(trained) - {0}) == 1
+    assert trained.count(0) < 6 * LANES
