@@ -1,12 +1,13 @@
 """Compare the speed of `train lm` with that of transformers' `Trainer`, on the same network, batch and number format.
 
     python benchmarks/training.py [--size nano|350m] [--steps 20] [--rounds 2] [--batch N] [--context N] [--device cpu]
-                                  [--no-bf16] [--threads N] [--checkpointing]
+                                  [--no-bf16] [--threads N] [--checkpointing] [--workers N]
 
-`ours` is `spiritlm train lm` on random token lines, whose rows are made while it trains. `trainer` gets the same rows,
-made before, with positions that restart at each sequence, so that it keeps them apart too. Both train the same Llama
-from random weights, clip the gradient to 1 and use AdamW. Each runs in its own process, one after the other in each
-round. A round's speed is that of its median step, without the first quarter of the steps; the fastest round counts.
+`ours` is `spiritlm train lm` on random token lines, whose rows are made while it trains, with --workers by other
+processes. `trainer` gets the same rows, made before, with positions that restart at each sequence, so that it keeps
+them apart too. Both train the same Llama from random weights, clip the gradient to 1 and use AdamW. Each runs in its
+own process, one after the other in each round. A round's speed is that of its median step, without the first quarter of
+the steps; the fastest round counts.
 
 Prints a line of JSON for each round, and last one with the tokens per second of both, their ratio, and the share of the
 peak speed of matrix products in this number format: operations of the products of the forward and the backward pass,
@@ -58,7 +59,7 @@ def options_of(arguments: argparse.Namespace, folder: Path) -> LanguageModelOpti
     return LanguageModelOptions(
         lines=(folder / "lines.txt",), output=folder / "ours", vocabulary=300, steps=arguments.steps,
         save_every=1 << 30, device=arguments.device, bf16=arguments.bf16, checkpointing=arguments.checkpointing,
-        learning_rate=1e-4, tensorboard=False, overwrite=True, **sizes,
+        learning_rate=1e-4, tensorboard=False, overwrite=True, workers=arguments.workers, **sizes,
     )  # fmt: skip
 
 
@@ -112,12 +113,11 @@ def run_trainer(options: LanguageModelOptions) -> list[float]:
     return [options.batch * options.context / seconds for seconds in Clock.times]
 
 
-def operations_per_token(options: LanguageModelOptions) -> float:
+def operations_per_token(network: Any, context: int) -> float:
     """Operations of the matrix products of a forward and a backward pass, by token."""
-    network = new_network(options)
-    ids = torch.zeros((1, options.context), dtype=torch.int64)
+    ids = torch.zeros((1, context), dtype=torch.int64)
     _, count = count_operations(lambda: network(input_ids=ids, labels=ids).loss.backward())
-    return count / options.context
+    return count / context
 
 
 def measure(arguments: argparse.Namespace, side: str, folder: Path) -> float:
@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="compute in float32")
     parser.add_argument("--checkpointing", action="store_true", help="of gradients, on both sides")
     parser.add_argument("--threads", type=int, help="threads of each process (default PyTorch's)")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make the rows of `ours`")
     parser.add_argument("--side", choices=("ours", "trainer"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -161,8 +162,9 @@ def main() -> None:
                     flush=True,
                 )
         options = options_of(arguments, folder)
-        operations = operations_per_token(options)
-        parameters = sum(p.numel() for p in new_network(options).parameters())
+        network = new_network(options)
+        operations = operations_per_token(network, options.context)
+        parameters = sum(p.numel() for p in network.parameters())
     dtype = torch.bfloat16 if arguments.bf16 else torch.float32
     peak = matrix_peak(find_device(arguments.device), dtype)
     print(json.dumps({
