@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,9 +75,10 @@ def notify_left_out(manifest: Path, clips: int, used: int, why: str) -> None:
 def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
     """Read the phonetic units of token lines that keep repeats. Returns (frames,) int64 by clip id.
 
-    Raises ManifestError if a line has no id or the file is cut off, TokenError for an invalid line.
+    Raises ManifestError if a line has no id, or that of another line, or if the file is cut off, TokenError for an
+    invalid line.
     """
-    labels = {}
+    labels: dict[str, NDArray[np.int64]] = {}
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, size - 1))
@@ -91,6 +92,8 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
                 raise line.error
             if line.id is None:
                 raise ManifestError(f"{path}: a line has no id; labels are matched to clips by id")
+            if line.id in labels:
+                raise ManifestError(f"{path}: has two lines of the clip {one_line(line.id)}")
             units = [
                 unit.id for span in line.sequence.speech for unit in span.units if unit.kind is Kind.HUBERT
             ]
@@ -126,10 +129,19 @@ def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
 def read_units(path: Path) -> dict[str, Units]:
     """Read the output of `tokenize --format jsonl --keep-repeats`. Returns units by clip id.
 
-    Raises ManifestError for an invalid line.
+    Raises ManifestError for an invalid line, and for a second one of a clip.
     """
-    lines = valid_lines(numbered_lines(path))
-    return dict(_parse_units(line, f"{path}: line {line_number}") for line_number, line in lines)
+    units_of: dict[str, Units] = {}
+    for line_number, line in valid_lines(numbered_lines(path)):
+        name, units = _parse_units(line, f"{path}: line {line_number}")
+        _check_new(name, units_of, f"{path}: line {line_number}")
+        units_of[name] = units
+    return units_of
+
+
+def _check_new(name: str, known: Container[str], where: str) -> None:
+    if name in known:
+        raise ManifestError(f"{where}: a second line of the clip {one_line(name)}")
 
 
 def _parse_units(line: str, where: str) -> tuple[str, Units]:
@@ -151,7 +163,7 @@ class UnitsFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises ManifestError for an invalid line, and for a gzipped file."""
+        """Raises ManifestError for an invalid line, for a second one of a clip, and for a gzipped file."""
         if path.suffix.lower() == ".gz":
             raise ManifestError(
                 f"{path}: is gzipped, and its lines are read in any order; decompress it first"
@@ -162,6 +174,7 @@ class UnitsFile:
             self._file = path.open("rb")
             for number, line in enumerate(bounded_lines(self._file), 1):
                 name, units = _parse_units(_decoded(line), f"{path}: line {number}")
+                _check_new(name, self._offsets, f"{path}: line {number}")
                 if len(units.hubert):
                     self._offsets[name] = offset
                 offset += len(line)

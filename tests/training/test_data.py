@@ -86,6 +86,17 @@ def test_read_units_refuses_invalid_rows(tmp_path: Path, row: bytes) -> None:
         read_units(path)
 
 
+def test_units_and_labels_of_a_clip_are_one_line(tmp_path: Path) -> None:
+    units, labels = tmp_path / "units.jsonl", tmp_path / "labels.txt"
+    units.write_text('{"id": "a", "hubert": "1"}\n{"id": "b", "hubert": "1"}\n{"id": "a", "hubert": "2"}\n')
+    for read in (read_units, UnitsFile):
+        with pytest.raises(ManifestError, match=r"units\.jsonl: line 3: a second line of the clip a"):
+            read(units)
+    labels.write_text("a\t[SPEECH][Hu1]\na\t[SPEECH][Hu2]\n")
+    with pytest.raises(ManifestError, match=r"labels\.txt: has two lines of the clip a"):
+        read_labels(labels)
+
+
 def test_units_file_reads_units_when_they_are_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "units.jsonl"
     entries = [
