@@ -23,6 +23,9 @@ from spiritlm_cli.training.language_model import train
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.preference_pairs import read_pairs
 
+if sys.version_info < (3, 11):
+    pytest.skip("trl needs Python 3.11", allow_module_level=True)
+
 PAIRS = [
     {"prompt": "[TEXT]the cat[SPEECH]", "chosen": "[SPEECH][Hu3][Hu7]", "rejected": "[SPEECH][Hu9]"},
     {"prompt": "[SPEECH][Hu5]", "chosen": "[TEXT]sat", "rejected": "[SPEECH][Hu3][Hu5][TEXT]mat"},
