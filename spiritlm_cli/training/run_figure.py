@@ -162,16 +162,15 @@ def _draw_curve(
 
 def _set_limits(axes: Axes, panel: Panel, shown: NDArray[np.float64], is_log: bool) -> None:
     low, high = float(shown.min()), float(shown.max())
+    axes.set_yscale("log" if is_log else "linear")
+    percent = PercentFormatter(1.0)
+    axes.yaxis.set_major_formatter(percent if panel.percent else FuncFormatter(lambda value, _: f"{value:g}"))
     if is_log:
-        axes.set_yscale("log")
         axes.set_ylim(low / 1.15, high * 1.15)
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
         return
     low = min(0.0, low) if panel.from_zero else low
     margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     axes.set_ylim(low if panel.from_zero and low == 0 else low - margin, high + margin)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
-    if panel.percent:
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
