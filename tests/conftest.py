@@ -7,20 +7,22 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import soundfile
-import torch
-from open_models import write_language_models, write_twist
 from preloaded import serve
-from release_tree import write_release_tree, write_shallow_vocoders
 
 import spiritlm_cli
 from spiritlm_cli import console
 from spiritlm_cli.console import log
-from spiritlm_cli.manifests.clip import Waveform
+
+# The process that distributes the tests to others loads this file too: only fixtures import torch.
+if TYPE_CHECKING:
+    from spiritlm_cli.manifests.clip import Waveform
 
 DATA = Path(__file__).parent / "data"
 ENCODERS = ("hubert_25hz", "vqvae_f0_quantizer", "style_encoder_w2v2")  # folders of speech_tokenizer/
@@ -31,6 +33,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # By default oneDNN keeps 1024 compiled kernels, those of the stand-in's vocoder for ten lengths.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
+
+
+# Folder of the programs that all processes of the tests share.
+SHARED_PROGRAMS = "SPIRITLM_TEST_PROGRAMS"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the server of `programs` in the process that distributes the tests, for all that run them."""
+    if config.getoption("numprocesses", None) and hasattr(os, "pidfd_open"):  # on Linux
+        stack = ExitStack()
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        os.environ[SHARED_PROGRAMS] = str(stack.enter_context(serve(folder)))
+        config.add_cleanup(stack.close)
 
 
 def pytest_collection_finish() -> None:
@@ -63,6 +78,8 @@ def recording_file() -> Path:
 @pytest.fixture(scope="session")
 def release_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stand-in for the release's checkpoints, tiny, with random weights. Not to be written to."""
+    from release_tree import write_release_tree
+
     root = tmp_path_factory.mktemp("release")
     write_release_tree(root)
     return root
@@ -71,6 +88,8 @@ def release_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shallow_vocoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of vocoders with few layers, for many lengths: oneDNN compiles each layer anew for each length."""
+    from release_tree import write_shallow_vocoders
+
     root = tmp_path_factory.mktemp("vocoders")
     write_shallow_vocoders(root)
     return root
@@ -93,6 +112,8 @@ def shallow_release(
 @pytest.fixture(scope="session")
 def twist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stand-in for TWIST's tokenizer and vocoder, tiny, with random weights. Not to be written to."""
+    from open_models import write_twist
+
     root = tmp_path_factory.mktemp("open") / "twist"
     write_twist(root)
     return root
@@ -101,6 +122,8 @@ def twist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def open_language_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stand-ins of slamkit's language models and their text tokenizers, each a folder. Not to be written to."""
+    from open_models import write_language_models
+
     root = tmp_path_factory.mktemp("open_language_models")
     write_language_models(root)
     return root
@@ -109,6 +132,9 @@ def open_language_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of `spiritlm` and `python`, which start without importing torch each time."""
+    if SHARED_PROGRAMS in os.environ:
+        yield Path(os.environ[SHARED_PROGRAMS])
+        return
     if not hasattr(os, "pidfd_open"):  # not Linux
         yield Path(sys.executable).parent
         return
@@ -119,6 +145,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def one_thread() -> Iterator[None]:
     """Sets torch to one thread, for the tests that compare bits."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -132,7 +160,11 @@ def golden(data: Path) -> dict[str, dict[str, object]]:
 
 
 @pytest.fixture(scope="session")
-def clips(recording_file: Path, golden: dict) -> dict[str, Waveform]:
+def clips(recording_file: Path, golden: dict) -> dict[str, "Waveform"]:
+    import soundfile
+
+    from spiritlm_cli.manifests.clip import Waveform
+
     samples, rate = soundfile.read(recording_file, dtype="float32")
     return {
         name: Waveform(samples[clip["first_sample"] : clip["last_sample"]], rate)

@@ -48,24 +48,29 @@ os._exit(code)
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Path]:
-    """Start a server; yields a folder with the programs `spiritlm` and `python`, which it runs."""
+    """Start a server; yields a folder with the programs `spiritlm` and `python`, which it runs.
+
+    They wait until it has imported everything.
+    """
     address = str(folder / "socket")
     for name in ("spiritlm", "python"):
         program = folder / "bin" / name
         program.parent.mkdir(exist_ok=True)
         program.write_text(CLIENT.format(python=sys.executable, address=address))
         program.chmod(0o755)
-    command = [sys.executable, __file__, address]
     environment = {**os.environ, "GOMP_SPINCOUNT": SPINS}  # as `spiritlm` sets it before torch is loaded
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline() == b"ready\n"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        number = listener.fileno()
+        command = [sys.executable, __file__, str(number)]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[number], env=environment)
+    with server:  # it ends when its stdin is closed
         yield folder / "bin"
-        server.communicate()  # it ends when its stdin is closed
 
 
-def main(address: str) -> None:
-    """Accept connections until stdin is closed; fork a process for each."""
+def main(number: int) -> None:
+    """Accept connections at the socket of this descriptor until stdin is closed; fork a process for each."""
     for name in ("align", "decode", "generate", "interleave", "tokenize"):
         load_command(name)
         import_module(f"spiritlm_cli.jobs.{name}")
@@ -76,10 +81,7 @@ def main(address: str) -> None:
 
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # handlers are not waited for
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen()
-        print("ready", flush=True)
+    with socket.socket(fileno=number) as listener:
         while True:
             readable, _, _ = select.select([listener, sys.stdin], [], [])
             if listener not in readable:
@@ -147,4 +149,4 @@ def run(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(int(sys.argv[1]))
