@@ -40,8 +40,17 @@ SHARED_PROGRAMS = "SPIRITLM_TEST_PROGRAMS"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the server of `programs` in the process that distributes the tests, for all that run them."""
-    if config.getoption("numprocesses", None) and hasattr(os, "pidfd_open"):  # on Linux
+    """Halves the examples of hypothesis, and starts the server of `programs`.
+
+    The server is started in the process that distributes the tests, for all that run them.
+    """
+    if not config.getoption("numprocesses", None):
+        from hypothesis import settings
+
+        settings.register_profile("short", settings(), max_examples=50)
+        if config.getoption("hypothesis_profile", None) is None:
+            settings.load_profile("short")
+    elif hasattr(os, "pidfd_open"):  # on Linux
         stack = ExitStack()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         os.environ[SHARED_PROGRAMS] = str(stack.enter_context(serve(folder)))
@@ -96,16 +105,19 @@ def shallow_vocoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shallow_release(
+def small_release(
     release_tree: Path, shallow_vocoders: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The release's stand-in with vocoders of few layers. Not to be written to."""
-    root = tmp_path_factory.mktemp("shallow_release")
+    """The release's stand-in with vocoders of few layers and language models of few tokens. Not to be written to."""
+    import release_tree as stand_in
+
+    root = tmp_path_factory.mktemp("small_release")
     (root / "speech_tokenizer").mkdir()
-    for part in ("spiritlm_model", *(f"speech_tokenizer/{name}" for name in ENCODERS)):
-        (root / part).symlink_to(release_tree / part)
+    for name in ENCODERS:
+        (root / "speech_tokenizer" / name).symlink_to(release_tree / "speech_tokenizer" / name)
     for folder in (shallow_vocoders / "speech_tokenizer").iterdir():
         (root / "speech_tokenizer" / folder.name).symlink_to(folder)
+    stand_in.write_language_models(root, text_pieces=600)
     return root
 
 

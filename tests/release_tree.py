@@ -64,6 +64,7 @@ SHALLOW_BLOCKS = [(3, [1]), (11, [1, 3, 5])]
 HUBERT_CONV = [(10, 5)] + [(3, 2)] * 4 + [(2, 2)] * 3  # stride 640: 25 Hz at 16 kHz
 STYLE_CONV = [(10, 5)] + [(3, 2)] * 4 + [(2, 2)] * 2  # stride 320: 50 Hz
 N_UNITS, N_PITCH, N_STYLE, N_SPEAKERS = 500, 64, 100, 4
+TEXT_PIECES = 32000
 
 
 class Weights:
@@ -348,9 +349,8 @@ STYLES = [f"style{i:02d}" for i in range(26)]
 @functools.cache
 def text_pieces_model():
     """A byte-fallback BPE SentencePiece model with LLaMA's ids: 0 <unk>, 1 <s>, 2 </s>, 3-258
-    bytes, ordinary pieces up to 31999."""
+    bytes, then 341 ordinary pieces."""
     import sentencepiece as spm
-    from sentencepiece import sentencepiece_model_pb2 as pb
 
     words = _WORDS.split()
     rng = np.random.default_rng(7)
@@ -377,20 +377,18 @@ def text_pieces_model():
         split_digits=True,
         minloglevel=2,
     )
-    proto = pb.ModelProto()
-    proto.ParseFromString(model.getvalue())
-    low = min(p.score for p in proto.pieces)
-    while len(proto.pieces) < 32000:  # unused filler pieces hold the real layout
-        p = proto.pieces.add()
-        p.piece, p.score, p.type = f"\u2581unused{len(proto.pieces):05d}", low - len(proto.pieces), 1
-    return proto.SerializeToString()
+    return model.getvalue()
 
 
-def llama_tokenizer_model(expressive):
+def llama_tokenizer_model(expressive, text_pieces):
     """The text pieces, then [Text] [Speech] [Hu0..500] ([Pi0..63] [St0..99])."""
     from sentencepiece import sentencepiece_model_pb2 as pb
 
     proto = pb.ModelProto.FromString(text_pieces_model())
+    low = min(p.score for p in proto.pieces)
+    while len(proto.pieces) < text_pieces:  # unused filler pieces hold the real layout
+        p = proto.pieces.add()
+        p.piece, p.score, p.type = f"\u2581unused{len(proto.pieces):05d}", low - len(proto.pieces), 1
     special = ["[Text]", "[Speech]"] + [f"[Hu{i}]" for i in range(501)]
     if expressive:
         special += [f"[Pi{i}]" for i in range(64)] + [f"[St{i}]" for i in range(100)]
@@ -400,9 +398,9 @@ def llama_tokenizer_model(expressive):
     return proto.SerializeToString()
 
 
-def language_model(out, seed, expressive):
+def language_model(out, seed, expressive, text_pieces=TEXT_PIECES):
     out.mkdir(parents=True, exist_ok=True)
-    vocab, dim, ffn, layers, heads = (32768 if expressive else 32512), 64, 128, 2, 4
+    vocab, dim, ffn, layers, heads = text_pieces + (768 if expressive else 512), 64, 128, 2, 4
     w = Weights(seed, out.name)
     w.normal("model.embed_tokens.weight", vocab, dim, scale=0.5)
     for i in range(layers):
@@ -459,7 +457,7 @@ def language_model(out, seed, expressive):
             "model_max_length": 4096,
         },
     )
-    (out / "tokenizer.model").write_bytes(llama_tokenizer_model(expressive))
+    (out / "tokenizer.model").write_bytes(llama_tokenizer_model(expressive, text_pieces))
 
 
 def write_vocoders(tok, s, seed, **shape):
@@ -497,8 +495,13 @@ def write_release_tree(root, size="tiny", seed=0, part="all"):
         write_vocoders(tok, s, seed)
 
     if part in ("lm", "all"):
-        for name, expressive in (("spirit-lm-base-7b", False), ("spirit-lm-expressive-7b", True)):
-            language_model(root / "spiritlm_model" / name, seed, expressive)
+        write_language_models(root, seed)
+
+
+def write_language_models(root, seed=0, text_pieces=TEXT_PIECES):
+    """Write the language models alone. text_pieces: in their vocabularies, at least 600."""
+    for name, expressive in (("spirit-lm-base-7b", False), ("spirit-lm-expressive-7b", True)):
+        language_model(root / "spiritlm_model" / name, seed, expressive, text_pieces)
 
 
 def main():

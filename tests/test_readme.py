@@ -25,7 +25,7 @@ WALKS = ("docs/interleave.md", "docs/fine-tune-asr.md")
 # Continuations that are short and always the same, where a snippet does not say otherwise: the last of equal options
 # counts. Trainings have one step.
 SHELL = """spiritlm() {
-    if [ "$1" = generate ]; then set -- generate --max-new-tokens 60 --seed 1 "${@:2}"; fi
+    if [ "$1" = generate ]; then set -- generate --max-new-tokens 16 --seed 1 "${@:2}"; fi
     if [ "$1" = train ]; then set -- "$@" --steps 1 --no-tensorboard; fi
     command spiritlm "$@"
 }

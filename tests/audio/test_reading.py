@@ -410,15 +410,15 @@ def peak() -> Callable[[Callable[[], object]], int]:
 def test_read_windows_memory_is_bounded(
     tmp_path: Path, peak: Callable[[Callable[[], object]], int], rate: int, channels: int
 ) -> None:
-    clip = Clip("x", sparse(tmp_path / "long.wav", 1200, rate, channels), start=1.5)
+    clip = Clip("x", sparse(tmp_path / "long.wav", 300, rate, channels), start=1.5)
     lengths: list[int] = []
 
     def read() -> None:
         lengths.extend(len(window.samples) for window in read_windows(clip, window_seconds=10, min_seconds=1))
 
-    # A window of ten seconds is 0.6 MB; all of the file would be 77 MB.
+    # A window of ten seconds is 0.6 MB; all of the file would be 19 MB.
     assert peak(read) < 8_000_000
-    assert sum(lengths) == round(1198.5 * 16000)
+    assert sum(lengths) == round(298.5 * 16000)
 
 
 def open_files() -> int:
@@ -442,19 +442,20 @@ class Endless(io.RawIOBase):
 
 
 def test_long_streams_go_to_a_temporary_file(
-    tmp_path: Path, peak: Callable[[Callable[[], object]], int]
+    tmp_path: Path, peak: Callable[[Callable[[], object]], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    head = sparse(tmp_path / "long.wav", 5000, 16000, 1).read_bytes()[:44]
+    monkeypatch.setattr("spiritlm_cli.audio.decoders._MAX_IN_MEMORY", 1 << 22)
+    head = sparse(tmp_path / "long.wav", 500, 16000, 1).read_bytes()[:44]
     before = open_files()
     lengths: list[int] = []
 
     def read() -> None:
-        stream = Endless(head, 160_000_000)
+        stream = Endless(head, 16_000_000)
         windows = read_windows(Clip("x", stream), window_seconds=10, min_seconds=1)  # type: ignore[arg-type]
         lengths.extend(len(window.samples) for window in windows)
 
-    assert peak(read) < 140_000_000
-    assert sum(lengths) == 80_000_000
+    assert peak(read) < 14_000_000
+    assert sum(lengths) == 8_000_000
     assert open_files() == before
 
 

@@ -25,9 +25,9 @@ def spiritlm() -> Run:
 
 
 @pytest.fixture
-def model(release_tree: Path) -> tuple[str, Path]:
+def model(small_release: Path) -> tuple[str, Path]:
     """The options that name the stand-in."""
-    return ("--model", release_tree)
+    return ("--model", small_release)
 
 
 @pytest.fixture(scope="session")

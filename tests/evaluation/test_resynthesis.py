@@ -14,8 +14,8 @@ SAID = "a strip of cow skin for a belt to hold it in"
 
 
 @pytest.fixture(scope="module")
-def benchmark(shallow_release: Path, whisper: Recognizer) -> Resynthesis:
-    model = str(shallow_release)
+def benchmark(small_release: Path, whisper: Recognizer) -> Resynthesis:
+    model = str(small_release)
     return Resynthesis(SpeechTokenizer.load(model, device="cpu"), Vocoder.load(model, device="cpu"), whisper)
 
 

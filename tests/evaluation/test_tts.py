@@ -14,8 +14,8 @@ SAID = "a strip of cow skin for a belt to hold it in"
 
 
 @pytest.fixture(scope="module")
-def language_model(shallow_release: Path) -> LanguageModel:
-    return LanguageModel.load(str(shallow_release), device="cpu")
+def language_model(small_release: Path) -> LanguageModel:
+    return LanguageModel.load(str(small_release), device="cpu")
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def clip(recording_file: Path) -> Clip:
 
 
 def test_text_to_speech(
-    shallow_release: Path, language_model: LanguageModel, whisper: Recognizer, clip: Clip
+    small_release: Path, language_model: LanguageModel, whisper: Recognizer, clip: Clip
 ) -> None:
-    vocoder = Vocoder.load(str(shallow_release), device="cpu")
+    vocoder = Vocoder.load(str(small_release), device="cpu")
     benchmark = TextToSpeech(language_model, vocoder, whisper)
     benchmark = replace(benchmark, sampling=replace(benchmark.sampling, max_new_tokens=40))
     item = benchmark.measure(replace(clip, source="no such file"))
@@ -43,9 +43,9 @@ def test_text_to_speech(
 
 
 def test_speech_that_cannot_be_synthesized_has_an_empty_transcript(
-    shallow_release: Path, language_model: LanguageModel, whisper: Recognizer, clip: Clip
+    small_release: Path, language_model: LanguageModel, whisper: Recognizer, clip: Clip
 ) -> None:
-    benchmark = TextToSpeech(language_model, Vocoder.load(str(shallow_release), device="cpu"), whisper)
+    benchmark = TextToSpeech(language_model, Vocoder.load(str(small_release), device="cpu"), whisper)
     # one token: a phonetic unit has no pitch unit, so it can't be synthesized
     item = replace(benchmark, sampling=replace(benchmark.sampling, max_new_tokens=1)).measure(clip)
     assert (item.seconds, item.transcript.text, item.transcript.words.rate) == (0.0, "", 1.0)

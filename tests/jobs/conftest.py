@@ -7,9 +7,9 @@ import soundfile
 
 
 @pytest.fixture
-def small(release_tree: Path) -> dict[str, str]:
+def small(small_release: Path) -> dict[str, str]:
     """The options that name the stand-in checkpoint, on the CPU."""
-    return {"model": str(release_tree), "device": "cpu"}
+    return {"model": str(small_release), "device": "cpu"}
 
 
 @pytest.fixture(scope="session")

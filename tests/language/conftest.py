@@ -29,9 +29,9 @@ def models(release_tree: Path) -> dict[str, LanguageModel]:
 
 
 @pytest.fixture(scope="session")
-def lm(models: dict[str, LanguageModel]) -> LanguageModel:
-    """The expressive model."""
-    return models[EXPRESSIVE]
+def lm(small_release: Path) -> LanguageModel:
+    """An expressive model of a small vocabulary."""
+    return LanguageModel.load(str(small_release), expressive=True, device="cpu")
 
 
 @pytest.fixture(scope="session")

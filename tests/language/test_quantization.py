@@ -70,7 +70,7 @@ def test_results_do_not_depend_on_the_batch(quantize: Quantize) -> None:
     lm = LanguageModel.load("nano", device="cpu", quantize=quantize)
 
     def request(prompt: Sequence) -> GenerationRequest:
-        return GenerationRequest(prompt, "any", Sampling(max_new_tokens=20, seed=1))
+        return GenerationRequest(prompt, "any", Sampling(max_new_tokens=8, seed=1))
 
     for size in (1, 2, 3):
         generations = [one.result() for _, one in lm.generate_stream(PROMPTS, request, batch_size=size)]

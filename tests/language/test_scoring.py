@@ -87,9 +87,9 @@ def test_score_candidates_stream_equals_score_ids_stream(lm: LanguageModel) -> N
 
 
 def test_score_equals_transformers(
-    lm: LanguageModel, release_tree: Path, load_reference: Callable[[Path], LlamaForCausalLM]
+    lm: LanguageModel, small_release: Path, load_reference: Callable[[Path], LlamaForCausalLM]
 ) -> None:
-    folder = release_tree / "spiritlm_model" / "spirit-lm-expressive-7b"
+    folder = small_release / "spiritlm_model" / "spirit-lm-expressive-7b"
     network = load_reference(folder)
     for line in (TEXT, SPEECH, parse_sequence("[SPEECH][Hu3][TEXT]the mat [SPEECH][Hu7]")):
         ids = torch.tensor([lm.vocabulary.encode(line)])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from release_tree import SIZES, write_vocoders
 
 from spiritlm_cli.nn.layers import Conv, Linear, bucket_padding, map_clips, padding_rows, prepack_weights
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -15,7 +16,7 @@ from spiritlm_cli.vocoder.vocoder import Vocoder
 
 
 def test_compile_modules_makes_whole_graphs_with_the_same_results(
-    release_tree: Path, shallow_vocoders: Path, clips, monkeypatch
+    release_tree: Path, tmp_path: Path, clips, monkeypatch
 ) -> None:
     """Graph breaks and too many forms are errors. Only captured (backend "eager"): compiling needs a C compiler."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
@@ -27,7 +28,10 @@ def test_compile_modules_makes_whole_graphs_with_the_same_results(
         assert one.style.tolist() == other.style.tolist()
 
     spans = [merge_streams(each) for each in units]
-    model = str(shallow_vocoders)
+    # of two stages, since each residual block takes half a second to capture
+    shape = {"stages": [(20, 40), (32, 64)], "blocks": [(3, [1]), (5, [1, 3])]}
+    write_vocoders(tmp_path / "speech_tokenizer", SIZES["tiny"], seed=0, **shape)
+    model = str(tmp_path)
     vocoder = Vocoder.load(model, device="cpu", compile=True)
     waveforms = Vocoder.load(model, device="cpu").decode_batch(spans)
     windows = [vocoder.split_windows(span)[0] for span in spans]

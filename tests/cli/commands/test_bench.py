@@ -6,8 +6,8 @@ from spiritlm_cli.profiling import speed
 
 
 @pytest.fixture
-def model(shallow_release):
-    return ("--model", shallow_release)
+def model(small_release):
+    return ("--model", small_release)
 
 
 @pytest.fixture(autouse=True)
