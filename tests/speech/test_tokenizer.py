@@ -34,7 +34,7 @@ PARTS = (
 # Few different lengths, because the convolutions are compiled for each.
 LENGTHS = st.sampled_from((1280, 1281, 7_777, 15_999, 16_000, 24_001))
 # Few different clips, because each is also encoded alone, once.
-RANGES = st.lists(st.tuples(st.sampled_from((0, 17_777, 40_001, 90_000)), LENGTHS), min_size=1, max_size=8)
+RANGES = st.lists(st.tuples(st.sampled_from((0, 17_777, 40_001, 90_000)), LENGTHS), min_size=1, max_size=5)
 PROPERTY = settings(
     deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

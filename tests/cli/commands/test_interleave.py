@@ -140,7 +140,7 @@ def test_units_that_can_not_be_used_cost_their_line(spiritlm, model, corpus, tmp
 
 
 def test_resume_is_byte_identical_without_a_given_seed(
-    spiritlm, model, manifest, tmp_path, crash_states, monkeypatch
+    spiritlm, model, timed_manifest, tmp_path, crash_states, monkeypatch
 ):
     monkeypatch.setattr("spiritlm_cli.jobs.journal._INTERVAL", 0.0)
     folder = tmp_path / "run"
@@ -151,7 +151,7 @@ def test_resume_is_byte_identical_without_a_given_seed(
         "interleave",
         *model,
         "--manifest",
-        manifest,
+        timed_manifest,
         *words,
         "--copies",
         "3",
