@@ -76,10 +76,10 @@ def test_the_recipe_with_xargs_keeps_all_ids(programs, release_tree, recording, 
     assert [line.partition(b"\t")[0] for line in done.stdout.splitlines()] == [b"a", b"b", b"c"]
 
 
-def test_a_header_says_whose_tokens_follow(spiritlm, model, recording, release_tree):
+def test_a_header_says_whose_tokens_follow(spiritlm, model, recording, small_release):
     header = spiritlm("tokenize", *model, recording, "--units", "base", "--header").stdout.splitlines()[0]
-    fingerprint = find_checkpoint(str(release_tree)).fingerprint()
-    assert header == f"#spiritlm 1 model={release_tree.name} tokenizer={fingerprint}"
+    fingerprint = find_checkpoint(str(small_release)).fingerprint()
+    assert header == f"#spiritlm 1 model={small_release.name} tokenizer={fingerprint}"
 
 
 def test_a_bad_clip_stops_it_or_costs_its_line(spiritlm, model, manifest, tmp_path):
