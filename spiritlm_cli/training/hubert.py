@@ -43,7 +43,6 @@ def train(options: HubertOptions) -> None:
     Raises SpiritLMError if there are no labels or if they have another rate, CheckpointError for a run that can't be
     resumed.
     """
-    options.check()
     rate = options.rate
     path = options.output / "speech_tokenizer" / f"hubert_{rate}hz" / f"mhubert_base_{rate}hz.safetensors"
     check_run(options, "hubert", path)
