@@ -91,8 +91,8 @@ def language_model_options(folder: Path, arguments: argparse.Namespace) -> Langu
     return LanguageModelOptions(
         manifest=folder / "clips.jsonl", units=folder / "units.jsonl", text=(folder / "text.txt",),
         phones=folder / "phones.jsonl" if (folder / "phones.jsonl").is_file() else None,
-        base="nano" if arguments.start_from == "nano" else None, output=arguments.output,
-        vocabulary=512, words=16, context=arguments.context, batch=arguments.batch, attention=1.0, phonetic=0.5,
+        output=arguments.output, **({"base": "nano"} if arguments.start_from == "nano" else {"vocabulary": 512}),
+        words=16, context=arguments.context, batch=arguments.batch, attention=1.0, phonetic=0.5,
         learning_rate=1e-3, device=arguments.device, workers=arguments.workers,
     )  # fmt: skip
 

@@ -31,8 +31,8 @@ def check_run(options: LoopOptions, part: str, weights: Path) -> None:
     """Check that a run may write to its output folder.
 
     part: name of the trained part, as in `OUTPUT/training/PART.pt`. weights: path of the weights that the run writes.
-    Raises OptionError for options that can't be used, and CheckpointError if a new run would replace files without `overwrite`, or if a resumed run has other options
-    or input files than at its start.
+    Raises OptionError for options that can't be used, and CheckpointError if a new run would replace files without
+    `overwrite`, or if a resumed run has other options or input files than at its start.
     """
     options.check()
     path = _path(options, part)
