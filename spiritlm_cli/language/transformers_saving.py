@@ -36,5 +36,6 @@ def config_json(network: Any, dtype: torch.dtype) -> str:
         "architectures": [type(network).__name__],
         "torch_dtype": str(dtype).removeprefix("torch."),
     }
-    content.pop("transformers_version", None)
+    for name in ("transformers_version", "dtype"):  # dtype: in which the network computes
+        content.pop(name, None)
     return json.dumps(content, indent=2, sort_keys=True) + "\n"

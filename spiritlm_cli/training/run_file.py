@@ -11,7 +11,7 @@ import yaml
 
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.files import write_text
-from spiritlm_cli.options import flag_of
+from spiritlm_cli.options import flag_of, spec_of
 from spiritlm_cli.training.options import LoopOptions
 
 # Recorded for an input file that did not exist at the start, because the run writes it.
@@ -58,7 +58,8 @@ def record_run(options: LoopOptions, part: str) -> None:
     `--config`.
     """
     path = _path(options, part)
-    path.with_suffix(".pt").unlink(missing_ok=True)
+    for state in (path.with_suffix(".pt"), *path.parent.glob(f"{part}.[0-9]*.pt")):
+        state.unlink(missing_ok=True)
     if part == "lm" and options.overwrite:
         # the best weights of the run before would be taken for this one's, if this one is not validated
         shutil.rmtree(options.output / "best", ignore_errors=True)
@@ -75,7 +76,12 @@ def options_yaml(options: LoopOptions, part: str) -> str:
     for field in fields(options):
         value = getattr(options, field.name)
         if value is not None and field.name not in ("output", "resume", "overwrite"):
-            items = [str(v.absolute()) if isinstance(v, Path) else v for v in _items(value)]
+            # the names of models and tasks may be those of folders and files
+            may_be_path = spec_of(field).metavar in ("MODEL", "TASK")
+            items = [
+                str(Path(v).absolute()) if isinstance(v, Path) or (may_be_path and Path(v).exists()) else v
+                for v in _items(value)
+            ]
             values[flag_of(field).removeprefix("--")] = items if isinstance(value, tuple) else items[0]
     return f"# options of `spiritlm train {part}`, for --config\n" + yaml.safe_dump(values, sort_keys=False)
 

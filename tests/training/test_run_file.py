@@ -40,6 +40,10 @@ def test_options_yaml_has_absolute_paths_and_long_names(
     assert values["manifest"] == str(manifest)
     assert values["learning-rate"] == 1e-9
     assert not {"output", "resume", "overwrite", "wandb"} & values.keys()
+    (tmp_path / "model").mkdir()
+    options = LanguageModelOptions(base="model", tokenizer="nano", task="asr", output=tmp_path)
+    values = yaml.safe_load(options_yaml(options, "lm"))
+    assert (values["from"], values["tokenizer"], values["task"]) == (str(tmp_path / "model"), "nano", "asr")
 
 
 def test_check_run_accepts_a_moved_manifest_and_refuses_a_changed_one(manifest: Path, tmp_path: Path) -> None:
@@ -75,6 +79,14 @@ def test_check_run_notices_other_files_among_several(tmp_path: Path) -> None:
     (tmp_path / "folder/4.txt").touch()
     with pytest.raises(CheckpointError, match="another --text"):
         check_run(resumed, "lm", tmp_path / "weights")
+
+
+def test_record_run_removes_the_states_of_all_processes(tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    for name in ("lm.pt", "lm.1.pt", "lm.12.pt", "vocoder.pt"):
+        (tmp_path / "training" / name).touch()
+    record_run(LanguageModelOptions(output=tmp_path, overwrite=True), "lm")
+    assert [path.name for path in (tmp_path / "training").glob("*.pt")] == ["vocoder.pt"]
 
 
 def test_overwrite_removes_the_best_weights_of_the_run_before(tmp_path: Path) -> None:
