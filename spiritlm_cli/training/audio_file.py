@@ -21,9 +21,9 @@ _AHEAD = 16
 def map_audio(clips: Sequence[Clip], folder: Path) -> list[Samples]:
     """Return the samples of clips, (samples,) int16 at 16 kHz, from `folder`/audio-CHECKSUM.i16.
 
-    The file is written if it is not there. It has the samples of all clips, and after them the number of samples of
-    each, as int64. The checksum is of the clips' paths and intervals, and of the sizes and times of their files, so
-    that changed audio is read again.
+    The file is written if it is not there. It has the samples of all clips, clipped to full scale, and after them the
+    number of samples of each, as int64. The checksum is of the clips' paths and intervals, and of the sizes and times
+    of their files, so that changed audio is read again.
     Raises AudioError for a clip that can't be read, and OSError if the file can't be written.
     """
     if not clips:
@@ -55,7 +55,8 @@ def _write(path: Path, clips: Sequence[Clip]) -> NDArray[np.int64]:
     counts = np.zeros(len(clips), dtype=np.int64)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         for index, (_, waveform) in enumerate(read_clips(clips, "clips read")):
-            samples = np.round(waveform.samples * 32767).astype(np.int16)
+            # resampled and lossy audio exceeds full scale
+            samples = np.round(waveform.samples.clip(-1, 1) * 32767).astype(np.int16)
             file.write(samples.tobytes())
             counts[index] = len(samples)
         file.write(counts.tobytes())

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -36,8 +37,14 @@ def plot_path(options: LoopOptions, name: str) -> Path:
     return options.output / "training" / f"{name}.png"
 
 
+def samples_folder(options: LoopOptions, name: str) -> Path:
+    """The folder of texts and sounds that a part in training makes at its checkpoints."""
+    return options.output / "training" / "samples" / name
+
+
 def remove_metrics(options: LoopOptions, name: str) -> None:
-    """Remove the file, the plot and the event files of an earlier run."""
+    """Remove the file, the plot, the samples and the event files of an earlier run."""
+    shutil.rmtree(samples_folder(options, name), ignore_errors=True)
     for path in (metrics_path(options, name), plot_path(options, name)):
         path.unlink(missing_ok=True)
     for path in _events_folder(options, name).glob("events.out.tfevents.*"):

@@ -10,7 +10,7 @@ from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.console import notify
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.training.losses import SpectralLoss
-from spiritlm_cli.training.metrics import Value
+from spiritlm_cli.training.metrics import Value, samples_folder
 from spiritlm_cli.training.vocoder_examples import Example
 from spiritlm_cli.training.vocoder_options import VocoderOptions
 from spiritlm_cli.vocoder.hifigan import HifiGan
@@ -36,7 +36,7 @@ class Resynthesis:
         """
         if step % self._options.save_every and step != self._options.steps:
             return {}
-        folder = self._options.output / "training" / "samples" / str(step)
+        folder = samples_folder(self._options, self._name) / str(step)
         sounds: dict[str, Value] = {}
         distances = []
         self._generator.eval()

@@ -61,8 +61,9 @@ def record_run(options: LoopOptions, part: str) -> None:
     for state in (path.with_suffix(".pt"), *path.parent.glob(f"{part}.[0-9]*.pt")):
         state.unlink(missing_ok=True)
     if part == "lm" and options.overwrite:
-        # the best weights of the run before would be taken for this one's, if this one is not validated
-        shutil.rmtree(options.output / "best", ignore_errors=True)
+        # what the run before has validated would be taken for this one's, if this one is not validated as often
+        for folder in (options.output / "best", path.with_name("transcripts")):
+            shutil.rmtree(folder, ignore_errors=True)
     write_text(path, json.dumps(_arguments(options), indent=2, sort_keys=True) + "\n")
     write_text(path.with_suffix(".yaml"), options_yaml(options, part))
 

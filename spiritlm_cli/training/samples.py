@@ -20,7 +20,7 @@ from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.tokens.writer import format_line
 from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.metrics import Value
+from spiritlm_cli.training.metrics import Value, samples_folder
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
 
@@ -67,7 +67,7 @@ class Samples:
         samples = self._evaluator.merge(self._continue())
         if not self._evaluator.is_main:
             return {}
-        path = self._options.output / "training" / "samples" / f"{step}.txt"
+        path = samples_folder(self._options, "lm") / f"{step}.txt"
         lines = [format_line(sample) for sample in samples]
         write_text(path, "".join(line + "\n" for line in lines))
         notify(f"lm: step {step}, {len(samples)} samples in {path}")

@@ -34,12 +34,12 @@ class ValidationOptions:
     )
     sample_prompts: Path | None = option(
         None,
-        "Token lines to continue at each save, to OUTPUT/training/samples/STEP.txt.",
+        "Token lines to continue at each save, to OUTPUT/training/samples/lm/STEP.txt.",
         group="input",
     )
     sample_vocoder: str | None = option(
         None,
-        "With --sample-prompts: model whose vocoder decodes the samples, to OUTPUT/training/samples/STEP/NN.wav. Its "
+        "With --sample-prompts: model whose vocoder decodes the samples, to OUTPUT/training/samples/lm/STEP/NN.wav. Its "
         "units must be those of the data.",
         metavar="MODEL",
         group="model",

@@ -20,7 +20,7 @@ class VocoderOptions(LoopOptions):
     valid_manifest: Path | None = option(
         None,
         "Manifest of a few held-out clips, with units in --units: they are resynthesized at each save, to "
-        "OUTPUT/training/samples/STEP/NN.wav.",
+        "OUTPUT/training/samples/vocoder/STEP/NN.wav.",
         group="input",
     )
     speakers: str = option(

@@ -30,6 +30,13 @@ def test_map_audio_has_the_samples_of_each_clip(tmp_path: Path) -> None:
     assert isinstance(mapped[0], np.memmap)
 
 
+def test_map_audio_clips_samples_beyond_full_scale(tmp_path: Path) -> None:
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, np.array([1.5, -1.5, 0.5], dtype=np.float32), 16000, subtype="FLOAT")
+    (samples,) = map_audio([Clip("loud", path)], tmp_path / "training")
+    assert samples.tolist() == [32767, -32767, 16384]
+
+
 def test_map_audio_reads_the_file_again_until_audio_changes(tmp_path: Path) -> None:
     clips = write_clips(tmp_path, 1000, 800)
     folder = tmp_path / "training"

@@ -11,7 +11,7 @@ import soundfile
 from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import MissingPackageError
 from spiritlm_cli.manifests.clip import Waveform
-from spiritlm_cli.training.metrics import PLOTTED, Metrics, metrics_path, plot_path, remove_metrics
+from spiritlm_cli.training.metrics import PLOTTED, Metrics, metrics_path, plot_path, remove_metrics, samples_folder
 from spiritlm_cli.training.options import LoopOptions
 
 
@@ -89,8 +89,12 @@ def test_metrics_plot_ten_steps_or_more(tmp_path: Path) -> None:
     with Metrics(options, "toy", PLOTTED) as metrics:
         metrics.plot()
     assert plot_path(options, "toy").read_bytes() == before
+    for part in ("toy", "other"):
+        samples_folder(options, part).mkdir(parents=True)
     remove_metrics(options, "toy")
     assert not plot_path(options, "toy").exists()
+    assert not samples_folder(options, "toy").exists()
+    assert samples_folder(options, "other").exists()
 
 
 def test_metrics_without_matplotlib_say_once_what_to_install(

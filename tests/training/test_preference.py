@@ -133,7 +133,7 @@ def test_output_is_a_folder_as_the_one_it_starts_from(base: Path, tmp_path: Path
     assert names == {path.name for path in base.iterdir()}
     for name in names - {"training", WEIGHTS}:
         assert (tmp_path / "out" / name).read_bytes() == (base / name).read_bytes()
-    assert (tmp_path / "out/training/samples/1.txt").read_text().startswith("a\t[SPEECH][Hu5]")
+    assert (tmp_path / "out/training/samples/lm/1.txt").read_text().startswith("a\t[SPEECH][Hu5]")
 
 
 def test_resume_is_byte_identical(base: Path, tmp_path: Path) -> None:

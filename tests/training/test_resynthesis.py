@@ -14,9 +14,9 @@ WEIGHTS = "speech_tokenizer/hifigan_spiritlm_expressive_w2v2/generator.safetenso
 def test_train_resynthesizes_held_out_clips_at_each_save(corpus: Path, trained: Path, tmp_path: Path) -> None:
     options = vocoder_options(corpus, tmp_path, valid_manifest=corpus / "test.jsonl", save_every=1)
     vocoder.train(options)
-    sounds = sorted((tmp_path / "training" / "samples").rglob("*.wav"))
+    sounds = sorted((tmp_path / "training" / "samples" / "vocoder").rglob("*.wav"))
     assert [str(path.relative_to(tmp_path)) for path in sounds] == [
-        f"training/samples/{step}/01.wav" for step in (1, 2)
+        f"training/samples/vocoder/{step}/01.wav" for step in (1, 2)
     ]
     samples, rate = soundfile.read(sounds[0])
     assert (len(samples), rate) == (2 * 16000, 16000)

@@ -89,11 +89,14 @@ def test_record_run_removes_the_states_of_all_processes(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "training").glob("*.pt")] == ["vocoder.pt"]
 
 
-def test_overwrite_removes_the_best_weights_of_the_run_before(tmp_path: Path) -> None:
+def test_overwrite_removes_what_the_run_before_has_validated(tmp_path: Path) -> None:
     best = tmp_path / "best" / "model.safetensors"
-    best.parent.mkdir()
-    best.touch()
+    transcripts = tmp_path / "training" / "transcripts" / "200.jsonl"
+    for path in (best, transcripts):
+        path.parent.mkdir(parents=True)
+        path.touch()
     record_run(LanguageModelOptions(output=tmp_path, steps=2), "lm")
     assert best.exists()
     record_run(LanguageModelOptions(output=tmp_path, steps=2, overwrite=True), "lm")
     assert not best.parent.exists()
+    assert not transcripts.parent.exists()

@@ -29,9 +29,9 @@ def test_train_writes_continuations_of_prompts_at_each_save(tmp_path: Path) -> N
     prompts.write_text("a\t[SPEECH][Hu3][Hu7]\n[TEXT]the cat[SPEECH]\n")
     output = tmp_path / "out"
     train(lines_options(folder, output, sample_prompts=prompts, sample_vocoder="nano", save_every=2))
-    written = (output / "training/samples").iterdir()
+    written = (output / "training/samples/lm").iterdir()
     assert sorted(path.name for path in written if path.is_file()) == ["2.txt", "3.txt"]
-    first, second = map(parse_line, (output / "training/samples/3.txt").read_text().splitlines())
+    first, second = map(parse_line, (output / "training/samples/lm/3.txt").read_text().splitlines())
     assert (first.id, second.id) == ("a", None)
     start, added = first.split()
     assert start == parse_line("[SPEECH][Hu3][Hu7]").sequence
