@@ -39,8 +39,8 @@ class ValidationOptions:
     )
     sample_vocoder: str | None = option(
         None,
-        "With --sample-prompts: model whose vocoder decodes the samples, to OUTPUT/training/samples/lm/STEP/NN.wav. Its "
-        "units must be those of the data.",
+        "With --sample-prompts: model whose vocoder decodes the samples, to OUTPUT/training/samples/lm/STEP/NN.wav. "
+        "Its units must be those of the data.",
         metavar="MODEL",
         group="model",
     )

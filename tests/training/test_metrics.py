@@ -11,7 +11,14 @@ import soundfile
 from spiritlm_cli.console import warn_once
 from spiritlm_cli.errors import MissingPackageError
 from spiritlm_cli.manifests.clip import Waveform
-from spiritlm_cli.training.metrics import PLOTTED, Metrics, metrics_path, plot_path, remove_metrics, samples_folder
+from spiritlm_cli.training.metrics import (
+    PLOTTED,
+    Metrics,
+    metrics_path,
+    plot_path,
+    remove_metrics,
+    samples_folder,
+)
 from spiritlm_cli.training.options import LoopOptions
 
 
