@@ -46,14 +46,30 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pair_options(base: Path, output: Path, **changes: Any) -> LanguageModelOptions:
-    """Options of a training in which each batch has all pairs."""
+    """Options of a training in which each step has all pairs."""
     pairs = base.parent / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(pair) + "\n" for pair in PAIRS))
     options: dict[str, Any] = dict(
         base=str(base), dpo=(pairs,), output=output, device="cpu", bf16=False, tensorboard=False, context=32,
-        steps=4, batch=3, learning_rate=3e-3,
+        steps=3, batch=1, accumulate=3, learning_rate=3e-3, schedule="constant", warmup=0,
     )  # fmt: skip
     return LanguageModelOptions(**(options | changes))
+
+
+@pytest.fixture(scope="module")
+def whole(base: Path) -> Path:
+    """The folder of a training of three steps, with all that does not change it."""
+    (prompts := base.parent / "prompts.txt").write_text("a\t[SPEECH][Hu5]\n")
+    output = base.parent / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CI", raising=False)
+        sent: list[object] = []
+        patch.setattr("huggingface_hub.utils._telemetry._TELEMETRY_QUEUE.put", sent.append)
+        patch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", False)
+        train(pair_options(base, output, sample_prompts=prompts, checkpointing=True))
+    # nothing is reported to the Hub
+    assert sent == []
+    return output
 
 
 def metrics(output: Path) -> list[dict[str, float]]:
@@ -93,10 +109,9 @@ def check_formula(
     assert rewards.abs().min() > 1e-3
 
 
-@pytest.mark.parametrize("kind", ["llama", "opt"])
-def test_loss_and_rewards_are_those_of_the_formula(kind: str, base: Path, tmp_path: Path) -> None:
-    start = base if kind == "llama" else model_with_units(tmp_path, kind)
-    options = pair_options(start, tmp_path / "out", beta=0.3, steps=2)
+def test_loss_and_rewards_are_those_of_the_formula(tmp_path: Path) -> None:
+    start = model_with_units(tmp_path, "opt")
+    options = pair_options(start, tmp_path / "out", beta=0.3, steps=2, batch=3, accumulate=1)
     train(options)
     shutil.copytree(options.output, tmp_path / "policy")
     train(replace(options, steps=3, resume=True))
@@ -106,8 +121,23 @@ def test_loss_and_rewards_are_those_of_the_formula(kind: str, base: Path, tmp_pa
     check_formula(tmp_path / "policy", start, options, last)
 
 
+def test_resume_is_byte_identical(base: Path, whole: Path, tmp_path: Path) -> None:
+    options = pair_options(base, tmp_path / "out", save_every=2)
+    with interrupted(2):
+        train(options)
+    shutil.copytree(options.output, tmp_path / "policy")
+    train(replace(options, resume=True))
+    assert_same_weights(whole / WEIGHTS, options.output / WEIGHTS)
+    keys = ("step", "loss", "reward_margin", "pairs")
+    resumed, uninterrupted = metrics(options.output), metrics(whole)
+    assert [[one[key] for key in keys] for one in resumed] == [
+        [one[key] for key in keys] for one in uninterrupted
+    ]
+    check_formula(tmp_path / "policy", base, options, resumed[-1])
+
+
 def test_reference_of_an_adapter_is_the_model_without_it(base: Path, tmp_path: Path) -> None:
-    options = pair_options(base, tmp_path / "out", lora=2, learning_rate=3e-2, steps=2)
+    options = pair_options(base, tmp_path / "out", lora=2, learning_rate=3e-2, steps=2, batch=3, accumulate=1)
     train(options)
     merge.merge(MergeOptions(adapter=options.output, output=tmp_path / "policy"))
     train(replace(options, steps=3, resume=True))
@@ -115,7 +145,7 @@ def test_reference_of_an_adapter_is_the_model_without_it(base: Path, tmp_path: P
 
 
 def test_chosen_become_likelier_than_rejected(base: Path, tmp_path: Path) -> None:
-    options = pair_options(base, tmp_path / "out", steps=8, bf16=True)
+    options = pair_options(base, tmp_path / "out", steps=6, batch=3, accumulate=1, bf16=True)
     train(options)
     first, *_, last = metrics(options.output)
     assert first["loss"] == pytest.approx(log(2), abs=1e-6)
@@ -126,46 +156,29 @@ def test_chosen_become_likelier_than_rejected(base: Path, tmp_path: Path) -> Non
     assert (change[:, 0] > change[:, 1]).all()
 
 
-def test_output_is_a_folder_as_the_one_it_starts_from(base: Path, tmp_path: Path) -> None:
-    (prompts := tmp_path / "prompts.txt").write_text("a\t[SPEECH][Hu5]\n")
-    train(pair_options(base, tmp_path / "out", steps=1, sample_prompts=prompts, checkpointing=True))
-    names = {path.name for path in (tmp_path / "out").iterdir()}
+def test_output_is_a_folder_as_the_one_it_starts_from(base: Path, whole: Path) -> None:
+    names = {path.name for path in whole.iterdir()}
     assert names == {path.name for path in base.iterdir()}
     for name in names - {"training", WEIGHTS}:
-        assert (tmp_path / "out" / name).read_bytes() == (base / name).read_bytes()
-    assert (tmp_path / "out/training/samples/lm/1.txt").read_text().startswith("a\t[SPEECH][Hu5]")
+        assert (whole / name).read_bytes() == (base / name).read_bytes()
+    assert (whole / "training/samples/lm/3.txt").read_text().startswith("a\t[SPEECH][Hu5]")
 
 
-def test_resume_is_byte_identical(base: Path, tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"batch": 1, "accumulate": 2, "steps": 3}
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(pair_options(base, whole, **changes))
-    with interrupted(2):
-        train(pair_options(base, parts, **changes, save_every=1))
-    train(pair_options(base, parts, **changes, resume=True))
-    assert_same_weights(whole / WEIGHTS, parts / WEIGHTS)
-    keys = ("step", "loss", "reward_margin", "pairs")
-    assert [[one[key] for key in keys] for one in metrics(whole)] == [
-        [one[key] for key in keys] for one in metrics(parts)
-    ]
-
-
-def test_resume_needs_the_same_pairs(base: Path, tmp_path: Path) -> None:
-    options = pair_options(base, tmp_path / "out", steps=1)
-    train(options)
+def test_resume_needs_the_same_pairs(base: Path, whole: Path, tmp_path: Path) -> None:
+    options = pair_options(base, whole)
     (other := tmp_path / "other.jsonl").write_text(json.dumps(PAIRS[0]) + "\n")
     with pytest.raises(CheckpointError, match="started with another --dpo"):
         train(replace(options, dpo=(other,), resume=True))
     with pytest.raises(CheckpointError, match=r"started with --beta 0\.1, not 0\.5"):
         train(replace(options, beta=0.5, resume=True))
     with pytest.raises(CheckpointError, match="had 3 pairs in a step, now it has 2"):
-        train(replace(options, batch=2, steps=2, resume=True))
+        train(replace(options, accumulate=2, resume=True))
     with pytest.raises(CheckpointError, match="there is already a lm in"):
         train(options)
 
 
 def test_two_processes_equal_one_with_twice_the_batch(base: Path, tmp_path: Path) -> None:
-    one, two = (pair_options(base, tmp_path / name, batch=1, steps=2) for name in ("one", "two"))
+    one, two = (pair_options(base, tmp_path / name, accumulate=1, steps=2) for name in ("one", "two"))
     train(replace(one, batch=2))
     first, second = in_two_processes(lambda: train(two), tmp_path)
     assert "lm: 3 pairs, 1.33 epochs" in first
@@ -190,15 +203,6 @@ def test_trl_is_an_extra(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(MissingPackageError, match=r"needed for --dpo.*; try: pip install 'spiritlm\[dpo\]'"):
         train(pair_options(base, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
-
-
-def test_nothing_is_reported_to_the_hub(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CI", raising=False)
-    sent: list[object] = []
-    monkeypatch.setattr("huggingface_hub.utils._telemetry._TELEMETRY_QUEUE.put", sent.append)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", False)
-    train(pair_options(base, tmp_path / "out", steps=1))
-    assert sent == []
 
 
 def test_a_missing_file_is_named_before_the_model_is_read(tmp_path: Path) -> None:
