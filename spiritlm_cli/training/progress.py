@@ -1,12 +1,16 @@
 """Progress of a training on stderr: steps, moving averages of the losses, and what a signal leaves."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 
 from spiritlm_cli.console import ProgressBar, is_quiet, notify
 from spiritlm_cli.signals import on_signal
+
+# Share of the last step in the moving averages.
+_SHARE = 0.02
 
 
 class Progress:
@@ -22,7 +26,9 @@ class Progress:
         self.name, self.first, self.steps = name, first, steps
         self.done = self.saved = first
         self.began = self.shown = time.monotonic()
+        # of each loss
         self.means: dict[str, float] = {}
+        self.counts: Counter[str] = Counter()
         self.losses = ""
 
     def __enter__(self) -> "Progress":
@@ -48,7 +54,10 @@ class Progress:
     def show(self, done: int, losses: Mapping[str, float]) -> None:
         """Update the display. done: number of steps done, including those before a resume; losses: of the last step."""
         for key, value in losses.items():
-            self.means[key] = value if key not in self.means else 0.98 * self.means[key] + 0.02 * value
+            self.counts[key] += 1
+            # at first the plain mean, in which the first step counts no more than others
+            share = max(_SHARE, 1 / self.counts[key])
+            self.means[key] = (1 - share) * self.means.get(key, 0.0) + share * value
         self.losses = ", ".join(f"{key} {value:.4f}" for key, value in self.means.items())
         self.done = done
         self.bar.update(1, self.losses)

@@ -11,7 +11,17 @@ def test_progress_ends_with_a_line_on_stderr(capsys: pytest.CaptureFixture[str])
         progress.show(3, {"loss": 1.5, "accuracy": 0.25})
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(r"spiritlm: toy: 3 steps, loss 1\.9900, accuracy 0\.2500, in 0\.\d min\n", err)
+    assert re.fullmatch(r"spiritlm: toy: 3 steps, loss 1\.7500, accuracy 0\.2500, in 0\.\d min\n", err)
+
+
+def test_progress_shows_the_mean_of_about_fifty_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("toy", first=0, steps=300) as progress:
+        for step in range(1, 301):
+            progress.show(step, {"loss": 9.0 if step <= 100 else 1.0})
+            if step == 100:
+                assert progress.means["loss"] == pytest.approx(9)
+    mean = float(re.findall(r"loss (\S+),", capsys.readouterr().err)[-1])
+    assert mean == pytest.approx(1 + 8 * 0.98**200, abs=1e-4)
 
 
 def test_progress_says_nothing_of_a_training_that_failed(capsys: pytest.CaptureFixture[str]) -> None:
