@@ -48,7 +48,7 @@ def quantizer_options(corpus: Path, output: Path, **changes: Any) -> QuantizerOp
 
 def pitch_options(corpus: Path, output: Path, **changes: Any) -> PitchOptions:
     options: dict[str, Any] = dict(
-        manifest=corpus / "clips.jsonl", output=output, tensorboard=False, steps=2, batch=2, seconds=1.28
+        manifest=corpus / "clips.jsonl", output=output, tensorboard=False, steps=2, batch=2, seconds=0.64
     )
     return PitchOptions(**(options | changes))
 

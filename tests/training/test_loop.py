@@ -1,6 +1,8 @@
 import json
+import multiprocessing
+import os
 import resource
-import subprocess
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from torch import nn
 from training_fixtures import interrupted
 
 from spiritlm_cli.errors import CheckpointError, MissingPackageError, SpiritLMError
+from spiritlm_cli.signals import end_on_signals
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import LoopOptions
 from spiritlm_cli.training.report import WeightedMean
@@ -26,7 +29,7 @@ def train(
     **options: int,
 ) -> list[int]:
     """Train a linear layer into `weights.pt`. loss_of: changes a step's loss. Returns the numbers of its steps."""
-    loop = Loop(LoopOptions(output=output, **options), "toy", steps)
+    loop = Loop(LoopOptions(output=output, tensorboard=False, **options), "toy", steps)
     torch.manual_seed(0)
     model = nn.Linear(width, 1)
     optimizer = torch.optim.AdamW(model.parameters())
@@ -143,7 +146,8 @@ def test_accumulated_batches_have_the_gradient_and_the_report_of_one(
         torch.manual_seed(0)
         model = nn.Linear(2, 1)
         optimizer = torch.optim.SGD(model.parameters())
-        loop = Loop(LoopOptions(output=tmp_path / str(len(cuts)), accumulate=len(cuts) - 1), "toy", 3)
+        options = LoopOptions(output=tmp_path / str(len(cuts)), accumulate=len(cuts) - 1, tensorboard=False)
+        loop = Loop(options, "toy", 3)
 
         def step(number: int) -> dict[str, WeightedMean]:
             x = rows[cuts[loop.micro_batch] : cuts[loop.micro_batch + 1]]  # noqa: B023
@@ -175,25 +179,28 @@ def test_rng_is_another_in_each_micro_batch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ("30", "toy: stopped after step 30; --resume continues after step 20"),
-        ("9", "toy: stopped after step 9; no state was saved yet"),
+        (5, "toy: stopped after step 5; --resume continues after step 4"),
+        (1, "toy: stopped after step 1; no state was saved yet"),
     ],
 )
-def test_a_signal_says_where_resume_continues(
-    programs: Path, tmp_path: Path, steps: str, message: str
-) -> None:
-    code = f"""
-import os, signal, torch
-from pathlib import Path
-from spiritlm_cli.signals import end_on_signals
-from spiritlm_cli.training.loop import Loop
-from spiritlm_cli.training.options import LoopOptions
-end_on_signals()
-def step(number):
-    if number == {steps}:
-        os.kill(os.getpid(), signal.SIGINT)
-    return {{"loss": 1.0}}
-Loop(LoopOptions(output=Path({str(tmp_path)!r}), save_every=20), "toy", 99).run({{}}, step, lambda: None)
-"""
-    result = subprocess.run([programs / "python", "-c", code], capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (130, f"spiritlm: {message}\n")
+def test_a_signal_says_where_resume_continues(tmp_path: Path, steps: int, message: str) -> None:
+    """In a fork, which has imported everything already."""
+    errors = tmp_path / "stderr.txt"
+
+    def step(number: int) -> dict[str, float]:
+        if number == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {"loss": 1.0}
+
+    def run() -> None:
+        with errors.open("w") as file:
+            os.dup2(file.fileno(), 2)
+        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+        end_on_signals()
+        options = LoopOptions(output=tmp_path, save_every=2, tensorboard=False)
+        Loop(options, "toy", 99).run({}, step, lambda: None)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join()
+    assert (process.exitcode, errors.read_text()) == (130, f"spiritlm: {message}\n")

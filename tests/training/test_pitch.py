@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from spiritlm_cli.training.pitch import MovingCodebook, reconstruction_quality, 
 def test_train_resume_is_bit_identical(corpus: Path, tmp_path: Path) -> None:
     """The moving averages of the codes are part of the saved state."""
     pitch.train(pitch_options(corpus, tmp_path / "whole", steps=4))
+    (tmp_path / "parts" / "training").mkdir(parents=True)
+    shutil.copy(tmp_path / "whole/training/f0.npz", tmp_path / "parts/training")
     with interrupted(3):
         pitch.train(pitch_options(corpus, tmp_path / "parts", steps=4, save_every=2))
     pitch.train(pitch_options(corpus, tmp_path / "parts", steps=4, resume=True))

@@ -30,7 +30,19 @@ def test_recipe_of_one_gpu_trains(corpus: Path, tmp_path: Path) -> None:
     ]
     words += ["--manifest", corpus / "clips.jsonl", "--units", units, "--text", texts]
     # what is smaller: the model's context is 64 tokens
-    words += ["--steps", 1, "--context", 64, "--batch", 1, "--accumulate", 3, "--workers", 0]
+    words += [
+        "--steps",
+        1,
+        "--context",
+        64,
+        "--batch",
+        1,
+        "--accumulate",
+        3,
+        "--workers",
+        0,
+        "--no-tensorboard",
+    ]
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 0, result.stderr
     (line,) = map(json.loads, (output / "training" / "lm.metrics.jsonl").read_text().splitlines())
