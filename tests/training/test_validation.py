@@ -140,7 +140,7 @@ def test_two_processes_share_the_held_out_data(fsdp: bool, tmp_path: Path) -> No
     assert second == ""
     for expected, found in zip(results(one.output), results(two.output), strict=True):
         assert found == pytest.approx(expected, abs=1e-5)
-    for name in ("transcripts/2.jsonl", "samples/2.txt"):
+    for name in ("transcripts/2.jsonl", "samples/lm/2.txt"):
         assert (one.output / "training" / name).read_text() == (two.output / "training" / name).read_text()
     for part in ("", "best"):
         assert_same_weights(*(run.output / part / "model.safetensors" for run in (one, two)), tolerance=1e-5)
