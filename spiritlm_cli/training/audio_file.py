@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.console import notify, track
 from spiritlm_cli.files import atomic_path, naming
-from spiritlm_cli.manifests.clip import Clip, Waveform
+from spiritlm_cli.manifests.clip import Clip, FloatArray, Waveform
 
 Samples = NDArray[np.int16]
 # Clips that are read ahead.
@@ -36,6 +36,11 @@ def map_audio(clips: Sequence[Clip], folder: Path) -> list[Samples]:
     with naming(path):
         samples = np.memmap(path, dtype=np.int16, mode="r", shape=(int(counts.sum()),))
     return np.split(samples, counts.cumsum()[:-1])
+
+
+def to_float(samples: Samples) -> FloatArray:
+    """Convert samples of `map_audio` to float32 within ±1, of the same shape."""
+    return samples.astype(np.float32) / np.float32(32767)
 
 
 def read_clips(clips: Sequence[Clip], description: str) -> Iterator[tuple[Clip, Waveform]]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.speech.windows import SAMPLE_RATE
+from spiritlm_cli.training.audio_file import to_float
 from spiritlm_cli.training.data import HOP, Recording
 
 
@@ -91,7 +92,7 @@ def draw_batch(
     targets = np.full((len(chosen), frames), -100, dtype=np.int64)
     for i, (recording, length, factor) in enumerate(zip(chosen, lengths, factors, strict=True)):
         start = int(rng.integers(0, max(1, length - math.ceil(frames * factor) + 1)))
-        crop = recording.samples[start * hop :][: int(frames * hop * factor) + 1].astype(np.float32) / 32767
+        crop = to_float(recording.samples[start * hop :][: int(frames * hop * factor) + 1])
         times = np.arange(frames * hop) * factor
         waveforms[i] = crop[: frames * hop] if factor == 1 else np.interp(times, np.arange(len(crop)), crop)
         known = labels.get(recording.clip.id)

@@ -20,7 +20,7 @@ from spiritlm_cli.text_files import bounded_lines, numbered_lines, read_errors, 
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
 from spiritlm_cli.tokens.units import Kind, Units
-from spiritlm_cli.training.audio_file import Samples, map_audio
+from spiritlm_cli.training.audio_file import Samples, map_audio, to_float
 
 _UNIT_ID = re.compile("[0-9]{1,18}")  # fits into int64
 HOP = 640  # samples at 16 kHz per phonetic unit
@@ -41,7 +41,7 @@ class Recording:
     @property
     def waveform(self) -> Waveform:
         """The samples as float32 within ±1."""
-        return Waveform(self.samples.astype(np.float32) / np.float32(32767), 16000)
+        return Waveform(to_float(self.samples), 16000)
 
 
 def load_recordings(manifest: Path, folder: Path, shortest: float = 0.5) -> list[Recording]:

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.nn.device import seed_torch
 from spiritlm_cli.speech.hubert import HubertConfig, release_content
 from spiritlm_cli.speech.windows import SAMPLE_RATE
 from spiritlm_cli.training.augmentation import augment, augment_hard
@@ -69,7 +70,7 @@ def train(options: HubertOptions) -> None:
 
     def step(number: int) -> Report:
         rng = loop.rng(number)
-        torch.manual_seed(int(rng.integers(1 << 31)))
+        seed_torch(int(rng.integers(1 << 31)), device)
         batch = draw_batch(sampler, labels, options.batch, options.seconds, rng, stretch, hop)
         # spans of 0.2 s
         masked = spans((len(batch.waveform), batch.labels.shape[1]), options.mask, rng, rate // 5)

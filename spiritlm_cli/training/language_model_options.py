@@ -223,8 +223,8 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, 
             raise OptionError("is for an adapter; give --lora RANK too", "--lora-alpha")
         if is_flash(self.attn_implementation) and (self.attention or not self.bf16):
             raise OptionError(
-                "flash attention computes in bfloat16, and returns no attention weights: leave out --no-bf16 and "
-                "--attention",
+                f"{self.attn_implementation} computes in bfloat16, and returns no attention weights: leave out "
+                "--no-bf16 and --attention",
                 "--attn-implementation",
             )
         self.check_held_out()

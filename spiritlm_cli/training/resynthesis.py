@@ -2,13 +2,13 @@
 
 from statistics import fmean
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.console import notify
 from spiritlm_cli.manifests.clip import Waveform
+from spiritlm_cli.training.audio_file import to_float
 from spiritlm_cli.training.losses import SpectralLoss
 from spiritlm_cli.training.metrics import Value, samples_folder
 from spiritlm_cli.training.vocoder_examples import Example
@@ -60,6 +60,6 @@ class Resynthesis:
         speaker = torch.tensor([example.speaker], device=weight.device)
         with torch.autocast(weight.device.type, torch.bfloat16, enabled=self._options.bf16):
             generated = self._generator(hubert, speaker, *prosody).float().cpu()
-        real = example.samples[: generated.shape[1]].astype(np.float32) / 32767
+        real = to_float(example.samples[: generated.shape[1]])
         mel, _ = self._spectral(generated, torch.from_numpy(real)[None])
         return generated, mel.item()

@@ -14,6 +14,7 @@ from spiritlm_cli.console import notify
 from spiritlm_cli.files import write_text
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_state_dict
+from spiritlm_cli.training.audio_file import to_float
 from spiritlm_cli.training.augmentation import augment
 from spiritlm_cli.training.crops import CropSampler, draw_batch
 from spiritlm_cli.training.data import Recording, cluster, load_recordings
@@ -38,7 +39,7 @@ def prosody(recording: Recording, track: F0Track) -> NDArray[np.float32]:
     mean. 7: spectral tilt, the level above 2 kHz minus the level below, in dB. 8: mean absolute change of the level
     between 20 ms frames, in dB.
     """
-    samples = recording.samples.astype(np.float32) / 32767
+    samples = to_float(recording.samples)
     hop = 320
     frames = samples[: len(samples) // hop * hop].reshape(-1, hop)
     level = 10 * np.log10(np.square(frames).mean(1) + 1e-7)

@@ -13,6 +13,8 @@ from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tens
 from spiritlm_cli.checkpoints.weight_norm import release_state_dict
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.files import write_text
+from spiritlm_cli.nn.device import seed_torch
+from spiritlm_cli.training.audio_file import to_float
 from spiritlm_cli.training.data import HOP
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
 from spiritlm_cli.training.loop import Loop, Stateful
@@ -128,7 +130,7 @@ class VocoderTrainer:
         """
         options, device = self._options, self._device
         rng = self._loop.rng(number)
-        torch.manual_seed(int(rng.integers(1 << 31)))
+        seed_torch(int(rng.integers(1 << 31)), device)
         chosen = [self._examples[i] for i in rng.choice(len(self._examples), options.batch, p=self._weights)]
         ids, real = _crops(chosen, options.frames, rng)
         ids, real = ids.to(device), real.to(device)
@@ -190,7 +192,7 @@ def _crops(chosen: list[Example], frames: int, rng: np.random.Generator) -> tupl
         start = int(rng.integers(0, example.length - frames + 1))
         source = example.runs if rng.random() < RUNS_SHARE else example.frames
         ids[i] = source[:, start : start + frames]
-        audio[i] = example.samples[start * HOP : (start + frames) * HOP].astype(np.float32) / 32767
+        audio[i] = to_float(example.samples[start * HOP : (start + frames) * HOP])
     return torch.from_numpy(ids), torch.from_numpy(audio)
 
 

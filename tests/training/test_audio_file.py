@@ -6,7 +6,7 @@ import soundfile
 
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.manifests.clip import Clip
-from spiritlm_cli.training.audio_file import map_audio, read_clips
+from spiritlm_cli.training.audio_file import map_audio, read_clips, to_float
 
 
 def write_clips(folder: Path, *lengths: int) -> list[Clip]:
@@ -35,6 +35,7 @@ def test_map_audio_clips_samples_beyond_full_scale(tmp_path: Path) -> None:
     soundfile.write(path, np.array([1.5, -1.5, 0.5], dtype=np.float32), 16000, subtype="FLOAT")
     (samples,) = map_audio([Clip("loud", path)], tmp_path / "training")
     assert samples.tolist() == [32767, -32767, 16384]
+    assert np.allclose(to_float(samples), [1, -1, 0.5], atol=1e-4)
 
 
 def test_map_audio_reads_the_file_again_until_audio_changes(tmp_path: Path) -> None:
