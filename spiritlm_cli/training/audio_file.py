@@ -40,7 +40,8 @@ def map_audio(clips: Sequence[Clip], folder: Path) -> list[Samples]:
 
 def to_float(samples: Samples) -> FloatArray:
     """Convert samples of `map_audio` to float32 within ±1, of the same shape."""
-    return samples.astype(np.float32) / np.float32(32767)
+    result: FloatArray = samples.astype(np.float32) / np.float32(32767)
+    return result
 
 
 def read_clips(clips: Sequence[Clip], description: str) -> Iterator[tuple[Clip, Waveform]]:
