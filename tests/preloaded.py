@@ -71,12 +71,26 @@ def serve(folder: Path) -> Iterator[Path]:
 
 def main(number: int) -> None:
     """Accept connections at the socket of this descriptor until stdin is closed; fork a process for each."""
-    for name in ("align", "decode", "generate", "interleave", "tokenize"):
+    for name in ("align", "decode", "generate", "inspect", "interleave", "tokenize"):
         load_command(name)
         import_module(f"spiritlm_cli.jobs.{name}")
-    for name in ("alignment.pocketsphinx", "language.model", "speech.tokenizer", "vocoder.vocoder"):
+    for name in (
+        "alignment.pocketsphinx",
+        "language.model",
+        "speech.tokenizer",
+        "training.loop",
+        "vocoder.vocoder",
+    ):
         import_module(f"spiritlm_cli.{name}")
-    for name in ("pydantic.type_adapter", "pydantic.functional_validators", "sentencepiece", "soundfile"):
+    for name in ("inspection.figures.clip_figure", "inspection.figures.statistics_figure"):
+        import_module(f"spiritlm_cli.{name}")  # matplotlib
+    for name in (
+        "accelerate",
+        "pydantic.type_adapter",
+        "pydantic.functional_validators",
+        "sentencepiece",
+        "soundfile",
+    ):
         import_module(name)  # pydantic is imported by typer when it parses arguments
 
     gc.freeze()

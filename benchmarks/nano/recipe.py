@@ -116,6 +116,7 @@ def run(step: Step, small: bool) -> None:
     """Run a command that is not done yet, going on where it was interrupted. Exits where it fails."""
     words = [*shlex.split(step.command), *(shlex.split(step.small) if small else ())]
     if words[0] == "train":
+        words += ["--no-tensorboard"] if small else []
         # a part's weights are there from the first save on, so that they don't say that it is done
         state = Path(words[words.index("-o") + 1], "training", words[1])
         done = state.with_suffix(".done")

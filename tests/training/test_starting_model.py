@@ -40,7 +40,8 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def options_of(folder: Path, output: Path, **changes: Any) -> LanguageModelOptions:
-    return LanguageModelOptions(**{"output": output, "base": str(folder), "context": 32} | changes)
+    known = {"output": output, "base": str(folder), "context": 32, "tensorboard": False}
+    return LanguageModelOptions(**known | changes)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -79,7 +80,7 @@ def test_train_from_a_text_model_writes_a_folder_that_others_load(name: str, tmp
     lines.write_text(f"{LINE}\n")
     output = tmp_path / "out"
     losses: list[float] = []
-    settings = {"lines": (lines,), "steps": 10, "batch": 1, "bf16": False, "learning_rate": 1e-2}
+    settings = {"lines": (lines,), "steps": 5, "batch": 1, "bf16": False, "learning_rate": 1e-2}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spiritlm_cli.training.progress.Progress.show", lambda *a: losses.append(a[2]["loss"]))
         train(options_of(folder, output, **settings))
