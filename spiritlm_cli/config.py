@@ -88,13 +88,26 @@ def from_mapping(
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file. Raises CheckpointError if the file is missing or holds anything else."""
-    return _read_object(path, _MAX_JSON_BYTES, json.loads)
+    return _read_object(path, _MAX_JSON_BYTES, json.loads, "an object")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the YAML mapping in a file. Raises CheckpointError if the file is missing or holds anything else."""
-    # As `yaml.safe_load`, with fewer tags: `_PlainLoader` is a SafeLoader, and constructs no objects.
-    return _read_object(path, _MAX_YAML_BYTES, lambda text: yaml.load(text, _PlainLoader))
+    """Return the YAML mapping in a file.
+
+    Raises CheckpointError if the file is missing, holds anything else, or has a key twice.
+    """
+    return _read_object(path, _MAX_YAML_BYTES, _parse_yaml, "lines `name: value`")
+
+
+def _parse_yaml(text: str) -> Any:
+    try:
+        # As `yaml.safe_load`, with fewer tags: `_PlainLoader` is a SafeLoader, and constructs no objects.
+        return yaml.load(text, _PlainLoader)
+    except yaml.MarkedYAMLError as error:
+        if error.problem_mark is None:
+            raise
+        mark = error.problem_mark
+        raise ValueError(f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}") from error
 
 
 _PLAIN_TAGS = frozenset(
@@ -117,6 +130,20 @@ class _PlainLoader(yaml.SafeLoader):
         first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN_TAGS]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Raises ConstructorError for a repeated key, of which PyYAML takes the last value."""
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            known = set()
+            for key_node, _ in node.value:
+                key = self.construct_object(key_node, deep=True)
+                if key in known:
+                    raise yaml.constructor.ConstructorError(
+                        problem=f"a second {_show(key)}", problem_mark=key_node.start_mark
+                    )
+                known.add(key)
+        return mapping
 
 
 def _has_type(value: Any, kind: Any) -> bool:
@@ -172,7 +199,12 @@ def _type_name(kind: Any) -> str:
     return str(kind) if get_args(kind) or not isinstance(kind, type) else kind.__name__
 
 
-def _read_object(path: Path, max_bytes: int, parse: Callable[[str], Any]) -> dict[str, Any]:
+# What a file holds at the top, in words.
+_KINDS = {type(None): "nothing", list: "a list", str: "a text", int: "a number", float: "a number"}
+
+
+def _read_object(path: Path, max_bytes: int, parse: Callable[[str], Any], expected: str) -> dict[str, Any]:
+    """expected: a mapping, in the words of the file's format."""
     try:
         content = parse(read_limited(path, max_bytes, CheckpointError).decode())
     except (CheckpointError, MemoryError):
@@ -180,5 +212,6 @@ def _read_object(path: Path, max_bytes: int, parse: Callable[[str], Any]) -> dic
     except Exception as error:  # for a value that doesn't fit its tag, PyYAML raises half a dozen types
         raise CheckpointError(f"{path}: can't be read ({error})") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: expected an object at the top, found {type(content).__name__}")
+        found = _KINDS.get(type(content), type(content).__name__)
+        raise CheckpointError(f"{path}: expected {expected} at the top, found {found}")
     return content

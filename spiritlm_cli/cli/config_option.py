@@ -1,5 +1,6 @@
 """`--config FILE`: a command's options from a YAML file."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,9 @@ def read_options(path: Path, command: Any) -> dict[str, Any]:
     for key, value in read_yaml(path).items():
         name = str(key).replace("_", "-")
         if name not in options:
-            raise CheckpointError(
-                f"{path}: {name!r} is no option of {command.name}; its options are {', '.join(sorted(options))}"
-            )
+            nearest = get_close_matches(name, options, 1)
+            hint = f"the nearest is {nearest[0]!r}" if nearest else "--help lists them"
+            raise CheckpointError(f"{path}: {name!r} is no option of {command.name}; {hint}")
         option = options[name]
         if value is not None:
             if not _has_form(value, option):

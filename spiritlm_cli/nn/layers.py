@@ -56,7 +56,11 @@ class Conv(nn.Conv1d):
             image, bias = _as_image(x), self.bias
             if _is_miscomputed(self):
                 image, weight, bias = image.float(), weight.float(), None if bias is None else bias.float()
-            out = _as_sequence(F.conv2d(image, weight, bias, stride, padding, dilation, groups)).to(x.dtype)
+                with torch.autocast("cpu", enabled=False):
+                    out = F.conv2d(image, weight, bias, stride, padding, dilation, groups)
+            else:
+                out = F.conv2d(image, weight, bias, stride, padding, dilation, groups)
+            out = _as_sequence(out).to(x.dtype)
             return _activate(out if residual is None else out + residual, activation, slope)
         arguments = weight, self.bias, padding, stride, dilation, groups
         if residual is not None:
@@ -182,13 +186,17 @@ def _uses_onednn(x: Tensor) -> bool:
 
 
 def _is_miscomputed(conv: Conv) -> bool:
-    """Whether oneDNN can return wrong values for a convolution, which is computed in float32 instead.
+    """Whether oneDNN can return wrong values for a convolution, or is very slow: it is computed in float32 instead.
 
     On CPUs with AMX, oneDNN (torch 2.13) returns unrelated values for bfloat16, groups of fewer than 16 channels, and
-    kernels of even size. Odd sizes are computed in float32 too, since no network has them in bfloat16.
+    kernels of even size. Odd sizes are computed in float32 too, since no network has them in bfloat16. Groups of one
+    channel in bfloat16 can take minutes.
     """
     small = conv.groups > 1 and conv.in_channels // conv.groups < 16
-    return small and conv.weight.is_cpu and conv.weight.dtype is torch.bfloat16
+    in_bfloat16 = conv.weight.dtype is torch.bfloat16 or (
+        torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
+    )
+    return small and conv.weight.is_cpu and in_bfloat16
 
 
 def _geometry(conv: Conv) -> tuple[list[int], list[int], list[int], int]:

@@ -16,6 +16,7 @@ from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.manifests.row import parse_json_fields
+from spiritlm_cli.speech.windows import SAMPLE_RATE, WINDOW_SAMPLES
 from spiritlm_cli.text_files import bounded_lines, numbered_lines, read_errors, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
 from spiritlm_cli.tokens.sequence import Header
@@ -116,6 +117,30 @@ def with_labels(
         raise ManifestError(f"{source}: no clip of {manifest} has labels")
     notify_left_out(manifest, len(recordings), len(labeled), f"have no labels in {source}")
     return labeled
+
+
+def check_label_counts(
+    recordings: Sequence[Recording], labels: Mapping[str, NDArray[np.int64]], rate: int, source: Path
+) -> None:
+    """Raise ManifestError unless each clip has as many labels as frames at `rate` Hz.
+
+    Convolutions without padding leave out up to a frame at the end of each window of 100 s that is encoded at a time,
+    and resampling may shift the number of samples, so that this number of windows plus one may be missing, and one
+    more be there. labels: (labels,) by clip id, of all recordings. source: where they are from.
+    """
+    wrong = []
+    for recording in recordings:
+        have, frames = len(labels[recording.clip.id]), len(recording.samples) * rate // SAMPLE_RATE
+        windows = len(recording.samples) // WINDOW_SAMPLES + 1
+        if not frames - windows - 1 <= have <= frames + 1:
+            wrong.append((recording.clip.id, have, frames))
+    if wrong:
+        name, have, frames = wrong[0]
+        count = f"; {len(wrong)} clips have another number" if len(wrong) > 1 else ""
+        raise ManifestError(
+            f"{source}: the clip {one_line(name)} has {have} labels, and {frames} frames at {rate} Hz{count}. "
+            "Labels are one for each frame: make them by `tokenize --keep-repeats`, or by `train units` at this rate"
+        )
 
 
 def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:

@@ -1,18 +1,15 @@
 """Train HuBERT to predict the pseudo-label of every frame from augmented, partly masked audio (Hsu et al. 2021)."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.console import notify, track
-from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.nn.device import seed_torch
 from spiritlm_cli.speech.hubert import HubertConfig, release_content
 from spiritlm_cli.speech.windows import SAMPLE_RATE
@@ -20,6 +17,7 @@ from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.crops import CropSampler, draw_batch, real_weights
 from spiritlm_cli.training.data import (
     Recording,
+    check_label_counts,
     load_recordings,
     read_labels,
     read_units,
@@ -41,7 +39,7 @@ def train(options: HubertOptions) -> None:
     """Train and write `speech_tokenizer/hubert_25hz/mhubert_base_25hz.safetensors` under `options.output`.
 
     At 50 Hz, which is no rate of a tokenizer, both names have 50 in place of 25.
-    Raises SpiritLMError if there are no labels or if they have another rate, CheckpointError for a run that can't be
+    Raises SpiritLMError if there are no labels or not one for each frame, CheckpointError for a run that can't be
     resumed.
     """
     rate = options.rate
@@ -57,7 +55,7 @@ def train(options: HubertOptions) -> None:
     labels = read_labels(labels_path)
     recordings = with_labels(recordings, labels, options.manifest, labels_path)
     hop = SAMPLE_RATE // rate
-    _check_rate(labels, recordings, rate, labels_path)
+    check_label_counts(recordings, labels, rate, labels_path)
     units = 1 + max(int(units.max()) for units in labels.values() if len(units))
 
     torch.manual_seed(options.seed)
@@ -117,19 +115,6 @@ def _loss(logits: Tensor, targets: Tensor, masked: Tensor, unmasked: float) -> T
 
 def _unchanged(waveform: Tensor, _: np.random.Generator) -> Tensor:
     return waveform
-
-
-def _check_rate(
-    labels: Mapping[str, NDArray[np.int64]], recordings: list[Recording], rate: int, path: Path
-) -> None:
-    """Raise SpiritLMError if clips have about twice or half as many labels as a model of `rate` Hz has frames."""
-    seconds = sum(len(r.samples) for r in recordings) / SAMPLE_RATE
-    ratio = sum(len(labels[r.clip.id]) for r in recordings) / seconds / rate
-    if 0.45 < ratio < 0.55 or ratio > 1.5:
-        raise SpiritLMError(
-            f"{path}: has {ratio * rate:.1f} labels per second, and the model {rate} frames; "
-            "make labels of the same rate, or give another --rate"
-        )
 
 
 def _new_model(options: HubertOptions, units: int) -> Pretraining:

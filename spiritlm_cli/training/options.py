@@ -59,7 +59,10 @@ class LoopOptions:
     )
     device: str = option("auto", "Device to compute on.", group="execution", metavar="auto|cpu|cuda[:N]|mps")
     bf16: bool = option(
-        True, "Compute in mixed precision with bfloat16; weights stay float32.", group="execution"
+        True,
+        "Compute in mixed precision with bfloat16; weights stay float32. On a CPU, convolutions of groups of fewer "
+        "than 16 channels compute in float32.",
+        group="execution",
     )
 
     def check(self) -> None:
@@ -74,7 +77,7 @@ class HubertOptions(LoopOptions):
 
     manifest: Path = option(..., "Manifest of the training clips.", group="input")
     labels: Path | None = option(
-        None, "Token lines with --keep-repeats: the labels of each clip, by id.", group="input"
+        None, "Token lines with --keep-repeats: one label for each frame of each clip, by id.", group="input"
     )
     teacher: Path | None = option(
         None,
@@ -168,7 +171,7 @@ class QuantizerOptions(LoopOptions):
 
     manifest: Path = option(..., "Manifest of the training clips.", group="input")
     labels: Path | None = option(
-        None, "Token lines with --keep-repeats: the labels of each clip, by id.", group="input"
+        None, "Token lines with --keep-repeats: one label for each frame of each clip, by id.", group="input"
     )
     teacher: Path | None = option(
         None,

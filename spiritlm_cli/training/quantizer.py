@@ -17,9 +17,16 @@ from spiritlm_cli.console import track
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig, load_quantizer
+from spiritlm_cli.speech.windows import SAMPLE_RATE
 from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.crops import CropSampler, draw_batch, real_weights
-from spiritlm_cli.training.data import Recording, load_recordings, read_labels, with_labels
+from spiritlm_cli.training.data import (
+    Recording,
+    check_label_counts,
+    load_recordings,
+    read_labels,
+    with_labels,
+)
 from spiritlm_cli.training.invariance import InvarianceReport, Quantizer, clip_units, measure_invariance
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import QuantizerOptions
@@ -69,6 +76,9 @@ def _train(
     all_recordings = recordings
     recordings = with_labels(recordings, labels, options.manifest, options.labels or options.teacher)
     _check_highest(labels, options)
+    if options.labels:
+        rate = SAMPLE_RATE // hubert.config.encoder.hop
+        check_label_counts(recordings, labels, rate, options.labels)
     config = QuantizerConfig(options.units, hubert.config.encoder_embed_dim, options.units + 1 + 16)
     model = LinearQuantizer(config)
     if options.start:

@@ -30,14 +30,18 @@ def test_read_options_takes_long_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("step: 3", "'step' is no option of lm; its options are accumulate, add-units, "),
+        ("step: 3", "'step' is no option of lm; the nearest is 'steps'"),
+        ("xyzzy: 3", "'xyzzy' is no option of lm; --help lists them"),
+        ("steps: 3\nbatch: 1\nsteps: 4", "line 3, column 1: a second 'steps'"),
         ("quiet: true", "'quiet' is no option"),
         ("config: other.yaml", "'config' is no option"),
         ("bf16: 1", "bf16: expected true or false"),
         ("steps: true", "steps: expected text or a number"),
         ("steps: [1]", "steps: expected text or a number"),
         ("lines: {a: b}", "lines: expected text or a number or a list of them"),
-        ("- steps", "expected an object at the top"),
+        ("- steps", "expected lines `name: value` at the top, found a list"),
+        ("", "at the top, found nothing"),
+        ("lines: [a", r"can't be read \(line 1, column 10: expected ',' or '\]', but got '<stream end>'\)"),
     ],
 )
 def test_read_options_refuses_what_is_no_option(tmp_path: Path, text: str, message: str) -> None:

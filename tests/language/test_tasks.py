@@ -115,7 +115,7 @@ def test_normalize_answer_does_not_depend_on_the_pieces(text: str) -> None:
         ("example: a\nquestion: b\nto: song", "to must be"),
         ("example: a\nquestion: b\nto: text\nend: ['']", "empty"),
         ("example: a\nquestion: b\nto: text\nsounds: {text: a.wav}", "no sound can be called"),
-        ("- a", "expected an object"),
+        ("- a", "expected lines `name: value`"),
         ("example: a\nquestion: b\nto: text\nend: ['{text}']", "an end is a text, a marker, or one sound"),
         ("example: a\nquestion: b\nto: text\nsounds: {s: s.wav}\nend: ['x {s}']", "an end is a text"),
         ("example: a\nquestion: b\nto: text\nsounds: {s: s, t: t}\nend: ['{s}', '{t}']", "one sound"),

@@ -108,3 +108,15 @@ def test_conv_of_small_groups_in_half_precision(dtype, dim, kernel, groups):
     result = half(x.to(dtype), "gelu")
     assert result.dtype is dtype
     assert (result.float() - expected).norm() < 0.01 * expected.norm()
+
+
+@pytest.mark.parametrize("groups", [4, 32])
+def test_conv_of_small_groups_under_autocast_computes_in_float32(groups):
+    conv = Conv(32, 32, 8, padding=4, groups=groups)
+    x = torch.randn(1, 20, 32, requires_grad=True)
+    expected = conv(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        result = conv(x)
+    torch.testing.assert_close(result, expected)
+    (gradient,) = torch.autograd.grad(result.sum(), x)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected.sum(), x)[0])

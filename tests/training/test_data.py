@@ -10,6 +10,7 @@ from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.training.data import (
     Recording,
     UnitsFile,
+    check_label_counts,
     load_recordings,
     read_labels,
     read_units,
@@ -51,6 +52,25 @@ def test_with_labels_counts_the_clips_that_have_none(capsys: pytest.CaptureFixtu
     assert "clips.tsv: 2 of 3 clips have no labels in labels.txt, and are left out" in capsys.readouterr().err
     with pytest.raises(ManifestError, match=r"labels\.txt: no clip of clips\.tsv has labels"):
         with_labels(recordings, {}, Path("clips.tsv"), Path("labels.txt"))
+
+
+def test_check_label_counts_names_a_clip_with_merged_runs() -> None:
+    def check(counts: dict[str, int], seconds: float = 2, rate: int = 25) -> None:
+        samples = np.zeros(int(16000 * seconds), dtype=np.int16)
+        recordings = [Recording(Clip(name, "-"), samples) for name in counts]
+        labels = {name: np.zeros(count, dtype=np.int64) for name, count in counts.items()}
+        check_label_counts(recordings, labels, rate, Path("labels.txt"))
+
+    check({"a": 50, "b": 49, "c": 51})
+    check({"a": 99}, rate=50)
+    # a convolution without padding leaves out a frame of each window of 100 s
+    check({"a": 6247}, seconds=250)
+    with pytest.raises(
+        ManifestError, match=r"the clip b has 31 labels, and 50 frames at 25 Hz; 2 clips .*--keep-r"
+    ):
+        check({"a": 50, "b": 31, "c": 60})
+    with pytest.raises(ManifestError, match=r"the clip a has 50 labels, and 100 frames at 50 Hz\. "):
+        check({"a": 50}, rate=50)
 
 
 def test_write_labels_is_read_back(tmp_path: Path) -> None:

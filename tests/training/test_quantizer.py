@@ -55,13 +55,11 @@ def test_train_refuses_labels_and_augmentations_that_do_not_fit(corpus: Path, ou
         quantizer.train(quantizer_options(corpus, output, labels=labels))
 
 
-def test_train_takes_crops_without_labels(corpus: Path, output: Path, tmp_path: Path) -> None:
-    """Labels may be shorter than their clips."""
-    labels = tmp_path / "short.txt"
+def test_train_refuses_labels_of_merged_runs(corpus: Path, output: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "merged.txt"
     labels.write_text("".join(f"{i}\t[SPEECH][Hu{i}]\n" for i in range(4)))
-    quantizer.train(quantizer_options(corpus, output, labels=labels, batch=1, seconds=1.0))
-    lines = (output / "training" / "quantizer.metrics.jsonl").read_text().splitlines()
-    assert ["accuracy" in line for line in lines].count(False)
+    with pytest.raises(SpiritLMError, match=r"merged\.txt: the clip 0 has 1 labels, and 50 frames at 25 Hz"):
+        quantizer.train(quantizer_options(corpus, output, labels=labels))
 
 
 @pytest.fixture
