@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spiritlm_cli.console import log, notify, one_line
-from spiritlm_cli.errors import ManifestError, SpiritLMError
+from spiritlm_cli.errors import ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
 from spiritlm_cli.manifests.manifest import read_manifest
@@ -90,7 +90,7 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
             if isinstance(line, Header):
                 continue
             if isinstance(line, BadLine):
-                raise line.error
+                raise TokenError(f"{path}: {line.error}")
             if line.id is None:
                 raise ManifestError(f"{path}: a line has no id; labels are matched to clips by id")
             if line.id in labels:

@@ -217,6 +217,8 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, 
         self._check_base()
         if self.phones and not self.manifest:
             raise OptionError("needs --manifest, whose clips it is of", "--phones")
+        if self.base and Path(self.base).expanduser().resolve() == self.output.resolve():
+            raise OptionError("is the model that --from names, which would be replaced", "--output")
         if self.lora and not self.base:
             raise OptionError("is for a model that --from names", "--lora")
         if self.lora_alpha and not self.lora:

@@ -1,14 +1,14 @@
 """Mixture of sources that training sequences of the language model are drawn from."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import ManifestError, OptionError
 from spiritlm_cli.interleaving.interleave import sample_sequences
 from spiritlm_cli.interleaving.spans import SpanOptions
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
@@ -24,7 +24,7 @@ from spiritlm_cli.training.corpus import (
 )
 from spiritlm_cli.training.epochs import Epochs
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.mix import ALIGNED, wanted_shares
+from spiritlm_cli.training.mix import ALIGNED, KINDS, wanted_shares
 from spiritlm_cli.training.pairs import (
     ClipPairs,
     DrawPairs,
@@ -91,10 +91,18 @@ def sources(options: LanguageModelOptions, corpus: Corpus) -> list[Source]:
             )
     else:
         shares = {kind: share for kind, share in shares.items() if kind in drawn}
+    _check_text(options, corpus, shares)
     return [
         Source(share, drawn[kind], transcript=kind in ("asr", "examples"), spoken=kind == "tts")
         for kind, share in shares.items()
     ]
+
+
+def _check_text(options: LanguageModelOptions, corpus: Corpus, kinds: Container[str]) -> None:
+    """Raise OptionError for --loss text where no sequence of these kinds has text."""
+    others = [kind for kind in KINDS if kind not in ("speech", "lines") and kind in kinds]
+    if options.loss == "text" and not others and not any(line.text for line in corpus.lines):
+        raise OptionError("is text, and there is none in the data that are trained on", "--loss")
 
 
 def available(options: LanguageModelOptions, corpus: Corpus) -> dict[str, Draw]:

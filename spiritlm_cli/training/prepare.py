@@ -5,7 +5,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +46,22 @@ def prepare(options: PrepareOptions) -> None:
     """
     with needs_extra("datasets", extra="train", purpose="prepared data"):
         import pyarrow  # noqa: F401
-    _begin(options)
     left_out = LeftOut("lines and clips")
     shards = {kind: 0 for kind in KINDS}
     rows = dict(shards)
-    for kind, paths in (("text", options.text), ("lines", options.lines)):
-        for written in _write_lines(options, kind, list_files(paths), left_out):
-            shards[kind] += 1
-            rows[kind] += written
-    if options.manifest and options.units:
-        for written in _write_clips(options, left_out):
-            shards["clips"] += 1
-            rows["clips"] += written
+    with UnitsFile(options.units) if options.units else nullcontext() as units:
+        _begin(options)
+        for kind, paths in (("text", options.text), ("lines", options.lines)):
+            for written in _write_lines(options, kind, list_files(paths), left_out):
+                shards[kind] += 1
+                rows[kind] += written
+        if options.manifest and units:
+            for written in _write_clips(options, options.manifest, units, left_out):
+                shards["clips"] += 1
+                rows["clips"] += written
     left_out.finish()
     if not any(rows.values()):
+        _clear(options.output)
         raise ManifestError("there is nothing in the inputs that can be used")
     index = {"version": VERSION, "shards": shards, "rows": rows, "inputs": _inputs(options)}
     write_text(options.output / INDEX, json.dumps(index, indent=2) + "\n")
@@ -84,16 +86,31 @@ def _begin(options: PrepareOptions) -> None:
         if json.loads(read_bytes(part, CheckpointError)) != inputs:
             raise CheckpointError(f"{folder}: was begun with other inputs; start again with --overwrite")
         return
-    if (part.exists() or (folder / INDEX).exists()) and not options.overwrite:
-        raise CheckpointError(
-            f"{folder}: has prepared data; give --resume to continue, --overwrite to replace them, or another folder"
-        )
+    if not options.overwrite:
+        if (folder / INDEX).exists():
+            raise CheckpointError(
+                f"{folder}: has prepared data; give --overwrite to replace them, or another folder"
+            )
+        if part.exists() and _shards(folder):
+            same = json.loads(read_bytes(part, CheckpointError)) == inputs
+            resume = "--resume to continue" if same else "the same inputs and --resume to continue"
+            raise CheckpointError(
+                f"{folder}: has data whose preparation did not end; give {resume}, --overwrite to start again, or "
+                "another folder"
+            )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / INDEX).unlink(missing_ok=True)
-    for kind in KINDS:
-        for path in folder.glob(f"{kind}-?????.arrow"):
-            path.unlink()
+    _clear(folder)
     write_text(part, json.dumps(inputs))
+
+
+def _shards(folder: Path) -> list[Path]:
+    return [path for kind in KINDS for path in folder.glob(f"{kind}-?????.arrow")]
+
+
+def _clear(folder: Path) -> None:
+    """Remove what was prepared in a folder."""
+    for path in (folder / INDEX, *_shards(folder), folder / _PART):
+        path.unlink(missing_ok=True)
 
 
 def _write_lines(options: PrepareOptions, kind: str, files: list[Path], left_out: LeftOut) -> Iterator[int]:
@@ -150,18 +167,13 @@ def _chunks(files: Iterable[Path], cr: bool) -> Iterator[list[RawLine]]:
         yield chunk
 
 
-def _write_clips(options: PrepareOptions, left_out: LeftOut) -> Iterator[int]:
+def _write_clips(
+    options: PrepareOptions, manifest: Path, units: UnitsFile, left_out: LeftOut
+) -> Iterator[int]:
     """Write the shards of clips. Yields the number of rows of each."""
-    assert options.manifest
-    assert options.units
-    with ExitStack() as stack:
-        units = stack.enter_context(UnitsFile(options.units))
-        times = stack.enter_context(
-            WordTimes(
-                aligner=POCKETSPHINX if options.align else None, workers=options.workers or available_cpus()
-            )
-        )
-        for number, clips in enumerate(track(_clip_chunks(options.manifest), "shards of clips")):
+    aligner = POCKETSPHINX if options.align else None
+    with WordTimes(aligner=aligner, workers=options.workers or available_cpus()) as times:
+        for number, clips in enumerate(track(_clip_chunks(manifest), "shards of clips")):
             path = shard_path(options.output, "clips", number)
             if path.exists():
                 yield count_rows(path)[0]

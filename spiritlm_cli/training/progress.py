@@ -40,6 +40,8 @@ class Progress:
         """What is kept when a signal ends the training."""
         if is_quiet():
             return None
+        if self.saved >= self.steps:
+            return f"{self.name}: stopped after the last step; everything is saved"
         kept = f"--resume continues after step {self.saved}" if self.saved else "no state was saved yet"
         return f"{self.name}: stopped after step {self.done}; {kept}"
 
@@ -47,7 +49,9 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stack.__exit__(kind, error, trace)
-        if kind is None and self.losses:
+        if kind is None and self.first >= self.steps:
+            notify(f"{self.name}: already at step {self.first}; give more --steps to continue")
+        elif kind is None and self.losses:
             took = (time.monotonic() - self.began) / 60
             notify(f"{self.name}: {self.steps} steps, {self.losses}, in {took:.1f} min")
 

@@ -2,13 +2,20 @@
 
 import io
 import random
+import re
+import string
 import struct
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
-from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.errors import CheckpointError, OptionError
 
 USER_DEFINED = 4  # sentencepiece's piece type for a symbol that is always one token
+# What sentencepiece says where there are more characters, bytes and special pieces than the vocabulary is to have.
+_TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
+# Printable characters, and the space, of which a vocabulary without text has pieces.
+_ASCII = string.printable[:95]
 
 
 def train_vocabulary(
@@ -18,15 +25,27 @@ def train_vocabulary(
 
     The ids are in LLaMA's order: `<unk>`, `<s>`, `</s>`, 256 byte pieces, BPE pieces. Text is encoded without loss and
     without normalization. Then follow `[Text]`, `[Speech]`, and the units; `hubert`, `pitch` and `style` are the
-    numbers of units of each kind, 0 for none. A small corpus may yield fewer than `size` text pieces.
+    numbers of units of each kind, 0 for none. A small corpus may yield fewer than `size` text pieces; without any text,
+    they are the ASCII characters.
 
     texts: should be cut as spans of training sequences are (`text_spans`), because a word at the start of a span has no
-    space before it and needs its own piece.
+    space before it and needs its own piece. Raises OptionError if `size` is too small for their characters.
     """
+    kept = list(texts)
+    if any(text.strip() for text in kept):
+        model = _train_pieces(kept, size)
+    else:
+        model = _train_pieces([_ASCII], 3 + 256 + len(_ASCII))
+    return model + b"".join(map(_user_defined, speech_names(hubert, pitch, style)))
+
+
+def _train_pieces(texts: Iterable[str], size: int) -> bytes:
+    """The bytes of a `tokenizer.model` without markers and units. Raises OptionError as `train_vocabulary`."""
     import sentencepiece
 
     model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
+    train = partial(
+        sentencepiece.SentencePieceTrainer.train,
         sentence_iterator=iter(texts),
         model_writer=model,
         model_type="bpe",
@@ -46,7 +65,16 @@ def train_vocabulary(
         num_threads=1,
         minloglevel=2,
     )
-    return model.getvalue() + b"".join(map(_user_defined, speech_names(hubert, pitch, style)))
+    try:
+        train()
+    except RuntimeError as error:
+        if match := _TOO_SMALL.search(str(error)):
+            raise OptionError(
+                f"must be at least {match[1]} for this text, as each of its characters is a piece, not {size}",
+                "--vocabulary",
+            ) from None
+        raise
+    return model.getvalue()
 
 
 def speech_names(hubert: int = 501, pitch: int = 64, style: int = 100) -> list[str]:

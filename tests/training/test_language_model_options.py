@@ -55,3 +55,8 @@ def test_flash_attention_is_refused_with_what_it_can_not_compute() -> None:
     for changes in ({"bf16": False}, {"attention": 1.0}):
         with pytest.raises(OptionError, match="computes in bfloat16, and returns no attention weights"):
             replace(flash, **changes).check()
+
+
+def test_output_is_not_the_model_to_start_from(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="is the model that --from names"):
+        LanguageModelOptions(output=tmp_path / "a" / ".." / "b", base=str(tmp_path / "b")).check()

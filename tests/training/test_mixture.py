@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import ManifestError, OptionError
 from spiritlm_cli.tokens.sequence import SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
@@ -114,3 +114,13 @@ def test_sources_need_clips_with_phones_for_unit_selection(corpus: Path) -> None
     (corpus / "phones.jsonl").write_text('{"id": "b", "phones": []}\n')
     with pytest.raises(ManifestError, match="unit selection needs"):
         mixture_of(options(corpus))
+
+
+def test_loss_of_text_needs_text(tmp_path: Path) -> None:
+    lines = tmp_path / "lines.txt"
+    given = LanguageModelOptions(output=tmp_path, lines=(lines,), loss="text")
+    lines.write_text("[SPEECH][Hu1]\n[SPEECH][Hu2][TEXT]a\n")
+    assert len(mixture_of(given)) == 1
+    lines.write_text("[SPEECH][Hu1]\n")
+    with pytest.raises(OptionError, match="there is none in the data"):
+        mixture_of(given)

@@ -71,6 +71,9 @@ def test_prepare_refuses_to_resume_with_other_inputs(texts: tuple[Path, ...], tm
     (data / "prepared.part.json").write_text("{}")
     with pytest.raises(CheckpointError, match="begun with other inputs"):
         prepare(options(data, text=texts, resume=True))
+    (data / "text-00000.arrow").touch()
+    with pytest.raises(CheckpointError, match="give the same inputs and --resume to continue"):
+        prepare(options(data, text=texts))
     prepare(options(data, text=texts, overwrite=True))
     prepare(options(data, text=texts[:1], overwrite=True))
     assert list(read_prepared(data).texts) == list("123")
@@ -87,6 +90,16 @@ def test_prepare_reports_lines_that_are_left_out(tmp_path: Path, capsys: pytest.
     path.write_bytes(b"\xff\n")
     with pytest.raises(ManifestError, match="nothing in the inputs"):
         prepare(options(tmp_path / "other", lines=(path,)))
+    assert not list((tmp_path / "other").iterdir())
+
+
+def test_prepare_checks_units_before_it_writes(tmp_path: Path) -> None:
+    units, text = tmp_path / "units.jsonl", tmp_path / "text.txt"
+    units.write_text('{"id": "a", "hubert": "1"}\n' * 2)
+    text.write_text("a\n")
+    with pytest.raises(ManifestError, match="line 2: a second line"):
+        prepare(options(tmp_path / "data", text=(text,), manifest=text, units=units))
+    assert not (tmp_path / "data").exists()
 
 
 def test_prepare_with_workers_writes_the_same(tmp_path: Path) -> None:

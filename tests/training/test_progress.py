@@ -29,3 +29,18 @@ def test_progress_says_nothing_of_a_training_that_failed(capsys: pytest.CaptureF
     with pytest.raises(ZeroDivisionError), progress:
         progress.show(1, {"loss": 1 / 0})
     assert capsys.readouterr().err == ""
+
+
+def test_progress_says_that_all_steps_are_done(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("toy", first=3, steps=3):
+        pass
+    assert capsys.readouterr().err == "spiritlm: toy: already at step 3; give more --steps to continue\n"
+
+
+def test_progress_says_what_a_signal_leaves() -> None:
+    progress = Progress("toy", first=0, steps=3)
+    assert progress._stopped() == "toy: stopped after step 0; no state was saved yet"
+    progress.done, progress.saved = 3, 2
+    assert progress._stopped() == "toy: stopped after step 3; --resume continues after step 2"
+    progress.saved = 3
+    assert progress._stopped() == "toy: stopped after the last step; everything is saved"

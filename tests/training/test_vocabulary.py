@@ -1,5 +1,7 @@
+import pytest
 import sentencepiece
 
+from spiritlm_cli.errors import OptionError
 from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
@@ -31,3 +33,17 @@ def test_train_vocabulary_learns_words_and_splits_digits() -> None:
 
 def test_train_vocabulary_is_reproducible() -> None:
     assert train_vocabulary(STORIES, size=300) == train_vocabulary(iter(STORIES), size=300)
+
+
+def test_train_vocabulary_without_text_has_ascii_characters() -> None:
+    for texts in ([], ["", " "]):
+        vocabulary = SentencePieceVocabulary(train_vocabulary(texts, size=10, hubert=2, pitch=0, style=0))
+        assert len(vocabulary.encode_text("The old man, 15 years.")) == 22
+        assert vocabulary.size == 3 + 256 + 95 + 2 + 2
+
+
+def test_train_vocabulary_says_how_many_pieces_a_text_needs() -> None:
+    with pytest.raises(OptionError, match="at least 262 for this text") as raised:
+        train_vocabulary(["abc"], size=261)
+    assert raised.value.option == "--vocabulary"
+    train_vocabulary(["abc"], size=262)
