@@ -1,8 +1,10 @@
 """What the language model is trained on: texts, token lines, and clips with their units and words."""
 
+import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as TypingSequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,8 +14,8 @@ from numpy.typing import NDArray
 from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
 from spiritlm_cli.alignment.sources import WordTimes
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.console import notify, track
-from spiritlm_cli.errors import AlignmentError, ManifestError
+from spiritlm_cli.console import notify, one_line, track
+from spiritlm_cli.errors import AlignmentError, ManifestError, TokenError
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.interleaving.utterances import make_utterance
 from spiritlm_cli.manifests.clip import Clip, Transcript
@@ -21,13 +23,16 @@ from spiritlm_cli.manifests.labels import without_labels
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.text_files import bounded_lines, numbered_lines, open_text, read_errors, valid_lines
 from spiritlm_cli.tokens.reader import BadLine, read_lines
-from spiritlm_cli.tokens.sequence import Header, Sequence
+from spiritlm_cli.tokens.sequence import Header, Sequence, TextSpan
 from spiritlm_cli.tokens.units import IntArray, Units
 from spiritlm_cli.training.aligned_units import AlignedUnits
 from spiritlm_cli.training.data import read_units
+from spiritlm_cli.training.highest_units import HighestUnits
 
 # Texts of each kind from which a vocabulary is learned, at most.
 VOCABULARY_TEXTS = 100_000
+# A token line that begins with a marker, perhaps after a byte-order mark and an id.
+_MARKED = re.compile(rb"(?:\xef\xbb\xbf)?(?:[^\t]*\t)?\[(?:TEXT|Text|SPEECH|Speech)\]")
 Item = TypeVar("Item")
 
 
@@ -69,11 +74,12 @@ class Clips:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """All data of a training. texts: documents. lines: token lines."""
+    """All data of a training. texts: documents. lines: token lines. highest: the highest units of what is in memory."""
 
     texts: TypingSequence[str]
     lines: TypingSequence[Sequence]
     clips: Clips
+    highest: HighestUnits = field(default_factory=HighestUnits)
 
     def all_texts(self) -> Iterator[str]:
         """The texts from which a vocabulary is learned: all, or `VOCABULARY_TEXTS` of each kind, evenly spaced."""
@@ -87,18 +93,23 @@ def _some(items: TypingSequence[Item]) -> Iterator[Item]:
     return (items[index] for index in range(0, len(items), step))
 
 
-def read_utterances(manifest: Path, units: Path, align: bool = True) -> list[tuple[str, Utterance]]:
+def read_utterances(
+    manifest: Path, units: Path, align: bool = True, highest: HighestUnits | None = None
+) -> list[tuple[str, Utterance]]:
     """Read the clips of a manifest that have units in the JSONL `units`. Returns speakers and utterances.
 
-    align: align clips that have text and no word times. A clip whose words can't be aligned is left out and reported on
-    stderr, and so is the number of those without units. Raises ManifestError for an invalid file, or if no clip has
-    units.
+    highest: gets their units. align: align clips that have text and no word times. A clip whose words can't be aligned
+    is left out and reported on stderr, and so is the number of those without units. Raises ManifestError for an invalid
+    file, or if no clip has units.
     """
     units_of = read_units(units)
     clips = [without_labels(clip)[0] for clip in read_manifest(manifest)]
     known = [clip for clip in clips if clip.id in units_of and len(units_of[clip.id].hubert)]
     if not known:
         raise ManifestError(f"{manifest}: no clip has units in {units}")
+    if highest:
+        for clip in known:
+            highest.add_units(units_of[clip.id], f"{units}: {one_line(clip.id)}")
     if len(known) < len(clips):
         notify(f"{manifest}: {len(clips) - len(known)} of {len(clips)} clips have no units in {units}")
     with WordTimes(aligner=POCKETSPHINX if align else None, workers=available_cpus()) as times:
@@ -157,15 +168,34 @@ def read_texts(path: Path) -> list[str]:
     return documents
 
 
-def read_sequences(path: Path) -> list[Sequence]:
-    """Read token lines. Raises ManifestError for a file without tokens, TokenError for an invalid line."""
+def read_sequences(path: Path, highest: HighestUnits | None = None) -> list[Sequence]:
+    """Read token lines.
+
+    highest: gets their units. Says how many lines begin with text and no marker, as they do where it is misspelled.
+    Raises ManifestError for a file without tokens, and TokenError, with the name of the file, for an invalid line.
+    """
     sequences = []
+    unmarked = []
     with read_errors(str(path)), open_text(path) as stream:
-        for line in read_lines(bounded_lines(stream)):
-            if isinstance(line, BadLine):
-                raise line.error
-            if not isinstance(line, Header) and line.sequence.spans:
+        parsed, written = itertools.tee(bounded_lines(stream))
+        try:
+            for number, (line, content) in enumerate(zip(read_lines(parsed), written, strict=False), 1):
+                if isinstance(line, BadLine):
+                    raise line.error
+                if isinstance(line, Header) or not line.sequence.spans:
+                    continue
                 sequences.append(line.sequence)
+                if isinstance(line.sequence.spans[0], TextSpan) and not _MARKED.match(content):
+                    unmarked.append(number)
+                if highest:
+                    highest.add_sequence(line.sequence, f"{path}: line {number}")
+        except TokenError as error:
+            raise TokenError(f"{path}: {error}") from None
     if not sequences:
         raise ManifestError(f"{path}: there are no tokens")
+    if unmarked:
+        notify(
+            f"{path}: {len(unmarked)} of {len(sequences)} token lines begin with text and without [TEXT], the first is "
+            f"line {unmarked[0]}"
+        )
     return sequences

@@ -10,6 +10,7 @@ from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_states
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
+from spiritlm_cli.training.left_out import notify_unused_options
 from spiritlm_cli.training.loop import Loop, Stateful
 from spiritlm_cli.training.metrics import Value
 from spiritlm_cli.training.mixture import read_corpus, sources
@@ -40,6 +41,8 @@ def train(options: LanguageModelOptions) -> None:
         corpus = read_corpus(options)
         mixture = sources(options, corpus)
         model = starting_model(options, corpus.all_texts(), is_main=loop.is_main)
+    corpus.highest.check(model.vocabulary)
+    notify_unused_options(options, loop.processes)
     evaluator = Evaluator(options, model, loop)
     validation = Validation(options, evaluator, read_held_out(options)) if options.validates else None
     prompts = read_prompts(options.sample_prompts) if options.sample_prompts else []

@@ -9,6 +9,8 @@ from spiritlm_cli.errors import OptionError
 KINDS = ("text", "speech", "interleaved", "asr", "tts", "words", "examples", "lines", "task")
 # Kinds that are made of clips with word times.
 ALIGNED = frozenset({"interleaved", "asr", "tts", "words", "examples"})
+# Kinds that are made of parallel pairs of speech and text.
+PAIRED = frozenset({"asr", "tts", "examples"})
 # Kinds that have answers, for `--loss answer`.
 ANSWERED = frozenset({"asr", "tts", "words", "examples", "task"})
 # Shares of the tokens by default, which are nano's. Spirit LM (Nguyen et al. 2024) has a third each of text, speech and

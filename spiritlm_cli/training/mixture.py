@@ -1,13 +1,14 @@
 """Mixture of sources that training sequences of the language model are drawn from."""
 
 import random
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Set, Sized
 from collections.abc import Sequence as TypingSequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
+from spiritlm_cli.console import notify
 from spiritlm_cli.errors import ManifestError, OptionError
 from spiritlm_cli.interleaving.interleave import sample_sequences
 from spiritlm_cli.interleaving.spans import SpanOptions
@@ -23,8 +24,9 @@ from spiritlm_cli.training.corpus import (
     read_utterances,
 )
 from spiritlm_cli.training.epochs import Epochs
+from spiritlm_cli.training.highest_units import HighestUnits
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.mix import ALIGNED, KINDS, wanted_shares
+from spiritlm_cli.training.mix import ALIGNED, KINDS, PAIRED, wanted_shares
 from spiritlm_cli.training.pairs import (
     ClipPairs,
     DrawPairs,
@@ -63,16 +65,17 @@ class Source:
 def read_corpus(options: LanguageModelOptions) -> Corpus:
     """Read the data of a training run. Raises ManifestError for data without content."""
     prepared = [read_prepared(folder) for folder in options.data]
+    highest = HighestUnits()
     utterances = []
     if options.manifest and options.units:
-        shares = wanted_shares(options.mix, options.task)
-        utterances = read_utterances(options.manifest, options.units, align=not ALIGNED.isdisjoint(shares))
+        align = not ALIGNED.isdisjoint(wanted_shares(options.mix, options.task))
+        utterances = read_utterances(options.manifest, options.units, align, highest)
     read = Corpus(
         [text for path in list_files(options.text) for text in read_texts(path)],
-        [sequence for path in list_files(options.lines) for sequence in read_sequences(path)],
+        [sequence for path in list_files(options.lines) for sequence in read_sequences(path, highest)],
         Clips.of(utterances),
     )
-    return join_corpora([*prepared, read])
+    return replace(join_corpora([*prepared, read]), highest=highest)
 
 
 def sources(options: LanguageModelOptions, corpus: Corpus) -> list[Source]:
@@ -92,6 +95,7 @@ def sources(options: LanguageModelOptions, corpus: Corpus) -> list[Source]:
     else:
         shares = {kind: share for kind, share in shares.items() if kind in drawn}
     _check_text(options, corpus, shares)
+    _notify_unused(options, corpus, set(shares))
     return [
         Source(share, drawn[kind], transcript=kind in ("asr", "examples"), spoken=kind == "tts")
         for kind, share in shares.items()
@@ -103,6 +107,19 @@ def _check_text(options: LanguageModelOptions, corpus: Corpus, kinds: Container[
     others = [kind for kind in KINDS if kind not in ("speech", "lines") and kind in kinds]
     if options.loss == "text" and not others and not any(line.text for line in corpus.lines):
         raise OptionError("is text, and there is none in the data that are trained on", "--loss")
+
+
+def _notify_unused(options: LanguageModelOptions, corpus: Corpus, kinds: set[str]) -> None:
+    """Say which of the data no sequence of these kinds is made of."""
+    of_texts = {"text"} | (kinds & PAIRED if options.phones else set())
+    given: dict[str, tuple[Sized, Set[str]]] = {
+        "texts": (corpus.texts, of_texts),
+        "token lines": (corpus.lines, {"lines", "task"}),
+        "clips": (corpus.clips, {"speech", "task", *ALIGNED}),
+    }
+    for name, (items, users) in given.items():
+        if len(items) and not users & kinds:
+            notify(f"the {len(items)} {name} are not trained on: --mix has {', '.join(sorted(kinds))}")
 
 
 def available(options: LanguageModelOptions, corpus: Corpus) -> dict[str, Draw]:

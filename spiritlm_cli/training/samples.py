@@ -30,7 +30,7 @@ def read_prompts(path: Path) -> list[Line]:
     with read_errors(str(path)), path.open("rb") as stream:
         for line in read_lines(bounded_lines(stream)):
             if isinstance(line, BadLine):
-                raise line.error
+                raise TokenError(f"{path}: {line.error}")
             if isinstance(line, Line) and (line.sequence.spans or line.opens):
                 prompts.append(line)
     if not prompts:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import notify, one_line
 from spiritlm_cli.errors import ManifestError, TokenError
 from spiritlm_cli.evaluation.metrics import error_rate, word_errors
 from spiritlm_cli.files import read_bytes, write_bytes, write_text
@@ -32,6 +32,7 @@ from spiritlm_cli.training.data import read_units
 from spiritlm_cli.training.documents import Document, encode_document
 from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.extension import tokenizer_files
+from spiritlm_cli.training.highest_units import HighestUnits
 from spiritlm_cli.training.language_model_options import LanguageModelOptions, Loss
 from spiritlm_cli.training.pairs import LabeledSequence
 from spiritlm_cli.training.task_examples import build_examples, load_training_task
@@ -55,12 +56,13 @@ class HeldOut:
     """Held-out data.
 
     sequences: their loss is computed. clips: some of them are transcribed. few_shot: the task in whose form they are
-    transcribed; None if speech is followed by its text alone.
+    transcribed; None if speech is followed by its text alone. highest: the highest units.
     """
 
     sequences: tuple[LabeledSequence, ...]
     clips: tuple[SpokenClip, ...]
     few_shot: FewShot | None = None
+    highest: HighestUnits = field(default_factory=HighestUnits)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def read_held_out(options: LanguageModelOptions) -> HeldOut:
     With a task, those that suit it are put into the form in which it is trained. Raises ManifestError for an invalid
     file, and if there is nothing in them.
     """
-    lines = [Line(sequence) for sequence in read_sequences(options.valid)] if options.valid else []
+    highest = HighestUnits()
+    lines = [Line(sequence) for sequence in read_sequences(options.valid, highest)] if options.valid else []
     clips: list[SpokenClip] = []
     if options.valid_manifest and options.valid_units:
         units_of = read_units(options.valid_units)
@@ -101,6 +104,8 @@ def read_held_out(options: LanguageModelOptions) -> HeldOut:
             if clip.text and clip.id in units_of and len(units_of[clip.id].hubert):
                 text = without_labels(clip)[0].text
                 if text:
+                    where = f"{options.valid_units}: {one_line(clip.id)}"
+                    highest.add_units(units_of[clip.id], where)
                     clips.append(SpokenClip(clip.id, merge_streams(units_of[clip.id]), text))
         if not clips:
             raise ManifestError(
@@ -110,7 +115,7 @@ def read_held_out(options: LanguageModelOptions) -> HeldOut:
     expressive = any(unit.kind is Kind.PITCH for clip in clips[:1] for unit in clip.speech.units)
     task = load_training_task(options, expressive) if options.task else None
     few_shot = FewShot(task, [], 0) if task and task.to == "text" else None
-    return HeldOut(tuple(_labeled(line, task) for line in lines), tuple(clips), few_shot)
+    return HeldOut(tuple(_labeled(line, task) for line in lines), tuple(clips), few_shot, highest)
 
 
 def _labeled(line: Line, task: Task | None) -> LabeledSequence:
@@ -137,13 +142,14 @@ class Validation:
         """held_out: clips that don't fit into the context are not transcribed.
 
         Raises MissingPackageError if there are clips and jiwer is not installed, and ManifestError if there is nothing
-        to compute a loss of.
+        to compute a loss of, TokenError for a unit that the vocabulary does not have.
         """
         if held_out.clips:
             word_errors("a", "a")
         self._options, self._few_shot = options, held_out.few_shot
         self._evaluator, self._model = evaluator, evaluator.model
         vocabulary = self._model.vocabulary
+        held_out.highest.check(vocabulary)
         self._documents = [
             piece
             for sequence in held_out.sequences
@@ -152,16 +158,18 @@ class Validation:
         if not any(document.weights.any() for document in self._documents):
             raise ManifestError(f"the held-out data have no tokens that --loss {options.loss} trains on")
         lengths = [len(vocabulary.encode_text(clip.text)) for clip in held_out.clips]
-        fitting = [
-            (clip, length)
+        needed = [
+            len(self._prompt(clip).encode(vocabulary)) + length + _MORE_TOKENS
             for clip, length in zip(held_out.clips, lengths, strict=True)
-            if len(self._prompt(clip).encode(vocabulary)) + length + _MORE_TOKENS <= options.context
-        ][: options.valid_clips]
+        ]
+        clips = zip(held_out.clips, lengths, needed, strict=True)
+        fitting = [(clip, length) for clip, length, tokens in clips if tokens <= options.context]
+        fitting = fitting[: options.valid_clips]
         self._clips = [clip for clip, _ in fitting]
         if held_out.clips and not fitting:
             notify(
                 f"lm: no held-out clip and its transcript fit into {options.context} tokens (--context), so that none "
-                "is transcribed"
+                f"is transcribed; the shortest needs {min(needed)}"
             )
         self._longest = max([0, *(length for _, length in fitting)]) * _TOKENS_PER_TOKEN + _MORE_TOKENS
         self._best = math.inf

@@ -57,8 +57,23 @@ def test_read_files_of_lines(tmp_path: Path, name: str) -> None:
     with pytest.raises(ManifestError, match="no tokens"):
         read_sequences(path)
     path.write_bytes(write_bytes(b"[SPEECH]\xff\n"))
-    with pytest.raises(TokenError):
+    with pytest.raises(TokenError, match=rf"{name}: line 1, column 9: byte 0xff"):
         read_sequences(path)
+
+
+def test_read_sequences_counts_lines_without_a_marker(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("\ufeffa\t[TEXT]a\n[Hu1]\n\n[SPOKEN][Hu1]\n[Speech][Hu1]\nb\tplain words\n")
+    assert len(read_sequences(path)) == 5
+    assert (
+        "2 of 5 token lines begin with text and without [TEXT], the first is line 4"
+        in capsys.readouterr().err
+    )
+    path.write_text("[TEXT]a\n[Hu1]\n")
+    read_sequences(path)
+    assert capsys.readouterr().err == ""
 
 
 def test_list_files_takes_files_and_folders(tmp_path: Path) -> None:

@@ -124,3 +124,14 @@ def test_loss_of_text_needs_text(tmp_path: Path) -> None:
     lines.write_text("[SPEECH][Hu1]\n")
     with pytest.raises(OptionError, match="there is none in the data"):
         mixture_of(given)
+
+
+def test_sources_say_what_is_not_trained_on(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixture_of(options(corpus, mix="speech=1"))
+    assert "the 2 texts are not trained on: --mix has speech" in capsys.readouterr().err
+    mixture_of(options(corpus, mix="text=1"))
+    assert "the 1 clips are not trained on: --mix has text" in capsys.readouterr().err
+    mixture_of(options(corpus, mix="asr=1"))  # of unit selection for the texts
+    assert "trained on" not in capsys.readouterr().err

@@ -114,7 +114,10 @@ def test_held_out_data_of_a_task_have_its_form(tmp_path: Path, capfd: pytest.Cap
     assert result.keys() == {"valid_loss", "valid_text", "valid_wer"}
     assert result["valid_loss"] == result["valid_text"]
     shorter = Validation(replace(options, context=32), evaluator, held_out)
-    assert "fit into 32 tokens (--context), so that none is transcribed" in capfd.readouterr().err
+    assert (
+        "fit into 32 tokens (--context), so that none is transcribed; the shortest needs"
+        in capfd.readouterr().err
+    )
     assert "valid_wer" not in shorter.after(1)
     with pytest.raises(ManifestError, match="the held-out data have no tokens that --loss answer trains on"):
         Validation(options, evaluator, HeldOut((LabeledSequence(parse_line("[TEXT]a").sequence),), ()))
