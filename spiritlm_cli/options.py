@@ -180,6 +180,8 @@ def check_limits(options: Any) -> None:
         except ValueError as error:
             remedy = f"; {spec.remedy}" if spec.remedy else ""
             must = limits_of(spec) or "a finite number"
+            if spec.minimum is not None and getattr(options, field.name) == math.inf:
+                must += " and finite"
             raise OptionError(f"must be {must}, not {error}{remedy}", flag_of(field)) from None
 
 

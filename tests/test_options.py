@@ -71,6 +71,7 @@ class Numbers:
         ({"rate": 0.0}, "must be above 0, not 0; give --no-rate instead"),
         ({"share": 2}, "must be from 0 to 1, not 2"),
         ({"share": float("nan")}, "must be from 0 to 1, not nan"),
+        ({"rate": float("inf")}, "must be above 0 and finite, not inf; give --no-rate instead"),
         ({"scale": float("inf")}, "must be a finite number, not inf"),
     ],
 )

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.console import notify, track
+from spiritlm_cli.console import counted, notify, one_line, track
+from spiritlm_cli.errors import AudioError
 from spiritlm_cli.files import atomic_path, naming
 from spiritlm_cli.manifests.clip import Clip, FloatArray, Waveform
 
@@ -45,15 +46,31 @@ def to_float(samples: Samples) -> FloatArray:
 
 
 def read_clips(clips: Sequence[Clip], description: str) -> Iterator[tuple[Clip, Waveform]]:
-    """Yield clips with their audio at 16 kHz, read ahead by threads, with progress. Raises AudioError."""
+    """Yield clips with their audio at 16 kHz, read ahead by threads, with progress.
+
+    Raises AudioError, which names the clip, for one that can't be read; before the first is read if files are missing.
+    """
+    missing = [clip for clip in clips if not Path(clip.source).exists()]
+    if missing:
+        first, more = missing[0], len(missing) - 1
+        others = f"; so are those of {counted(more, 'more clip')}" if more else ""
+        raise AudioError(f"the clip {one_line(first.id)}: {first.source}: no such file{others}")
 
     def read() -> Iterator[tuple[Clip, Waveform]]:
         with ThreadPoolExecutor() as pool:
             for start in range(0, len(clips), _AHEAD):
                 block = clips[start : start + _AHEAD]
-                yield from zip(block, pool.map(read_clip, block), strict=True)
+                yield from zip(block, pool.map(read_named_clip, block), strict=True)
 
     return iter(track(read(), description, len(clips)))
+
+
+def read_named_clip(clip: Clip) -> Waveform:
+    """Read a clip's audio at 16 kHz. Raises AudioError, which names the clip."""
+    try:
+        return read_clip(clip)
+    except AudioError as error:
+        raise AudioError(f"the clip {one_line(clip.id)}: {error}") from error
 
 
 def _write(path: Path, clips: Sequence[Clip]) -> NDArray[np.int64]:
@@ -66,9 +83,8 @@ def _write(path: Path, clips: Sequence[Clip]) -> NDArray[np.int64]:
             file.write(samples.tobytes())
             counts[index] = len(samples)
         file.write(counts.tobytes())
-    notify(
-        f"{path}: audio of {len(clips)} clips, {2 * counts.sum() / 1e6:.1f} MB, for all trainings in this folder"
-    )
+    size = f"{2 * counts.sum() / 1e6:.1f} MB"
+    notify(f"{path}: audio of {counted(len(clips), 'clip')}, {size}, for all trainings in this folder")
     return counts
 
 

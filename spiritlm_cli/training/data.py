@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spiritlm_cli.console import log, notify, one_line
+from spiritlm_cli.console import counted, log, notify, one_line
 from spiritlm_cli.errors import ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.files import write_text
 from spiritlm_cli.manifests.clip import Clip, Waveform
@@ -59,18 +59,18 @@ def load_recordings(manifest: Path, folder: Path, shortest: float = 0.5) -> list
         raise ManifestError(f"{manifest}: no clip of {shortest} s or more")
     if short:
         log.warning(
-            "%s: %d clips of under %g s are left out, the first is %s",
-            manifest, len(short), shortest, one_line(short[0]),
+            "%s: left out: %s of under %g s, the first is %s",
+            manifest, counted(len(short), "clip"), shortest, one_line(short[0]),
         )  # fmt: skip
     hours = sum(len(r.samples) for r in recordings) / 16000 / 3600
-    notify(f"{manifest}: {len(recordings)} clips, {hours:.2f} hours")
+    notify(f"{manifest}: {counted(len(recordings), 'clip')}, {hours:.2f} hours")
     return recordings
 
 
 def notify_left_out(manifest: Path, clips: int, used: int, why: str) -> None:
     """Say how many clips of a manifest are not trained on, if any. why: as in "3 of 9 clips WHY, and are left out"."""
     if used < clips:
-        notify(f"{manifest}: {clips - used} of {clips} clips {why}, and are left out")
+        notify(f"{manifest}: {clips - used} of {counted(clips, 'clip')} {why}, and are left out")
 
 
 def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
@@ -100,6 +100,12 @@ def read_labels(path: Path) -> dict[str, NDArray[np.int64]]:
             ]
             labels[line.id] = np.array(units, dtype=np.int64)
     return labels
+
+
+def check_any_labels(labels: Mapping[str, NDArray[np.int64]], manifest: Path, source: Path) -> None:
+    """Raise ManifestError if no clip of a manifest has labels, before any audio is read."""
+    if not any(len(labels.get(clip.id, ())) for clip in read_manifest(manifest)):
+        raise ManifestError(f"{source}: no clip of {manifest} has labels; they are matched by id")
 
 
 def with_labels(
@@ -152,7 +158,7 @@ def write_labels(path: Path, labels: Mapping[str, NDArray[np.int64]]) -> None:
 
 
 def read_units(path: Path) -> dict[str, Units]:
-    """Read the output of `tokenize --format jsonl --keep-repeats`. Returns units by clip id.
+    """Read the output of `tokenize --format jsonl`. Returns units by clip id.
 
     Raises ManifestError for an invalid line, and for a second one of a clip.
     """
@@ -235,8 +241,17 @@ def _unit_ids(text: object) -> NDArray[np.int64] | None:
     return np.array(text.split(), dtype=np.int64)
 
 
-def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int = 40, runs: int = 2) -> Any:
+def cluster(
+    points: NDArray[np.float32],
+    count: int,
+    seed: int,
+    iterations: int = 40,
+    runs: int = 2,
+    what: str = "frame",
+) -> Any:
     """Train faiss's k-means and return it. points: (n, dim). runs: number of runs, of which the best is kept.
+
+    what: a point, for messages.
 
     Raises SpiritLMError if there are fewer points than clusters.
     """
@@ -244,10 +259,16 @@ def cluster(points: NDArray[np.float32], count: int, seed: int, iterations: int 
 
     if len(points) < count:
         raise SpiritLMError(
-            f"{len(points)} frames can't make {count} clusters: give more audio, or ask for fewer"
+            f"{counted(len(points), what)} can't make {count} clusters: give more audio, or ask for fewer"
         )
     kmeans = faiss.Kmeans(
-        points.shape[1], count, niter=iterations, nredo=runs, seed=seed, max_points_per_centroid=1000
+        points.shape[1],
+        count,
+        niter=iterations,
+        nredo=runs,
+        seed=seed,
+        max_points_per_centroid=1000,
+        min_points_per_centroid=1,  # with fewer than so many for each center, faiss writes a warning to stderr
     )
     kmeans.train(np.ascontiguousarray(points))
     return kmeans

@@ -17,6 +17,7 @@ from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.crops import CropSampler, draw_batch, real_weights
 from spiritlm_cli.training.data import (
     Recording,
+    check_any_labels,
     check_label_counts,
     load_recordings,
     read_labels,
@@ -45,6 +46,9 @@ def train(options: HubertOptions) -> None:
     rate = options.rate
     path = options.output / "speech_tokenizer" / f"hubert_{rate}hz" / f"mhubert_base_{rate}hz.safetensors"
     check_run(options, "hubert", path)
+    labels = read_labels(options.labels) if options.labels else {}
+    if options.labels:
+        check_any_labels(labels, options.manifest, options.labels)
     loop = Loop(options, "hubert", options.steps)
     labels_path = options.labels or options.output / "training" / "labels.txt"
     with loop.main_first():
@@ -52,7 +56,7 @@ def train(options: HubertOptions) -> None:
         is_written = labels_path.is_file() and (options.resume or not loop.is_main)
         if options.labels is None and not is_written:
             _write_pseudo_labels(options, recordings, labels_path)
-    labels = read_labels(labels_path)
+    labels = labels or read_labels(labels_path)
     recordings = with_labels(recordings, labels, options.manifest, labels_path)
     hop = SAMPLE_RATE // rate
     check_label_counts(recordings, labels, rate, labels_path)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.tensors import read_tensors
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import CheckpointError
@@ -59,6 +60,16 @@ class Pretraining(nn.Module):
         x = torch.stack(self.hubert.encoder.contextualize(x.unbind(), dropout))
         logits: Tensor = self.classifier(x)
         return logits
+
+
+def trained_hubert(output: Path) -> Path:
+    """The weights that `train hubert` has written to an output folder. Raises CheckpointError if there are none."""
+    try:
+        return Checkpoint(output, output.name).hubert
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error}; first train it, by `spiritlm train hubert` with the same --output"
+        ) from error
 
 
 def spans(shape: tuple[int, int], share: float, rng: np.random.Generator, length: int = 5) -> Tensor:

@@ -270,7 +270,7 @@ class Loop:
         """
         path = self._own(path)
         if not path.is_file():
-            raise CheckpointError(f"{path}: missing; there is nothing to resume: leave out --resume")
+            raise CheckpointError(f"{path}: missing; nothing to resume: start with --overwrite")
         state = read_pickle(path)
         if not {"step", "parts"} <= state.keys() or state["parts"].keys() != parts.keys():
             raise CheckpointError(

@@ -87,7 +87,7 @@ class HubertOptions(LoopOptions):
     )
     anchors: Path | None = option(
         None,
-        "With --teacher: JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`. The labels are these "
+        "With --teacher: JSONL of the clips' units, as `tokenize --format jsonl`. The labels are these "
         "units, each around the mean feature of its frames, instead of new clusters.",
         group="input",
     )

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spiritlm_cli.alignment.pocketsphinx import Phone, PocketsphinxAligner
-from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.console import notify, track
 from spiritlm_cli.errors import ManifestError, SpiritLMError
 from spiritlm_cli.files import write_text
@@ -14,6 +13,7 @@ from spiritlm_cli.manifests.labels import remove_labels
 from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.manifests.row import parse_json_fields
 from spiritlm_cli.text_files import numbered_lines, valid_lines
+from spiritlm_cli.training.audio_file import read_named_clip
 
 Phones = tuple[Phone, ...]
 
@@ -25,7 +25,7 @@ def load_phones(path: Path, manifest: Path) -> dict[str, Phones]:
     """
     if not path.is_file():
         notify(f"{path}: aligning the phones of {manifest}")
-        clips = ((clip, read_clip(clip)) for clip in read_manifest(manifest) if clip.text)
+        clips = ((clip, read_named_clip(clip)) for clip in read_manifest(manifest) if clip.text)
         write_phones(path, align_phones(clips))
     return read_phones(path)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spiritlm_cli.checkpoints.tensors import write_tensors
 from spiritlm_cli.config import from_mapping
-from spiritlm_cli.console import notify, track
+from spiritlm_cli.console import counted, notify, track
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.files import atomic_path, write_text
 from spiritlm_cli.nn.device import find_device
@@ -54,7 +54,7 @@ def track_all(
     ]
     if missing:
         tracker = load_tracker(method, find_device(device))
-        notify(f"{cache}: computing the F0 of {len(missing)} clips")
+        notify(f"{cache}: computing the F0 of {counted(len(missing), 'clip')}")
         for recording in track(missing, "F0 of clips", len(missing)):
             tracks[recording.clip.id] = tracker(recording.waveform.samples)
         cache.parent.mkdir(parents=True, exist_ok=True)
@@ -210,5 +210,5 @@ def reconstruction_quality(model: PitchVqVae, clips: Sequence[Tensor]) -> str:
     perplexity = torch.exp(-(share * share.log()).sum()).item()
     return (
         f"F0 error {hz:.1f} Hz (RMS, voiced frames), voicing wrong in {100 * torch.cat(wrong).mean():.1f} % of frames, "
-        f"{len(share)} of {len(counts)} codes used, perplexity {perplexity:.1f}; {len(clips)} training clips"
+        f"{len(share)} of {len(counts)} codes used, perplexity {perplexity:.1f}; {counted(len(clips), 'training clip')}"
     )

@@ -15,7 +15,7 @@ class CorpusOptions:
         None, "Manifest of clips; those with text and without word times are aligned.", group="input"
     )
     units: Path | None = option(
-        None, "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.", group="input"
+        None, "JSONL of the clips' units, as `tokenize --format jsonl`.", group="input"
     )
     text: tuple[Path, ...] = option(
         (),

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tensors
 from spiritlm_cli.console import track
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
@@ -22,11 +21,13 @@ from spiritlm_cli.training.augmentation import augment, augment_hard
 from spiritlm_cli.training.crops import CropSampler, draw_batch, real_weights
 from spiritlm_cli.training.data import (
     Recording,
+    check_any_labels,
     check_label_counts,
     load_recordings,
     read_labels,
     with_labels,
 )
+from spiritlm_cli.training.hubert_model import trained_hubert
 from spiritlm_cli.training.invariance import InvarianceReport, Quantizer, clip_units, measure_invariance
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import QuantizerOptions
@@ -51,20 +52,30 @@ def train(options: QuantizerOptions) -> InvarianceReport | None:
     teacher, and SpiritLMError if labels are missing or exceed `options.units`.
     """
     options.check()
-    checkpoint = Checkpoint(options.output, options.output.name)
-    hubert = Hubert.load(checkpoint.hubert, options.layer)
-    path = checkpoint.hubert.parent / f"L{options.layer}_quantizer_{options.units}.safetensors"
+    weights = trained_hubert(options.output)
+    hubert = Hubert.load(weights, options.layer)
+    path = weights.parent / f"L{options.layer}_quantizer_{options.units}.safetensors"
     check_run(options, "quantizer", path)
+    given = read_labels(options.labels) if options.labels else {}
+    if options.labels:
+        check_any_labels(given, options.manifest, options.labels)
     loop = Loop(options, "quantizer", options.iterations * options.steps)
     with loop.main_first():
         recordings = load_recordings(options.manifest, options.output / "training")
-    return _train(options, loop, hubert, recordings, path)
+    return _train(options, loop, hubert, recordings, given, path)
 
 
 def _train(
-    options: QuantizerOptions, loop: Loop, hubert: Hubert, recordings: list[Recording], path: Path
+    options: QuantizerOptions,
+    loop: Loop,
+    hubert: Hubert,
+    recordings: list[Recording],
+    given: Labels,
+    path: Path,
 ) -> InvarianceReport | None:
     """Train linear layers by CTC to predict labels from features of augmented audio, and write them to `path`.
+
+    given: labels of `options.labels`; without, those of the teacher are used.
 
     HuBERT is frozen. Source: Gat et al. 2023 (arXiv 2209.15483).
     """
@@ -72,7 +83,7 @@ def _train(
     device = loop.device
     hubert.to(device)
     before = _load_teacher(options, hubert, path)
-    labels = _first_labels(options, hubert, before, recordings)
+    labels = given if before is None else _encode(hubert, before, recordings)
     all_recordings = recordings
     recordings = with_labels(recordings, labels, options.manifest, options.labels or options.teacher)
     _check_highest(labels, options)
@@ -197,16 +208,6 @@ def _load_teacher(options: QuantizerOptions, hubert: Hubert, path: Path) -> Quan
             f"{hubert.config.encoder_embed_dim} wide"
         )
     return teacher.to(next(hubert.parameters()).device)
-
-
-def _first_labels(
-    options: QuantizerOptions, hubert: Hubert, teacher: Quantizer | None, recordings: list[Recording]
-) -> Labels:
-    if teacher is not None:
-        return _encode(hubert, teacher, recordings)
-    if options.labels is None:
-        raise SpiritLMError("a linear quantizer needs --labels or --teacher")
-    return read_labels(options.labels)
 
 
 def _check_highest(labels: Labels, options: QuantizerOptions) -> None:

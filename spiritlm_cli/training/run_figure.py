@@ -111,6 +111,8 @@ def _draw(axes: Axes, panel: Panel, curves: Curves, legend: float = 0.0) -> None
     colors = _colors(list(shown))
     drawn = [_draw_curve(axes, name, shown[name], colors[name], panel, is_log) for name in shown]
     _set_limits(axes, panel, np.concatenate(drawn), is_log)
+    for name, curve in shown.items():
+        _mark_spikes(axes, curve, colors[name])
     axes.set_xlim(0, max(1, curves.last))
     axes.xaxis.set_major_locator(MaxNLocator(8 if legend else 4, integer=True, steps=_STEPS))
     axes.set_xlabel("step", fontsize=SMALL, labelpad=1)
@@ -156,8 +158,29 @@ def _draw_curve(
     smoothed = np.exp(smooth(np.log(values))) if is_log else smooth(values)
     axes.plot(steps, values, color=color, linewidth=0.4, alpha=0.3)
     axes.plot(steps, smoothed, color=color, linewidth=1.2, label=f"{name} {number.format(smoothed[-1])}")
-    # single steps that are far from the others are cut off
-    return np.concatenate([smoothed, np.quantile(values, (0.05, 0.95))])
+    return np.concatenate([smoothed, _without_spikes(values, is_log)])
+
+
+def _without_spikes(values: NDArray[np.float64], is_log: bool) -> NDArray[np.float64]:
+    """The values without single steps that are far from the others, for which an axis has no room."""
+    scaled = np.log(values) if is_log else values
+    low, high = np.quantile(scaled, (0.05, 0.95))
+    # of a normal distribution, these are 4.9 standard deviations
+    room = high - low
+    near: NDArray[np.float64] = values[(scaled >= low - room) & (scaled <= high + room)]
+    return near
+
+
+def _mark_spikes(axes: Axes, curve: Curve, color: str) -> None:
+    """Draw a triangle at the edge of the axes for each value that is beyond it."""
+    steps, values = curve.points()
+    low, high = axes.get_ylim()
+    for beyond, edge, marker in ((values > high, 1.0, "^"), (values < low, 0.0, "v")):
+        if beyond.any():
+            axes.plot(
+                steps[beyond], np.full(beyond.sum(), edge), color=color, linestyle="none", marker=marker,
+                markersize=3, clip_on=False, transform=axes.get_xaxis_transform(),
+            )  # fmt: skip
 
 
 def _set_limits(axes: Axes, panel: Panel, shown: NDArray[np.float64], is_log: bool) -> None:

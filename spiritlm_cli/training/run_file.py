@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.files import write_text
+from spiritlm_cli.files import remove_leftovers, write_text
 from spiritlm_cli.options import flag_of, spec_of
 from spiritlm_cli.training.options import LoopOptions
 
@@ -28,7 +28,7 @@ SPLIT_OF_A_STEP = frozenset({"batch", "accumulate"})
 
 
 def check_run(options: LoopOptions, part: str, weights: Path) -> None:
-    """Check that a run may write to its output folder.
+    """Check that a run may write to its output folder, and remove temporary files of runs that were killed.
 
     part: name of the trained part, as in `OUTPUT/training/PART.pt`. weights: path of the weights that the run writes.
     Raises OptionError for options that can't be used, and CheckpointError if a new run would replace files without
@@ -36,6 +36,8 @@ def check_run(options: LoopOptions, part: str, weights: Path) -> None:
     """
     options.check()
     path = _path(options, part)
+    for folder in {options.output, path.parent, weights.parent}:
+        remove_leftovers(folder)
     if options.resume:
         if path.is_file():
             _compare(

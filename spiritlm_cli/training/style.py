@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from spiritlm_cli.checkpoints.tensors import write_tensors
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import counted, notify
 from spiritlm_cli.files import write_text
 from spiritlm_cli.speech.f0 import F0Track
 from spiritlm_cli.speech.style import StyleConfig, StyleEncoder, release_state_dict
@@ -82,7 +82,7 @@ def style_labels(
     features = {r.clip.id: prosody(r, tracks[r.clip.id]) for r in recordings}
     all_features = np.concatenate(list(features.values()))
     mean, spread = all_features.mean(0), all_features.std(0) + 1e-5
-    kmeans = cluster((all_features - mean) / spread, styles, seed, iterations=50, runs=3)
+    kmeans = cluster((all_features - mean) / spread, styles, seed, iterations=50, runs=3, what="second")
     return {
         clip: kmeans.index.search(np.ascontiguousarray((f - mean) / spread), 1)[1][:, 0].astype(np.int64)
         for clip, f in features.items()
@@ -139,9 +139,9 @@ def train(options: StyleOptions) -> None:
     notify(f"style: {cluster_sizes(styles, options.styles)}")
     if held_out:
         right, seconds = held_out_accuracy(model, held_out, styles)
+        clips = counted(len(held_out), "clip")
         notify(
-            f"style: accuracy {100 * right / seconds:.1f} % of {seconds} seconds of {len(held_out)} clips that were "
-            "not trained on"
+            f"style: accuracy {100 * right / seconds:.1f} % of {counted(seconds, 'second')} of {clips} not trained on"
         )
 
 

@@ -123,7 +123,7 @@ def measure_units(
         rate=rate,
         units=units,
         used_units=int((counts > 0).sum()),
-        entropy_bits=float(-(share * np.log2(share)).sum()),
+        entropy_bits=float((share * np.log2(1 / share)).sum()),
         units_per_second=runs / max(seconds, 1e-9),
         aligned_clips=len(aligned),
         agreement=agreement,

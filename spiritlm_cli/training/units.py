@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.tensors import write_tensors
-from spiritlm_cli.console import log, notify, one_line
+from spiritlm_cli.console import counted, log, notify, one_line
 from spiritlm_cli.errors import CheckpointError, ManifestError
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.manifests.manifest import read_manifest
@@ -23,6 +23,7 @@ from spiritlm_cli.speech.quantizer import KMeansQuantizer
 from spiritlm_cli.speech.windows import MIN_SAMPLES, SAMPLE_RATE, split_windows
 from spiritlm_cli.training.audio_file import read_clips
 from spiritlm_cli.training.data import cluster, write_labels
+from spiritlm_cli.training.hubert_model import trained_hubert
 from spiritlm_cli.training.mfcc import mfcc
 from spiritlm_cli.training.phones import load_phones
 from spiritlm_cli.training.unit_quality import UnitQuality, measure_units
@@ -74,8 +75,8 @@ def train(options: UnitsOptions) -> UnitQuality:
     }
     if short := [clip.id for clip in clips if clip.id not in labels]:
         log.warning(
-            "%s: %d clips of under 80 ms are left out, the first is %s",
-            options.manifest, len(short), one_line(short[0]),
+            "%s: left out: %s of under 80 ms, the first is %s",
+            options.manifest, counted(len(short), "clip"), one_line(short[0]),
         )  # fmt: skip
     write_labels(labels_path, labels)
     notify(f"{labels_path}: labels; {centers_path}: centers")
@@ -119,7 +120,7 @@ def _extractor(options: UnitsOptions) -> tuple[Callable[[Features], Features], i
     if options.features == "mfcc":
         hop = SAMPLE_RATE // (options.rate or 25)
         return lambda samples: mfcc(samples, hop), hop
-    path = options.hubert or Checkpoint(options.output, options.output.name).hubert
+    path = options.hubert or trained_hubert(options.output)
     device = find_device(options.device)
     hubert = Hubert.load(path, options.layer).to(device)
     hop = hubert.config.encoder.hop

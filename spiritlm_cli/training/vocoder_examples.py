@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.manifests.manifest import read_manifest
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.tokens.timeline import frame_units, merge_streams, run_starts
 from spiritlm_cli.tokens.units import FrameUnits, Kind, Units
@@ -58,11 +59,16 @@ def read_examples(options: VocoderOptions) -> tuple[list[Example], list[str]]:
     Returns the examples, and the names of the speakers by id. Raises ManifestError if there are none.
     """
     units = read_units(options.units)
+    if not options.speaker_names and not any(
+        c.id in units and c.speaker for c in read_manifest(options.manifest)
+    ):
+        raise ManifestError(
+            f"{options.manifest}: no clip with units in {options.units} has a speaker; the manifest needs the column "
+            "`speaker`"
+        )
     loaded = load_recordings(options.manifest, options.output / "training", shortest=1.0)
     known = {r.clip.speaker for r in loaded if r.clip.id in units and r.clip.speaker}
     speakers = list(options.speaker_names) or sorted(known)
-    if not speakers:
-        raise ManifestError(f"{options.manifest}: no clip with units in {options.units} has a speaker")
     for name in speakers:
         if name.splitlines() != [name] or NOT_IN_TEXT.search(name):
             raise ManifestError(f"{options.manifest}: the name of a speaker can't hold a line end: {name!a}")

@@ -14,9 +14,7 @@ class VocoderOptions(LoopOptions):
     """Train HiFi-GAN and its duration predictor on audio and its units."""
 
     manifest: Path = option(..., "Manifest of the training clips, with speakers.", group="input")
-    units: Path = option(
-        ..., "JSONL of the clips' units, as `tokenize --format jsonl --keep-repeats`.", group="input"
-    )
+    units: Path = option(..., "JSONL of the clips' units, as `tokenize --format jsonl`.", group="input")
     valid_manifest: Path | None = option(
         None,
         "Manifest of a few held-out clips, with units in --units: they are resynthesized at each save, to "

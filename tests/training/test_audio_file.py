@@ -66,3 +66,17 @@ def test_map_audio_leaves_no_file_if_a_clip_cannot_be_read(tmp_path: Path) -> No
     with pytest.raises(AudioError, match=r"none\.wav"):
         map_audio(clips, tmp_path / "training")
     assert list((tmp_path / "training").iterdir()) == []
+
+
+def test_read_clips_names_the_clip(tmp_path: Path) -> None:
+    good = write_clips(tmp_path, 1000)
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"RIFF")
+    with pytest.raises(AudioError, match=r"^the clip b: .*bad\.wav: "):
+        list(read_clips([*good, Clip("b", bad)], "clips"))
+    missing = [Clip("c", tmp_path / "c.wav"), Clip("d", tmp_path / "d.wav")]
+    # before any is read
+    with pytest.raises(
+        AudioError, match=r"^the clip c: .*c\.wav: no such file; so are those of 1 more clip$"
+    ):
+        read_clips([Clip("b", bad), *missing], "clips")

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from spiritlm_cli.errors import ManifestError, TokenError
+from spiritlm_cli.errors import ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.training.data import (
     Recording,
     UnitsFile,
+    check_any_labels,
     check_label_counts,
+    cluster,
     load_recordings,
     read_labels,
     read_units,
@@ -27,7 +29,7 @@ def test_load_recordings_warns_of_clips_that_are_too_short(
     manifest = tmp_path / "clips.tsv"
     manifest.write_text("audio\na.wav\nb.wav\nc.wav\n")
     assert [recording.clip.id for recording in load_recordings(manifest, tmp_path)] == ["a", "c"]
-    assert caplog.messages == [f"{manifest}: 1 clips of under 0.5 s are left out, the first is b"]
+    assert caplog.messages == [f"{manifest}: left out: 1 clip of under 0.5 s, the first is b"]
 
 
 def test_read_labels_refuses_a_file_that_is_cut_off(tmp_path: Path) -> None:
@@ -52,6 +54,22 @@ def test_with_labels_counts_the_clips_that_have_none(capsys: pytest.CaptureFixtu
     assert "clips.tsv: 2 of 3 clips have no labels in labels.txt, and are left out" in capsys.readouterr().err
     with pytest.raises(ManifestError, match=r"labels\.txt: no clip of clips\.tsv has labels"):
         with_labels(recordings, {}, Path("clips.tsv"), Path("labels.txt"))
+
+
+def test_check_any_labels_reads_no_audio(tmp_path: Path) -> None:
+    manifest = tmp_path / "clips.tsv"
+    manifest.write_text("id\taudio\na\tmissing.wav\n")
+    check_any_labels({"a": np.array([1])}, manifest, Path("labels.txt"))
+    with pytest.raises(ManifestError, match=r"labels\.txt: no clip of .*clips\.tsv has labels"):
+        check_any_labels({"a": np.array([]), "b": np.array([1])}, manifest, Path("labels.txt"))
+
+
+def test_cluster_names_the_points_and_writes_no_warning(capfd: pytest.CaptureFixture[str]) -> None:
+    points = np.eye(4, dtype=np.float32)
+    assert cluster(points, 2, seed=0).centroids.shape == (2, 4)
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(SpiritLMError, match="4 seconds can't make 5 clusters"):
+        cluster(points, 5, seed=0, what="second")
 
 
 def test_check_label_counts_names_a_clip_with_merged_runs() -> None:

@@ -84,7 +84,7 @@ def test_run_on_a_full_disk_keeps_the_state_before(tmp_path: Path) -> None:
 
 
 def test_run_needs_a_state_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"toy\.pt: missing; there is nothing to resume"):
+    with pytest.raises(CheckpointError, match=r"toy\.pt: missing; nothing to resume"):
         train(tmp_path, 2, resume=True)
 
 

@@ -76,7 +76,7 @@ def test_track_all_keeps_the_tracks_of_pyaapt_apart(
     first, second = (track_all(recordings, tmp_path, "cpu", "pyaapt")["0"] for _ in range(2))
     assert len(first.f0) == 100
     assert np.array_equal(first.f0, second.f0)
-    assert capsys.readouterr().err.count("f0_pyaapt.npz: computing the F0 of 1 clips") == 1
+    assert capsys.readouterr().err.count("f0_pyaapt.npz: computing the F0 of 1 clip") == 1
 
 
 @pytest.fixture

@@ -135,5 +135,7 @@ def test_ctc_loss_leaves_out_rows_without_labels() -> None:
 
 
 def test_train_needs_a_hubert(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError):
+    with pytest.raises(
+        CheckpointError, match="first train it, by `spiritlm train hubert` with the same --output"
+    ):
         quantizer.train(quantizer_options(corpus, tmp_path))

@@ -54,3 +54,13 @@ def test_plot_run_of_one_step_is_deterministic(tmp_path: Path, line: dict[str, f
     content = (tmp_path / "a.png").read_bytes()
     assert content == (tmp_path / "b.png").read_bytes()
     assert int.from_bytes(content[16:20], "big") == 1200
+
+
+def test_run_figure_marks_spikes_beyond_the_axis(tmp_path: Path) -> None:
+    lines = [{"loss": 2.0 + 0.01 * (i % 3)} for i in range(60)]
+    lines[40] = {"loss": 90.0}
+    axes = panels(curves(tmp_path / "a", *lines))["loss"]
+    assert axes.get_ylim()[1] < 90
+    (marks,) = (line for line in axes.lines if line.get_marker() == "^")
+    assert marks.get_xdata().tolist() == [41]  # type: ignore[union-attr]
+    assert not [line for line in axes.lines if line.get_marker() == "v"]

@@ -100,3 +100,13 @@ def test_overwrite_removes_what_the_run_before_has_validated(tmp_path: Path) -> 
     record_run(LanguageModelOptions(output=tmp_path, steps=2, overwrite=True), "lm")
     assert not best.parent.exists()
     assert not transcripts.parent.exists()
+
+
+def test_check_run_removes_the_temporary_files_of_a_killed_run(manifest: Path, tmp_path: Path) -> None:
+    output = tmp_path / "new"
+    names = (".tmp-spiritlm-0a1b2c3d.json", "training/.tmp-spiritlm-0a1b2c3d.pt", "notes.txt")
+    for name in names:
+        (output / name).parent.mkdir(parents=True, exist_ok=True)
+        (output / name).touch()
+    check_run(PitchOptions(manifest=manifest, output=output), "pitch", output / "model.safetensors")
+    assert [(output / name).exists() for name in names] == [False, False, True]

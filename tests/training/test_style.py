@@ -51,7 +51,7 @@ def test_style_labels_separate_different_prosody() -> None:
 
 
 def test_train_needs_as_many_seconds_as_styles(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpiritLMError, match="8 frames can't make 100 clusters"):
+    with pytest.raises(SpiritLMError, match="8 seconds can't make 100 clusters"):
         style.train(style_options(corpus, tmp_path, styles=100))
 
 

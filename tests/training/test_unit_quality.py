@@ -29,6 +29,7 @@ def test_measure_units_counts_use_entropy_and_runs() -> None:
     assert quality.units_per_second == 2
     shares = np.array([3, 2, 3]) / 8
     assert quality.entropy_bits == pytest.approx(-(shares * np.log2(shares)).sum())
+    assert str(measure_units({"a": np.array([1, 1])}, {}, units=3, rate=4).entropy_bits) == "0.0"
 
 
 def test_measure_units_compares_with_the_phones_of_aligned_clips() -> None:

@@ -93,7 +93,7 @@ def test_train_warns_once_of_clips_that_are_too_short(
     (tmp_path / "clips.tsv").write_text("id\taudio\n" + "".join(f"{path.stem}\t{path}\n" for path in audio))
     assert units.train(units_options(corpus, tmp_path, manifest=tmp_path / "clips.tsv")).clips == 1
     assert caplog.messages == [
-        f"{tmp_path / 'clips.tsv'}: 1 clips of under 80 ms are left out, the first is short"
+        f"{tmp_path / 'clips.tsv'}: left out: 1 clip of under 80 ms, the first is short"
     ]
 
 
