@@ -74,7 +74,7 @@ class Clips:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """All data of a training. texts: documents. lines: token lines. highest: the highest units of what is in memory."""
+    """All data of a training. texts: documents. lines: token lines. highest: the highest units in them."""
 
     texts: TypingSequence[str]
     lines: TypingSequence[Sequence]

@@ -1,5 +1,8 @@
 """The range of the units of training data, which must be within that of the vocabulary."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
@@ -29,6 +32,23 @@ class HighestUnits:
         for kind, ids in ((Kind.HUBERT, units.hubert), (Kind.PITCH, units.pitch), (Kind.STYLE, units.style)):
             if ids is not None and len(ids):
                 self.add(kind, int(ids.max()), where)
+
+    def merge(self, other: "HighestUnits") -> None:
+        """Add the units of other data."""
+        for kind, (unit, where) in other._highest.items():
+            self.add(kind, unit, where)
+
+    def to_json(self) -> dict[str, list[int | str]]:
+        """The highest unit and its place by kind, for `from_json`."""
+        return {kind.value: list(highest) for kind, highest in self._highest.items()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "HighestUnits":
+        """Read what `to_json` returns. Raises ValueError or TypeError for anything else."""
+        highest = cls()
+        for kind, (unit, where) in content.items():
+            highest.add(Kind(kind), int(unit), str(where))
+        return highest
 
     def check(self, vocabulary: Vocabulary) -> None:
         """Raise TokenError, with the place, for a unit that a vocabulary does not have."""

@@ -75,6 +75,8 @@ def read_corpus(options: LanguageModelOptions) -> Corpus:
         [sequence for path in list_files(options.lines) for sequence in read_sequences(path, highest)],
         Clips.of(utterances),
     )
+    for corpus in prepared:
+        highest.merge(corpus.highest)
     return replace(join_corpora([*prepared, read]), highest=highest)
 
 

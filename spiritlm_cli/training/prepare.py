@@ -27,10 +27,11 @@ from spiritlm_cli.text_files import (
 from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.training.corpus import list_files, make_utterances
 from spiritlm_cli.training.data import UnitsFile
+from spiritlm_cli.training.highest_units import HighestUnits
 from spiritlm_cli.training.left_out import LeftOut
 from spiritlm_cli.training.prepare_options import PrepareOptions
 from spiritlm_cli.training.prepared import INDEX, KINDS, VERSION, shard_path
-from spiritlm_cli.training.shards import RawLine, count_rows, write_clips, write_lines
+from spiritlm_cli.training.shards import RawLine, Shard, read_shard, write_clips, write_lines
 
 # What a shard has at most, in rows and bytes of lines, and in clips.
 ROWS, BYTES, CLIPS = 100_000, 1 << 25, 2000
@@ -46,7 +47,7 @@ def prepare(options: PrepareOptions) -> None:
     """
     with needs_extra("datasets", extra="train", purpose="prepared data"):
         import pyarrow  # noqa: F401
-    left_out = LeftOut("lines and clips")
+    left_out, highest = LeftOut("lines and clips"), HighestUnits()
     shards = {kind: 0 for kind in KINDS}
     rows = dict(shards)
     with UnitsFile(options.units) if options.units else nullcontext() as units:
@@ -54,16 +55,19 @@ def prepare(options: PrepareOptions) -> None:
         for kind, paths in (("text", options.text), ("lines", options.lines)):
             for written in _write_lines(options, kind, list_files(paths), left_out):
                 shards[kind] += 1
-                rows[kind] += written
+                rows[kind] += written.rows
+                highest.merge(written.highest)
         if options.manifest and units:
             for written in _write_clips(options, options.manifest, units, left_out):
                 shards["clips"] += 1
-                rows["clips"] += written
+                rows["clips"] += written.rows
+                highest.merge(written.highest)
     left_out.finish()
     if not any(rows.values()):
         _clear(options.output)
         raise ManifestError("there is nothing in the inputs that can be used")
-    index = {"version": VERSION, "shards": shards, "rows": rows, "inputs": _inputs(options)}
+    index = {"version": VERSION, "shards": shards, "rows": rows, "units": highest.to_json()}
+    index["inputs"] = _inputs(options)
     write_text(options.output / INDEX, json.dumps(index, indent=2) + "\n")
     (options.output / _PART).unlink(missing_ok=True)
     notify(f"{options.output}: {rows['text']} texts, {rows['lines']} token lines, {rows['clips']} clips")
@@ -113,8 +117,8 @@ def _clear(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_lines(options: PrepareOptions, kind: str, files: list[Path], left_out: LeftOut) -> Iterator[int]:
-    """Write the shards of texts or token lines. Yields the number of rows of each."""
+def _write_lines(options: PrepareOptions, kind: str, files: list[Path], left_out: LeftOut) -> Iterator[Shard]:
+    """Write the shards of texts or token lines."""
     workers = options.workers or available_cpus()
     # checking token lines takes much longer than reading them; texts are only copied
     if kind == "lines" and workers > 1:
@@ -123,17 +127,17 @@ def _write_lines(options: PrepareOptions, kind: str, files: list[Path], left_out
         pool, workers = ThreadPoolExecutor(1), 1
     pending: deque[Any] = deque()
 
-    def finished() -> int:
-        rows, reasons = pending.popleft().result()
-        for reason in reasons:
+    def finished() -> Shard:
+        shard: Shard = pending.popleft().result()
+        for reason in shard.reasons:
             left_out.add(reason)
-        return int(rows)
+        return shard
 
     with pool:
         for number, lines in enumerate(track(_chunks(files, cr=kind == "text"), f"shards of {kind}")):
             path = shard_path(options.output, kind, number)
             if path.exists():
-                pending.append(pool.submit(count_rows, path))
+                pending.append(pool.submit(read_shard, path, kind))
             else:
                 pending.append(pool.submit(write_lines, path, kind, lines))
             if len(pending) > workers + 1:
@@ -169,14 +173,14 @@ def _chunks(files: Iterable[Path], cr: bool) -> Iterator[list[RawLine]]:
 
 def _write_clips(
     options: PrepareOptions, manifest: Path, units: UnitsFile, left_out: LeftOut
-) -> Iterator[int]:
-    """Write the shards of clips. Yields the number of rows of each."""
+) -> Iterator[Shard]:
+    """Write the shards of clips."""
     aligner = POCKETSPHINX if options.align else None
     with WordTimes(aligner=aligner, workers=options.workers or available_cpus()) as times:
         for number, clips in enumerate(track(_clip_chunks(manifest), "shards of clips")):
             path = shard_path(options.output, "clips", number)
             if path.exists():
-                yield count_rows(path)[0]
+                yield read_shard(path, "clips")
                 continue
             known = []
             for clip in clips:

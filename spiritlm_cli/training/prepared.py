@@ -25,6 +25,7 @@ from spiritlm_cli.tokens.reader import parse_line
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.units import IntArray, Units
 from spiritlm_cli.training.corpus import Clips, Corpus
+from spiritlm_cli.training.highest_units import HighestUnits
 
 # The file that says that a folder is complete.
 INDEX = "prepared.json"
@@ -44,12 +45,13 @@ def read_prepared(folder: Path) -> Corpus:
     Raises ManifestError if it is not a folder of `train prepare`, not complete, or damaged, and MissingPackageError
     without the extra `train`.
     """
-    shards = _read_index(folder)
+    shards, highest = _read_index(folder)
     text, lines, clips = (_open(folder, kind, shards.get(kind, 0)) for kind in KINDS)
-    return Corpus(_Texts(text), _Lines(lines), _clips(clips))
+    return Corpus(_Texts(text), _Lines(lines), _clips(clips), highest)
 
 
-def _read_index(folder: Path) -> Mapping[str, int]:
+def _read_index(folder: Path) -> tuple[Mapping[str, int], HighestUnits]:
+    """The number of shards by kind, and the highest units. Raises ManifestError as `read_prepared`."""
     path = folder / INDEX
     if not path.is_file():
         raise ManifestError(
@@ -59,7 +61,9 @@ def _read_index(folder: Path) -> Mapping[str, int]:
         index = json.loads(read_bytes(path, ManifestError))
         if index["version"] != VERSION:
             raise ManifestError(f"{path}: of version {index['version']}, this program reads {VERSION}")
-        return {kind: int(count) for kind, count in index["shards"].items()}
+        # folders that were prepared earlier do not have them
+        units = {kind: (unit, f"{folder}: {where}") for kind, (unit, where) in index.get("units", {}).items()}
+        return {kind: int(count) for kind, count in index["shards"].items()}, HighestUnits.from_json(units)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestError(f"{path}: not an index of prepared data ({error})") from None
 

@@ -11,9 +11,13 @@ from spiritlm_cli.files import atomic_path
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.text_files import is_too_long, too_long_message
 from spiritlm_cli.tokens.reader import parse_header, parse_line
+from spiritlm_cli.tokens.units import Kind
+from spiritlm_cli.training.highest_units import HighestUnits
 
 # Rows of a record batch.
 _BATCH = 1000
+# The columns of units, in the order of `Kind`.
+_STREAMS = ("hubert", "pitch", "style")
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,23 @@ class RawLine:
     content: bytes
 
 
-def write_lines(path: Path, kind: str, lines: Iterable[RawLine]) -> tuple[int, list[str]]:
-    """Write the lines that can be used. Returns their number, and what is wrong with each of the others."""
+@dataclass(frozen=True)
+class Shard:
+    """What a file of prepared data has.
+
+    rows: their number. reasons: what is wrong with each line that was left out. highest: the highest units.
+    """
+
+    rows: int
+    reasons: list[str]
+    highest: HighestUnits
+
+
+def write_lines(path: Path, kind: str, lines: Iterable[RawLine]) -> Shard:
+    """Write the lines that can be used."""
     import pyarrow
+
+    highest = HighestUnits()
 
     name = "text" if kind == "text" else "line"
     reasons: list[str] = []
@@ -35,7 +53,7 @@ def write_lines(path: Path, kind: str, lines: Iterable[RawLine]) -> tuple[int, l
     def rows() -> Iterator[dict[str, str]]:
         for line in lines:
             try:
-                text = _checked_line(line, kind)
+                text = _checked_line(line, kind, highest)
             except (TokenError, ValueError) as error:
                 reasons.append(f"{line.file}: {one_line(str(error))}")
             else:
@@ -43,11 +61,14 @@ def write_lines(path: Path, kind: str, lines: Iterable[RawLine]) -> tuple[int, l
                     yield {name: text}
 
     written = _write(path, pyarrow.schema([(name, pyarrow.large_string())]), rows())
-    return written, reasons
+    return Shard(written, reasons, highest)
 
 
-def _checked_line(line: RawLine, kind: str) -> str | None:
-    """The text of a line; None for a header, and for a token line without tokens. Raises TokenError or ValueError."""
+def _checked_line(line: RawLine, kind: str, highest: HighestUnits) -> str | None:
+    """The text of a line; None for a header, and for a token line without tokens. Raises TokenError or ValueError.
+
+    highest: gets the units of a token line.
+    """
     if is_too_long(line.content):
         raise ValueError(f"line {line.number}: {too_long_message()}")
     try:
@@ -59,12 +80,21 @@ def _checked_line(line: RawLine, kind: str) -> str | None:
     if line.number == 1 and text.startswith("#spiritlm ") and "\t" not in text:
         parse_header(text)
         return None
-    return text if parse_line(text, line.number).sequence.spans else None
+    sequence = parse_line(text, line.number).sequence
+    highest.add_sequence(sequence, f"{line.file}: line {line.number}")
+    return text if sequence.spans else None
 
 
-def write_clips(path: Path, clips: Iterable[tuple[str, Utterance]]) -> int:
-    """Write clips, given their speakers and utterances. Returns their number."""
-    return _write(path, _clip_schema(), map(_clip_row, clips))
+def write_clips(path: Path, clips: Iterable[tuple[str, Utterance]]) -> Shard:
+    """Write clips, given their speakers and utterances."""
+    highest = HighestUnits()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for speaker, utterance in clips:
+            highest.add_units(utterance.units, f"the clip {one_line(utterance.id)}")
+            yield _clip_row((speaker, utterance))
+
+    return Shard(_write(path, _clip_schema(), rows()), [], highest)
 
 
 def _clip_schema() -> Any:
@@ -115,9 +145,19 @@ def _write(path: Path, schema: Any, rows: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def count_rows(path: Path) -> tuple[int, list[str]]:
-    """The number of rows of a shard that was written before, and no reports."""
+def read_shard(path: Path, kind: str) -> Shard:
+    """Read what a file has that was written before."""
     import pyarrow
 
+    highest = HighestUnits()
     with pyarrow.memory_map(str(path)) as file:
-        return pyarrow.ipc.open_stream(file).read_all().num_rows, []
+        table = pyarrow.ipc.open_stream(file).read_all()
+        if kind == "lines":
+            for row, line in enumerate(table.column("line").to_pylist()):
+                highest.add_sequence(parse_line(line).sequence, f"{path.name}: row {row}")
+        if kind == "clips":
+            for row in table.select(["id", *_STREAMS]).to_pylist():
+                for kind_of_unit, name in zip(Kind, _STREAMS, strict=True):
+                    if row[name]:
+                        highest.add(kind_of_unit, max(row[name]), f"the clip {one_line(row['id'])}")
+        return Shard(table.num_rows, [], highest)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from training_fixtures import assert_same_weights, language_model_options
 
-from spiritlm_cli.errors import CheckpointError, ManifestError
+from spiritlm_cli.errors import CheckpointError, ManifestError, TokenError
 from spiritlm_cli.training import prepare as module
 from spiritlm_cli.training.language_model import train
+from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.prepare import prepare
 from spiritlm_cli.training.prepare_options import PrepareOptions
 from spiritlm_cli.training.prepared import INDEX, read_prepared
@@ -126,3 +127,14 @@ def test_train_on_prepared_data_equals_training_on_files(corpus: Path, tmp_path:
     prepared = {"data": (tmp_path / "data",), "manifest": None, "units": None, "text": ()}
     train(language_model_options(corpus, tmp_path / "prepared", **settings, **prepared, workers=1))
     assert_same_weights(tmp_path / "files" / WEIGHTS, tmp_path / "prepared" / WEIGHTS)
+
+
+def test_prepared_units_out_of_range_are_found_before_training(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("[SPEECH][Hu1]\n[SPEECH][Hu501]\n")
+    prepare(options(tmp_path / "data", lines=(path,)))
+    given = LanguageModelOptions(
+        data=(tmp_path / "data",), output=tmp_path / "new", dim=16, layers=1, heads=2, ffn=16, device="cpu"
+    )
+    with pytest.raises(TokenError, match=r"data: .*lines\.txt: line 2: \[Hu501\]: the model has"):
+        train(given)
