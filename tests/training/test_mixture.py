@@ -126,12 +126,13 @@ def test_loss_of_text_needs_text(tmp_path: Path) -> None:
         mixture_of(given)
 
 
-def test_sources_say_what_is_not_trained_on(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    mixture_of(options(corpus, mix="speech=1"))
+def test_sources_say_what_is_not_trained_on(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    without_phones = dataclasses.replace(options(corpus, mix="speech=1"), phones=None)
+    read = read_corpus(without_phones)
+    sources(without_phones, read)
     assert "the 2 texts are not trained on: --mix has speech" in capsys.readouterr().err
-    mixture_of(options(corpus, mix="text=1"))
+    sources(dataclasses.replace(without_phones, mix="text=1"), read)
     assert "the 1 clips are not trained on: --mix has text" in capsys.readouterr().err
-    mixture_of(options(corpus, mix="asr=1"))  # of unit selection for the texts
+    # of unit selection for the texts
+    sources(options(corpus, mix="asr=1"), read)
     assert "trained on" not in capsys.readouterr().err
