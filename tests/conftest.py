@@ -40,16 +40,16 @@ SHARED_PROGRAMS = "SPIRITLM_TEST_PROGRAMS"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Halves the examples of hypothesis, which may take any time, and starts the server of `programs`.
+    """Lets an example of hypothesis take any time, and starts the server of `programs`.
 
     The server is started in the process that distributes the tests, for all that run them.
     """
     if not config.getoption("numprocesses", None):
         from hypothesis import settings
 
-        settings.register_profile("short", settings(), max_examples=50, deadline=None)
+        settings.register_profile("untimed", settings(), deadline=None)
         if config.getoption("hypothesis_profile", None) is None:
-            settings.load_profile("short")
+            settings.load_profile("untimed")
     elif hasattr(os, "pidfd_open"):  # on Linux
         stack = ExitStack()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

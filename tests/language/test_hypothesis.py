@@ -41,7 +41,7 @@ samplings = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=200)
 @given(
     st.integers(0, 5), st.sampled_from(PROMPTS), st.sampled_from(["same", "any", "speech", "text"]), samplings
 )

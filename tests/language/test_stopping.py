@@ -48,7 +48,7 @@ def test_a_stop_word_ends_speech_and_is_cut_off() -> None:
     assert stream_units(start, ()) == (start, False)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=300)
 @given(
     st.lists(st.sampled_from([1, 2, 3, 4]), max_size=12),
     st.lists(st.sampled_from([1, 2, 3, 4]), min_size=4, max_size=7).map(tuple),

@@ -60,7 +60,7 @@ def same(item: object, wanted: object) -> bool:
     return item == wanted and (not isinstance(item, Line) or item.prompt == wanted.prompt)
 
 
-@settings(max_examples=200)
+@settings(max_examples=400)
 @given(chunk_lists())
 def test_stream_lines_equals_read_lines(pieces: list[bytes]) -> None:
     content = b"".join(pieces)
@@ -90,7 +90,7 @@ def test_stream_lines_equals_read_lines(pieces: list[bytes]) -> None:
             return
 
 
-@settings(max_examples=200)
+@settings(max_examples=400)
 @given(chunk_lists())
 def test_streaming_line_split_equals_line_split(pieces: list[bytes]) -> None:
     whole = [line for line in read_lines(io.BytesIO(b"a\t[Hu1]\n" + b"".join(pieces)))]
