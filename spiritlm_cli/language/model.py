@@ -18,7 +18,15 @@ from spiritlm_cli.language.network import Cache, Network, load_network
 from spiritlm_cli.language.placement import DeviceMap, find_devices
 from spiritlm_cli.language.quantization import Quantize
 from spiritlm_cli.language.sampling import sample_tokens
-from spiritlm_cli.language.scoring import NextTokens, Score, ScoredIds, score_batch, score_candidates
+from spiritlm_cli.language.scoring import (
+    Score,
+    ScoredChoices,
+    ScoredIds,
+    score_batch,
+    score_choices,
+    score_tokens,
+)
+from spiritlm_cli.language.token_scores import TokenScores
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.nn.device import check_finite
@@ -27,7 +35,7 @@ from spiritlm_cli.vocoder.durations import DurationPredictor
 
 T = TypeVar("T")
 R = TypeVar("R")
-S = TypeVar("S", ScoredIds, NextTokens)
+S = TypeVar("S", ScoredIds, ScoredChoices)
 
 # Number of tokens that one pass reads: enough rows for an efficient matrix product.
 _TOKENS_PER_BATCH = 2048
@@ -128,7 +136,7 @@ class LanguageModel(TokenGenerator):
         """
         yield from self._score_in_batches(
             items,
-            lambda item: self._encode_scored(sequence(item), given(item) if given else None),
+            lambda item: [self._encode_scored(sequence(item), given(item) if given else None)],
             score_batch,
         )
 
@@ -136,28 +144,38 @@ class LanguageModel(TokenGenerator):
         self, items: Iterable[T], encode: Callable[[T], ScoredIds]
     ) -> Generator[tuple[T, Outcome[Score]], None, None]:
         """Do the same for token ids, at most as many as the context. encode: the ids of an item."""
-        yield from self._score_in_batches(items, encode, score_batch)
+        yield from self._score_in_batches(items, lambda item: [encode(item)], score_batch)
 
-    def score_candidates_stream(
-        self, items: Iterable[T], encode: Callable[[T], NextTokens]
-    ) -> Generator[tuple[T, Outcome[tuple[Score, ...]]], None, None]:
-        """Score candidates for the next token in batches, reading each context once. Yields (item, outcome) in order.
+    def score_tokens_stream(
+        self, items: Iterable[T], encode: Callable[[T], Iterable[ScoredIds]]
+    ) -> Generator[tuple[T, Outcome[TokenScores]], None, None]:
+        """Score each token of items that consist of one part or more. The outcome has a result for each part.
 
-        encode: the context of an item and its candidates. The outcome has their scores, in their order.
+        encode: the parts of an item, each at most as long as the context.
         """
-        yield from self._score_in_batches(items, encode, score_candidates)
+        yield from self._score_in_batches(items, encode, score_tokens)
+
+    def score_choices_stream(
+        self, items: Iterable[T], encode: Callable[[T], ScoredChoices]
+    ) -> Generator[tuple[T, Outcome[tuple[Score, ...]]], None, None]:
+        """Score several continuations of a context, in batches. Yields (item, outcome) in order.
+
+        encode: the context of an item and its continuations. The outcome has their scores, in their order. If all are
+        one token long, the context is read once.
+        """
+        yield from self._score_in_batches(items, lambda item: [encode(item)], score_choices)
 
     def _score_in_batches(
         self,
         items: Iterable[T],
-        encode: Callable[[T], S],
+        split: Callable[[T], Iterable[S]],
         score: Callable[[Network[Any], TypingSequence[S]], TypingSequence[R]],
     ) -> BatchScheduler[T, S, R]:
         return BatchScheduler(
             items,
-            lambda item: [encode(item)],
+            split,
             partial(score, self.network),
-            size=lambda scored: len(scored.ids),
+            size=lambda scored: scored.size,
             max_batch=_TOKENS_PER_BATCH,
             workers=0,
             memory_advice="take --dtype bfloat16, or end other programs",

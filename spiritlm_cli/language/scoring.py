@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -55,6 +56,11 @@ class ScoredIds:
             raise TokenError("an empty sequence can't be scored by a language model without a start token")
         return cls([*context, *scored], max(1, len(context)))
 
+    @property
+    def size(self) -> int:
+        """Number of ids that the network reads."""
+        return len(self.ids)
+
     def check_length(self, context_length: int) -> None:
         """Raise TokenError if there are more ids than `context_length`."""
         if len(self.ids) > context_length:
@@ -64,38 +70,78 @@ class ScoredIds:
 
 
 @dataclass(frozen=True)
-class NextTokens:
-    """Tokens of which each may come next: the answers to a multiple-choice question that are one token long.
+class ScoredChoices:
+    """Continuations of a context, of which each is scored: the answers to a multiple-choice question.
 
-    ids: the context, at least one id. candidates: the tokens to score after it.
+    context: at least one id. continuations: the ids of each, at least one.
     """
 
-    ids: list[int]
-    candidates: tuple[int, ...]
+    context: list[int]
+    continuations: tuple[tuple[int, ...], ...]
+
+    @property
+    def one_token(self) -> bool:
+        """Whether each continuation is one token, so that the context needs to be read only once."""
+        return all(len(ids) == 1 for ids in self.continuations)
+
+    @property
+    def size(self) -> int:
+        """Number of ids that the network reads."""
+        if self.one_token:
+            return len(self.context)
+        return sum(len(self.context) + len(ids) for ids in self.continuations)
+
+    def check_length(self, context_length: int) -> None:
+        """Raise TokenError if the context and a continuation together have more ids than `context_length`."""
+        longest = max(self.continuations, key=len, default=())
+        ScoredIds([*self.context, *longest], 1).check_length(context_length)
 
 
 @torch.inference_mode()
-def score_batch(network: Network[Any], batch: Collection[ScoredIds]) -> list[Score]:
-    """Score several sequences in one pass."""
+def score_tokens(network: Network[Any], batch: Collection[ScoredIds]) -> list[TokenScores]:
+    """Score each token of several sequences in one pass."""
     scores = network.score_tokens(
         [torch.tensor(scored.ids, device=network.device) for scored in batch],
         [scored.context for scored in batch],
     )
     check_finite([part.log_probabilities for part in scores])
-    return [_total(part) for part in scores]
+    return scores
+
+
+def score_batch(network: Network[Any], batch: Collection[ScoredIds]) -> list[Score]:
+    """Score several sequences in one pass."""
+    return [_total(part) for part in score_tokens(network, batch)]
+
+
+def score_choices(network: Network[Any], batch: Collection[ScoredChoices]) -> list[tuple[Score, ...]]:
+    """Score the continuations of several contexts, in one pass those of one token, in one pass all others."""
+    one_token = iter(_score_next_tokens(network, [item for item in batch if item.one_token]))
+    longer = [
+        ScoredIds([*item.context, *ids], len(item.context))
+        for item in batch
+        if not item.one_token
+        for ids in item.continuations
+    ]
+    scores = iter(score_batch(network, longer) if longer else ())
+    return [
+        next(one_token) if item.one_token else tuple(islice(scores, len(item.continuations)))
+        for item in batch
+    ]
 
 
 @torch.inference_mode()
-def score_candidates(network: Network[Any], batch: Collection[NextTokens]) -> list[tuple[Score, ...]]:
-    """Score the candidates of several contexts in one pass, which reads each context once."""
-    contexts = [torch.tensor(item.ids, device=network.device) for item in batch]
+def _score_next_tokens(network: Network[Any], batch: Collection[ScoredChoices]) -> list[tuple[Score, ...]]:
+    """Score continuations of one token each, reading each context once."""
+    if not batch:
+        return []
+    contexts = [torch.tensor(item.context, device=network.device) for item in batch]
     logits = network.next_logits(contexts, [network.new_cache() for _ in contexts])
     check_finite([logits])
     results = []
     for row, item in zip(logits, batch, strict=True):
-        candidates = torch.tensor(item.candidates, device=row.device)
-        scores = TokenScores.of(row.expand(len(candidates), -1), candidates)
-        results.append(tuple(map(_total, scores.split([1] * len(candidates)))))
+        tokens = torch.tensor(item.continuations, device=row.device).flatten()
+        scores = TokenScores.of(row.expand(len(tokens), -1), tokens)
+        results.append(tuple(map(_total, scores.split([1] * len(tokens)))))
     return results
 
 

@@ -9,7 +9,7 @@ import torch
 
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.scoring import NextTokens, Score, ScoredIds
+from spiritlm_cli.language.scoring import Score, ScoredChoices, ScoredIds
 from spiritlm_cli.language.transformers_llama import LlamaForCausalLM
 from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
@@ -75,15 +75,44 @@ def test_greedy_tells_the_most_likely_tokens(lm: LanguageModel) -> None:
     assert [outcome.result().greedy for _, outcome in stream] == [True, False, True]
 
 
-def test_score_candidates_stream_equals_score_ids_stream(lm: LanguageModel) -> None:
-    contexts = [lm.vocabulary.encode(TEXT), lm.vocabulary.encode(SPEECH), [lm.vocabulary.encode(TEXT)[0]]]
-    candidates = (5, 9, 300)
-    stream = lm.score_candidates_stream(contexts, lambda ids: NextTokens(ids, candidates))
-    for ids, outcome in stream:
-        alone = lm.score_ids_stream(candidates, lambda token, ids=ids: ScoredIds([*ids, token], len(ids)))  # type: ignore[misc]
-        for one, (_, expected) in zip(outcome.result(), alone, strict=True):
-            assert (one.tokens, one.greedy) == (1, expected.result().greedy)
+def test_score_choices_stream_equals_score_ids_stream(lm: LanguageModel) -> None:
+    text, speech = lm.vocabulary.encode(TEXT), lm.vocabulary.encode(SPEECH)
+    items = [
+        ScoredChoices(text, ((5,), (9,), (300,))),
+        ScoredChoices(speech, ((5, 9), (300,), (7, 8, 9))),
+        ScoredChoices(text[:1], ((5,), (9,))),
+        ScoredChoices(text, ((9, 5),)),
+    ]
+    for item, outcome in lm.score_choices_stream(items, lambda item: item):
+        alone = lm.score_ids_stream(
+            item.continuations,
+            lambda ids, context=item.context: ScoredIds([*context, *ids], len(context)),  # type: ignore[misc]
+        )
+        for one, (ids, expected) in zip(outcome.result(), alone, strict=True):
+            assert (one.tokens, one.greedy) == (len(ids), expected.result().greedy)
             assert one.log_likelihood == pytest.approx(expected.result().log_likelihood, abs=1e-5)
+        assert item.one_token is all(len(ids) == 1 for ids in item.continuations)
+
+
+def test_choices_that_are_too_long_are_an_error() -> None:
+    choices = ScoredChoices([1, 2], ((3,), (3, 4, 5)))
+    choices.check_length(5)
+    with pytest.raises(TokenError, match="5 tokens; the model's context is 4"):
+        choices.check_length(4)
+    assert choices.size == 3 + 5
+    assert ScoredChoices([1, 2], ((3,), (4,))).size == 2
+
+
+def test_score_tokens_stream_scores_the_parts_of_items(lm: LanguageModel) -> None:
+    text, speech = lm.vocabulary.encode(TEXT), lm.vocabulary.encode(SPEECH)
+    parts = [[ScoredIds(text, 1), ScoredIds(speech, 3)], [ScoredIds(speech, 1)]]
+    found = [(index, list(outcome)) for index, outcome in lm.score_tokens_stream([0, 1], parts.__getitem__)]
+    assert [(index, [len(part.greedy) for part in tokens]) for index, tokens in found] == [
+        (0, [len(text) - 1, len(speech) - 3]),
+        (1, [len(speech) - 1]),
+    ]
+    whole = found[0][1][0].log_probabilities.double().sum().item()
+    assert whole == lm.score(TEXT).log_likelihood
 
 
 def test_score_equals_transformers(

@@ -18,7 +18,7 @@ from spiritlm_cli.language.hypothesis import Hypothesis
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import EncodedPrompt
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.language.scoring import NextTokens, Score, ScoredIds
+from spiritlm_cli.language.scoring import Score, ScoredChoices, ScoredIds
 from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.tokens.sequence import Sequence
 
@@ -227,9 +227,9 @@ class SpiritLM(LM):  # type: ignore[misc]
             for index, outcome in self._model.score_ids_stream(long, texts.__getitem__):
                 yield index, outcome.result()
                 bar.update()
-            for ids, scores in self._model.score_candidates_stream(
+            for ids, scores in self._model.score_choices_stream(
                 questions,
-                lambda ids: NextTokens(list(ids), tuple(texts[index].ids[-1] for index in short[ids])),
+                lambda ids: ScoredChoices(list(ids), tuple((texts[index].ids[-1],) for index in short[ids])),
             ):
                 yield from zip(short[ids], scores.result(), strict=True)
                 bar.update(len(short[ids]))
