@@ -19,7 +19,7 @@ import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from clip_sets import FOLDER, held_out, new_sentences
 from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.manifests.clip import Clip, Waveform
@@ -50,7 +51,9 @@ def resynthesis(arguments: argparse.Namespace) -> Figures:
     from spiritlm_cli.evaluation.resynthesis import Resynthesis
 
     speaker = "same" if arguments.set == "main" else None
-    task = Resynthesis.load(arguments.model, recognizer=arguments.asr, speaker=speaker)
+    task = Resynthesis.load(
+        arguments.model, recognizer=arguments.asr, speaker=speaker, normalizer=arguments.normalizer
+    )
     items = [task.measure(clip) for clip in _clips(arguments)]
     seconds = sum(item.seconds for item in items)
     return task.report(items).to_json() | {
@@ -113,7 +116,7 @@ def asr(arguments: argparse.Namespace) -> Figures:
     """Word error rate of the language model's text after the speech of new sentences, without examples."""
     from spiritlm_cli.evaluation.asr import SpeechToText
 
-    task = SpeechToText.load(arguments.model)
+    task = SpeechToText.load(arguments.model, normalizer=arguments.normalizer)
     items = [task.measure(clip) for clip in new_sentences()[: arguments.limit]]
     if arguments.items:
         for item in items:
@@ -125,7 +128,7 @@ def tts(arguments: argparse.Namespace) -> Figures:
     """Character error rate of the transcript of the language model's speech for new sentences, without examples."""
     from spiritlm_cli.evaluation.tts import TextToSpeech
 
-    task = TextToSpeech.load(arguments.model, recognizer=arguments.asr)
+    task = TextToSpeech.load(arguments.model, recognizer=arguments.asr, normalizer=arguments.normalizer)
     items = [task.measure(clip) for clip in new_sentences()[: arguments.limit]]
     if arguments.items:
         for item in items:
@@ -227,6 +230,12 @@ def main() -> None:
         "--set", choices=("main", "others", "real"), default="main", help="held-out clips (default main)"
     )
     parser.add_argument("--asr", default="tiny.en", help="recognizer: name or folder (default tiny.en)")
+    parser.add_argument(
+        "--normalizer",
+        choices=get_args(NormalizerName),
+        default="spoken",
+        help="normal form of texts in error rates (default spoken)",
+    )
     parser.add_argument("--limit", type=int, help="only this many clips")
     parser.add_argument("--items", action="store_true", help="print each text and its transcript on stderr")
     arguments = parser.parse_args()

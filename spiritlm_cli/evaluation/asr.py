@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.layout import find_checkpoint
+from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
 from spiritlm_cli.language.few_shot import FewShot, load_task
@@ -39,6 +40,7 @@ class SpeechToText:
     sampling: Sampling = SAMPLING
     # None: text follows the speech, as in training sequences of `asr`.
     few_shot: FewShot | None = None
+    normalizer: NormalizerName = "whisper"
 
     @classmethod
     def load(
@@ -50,6 +52,7 @@ class SpeechToText:
         dtype: str | None = None,
         sampling: Sampling = SAMPLING,
         task: str | None = None,
+        normalizer: NormalizerName = "whisper",
     ) -> "SpeechToText":
         """Load the parts of a checkpoint: see `find_checkpoint`.
 
@@ -67,6 +70,7 @@ class SpeechToText:
             LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype),
             sampling,
             few_shot,
+            normalizer,
         )
 
     def measure(self, clip: Clip) -> GenerationItem:
@@ -75,7 +79,7 @@ class SpeechToText:
         Raises ManifestError for a clip without text, AudioError for a clip that can't be read, and TokenError if its
         units fill the model's context.
         """
-        reference = reference_text(clip)
+        reference = reference_text(clip, self.normalizer)
         waveform = read_clip(clip)
         line = Line(Sequence.of([merge_streams(self.tokenizer.encode(waveform))]), clip.id)
         prompt = self.few_shot.prompt(line, clip.id) if self.few_shot else line
@@ -86,9 +90,9 @@ class SpeechToText:
             seconds=waveform.seconds,
             tokens=len(generation.ids),
             finished=generation.finished,
-            transcript=ScoredText.score(reference, generation.sequence.text),
+            transcript=ScoredText.score(reference, generation.sequence.text, self.normalizer),
         )
 
     def report(self, items: Iterable[GenerationItem], seed: int = 0) -> Report:
         """Build the report of scored clips. seed: of the bootstrap. Raises ManifestError if there are none."""
-        return Report.of_generation("asr", "speech to text", items, PUBLISHED, seed)
+        return Report.of_generation("asr", "speech to text", items, PUBLISHED, self.normalizer, seed)

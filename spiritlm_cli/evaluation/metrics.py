@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spiritlm_cli.english.normalize import normalize
+from spiritlm_cli.english.normalizers import NormalizerName, load_normalizer
 from spiritlm_cli.third_party import needs_extra
 
 RESAMPLES = 1000
@@ -78,16 +78,18 @@ class Accuracy:
         return _percent(self.accuracy, self.low, self.high)
 
 
-def word_errors(reference: str, hypothesis: str) -> ErrorCount:
-    """Count word edits between two texts after `normalize`. Raises MissingPackageError without jiwer."""
+def word_errors(reference: str, hypothesis: str, normalizer: NormalizerName = "spoken") -> ErrorCount:
+    """Count word edits between two texts in a normal form of `load_normalizer`.
+
+    Raises MissingPackageError without jiwer, or without the normalizer's package.
+    """
+    normalize = load_normalizer(normalizer)
     return _count(normalize(reference), normalize(hypothesis), "words")
 
 
-def character_errors(reference: str, hypothesis: str) -> ErrorCount:
-    """Count character edits, spaces included, between two texts after `normalize`.
-
-    Raises MissingPackageError without jiwer.
-    """
+def character_errors(reference: str, hypothesis: str, normalizer: NormalizerName = "spoken") -> ErrorCount:
+    """Count character edits, spaces included, between two texts in a normal form. Raises as `word_errors`."""
+    normalize = load_normalizer(normalizer)
     return _count(normalize(reference), normalize(hypothesis), "characters")
 
 
@@ -119,23 +121,35 @@ def error_rate(counts: Iterable[ErrorCount], seed: int = 0, resamples: int = RES
     )
 
 
-def wer(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> ErrorRate:
+def wer(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    seed: int = 0,
+    normalizer: NormalizerName = "spoken",
+) -> ErrorRate:
     """Compute the word error rate of a corpus.
 
     Raises ValueError if the numbers of references and hypotheses differ, or as `error_rate`.
     """
-    return error_rate(map(word_errors, *_same_length(references, hypotheses)), seed)
+    pairs = _pairs(references, hypotheses)
+    return error_rate((word_errors(*pair, normalizer) for pair in pairs), seed)
 
 
-def cer(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> ErrorRate:
+def cer(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    seed: int = 0,
+    normalizer: NormalizerName = "spoken",
+) -> ErrorRate:
     """Compute the character error rate of a corpus. Raises ValueError as `wer`."""
-    return error_rate(map(character_errors, *_same_length(references, hypotheses)), seed)
+    pairs = _pairs(references, hypotheses)
+    return error_rate((character_errors(*pair, normalizer) for pair in pairs), seed)
 
 
-def _same_length(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _pairs(references: Sequence[str], hypotheses: Sequence[str]) -> list[tuple[str, str]]:
     if len(references) != len(hypotheses):
         raise ValueError(f"{len(references)} references and {len(hypotheses)} hypotheses")
-    return references, hypotheses
+    return list(zip(references, hypotheses, strict=True))
 
 
 def _count(reference: str, hypothesis: str, unit: str) -> ErrorCount:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from rich.table import Table
 
 from spiritlm_cli.console import escape_markup
-from spiritlm_cli.english.normalize import normalize
+from spiritlm_cli.english.normalizers import NormalizerName, describe_normalizer, load_normalizer
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.metrics import ErrorCount, ErrorRate, character_errors, error_rate, word_errors
 from spiritlm_cli.manifests.clip import Clip
@@ -22,9 +22,13 @@ class ScoredText:
     characters: ErrorCount
 
     @classmethod
-    def score(cls, reference: str, text: str) -> "ScoredText":
-        """Score a text against a reference. Raises MissingPackageError without jiwer."""
-        return cls(text, word_errors(reference, text), character_errors(reference, text))
+    def score(cls, reference: str, text: str, normalizer: NormalizerName = "spoken") -> "ScoredText":
+        """Score a text against a reference. Raises MissingPackageError as `word_errors`."""
+        return cls(
+            text,
+            word_errors(reference, text, normalizer),
+            character_errors(reference, text, normalizer),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return an object for `json.dumps`; rates are fractions."""
@@ -104,12 +108,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """Result of a benchmark. seconds: length of the speech of all clips."""
+    """Result of a benchmark. seconds: length of the speech of all clips. normalizer: of all texts."""
 
     task: str
     items: int
     seconds: float
     rows: tuple[Row, ...]
+    normalizer: str
 
     @classmethod
     def of_generation(
@@ -118,12 +123,14 @@ class Report:
         name: str,
         items: Iterable[GenerationItem],
         published: tuple[Published, ...],
+        normalizer: NormalizerName,
         seed: int = 0,
     ) -> "Report":
         """Build the report of a benchmark with one row, called `name`. Raises ManifestError if there are no items."""
         items = list(items)
         row = Row.of(name, (item.transcript for item in items), published, seed)
-        return cls(task, len(items), sum(item.seconds for item in items), (row,))
+        seconds = sum(item.seconds for item in items)
+        return cls(task, len(items), seconds, (row,), describe_normalizer(normalizer))
 
     def to_json(self) -> dict[str, Any]:
         """Return an object for `json.dumps`; rates are fractions, published results are in percent."""
@@ -133,7 +140,8 @@ class Report:
         """Return a `rich` table of rates in percent with their 95 % intervals."""
         table = Table(
             title=f"{self.task}: {self.items} items, {self.seconds:.1f} s of speech",
-            caption="95 % bootstrap interval in brackets. Published: the paper's results, on other data.",
+            caption="95 % bootstrap interval in brackets. Published: the paper's results, on other data. "
+            f"Normalizer: {self.normalizer}.",
         )
         table.add_column("")
         table.add_column("WER %", justify="right", no_wrap=True)
@@ -151,8 +159,8 @@ class Report:
         return table
 
 
-def reference_text(clip: Clip) -> str:
+def reference_text(clip: Clip, normalizer: NormalizerName = "spoken") -> str:
     """Return the clip's text. Raises ManifestError if it has none, or none that contains a word."""
-    if clip.text is None or not normalize(clip.text):
+    if clip.text is None or not any(map(str.isalnum, load_normalizer(normalizer)(clip.text))):
         raise ManifestError(f"{clip.id}: no text to score against; the manifest needs the field text")
     return clip.text

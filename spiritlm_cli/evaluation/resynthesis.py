@@ -7,6 +7,7 @@ from typing import Any
 
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.english.normalizers import NormalizerName, describe_normalizer
 from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.evaluation.report import Published, Report, Row, ScoredText, reference_text
 from spiritlm_cli.manifests.clip import Clip
@@ -64,6 +65,7 @@ class Resynthesis:
     vocoder: Vocoder
     recognizer: Recognizer
     speaker: str | None = None
+    normalizer: NormalizerName = "whisper"
 
     @classmethod
     def load(
@@ -74,6 +76,7 @@ class Resynthesis:
         device: str = "auto",
         recognizer: str | Path = "base.en",
         speaker: str | None = None,
+        normalizer: NormalizerName = "whisper",
     ) -> "Resynthesis":
         """Load the parts of a checkpoint: see `find_checkpoint`.
 
@@ -84,11 +87,12 @@ class Resynthesis:
             Vocoder.load(model, expressive=expressive, device=device),
             Recognizer.load(recognizer, device),
             speaker,
+            normalizer,
         )
 
     def measure(self, clip: Clip) -> ResynthesisItem:
         """Score one clip. Raises ManifestError for a clip without text, AudioError for a clip that can't be read."""
-        reference = reference_text(clip)
+        reference = reference_text(clip, self.normalizer)
         waveform = read_clip(clip)
         speech = merge_streams(self.tokenizer.encode(waveform))
         speaker = self._speaker(clip)
@@ -100,8 +104,8 @@ class Resynthesis:
             seconds=waveform.seconds,
             resynthesis_seconds=resynthesis.seconds,
             tokens=len(speech.units),
-            original=ScoredText.score(reference, self.recognizer.transcribe(waveform)),
-            resynthesis=ScoredText.score(reference, self.recognizer.transcribe(resynthesis)),
+            original=ScoredText.score(reference, self.recognizer.transcribe(waveform), self.normalizer),
+            resynthesis=ScoredText.score(reference, self.recognizer.transcribe(resynthesis), self.normalizer),
         )
 
     def report(self, items: Iterable[ResynthesisItem], seed: int = 0) -> Report:
@@ -115,6 +119,7 @@ class Resynthesis:
                 Row.of("original", (item.original for item in items), _PUBLISHED_ORIGINAL, seed),
                 Row.of("resynthesis", (item.resynthesis for item in items), _PUBLISHED_RESYNTHESIS, seed),
             ),
+            normalizer=describe_normalizer(self.normalizer),
         )
 
     def _speaker(self, clip: Clip) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.evaluation.recognizer import Recognizer
 from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
@@ -41,6 +42,7 @@ class TextToSpeech:
     recognizer: Recognizer
     speaker: str | None = None
     sampling: Sampling = SAMPLING
+    normalizer: NormalizerName = "whisper"
 
     @classmethod
     def load(
@@ -53,6 +55,7 @@ class TextToSpeech:
         recognizer: str | Path = "base.en",
         speaker: str | None = None,
         sampling: Sampling = SAMPLING,
+        normalizer: NormalizerName = "whisper",
     ) -> "TextToSpeech":
         """Load the parts of a checkpoint: see `find_checkpoint`.
 
@@ -64,6 +67,7 @@ class TextToSpeech:
             Recognizer.load(recognizer, device),
             speaker,
             sampling,
+            normalizer,
         )
 
     def measure(self, clip: Clip) -> GenerationItem:
@@ -71,7 +75,7 @@ class TextToSpeech:
 
         Raises ManifestError for a clip without text, and TokenError if the text fills the model's context.
         """
-        reference = reference_text(clip)
+        reference = reference_text(clip, self.normalizer)
         prompt = Sequence.of([TextSpan(reference)])
         generation = self.language_model.generate(prompt, to="speech", sampling=self.sampling, key=clip.id)
         try:
@@ -86,9 +90,9 @@ class TextToSpeech:
             seconds=seconds,
             tokens=len(generation.ids),
             finished=generation.finished,
-            transcript=ScoredText.score(reference, transcript),
+            transcript=ScoredText.score(reference, transcript, self.normalizer),
         )
 
     def report(self, items: Iterable[GenerationItem], seed: int = 0) -> Report:
         """Build the report of scored clips. seed: of the bootstrap. Raises ManifestError if there are none."""
-        return Report.of_generation("tts", "text to speech", items, PUBLISHED, seed)
+        return Report.of_generation("tts", "text to speech", items, PUBLISHED, self.normalizer, seed)

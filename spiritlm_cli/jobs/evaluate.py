@@ -81,6 +81,7 @@ def _resynthesis(options: ResynthesisOptions) -> Resynthesis:
         device=options.device,
         recognizer=options.asr,
         speaker=options.speaker,
+        normalizer=options.normalizer,
     )
 
 
@@ -92,6 +93,7 @@ def _asr(options: AsrOptions) -> asr.SpeechToText:
         dtype=options.dtype,
         sampling=replace(asr.SAMPLING, max_new_tokens=options.max_new_tokens),
         task=options.task,
+        normalizer=options.normalizer,
     )
 
 
@@ -104,6 +106,7 @@ def _tts(options: TtsOptions) -> tts.TextToSpeech:
         recognizer=options.asr,
         speaker=options.speaker,
         sampling=replace(tts.SAMPLING, max_new_tokens=options.max_new_tokens, seed=options.seed),
+        normalizer=options.normalizer,
     )
 
 

@@ -34,6 +34,17 @@ def test_writing_is_not_an_error() -> None:
     assert word_errors("Mr. Hill owed $500!", "mister hill owed five hundred dollars").errors == 0
 
 
+def test_normalizers_count_different_words() -> None:
+    pytest.importorskip("whisper_normalizer")
+    reference, hypothesis = "FIVE HUNDRED AND ONE MEN", "five hundred one man"
+    # 501 men, 501 man
+    assert word_errors(reference, hypothesis, "whisper") == ErrorCount(1, 0, 0, 2)
+    assert wer([reference], [hypothesis], normalizer="whisper").rate == 1 / 2
+    # five hundred one men, five hundred one man
+    assert word_errors(reference, hypothesis, "spoken") == ErrorCount(1, 0, 0, 4)
+    assert cer([reference], [hypothesis], normalizer="spoken").rate == 1 / 20
+
+
 def test_nothing_heard_is_every_word_lost_and_the_rate_can_pass_one() -> None:
     assert word_errors("one two three four", "").rate == 1.0
     assert word_errors("yes", "no it is not").rate == 4.0

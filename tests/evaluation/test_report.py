@@ -15,7 +15,7 @@ def report() -> Report:
         ScoredText.score("Mr. Hill", "Hill"),
     ]
     row = Row.of("resynthesis", transcripts, (Published("Base", "WER", 23.4),))
-    return Report("resynthesis", len(transcripts), 12.34, (row,))
+    return Report("resynthesis", len(transcripts), 12.34, (row,), "spoken")
 
 
 def test_transcript() -> None:
@@ -41,7 +41,7 @@ def test_table_says_what_a_person_needs() -> None:
         console.print(report().table())
     printed = capture.get()
     # the resamples of two items have 2/12, 2/8 or 2/4 of their words wrong
-    for text in ("resynthesis: 2 items, 12.3 s", "25.0 [16.7–50.0]", "on other data"):
+    for text in ("resynthesis: 2 items, 12.3 s", "25.0 [16.7–50.0]", "on other data", "Normalizer: spoken"):
         assert text in printed
     published = next(line for line in printed.splitlines() if "published: Base" in line)
     assert "23.4" in published

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart, VocoderPart
 from spiritlm_cli.jobs.options.paths import check_paths
@@ -22,6 +23,15 @@ def asr_option() -> Any:
     """Declare `--asr`."""
     text = "Recognizer: a faster-whisper model, by name or folder."
     return option("base.en", text, "--asr", metavar="NAME|FOLDER", group="model")
+
+
+def normalizer_option() -> Any:
+    """Declare `--normalizer`."""
+    text = (
+        "Normal form in which texts are compared. whisper: OpenAI's normalizer, usual for published error rates. "
+        "spoken: numbers and abbreviations as words."
+    )
+    return option("whisper", text, group="scoring")
 
 
 def language_model_dtype_option() -> Any:
@@ -64,6 +74,7 @@ class ClipBenchmarkOptions(EvaluateOptions):
         reads=True,
         group="input",
     )
+    normalizer: NormalizerName = normalizer_option()
 
     def check(self) -> None:
         """Raise OptionError for an output that is an input, OSError if the manifest does not exist."""
