@@ -7,7 +7,8 @@ rows of oneDNN's matrix product do not depend on their neighbors.
 Layers may be on several devices. Each computes on its own device, and the hidden states move from one to the next.
 """
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from spiritlm_cli.language.kv_cache import KVCache
 from spiritlm_cli.language.loading import DecoderLayer, LlamaConfig, LlamaWeights
 from spiritlm_cli.language.placement import place_layers
 from spiritlm_cli.language.quantization import Quantize, QuantizedLinear
+from spiritlm_cli.language.rope import rope_tables
 from spiritlm_cli.language.token_scores import TokenScores
 from spiritlm_cli.nn.layers import bucket_padding, linear, prepack_weight
 
@@ -156,27 +158,13 @@ class PackedLlama:
         sequences: each (tokens,) int64 on `device`, one token or more. caches: one for each sequence, with the tokens
         before; the new tokens are added to it. Returns for each sequence (tokens, hidden_size).
         """
-        lengths = [len(tokens) for tokens in sequences]
-        starts = [cache.length for cache in caches] if caches else [0] * len(lengths)
-        # rows that round the matrix up to a bucketed length, so that oneDNN reuses its compiled kernels
-        padding = bucket_padding(sum(lengths)) if self.device.type == "cpu" else 0
-        tokens = F.pad(torch.cat(list(sequences)), (0, padding))
-        self._extend_rope(max((start + n for start, n in zip(starts, lengths, strict=True)), default=0))
-        ranges = [torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=True)]
-        positions = F.pad(torch.cat(ranges), (0, padding))
-        rope = {device: self._rope_at(positions, device) for device in self._rope}
-        x = F.embedding(tokens, self._embedding)
-        for index, layer in enumerate(self._layers):
-            x = x.to(layer.device)
-            normed = self._normalize(x, layer.attention_norm)
-            attended = self._attend(index, layer, normed, rope[layer.device], lengths, caches)
-            x = x + attended
-            gate, up = layer.gate_up(self._normalize(x, layer.feed_norm)).chunk(2, dim=-1)
-            x = x + layer.down(layer.activation(gate) * up)
-        for cache, length in zip(caches or (), lengths, strict=bool(caches)):
-            cache.length += length
-        x = self._normalize(x.to(self._norm.device), self._norm)
-        return list(torch.split(x, [*lengths, padding]))[: len(lengths)]
+        x = deque(self._residual_stream(sequences, caches), maxlen=1).pop()
+        return _split(self._normalize(x.to(self._norm.device), self._norm), sequences)
+
+    def layer_states(self, sequences: Sequence[Tensor]) -> list[Tensor]:
+        """Residual stream of each token before the first layer and after each. As `Network.layer_states`."""
+        states = torch.stack([x.to(self.device) for x in self._residual_stream(sequences, None)], dim=1)
+        return [part.transpose(0, 1) for part in _split(states, sequences)]
 
     def last_logits(self, hidden: Sequence[Tensor]) -> Tensor:
         """Logits after the last token of each sequence.
@@ -198,6 +186,32 @@ class PackedLlama:
             expected = targets[start : start + rows].to(hidden.device)
             results.append(TokenScores.of(logits, expected))
         return TokenScores.join(results)
+
+    def _residual_stream(
+        self, sequences: Sequence[Tensor], caches: Sequence[KVCache] | None
+    ) -> Iterator[Tensor]:
+        """Yield the embeddings, and the hidden states after each layer: (tokens of all sequences and padding, dim)."""
+        lengths = [len(tokens) for tokens in sequences]
+        starts = [cache.length for cache in caches] if caches else [0] * len(lengths)
+        # rows that round the matrix up to a bucketed length, so that oneDNN reuses its compiled kernels
+        padding = bucket_padding(sum(lengths)) if self.device.type == "cpu" else 0
+        tokens = F.pad(torch.cat(list(sequences)), (0, padding))
+        self._extend_rope(max((start + n for start, n in zip(starts, lengths, strict=True)), default=0))
+        ranges = [torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=True)]
+        positions = F.pad(torch.cat(ranges), (0, padding))
+        rope = {device: self._rope_at(positions, device) for device in self._rope}
+        x = F.embedding(tokens, self._embedding)
+        yield x
+        for index, layer in enumerate(self._layers):
+            x = x.to(layer.device)
+            normed = self._normalize(x, layer.attention_norm)
+            attended = self._attend(index, layer, normed, rope[layer.device], lengths, caches)
+            x = x + attended
+            gate, up = layer.gate_up(self._normalize(x, layer.feed_norm)).chunk(2, dim=-1)
+            x = x + layer.down(layer.activation(gate) * up)
+            yield x
+        for cache, length in zip(caches or (), lengths, strict=bool(caches)):
+            cache.length += length
 
     def _normalize(self, x: Tensor, weight: Tensor) -> Tensor:
         return F.rms_norm(x, weight.shape, weight, self.config.rms_norm_eps)
@@ -264,26 +278,7 @@ class PackedLlama:
         return cos[index], sin[index]
 
 
-def rope_tables(
-    config: LlamaConfig, count: int, device: torch.device, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the rotary position embedding (Su et al. 2021) for the first `count` positions.
-
-    They are computed in float32. Returns two tensors (positions, 1, head_dim) of `dtype`, with no more positions than
-    the context has; the sines of the first half of a head are negative, as the rotation needs them.
-    """
-    dim = config.dim_of_head
-    if config.rope_scaling:
-        # imports transformers, which takes seconds
-        from spiritlm_cli.language.transformers_llama import scaled_rope
-
-        frequencies, scale = scaled_rope(config)
-    else:
-        frequencies = 1.0 / (config.rope_theta ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim))
-        scale = 1.0
-    positions = torch.arange(min(count, config.max_position_embeddings), device=device)
-    angles = positions[:, None].float() * frequencies.to(device)
-    angles = torch.cat((angles, angles), dim=-1)[:, None]
-    cos, sin = (angles.cos() * scale).to(dtype), (angles.sin() * scale).to(dtype)
-    sin[..., : dim // 2] *= -1
-    return cos, sin
+def _split(x: Tensor, sequences: Sequence[Tensor]) -> list[Tensor]:
+    """The rows of each sequence, of (tokens of all sequences and padding, ...)."""
+    lengths = [len(tokens) for tokens in sequences]
+    return list(torch.split(x[: sum(lengths)], lengths))

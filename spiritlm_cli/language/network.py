@@ -64,6 +64,13 @@ class Network(Protocol[C]):
         not scored, at least 1. Returns for each sequence the scores of its (tokens - context,) other tokens.
         """
 
+    def layer_states(self, sequences: Sequence[Tensor]) -> list[Tensor]:
+        """Hidden states of each token in the residual stream: before the first layer, and after each layer.
+
+        sequences: each (tokens,) int64 on `device`, one token or more. Returns for each sequence
+        (layers + 1, tokens, hidden_size) on `device`. The norm after the last layer is not applied.
+        """
+
 
 def load_network(
     folder: Path, devices: Sequence[torch.device], dtype: torch.dtype, quantize: Quantize | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spiritlm_cli.console import log
@@ -122,6 +122,42 @@ class TransformersNetwork:
             for row, index in enumerate(batch):
                 results[index] = scores.last(row, len(sequences[index]) - contexts[index])
         return [results[index] for index in range(len(sequences))]
+
+    def layer_states(self, sequences: Sequence[Tensor]) -> list[Tensor]:
+        """Residual stream of each token before the first layer and after each. As `Network.layer_states`."""
+        layers = self._layers()
+        return [self._read_layers(ids, layers) for ids in sequences]
+
+    def _layers(self) -> nn.ModuleList:
+        """The network's layers. Raises CheckpointError if it has no list of them."""
+        count = self._network.config.get_text_config().num_hidden_layers
+        for module in self._network.modules():
+            if isinstance(module, nn.ModuleList) and len(module) == count:
+                return module
+        kind = self._network.config.model_type
+        raise CheckpointError(f"networks of model_type {kind!r} have no list of {count} layers to read")
+
+    def _read_layers(self, ids: Tensor, layers: nn.ModuleList) -> Tensor:
+        """The hidden states of one sequence: (layers + 1, tokens, hidden_size).
+
+        transformers' own `hidden_states` can't be used: its last ones are after the norm.
+        """
+        states: list[Tensor] = []
+
+        def keep_input(_: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+            states.append(args[0] if args else kwargs["hidden_states"])
+
+        def keep_output(_: nn.Module, args: tuple[Tensor, ...], output: Any) -> None:
+            states.append(output[0] if isinstance(output, tuple) else output)
+
+        hooks = [layers[0].register_forward_pre_hook(keep_input, with_kwargs=True)]
+        hooks += [layer.register_forward_hook(keep_output) for layer in layers]
+        try:
+            self._network(input_ids=ids[None])
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return torch.cat(states)
 
     def _caches_tokens(self) -> bool:
         """Whether tokens that are read are in the cache of each layer."""

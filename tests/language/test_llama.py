@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spiritlm_cli.language import llama
-from spiritlm_cli.language.llama import PackedLlama, rope_tables
+from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.transformers_llama import LlamaForCausalLM, as_weights, new_network
 
 RNG = torch.Generator().manual_seed(0)
@@ -37,18 +37,6 @@ def test_logits_equal_transformers(key_value_heads: int) -> None:
     for hidden, logits in zip(packed.hidden_states(SEQUENCES), expected, strict=True):
         computed = torch.cat([packed.last_logits([hidden[:end]]) for end in range(1, len(hidden) + 1)])
         torch.testing.assert_close(computed, logits, rtol=1e-4, atol=1e-4)
-
-
-@torch.inference_mode()
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_rope_tables_equal_transformers(dtype: torch.dtype) -> None:
-    network = large_network()
-    expected_cos, expected_sin = network.model.rotary_emb(torch.zeros(1, dtype=dtype), torch.arange(64)[None])
-    cos, sin = rope_tables(as_weights(network).config, 10**9, torch.device("cpu"), dtype)
-    assert cos.dtype == sin.dtype == dtype
-    assert torch.equal(cos[:, 0], expected_cos[0])
-    assert torch.equal(sin[:, 0, :2], -expected_sin[0, :, :2])
-    assert torch.equal(sin[:, 0, 2:], expected_sin[0, :, 2:])
 
 
 @torch.inference_mode()
@@ -136,3 +124,16 @@ def test_rope_tables_grow_with_the_sequence(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(packed._rope[packed.device][0]) == 32
     for hidden, whole in zip(packed.hidden_states(SEQUENCES), expected, strict=True):
         assert torch.equal(hidden, whole)
+
+
+@torch.inference_mode()
+def test_layer_states_are_the_residual_stream_of_transformers() -> None:
+    network = large_network()
+    packed = packed_llama()
+    for ids, states in zip(SEQUENCES, packed.layer_states(SEQUENCES), strict=True):
+        output = network.model(input_ids=ids[None], output_hidden_states=True)
+        assert states.shape == (3, len(ids), 16)
+        torch.testing.assert_close(states[:2], torch.cat(output.hidden_states[:2]), rtol=1e-4, atol=1e-4)
+        # transformers applies the last norm to the last of them
+        last = network.model.norm(states[2])
+        torch.testing.assert_close(last, output.last_hidden_state[0], rtol=1e-4, atol=1e-4)

@@ -149,3 +149,19 @@ def test_copies_are_independent() -> None:
     (row,) = network.next_logits([SEQUENCES[1]], [other])
     assert (cache.length, other.length) == (12, 10)
     assert_close(row, logits_alone(network, torch.cat(SEQUENCES[:2]))[-1])
+
+
+def test_layer_states_are_before_the_last_norm(network: TransformersNetwork) -> None:
+    inner = network._network
+    for ids, states in zip(SEQUENCES, network.layer_states(SEQUENCES), strict=True):
+        hidden = inner(input_ids=ids[None], output_hidden_states=True).hidden_states
+        assert states.shape == (3, len(ids), 16)
+        assert_close(states[:2], torch.cat(hidden[:2]))
+        assert_close(_last_norm(inner)(states[2]), hidden[2][0])
+
+
+def _last_norm(network: Any) -> Any:
+    body = network.base_model
+    body = getattr(body, "decoder", body)
+    names = ("final_layer_norm", "ln_f", "norm")
+    return next(getattr(body, name) for name in names if hasattr(body, name))
