@@ -7,6 +7,6 @@
 - On a terminal: `rendering`, with `tables`, `bars` and the token line in rows (`wrapping`).
 - Files: the HTML `page` (`page_data`, `page_diff`), `plots` (drawn by `figures`, in the colors of `palette`), and
   `textgrid`.
-- Differences: `unit_diff` by `edit_distance`, printed by `diff_rendering`; `batches` against single clips.
+- Differences: `unit_diff`, printed by `diff_rendering`; `batches` against single clips.
 - Places of a unit: `concordance`, printed by `concordance_rendering`, with `unit_phones` and `unit_sound`.
 """

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from spiritlm_cli.console import counted
-from spiritlm_cli.inspection.edit_distance import NONE
 from spiritlm_cli.inspection.unit_diff import STREAMS, Counts, DiffTotals, LineDiff, StreamDiff, StreamSide
 from spiritlm_cli.inspection.wrapping import shown_line
 from spiritlm_cli.printing import print_text
+from spiritlm_cli.tokens.edit_distance import NONE
 
 # What stands where one side has no unit.
 _GAP = "-"

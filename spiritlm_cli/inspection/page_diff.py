@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from spiritlm_cli.inspection.edit_distance import NONE
 from spiritlm_cli.inspection.page_data import lanes_to_json
 from spiritlm_cli.inspection.unit_diff import STREAMS, LineDiff, StreamDiff
+from spiritlm_cli.tokens.edit_distance import NONE
 
 
 def diff_fields(diff: LineDiff, side: str) -> dict[str, Any]:

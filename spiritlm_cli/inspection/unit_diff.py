@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spiritlm_cli.inspection.edit_distance import NONE, EditPath, edit_path
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.timeline import Lane, Timeline
+from spiritlm_cli.tokens.edit_distance import NONE, EditPath, edit_path
 from spiritlm_cli.tokens.sequence import Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.timeline import HUBERT_RATE
 from spiritlm_cli.tokens.units import Kind, Unit

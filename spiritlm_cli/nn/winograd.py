@@ -12,21 +12,16 @@ The points are 0, ±1, ±2, 1/2 and infinity, at which float32 loses little (Bar
 about 1e-6 of the result, two to six times the error of a plain convolution.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
-from typing import Any, Literal, TypeGuard, TypeVar
+from typing import Literal, TypeGuard
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
-from numba.core.caching import FunctionCache
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spiritlm_cli.console import log
 from spiritlm_cli.manifests.clip import FloatArray
+from spiritlm_cli.nn.compiled import compile_function
 from spiritlm_cli.nn.layers import Conv
 
 TILE = 4
@@ -37,8 +32,6 @@ PRODUCTS = len(POINTS) + 1
 # take longer than the multiplications they save.
 MIN_INPUTS = 192
 MIN_CHANNELS = 32
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class WinogradConv(nn.Module):
@@ -111,35 +104,6 @@ def _tap_transform() -> NDArray[np.float64]:
     distances = points[:, None] - points + np.eye(len(points))
     finite = points[:, None] ** np.arange(TILE) / distances.prod(axis=1, keepdims=True)
     return np.vstack([finite, np.eye(TILE)[-1]])
-
-
-def compile_function(signature: str) -> Callable[[Function], Function]:
-    """Return a decorator that compiles a function with numba, and caches the result on disk if possible.
-
-    A cache that can't be read, as after a crash or on a disk that was full, is written again.
-    """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-
-    def compiled(function: Function) -> Function:
-        try:
-            result: Function = njit(signature, cache=True, **options)(function)
-        except Exception:  # what a damaged pickle raises may be of any type
-            with suppress(Exception):  # there is no folder for the cache, or the disk is full
-                files = FunctionCache(function)
-                files.flush()
-                result = njit(signature, cache=True, **options)(function)
-                _report_damage(files.cache_path)
-                return result
-            result = njit(signature, **options)(function)
-        return result
-
-    return compiled
-
-
-@cache
-def _report_damage(folder: str) -> None:
-    """Say once that the compiled functions in a folder were written again."""
-    log.warning("%s: the compiled functions there were damaged, and have been compiled again", folder)
 
 
 # To numba a Python float is float64, and so are products with it.

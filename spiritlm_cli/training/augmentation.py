@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from spiritlm_cli.speech.perturbation import draw_noise
+from spiritlm_cli.speech.windows import SAMPLE_RATE
+
 Change = Callable[[Tensor, np.random.Generator], Tensor]
 
-RATE = 16000
 # Window and hop of the STFT, in samples.
 _WINDOW, _HOP = 512, 128
 # Number of cepstral coefficients that form the spectral envelope: shorter than the pitch period up to 530 Hz.
@@ -74,7 +76,7 @@ def limit_band(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Band-pass each row: 300–3400 Hz (telephone) with probability 1/3, else from 0–150 Hz to 2500–7000 Hz."""
     batch, samples = waveform.shape
     spectrum = torch.fft.rfft(waveform)
-    frequency = torch.fft.rfftfreq(samples, 1 / RATE, device=waveform.device)
+    frequency = torch.fft.rfftfreq(samples, 1 / SAMPLE_RATE, device=waveform.device)
     telephone = rng.random((batch, 1)) < 1 / 3
     low = _like(np.where(telephone, 300, rng.uniform(0, 150, (batch, 1))), waveform)
     high = _like(np.where(telephone, 3400, rng.uniform(2500, 7000, (batch, 1))), waveform)
@@ -139,24 +141,10 @@ def _room_responses(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     Returns (batch, 6400), 0.4 s.
     """
     batch, length = len(waveform), 6400
-    time = np.arange(length) / RATE
+    time = np.arange(length) / SAMPLE_RATE
     decay = np.exp(-6.9 * time[None] / rng.uniform(0.1, 0.6, (batch, 1)))
     tail = rng.standard_normal((batch, length)) * decay * rng.uniform(0, 0.06, (batch, 1))
     tail *= rng.random((batch, 1)) < 0.5
     tail[:, :16] = 0
     tail[:, 0] = 1
     return _like(tail, waveform)
-
-
-def draw_noise(waveform: Tensor, rng: np.random.Generator) -> Tensor:
-    """Draw noise of RMS 1, (batch, samples): colored, or for a third of the rows babble, the sum of other rows."""
-    batch, samples = waveform.shape
-    white = torch.from_numpy(rng.standard_normal((batch, samples), dtype=np.float32)).to(waveform.device)
-    spectrum = torch.fft.rfft(white)
-    slope = _like(rng.uniform(0, 1, (batch, 1)), waveform)
-    frequency = torch.arange(spectrum.shape[1], device=waveform.device) + 20.0
-    colored = torch.fft.irfft(spectrum / frequency**slope, samples)
-    babble = sum(waveform.roll(k, 0) for k in range(1, min(4, batch)))
-    chosen = torch.from_numpy(rng.random((batch, 1)) < 0.33).to(waveform.device)
-    noise = torch.where(chosen, torch.as_tensor(babble), colored) if batch > 1 else colored
-    return noise / (noise.square().mean(1, keepdim=True).sqrt() + 1e-5)

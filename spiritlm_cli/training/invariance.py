@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from spiritlm_cli.inspection.edit_distance import edit_path
 from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.speech.hubert import Hubert
+from spiritlm_cli.speech.perturbation import perturb
 from spiritlm_cli.speech.quantizer import KMeansQuantizer, LinearQuantizer, fill_blanks
 from spiritlm_cli.speech.windows import split_windows
+from spiritlm_cli.tokens.edit_distance import edit_path
 from spiritlm_cli.tokens.timeline import run_starts
 from spiritlm_cli.tokens.units import IntArray
 from spiritlm_cli.training.data import Recording
 from spiritlm_cli.training.options import PERTURBATIONS
-from spiritlm_cli.training.perturbation import perturb
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from spiritlm_cli.alignment.pocketsphinx import Phone
 from spiritlm_cli.console import notify
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.evaluation.phone_agreement import PhoneAgreement, frame_phones
 from spiritlm_cli.third_party import needs_extra
 from spiritlm_cli.training.data import cluster
-from spiritlm_cli.training.unit_quality import PhoneAgreement, frame_phones
 
 Features = NDArray[np.float32]
 

@@ -15,6 +15,7 @@ from spiritlm_cli.checkpoints.tensors import load_into, read_tensors, write_tens
 from spiritlm_cli.console import track
 from spiritlm_cli.errors import CheckpointError, SpiritLMError
 from spiritlm_cli.speech.hubert import Hubert
+from spiritlm_cli.speech.perturbation import perturb
 from spiritlm_cli.speech.quantizer import LinearQuantizer, QuantizerConfig, load_quantizer
 from spiritlm_cli.speech.windows import SAMPLE_RATE
 from spiritlm_cli.training.augmentation import augment, augment_hard
@@ -31,7 +32,6 @@ from spiritlm_cli.training.hubert_model import trained_hubert
 from spiritlm_cli.training.invariance import InvarianceReport, Quantizer, clip_units, measure_invariance
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.options import QuantizerOptions
-from spiritlm_cli.training.perturbation import perturb
 from spiritlm_cli.training.report import Report, WeightedMean
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine

@@ -5,43 +5,12 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spiritlm_cli.alignment.pocketsphinx import Phone
+from spiritlm_cli.evaluation.phone_agreement import Labels, PhoneAgreement, frame_phones
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-Labels = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class PhoneAgreement:
-    """Agreement of units with phones, frame by frame (Hsu et al. 2021, arXiv 2106.07447, "Metrics of Target Quality").
-
-    phone_purity: mean over frames of p(most frequent phone of the unit | unit), the accuracy of the best map from units
-    to phones. cluster_purity: mean over frames of p(most frequent unit of the phone | phone); it falls with the number
-    of units. pnmi: mutual information of phones and units divided by the entropy of the phones. All are from 0 to 1.
-    """
-
-    phone_purity: float
-    cluster_purity: float
-    pnmi: float
-
-    @classmethod
-    def measure(cls, units: Labels, phones: NDArray[np.str_]) -> "PhoneAgreement":
-        """units: (frames,) int64. phones: (frames,), names."""
-        _, u = np.unique(units, return_inverse=True)
-        _, p = np.unique(phones, return_inverse=True)
-        joint = np.zeros((u.max() + 1, p.max() + 1))
-        np.add.at(joint, (u, p), 1)
-        joint /= joint.sum()
-        by_unit, by_phone = joint.sum(1, keepdims=True), joint.sum(0, keepdims=True)
-        seen = joint > 0
-        mutual = (joint[seen] * np.log(joint[seen] / (by_unit * by_phone)[seen])).sum()
-        entropy = -(by_phone * np.log(by_phone)).sum()
-        pnmi = float(mutual / entropy) if entropy > 0 else 0.0
-        return cls(float(joint.max(1).sum()), float(joint.max(0).sum()), pnmi)
 
 
 @dataclass(frozen=True)
@@ -128,17 +97,3 @@ def measure_units(
         aligned_clips=len(aligned),
         agreement=agreement,
     )
-
-
-def frame_phones(phones: Sequence[Phone], frames: int, rate: float, thirds: bool = False) -> list[str]:
-    """Label each frame with the phone at its center; "" for no phone.
-
-    rate: frames per second. thirds: append the third of the phone, as in "AH1" for the middle of an AH.
-    """
-    labels = [""] * frames
-    for phone in phones:
-        first, last = int(np.ceil(phone.start * rate - 0.5)), int(np.ceil(phone.end * rate - 0.5))
-        for frame in range(max(0, first), min(frames, last)):
-            third = int(3 * ((frame + 0.5) / rate - phone.start) / max(phone.end - phone.start, 0.01))
-            labels[frame] = f"{phone.phone}{min(2, third)}" if thirds else phone.phone
-    return labels

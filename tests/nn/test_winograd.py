@@ -1,20 +1,16 @@
 """Minimal filtering against plain convolutions: results, precision, and compiled kernels."""
 
 import subprocess
-from pathlib import Path
 
-import numba
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spiritlm_cli import console
 from spiritlm_cli.nn import winograd
 from spiritlm_cli.nn.layers import Conv, prepack_weights
-from spiritlm_cli.nn.winograd import WinogradConv, compile_function, is_supported
+from spiritlm_cli.nn.winograd import WinogradConv, is_supported
 from spiritlm_cli.tokens.sequence import SpeechSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.vocoder import cpu_inference
@@ -22,10 +18,6 @@ from spiritlm_cli.vocoder.vocoder import Vocoder
 
 SIZES = st.sampled_from([3, 5, 7, 9, 11])
 CHANNELS = st.sampled_from([32, 48, 64])
-
-
-def _twice(x: np.float32) -> np.float32:
-    return x + x
 
 
 def make_conv(channels: int, size: int, dilation: int, bias: bool = True) -> Conv:
@@ -87,48 +79,6 @@ def test_winograd_conv_without_bias_and_is_supported() -> None:
     assert not is_supported(Conv(64, 64, 7, padding=3, groups=2))
     assert not is_supported(make_conv(64, 7, 1).bfloat16())
     assert not is_supported(torch.nn.Linear(64, 64))
-
-
-@pytest.mark.filterwarnings("error")
-def test_kernels_are_compiled_without_a_cache_folder() -> None:
-    """numba has no cache folder for a function that is in no file, just as if it may not write to one."""
-    names: dict[str, object] = {}
-    exec("def twice(x): return x + x", names)
-    assert compile_function("float32(float32)")(names["twice"])(2) == 4  # type: ignore[type-var,operator]
-
-
-@pytest.mark.parametrize("kept", [0, 1, 20, 0.3, 0.7, 0.99, "noise", "folder"])
-@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-def test_compile_function_writes_a_damaged_cache_again(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    suffix: str,
-    kept: float | str,
-) -> None:
-    """As after a crash: nobody has to delete the files."""
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-
-    monkeypatch.setattr(console.log, "propagate", True)
-
-    def compiled() -> float:
-        return compile_function("float32(float32)")(_twice)(np.float32(2))
-
-    assert compiled() == 4
-    (file,) = tmp_path.rglob(f"*{suffix}")
-    content = file.read_bytes()
-    if kept == "folder":
-        file.unlink()
-        file.mkdir()
-        assert compiled() == 4
-        return
-    size = int(kept * len(content)) if isinstance(kept, float) else kept
-    file.write_bytes(b"noise" * 9 if isinstance(size, str) else content[:size])
-    winograd._report_damage.cache_clear()
-    with caplog.at_level("WARNING"):
-        assert [compiled(), compiled()] == [4, 4]
-    assert file.stat().st_size == len(content)
-    assert caplog.text.count("compiled again") == 1
 
 
 def test_large_vocoders_are_loaded_with_winograd_convs(release_tree, monkeypatch) -> None:

@@ -4,21 +4,8 @@ import numpy as np
 import pytest
 
 from spiritlm_cli.alignment.pocketsphinx import Phone
-from spiritlm_cli.training.unit_quality import PhoneAgreement, frame_phones, measure_units
-
-
-def test_phone_agreement_by_hand() -> None:
-    units = np.array([0, 0, 1, 1])
-    perfect = PhoneAgreement.measure(units, np.array(["A", "A", "B", "B"]))
-    assert (perfect.phone_purity, perfect.cluster_purity, perfect.pnmi) == pytest.approx((1.0, 1.0, 1.0))
-    independent = PhoneAgreement.measure(units, np.array(["A", "B", "A", "B"]))
-    assert (independent.phone_purity, independent.cluster_purity, independent.pnmi) == pytest.approx(
-        (0.5, 0.5, 0)
-    )
-    # three units for two phones: no frame's phone is wrong, and half of the As are in each of A's units
-    finer = PhoneAgreement.measure(np.array([4, 9, 7, 7]), np.array(["A", "A", "B", "B"]))
-    assert (finer.phone_purity, finer.cluster_purity, finer.pnmi) == pytest.approx((1.0, 0.75, 1.0))
-    assert PhoneAgreement.measure(units, np.array(["A"] * 4)).pnmi == 0
+from spiritlm_cli.evaluation.phone_agreement import PhoneAgreement
+from spiritlm_cli.training.unit_quality import measure_units
 
 
 def test_measure_units_counts_use_entropy_and_runs() -> None:
@@ -43,10 +30,3 @@ def test_measure_units_compares_with_the_phones_of_aligned_clips() -> None:
     assert figures["phone_purity"] == 1.0
     assert "agreement" not in figures
     assert len(quality.table().rows) == 11
-
-
-def test_frame_phones_are_those_at_the_centers_of_frames() -> None:
-    phones = (Phone("AH", 0.0, 0.24), Phone("T", 0.24, 0.28))
-    assert frame_phones(phones, 8, 25) == ["AH"] * 6 + ["T", ""]
-    assert frame_phones(phones, 8, 25, thirds=True) == ["AH0", "AH0", "AH1", "AH1", "AH2", "AH2", "T1", ""]
-    assert frame_phones(phones, 15, 50) == ["AH"] * 12 + ["T", "T", ""]

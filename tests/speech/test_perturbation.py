@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from spiritlm_cli.speech.perturbation import add_noise, perturb, reverberate, shift_pitch, stretch_time
 from spiritlm_cli.training.options import PERTURBATIONS
-from spiritlm_cli.training.perturbation import add_noise, perturb, reverberate, shift_pitch, stretch_time
 
 RATE = 16000
 
@@ -58,3 +58,8 @@ def test_perturb_is_reproducible(name: str, tone: Tensor) -> None:
     assert torch.equal(changed, again)
     assert changed.shape == (2, round(RATE / speed))
     assert changed.isfinite().all()
+
+
+def test_perturb_refuses_an_unknown_name(tone: Tensor) -> None:
+    with pytest.raises(ValueError, match="echo"):
+        perturb("echo", tone, np.random.default_rng(0))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiritlm_cli.inspection.edit_distance import NONE, edit_path
+from spiritlm_cli.tokens.edit_distance import NONE, edit_path
 
 SEQUENCES = st.lists(st.integers(0, 4), max_size=60)
 

@@ -8,19 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spiritlm_cli.training.augmentation import RATE, draw_noise
-from spiritlm_cli.training.options import PERTURBATIONS
+from spiritlm_cli.speech.windows import SAMPLE_RATE
 
 # Window and hop of the phase vocoder, in samples.
 _WINDOW, _HOP = 512, 128
 
 
 def perturb(name: str, waveform: Tensor, rng: np.random.Generator) -> tuple[Tensor, float]:
-    """Apply one of `PERTURBATIONS`, whose size is drawn for the batch, or for each row (reverberation, noise).
+    """Apply a change: "stretch", "pitch", "reverb" or "noise".
 
-    Returns the waveform, and its speed: it has samples / speed samples.
+    Its size is drawn for the batch, or for each row (reverberation, noise). Returns the waveform, and its speed: it has
+    samples / speed samples. Raises ValueError for another name.
     """
-    assert name in PERTURBATIONS
     if name == "stretch":
         speed = float(rng.uniform(0.8, 1.2))
         return stretch_time(waveform, speed), speed
@@ -28,7 +27,9 @@ def perturb(name: str, waveform: Tensor, rng: np.random.Generator) -> tuple[Tens
         return shift_pitch(waveform, float(rng.uniform(-4, 4))), 1.0
     if name == "reverb":
         return reverberate(waveform, rng), 1.0
-    return add_noise(waveform, rng), 1.0
+    if name == "noise":
+        return add_noise(waveform, rng), 1.0
+    raise ValueError(f"no change is called {name}")
 
 
 def stretch_time(waveform: Tensor, speed: float) -> Tensor:
@@ -70,13 +71,13 @@ def shift_pitch(waveform: Tensor, semitones: float) -> Tensor:
 def reverberate(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     """Add a room's response: decaying noise with a T60 of 0.2 to 0.8 s, 0 to 10 dB below the direct sound."""
     batch, samples = waveform.shape
-    time = np.arange(RATE) / RATE
-    tail = rng.standard_normal((batch, RATE)) * np.exp(-6.9 * time / rng.uniform(0.2, 0.8, (batch, 1)))
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    tail = rng.standard_normal((batch, SAMPLE_RATE)) * np.exp(-6.9 * time / rng.uniform(0.2, 0.8, (batch, 1)))
     tail[:, :16] = 0
     tail *= 10 ** (-rng.uniform(0, 10, (batch, 1)) / 20) / np.sqrt(np.square(tail).sum(1, keepdims=True))
     tail[:, 0] = 1
     response = torch.from_numpy(tail).to(waveform.device, torch.float32)
-    size = samples + RATE
+    size = samples + SAMPLE_RATE
     spectrum = torch.fft.rfft(waveform, size) * torch.fft.rfft(response, size)
     changed: Tensor = torch.fft.irfft(spectrum, size)[:, :samples]
     return changed
@@ -87,3 +88,17 @@ def add_noise(waveform: Tensor, rng: np.random.Generator) -> Tensor:
     level = waveform.square().mean(1, keepdim=True).sqrt()
     snr = torch.from_numpy(rng.uniform(5, 15, (len(waveform), 1))).to(waveform.device, torch.float32)
     return waveform + draw_noise(waveform, rng) * level * 10 ** (-snr / 20)
+
+
+def draw_noise(waveform: Tensor, rng: np.random.Generator) -> Tensor:
+    """Draw noise of RMS 1, (batch, samples): colored, or for a third of the rows babble, the sum of other rows."""
+    batch, samples = waveform.shape
+    white = torch.from_numpy(rng.standard_normal((batch, samples), dtype=np.float32)).to(waveform.device)
+    spectrum = torch.fft.rfft(white)
+    slope = torch.from_numpy(rng.uniform(0, 1, (batch, 1))).to(waveform.device, torch.float32)
+    frequency = torch.arange(spectrum.shape[1], device=waveform.device) + 20.0
+    colored = torch.fft.irfft(spectrum / frequency**slope, samples)
+    babble = sum(waveform.roll(k, 0) for k in range(1, min(4, batch)))
+    chosen = torch.from_numpy(rng.random((batch, 1)) < 0.33).to(waveform.device)
+    noise = torch.where(chosen, torch.as_tensor(babble), colored) if batch > 1 else colored
+    return noise / (noise.square().mean(1, keepdim=True).sqrt() + 1e-5)
