@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from spiritlm_cli.nn.compiled import compile_function
 
-# (frames, dim), or (frames,) int64 of units
-Features = NDArray[np.floating[Any]] | NDArray[np.int64]
+# (frames, dim) of floats, or (frames,) of units
+Features = NDArray[Any]
 Distances = NDArray[np.float64]
 
 
@@ -31,7 +31,7 @@ def frame_distances(x: Features, y: Features) -> Distances:
     if x.ndim == 1:
         return np.where(x[:, None] == y, 0.0, 0.5)
     cosines = np.clip(_unit(x) @ _unit(y).T, -1, 1)
-    x_zero, y_zero = ~x.any(1)[:, None], ~y.any(1)[None]
+    x_zero, y_zero = (x == 0).all(1)[:, None], (y == 0).all(1)[None]
     cosines = np.where(x_zero | y_zero, np.where(x_zero & y_zero, 1.0, -1.0), cosines)
     return np.arccos(cosines) / np.pi
 
@@ -81,7 +81,8 @@ def _path_cost(costs: Distances) -> float:
             else:
                 i -= 1
         cells += 1
-    return total[m - 1, n - 1] / cells
+    mean: float = total[m - 1, n - 1] / cells
+    return mean
 
 
 @compile_function("float64[:, ::1](float64[:, :], int64[::1], int64[::1])")
