@@ -1,4 +1,4 @@
-"""CTC models from Hugging Face folders, read without running code from them.
+"""CTC models and classifiers of speech from Hugging Face folders, read without running code from them.
 
 transformers reads no file of the folder: its loaders import Python files, or fetch kernels and other repositories, that
 a configuration names (`auto_map`, `attn_implementation`, `quantization_config`, …). The files are read here, and of a
@@ -33,7 +33,12 @@ from spiritlm_cli.out_of_memory import is_out_of_memory
 from spiritlm_cli.third_party import hide_broken_torchaudio, silence_transformers
 
 with hide_broken_torchaudio():
-    from transformers import CONFIG_MAPPING, MODEL_FOR_CTC_MAPPING, Wav2Vec2FeatureExtractor
+    from transformers import (
+        CONFIG_MAPPING,
+        MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING,
+        MODEL_FOR_CTC_MAPPING,
+        Wav2Vec2FeatureExtractor,
+    )
 
 # The kinds of models that take a waveform, by the `model_type` of their configuration.
 FAMILY = (
@@ -86,11 +91,18 @@ class ExtractorConfig:
     do_normalize: bool = True
 
 
-def load_network(folder: Path) -> Any:
-    """Load the transformers network of a CTC model, in float32 on the CPU. Raises CheckpointError."""
+def load_network(folder: Path, labels: tuple[str, ...] | None = None) -> Any:
+    """Load the transformers network of a CTC model, in float32 on the CPU.
+
+    labels: the names of the classes, for a classifier of whole clips in place of a CTC model. Raises CheckpointError.
+    """
     path = folder / "config.json"
     config = _read_config(path)
-    network_class = MODEL_FOR_CTC_MAPPING[type(config)]
+    mapping, kind = MODEL_FOR_CTC_MAPPING, "CTC model"
+    if labels is not None:
+        mapping, kind = MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING, "classifier"
+        config.id2label = dict(enumerate(labels))
+    network_class = mapping[type(config)]
     index, files = weight_files(folder)
     stored = sum(prod(tensor.shape) for file in files for tensor in list_tensors(file).values())
     empty = build_on_meta(lambda: network_class(config), path)
@@ -113,7 +125,7 @@ def load_network(folder: Path) -> Any:
         if is_out_of_memory(error):
             raise OutOfMemoryError(f"{folder}: there is too little memory to load it") from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{index}: not a CTC model of the wav2vec 2.0 family: {reason}") from error
+        raise CheckpointError(f"{index}: not a {kind} of the wav2vec 2.0 family: {reason}") from error
     # The mask embedding is used in training only.
     if missing := sorted(name for name in report["missing_keys"] if "masked_spec_embed" not in name):
         raise CheckpointError(f"{index}: weights missing: {', '.join(missing[:4])}")

@@ -1,9 +1,11 @@
 """Speech recognition for scoring: English Whisper models, run by faster-whisper."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.errors import CheckpointError
+from spiritlm_cli.evaluation.judges.folders import describe
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.third_party import needs_extra
 
@@ -17,11 +19,13 @@ class Recognizer:
     Decodes with a beam of 5 at temperature 0. Whisper's fallback to sampling at higher temperatures and its rules that
     drop uncertain segments are disabled, so every window is transcribed once. Windows don't depend on the text of the
     window before.
+
+    name: as it was given.
     """
 
-    def __init__(self, model: Any, name: str) -> None:
-        self._model = model
-        self.name = name
+    def __init__(self, model: Any, name: str, folder: Path) -> None:
+        """model: of faster-whisper. folder: of its files."""
+        self._model, self.name, self._folder = model, name, folder
 
     @classmethod
     def load(cls, model: str | Path = "base.en", device: str = "auto") -> "Recognizer":
@@ -43,15 +47,16 @@ class Recognizer:
             raise CheckpointError(
                 f"{folder}: no model.bin; expected a Whisper model as faster-whisper reads it"
             )
-        name, _, index = device.partition(":")
-        if name == "auto":
-            name = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        on_gpu = name == "cuda"
+        kind, _, index = device.partition(":")
+        if kind == "auto":
+            kind = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+        on_gpu = kind == "cuda"
         try:
-            source, _, revision = (str(model), "", "") if folder.is_dir() else str(model).partition("@")
+            if not folder.is_dir():
+                name, _, revision = str(model).partition("@")
+                folder = Path(faster_whisper.download_model(name, revision=revision or None))
             loaded = faster_whisper.WhisperModel(
-                source,
-                revision=revision or None,
+                str(folder),
                 device="cuda" if on_gpu else "cpu",
                 device_index=int(index or 0) if on_gpu else 0,
                 compute_type="float16" if on_gpu else "int8",
@@ -63,7 +68,13 @@ class Recognizer:
             raise CheckpointError(
                 f"recognizer {model}: {reason}; give the name of a faster-whisper model, or a folder with one"
             ) from error
-        return cls(loaded, str(model))
+        return cls(loaded, str(model), folder)
+
+    @cached_property
+    def description(self) -> str:
+        """The name, and a hash of the model's files."""
+        names = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json", "vocabulary.txt")
+        return describe(self.name, *(path for name in names if (path := self._folder / name).is_file()))
 
     def transcribe(self, waveform: Waveform) -> str:
         """Return the transcript of a waveform of any sample rate and length; empty if there is no speech."""

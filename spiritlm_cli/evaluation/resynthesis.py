@@ -8,7 +8,7 @@ from typing import Any
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName, describe_normalizer
-from spiritlm_cli.evaluation.recognizer import Recognizer
+from spiritlm_cli.evaluation.judges.asr import Asr, load_asr
 from spiritlm_cli.evaluation.report import Published, Report, Row, ScoredText, reference_text
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -63,7 +63,7 @@ class Resynthesis:
 
     tokenizer: SpeechTokenizer
     vocoder: Vocoder
-    recognizer: Recognizer
+    recognizer: Asr
     speaker: str | None = None
     normalizer: NormalizerName = "whisper"
 
@@ -80,12 +80,12 @@ class Resynthesis:
     ) -> "Resynthesis":
         """Load the parts of a checkpoint: see `find_checkpoint`.
 
-        recognizer: as in `Recognizer.load`. Raises CheckpointError, and MissingPackageError without faster-whisper.
+        recognizer: as in `load_asr`. Raises CheckpointError, and MissingPackageError without faster-whisper.
         """
         return cls(
             SpeechTokenizer.load(model, expressive=expressive, device=device),
             Vocoder.load(model, expressive=expressive, device=device),
-            Recognizer.load(recognizer, device),
+            load_asr(recognizer, device),
             speaker,
             normalizer,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.evaluation.recognizer import Recognizer
+from spiritlm_cli.evaluation.judges.asr import Asr, load_asr
 from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
@@ -39,7 +39,7 @@ class TextToSpeech:
 
     language_model: LanguageModel
     vocoder: Vocoder
-    recognizer: Recognizer
+    recognizer: Asr
     speaker: str | None = None
     sampling: Sampling = SAMPLING
     normalizer: NormalizerName = "whisper"
@@ -59,12 +59,12 @@ class TextToSpeech:
     ) -> "TextToSpeech":
         """Load the parts of a checkpoint: see `find_checkpoint`.
 
-        recognizer: as in `Recognizer.load`. Raises CheckpointError, and MissingPackageError without faster-whisper.
+        recognizer: as in `load_asr`. Raises CheckpointError, and MissingPackageError without faster-whisper.
         """
         return cls(
             LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype),
             Vocoder.load(model, expressive=expressive, device=device),
-            Recognizer.load(recognizer, device),
+            load_asr(recognizer, device),
             speaker,
             sampling,
             normalizer,

@@ -1,10 +1,11 @@
-"""Causal language models of transformers from Hugging Face folders, loaded without running code from them.
+"""Text models of transformers from Hugging Face folders, loaded without running code from them.
 
 transformers reads no file of the folder. Code that a configuration names (`auto_map`) is ignored, never fetched or run:
 the network is transformers' own of the configuration's `model_type`, or there is none.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,15 @@ from spiritlm_cli.out_of_memory import is_out_of_memory
 from spiritlm_cli.third_party import hide_broken_torchaudio, silence_transformers
 
 with hide_broken_torchaudio(), suppress_import_warnings():
-    from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, DynamicCache
+    from transformers import (
+        CONFIG_MAPPING,
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+        DynamicCache,
+    )
     from transformers.cache_utils import DynamicLayer
 
-__all__ = ["DynamicCache", "DynamicLayer", "load_causal_lm"]
+__all__ = ["DynamicCache", "DynamicLayer", "load_causal_lm", "load_text_classifier"]
 
 # Settings of transformers' loader, which may name code or kernels to fetch, or what the options of a command decide.
 _LOADER_SETTINGS = {
@@ -38,6 +44,19 @@ _MAX_SIZE = 1 << 24
 _MAX_LAYERS = 1024
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of network.
+
+    name: in messages. mapping: transformers' class for each configuration. values: of the configuration, in place of
+    the file's.
+    """
+
+    name: str
+    mapping: Mapping[Any, Any]
+    values: dict[str, Any] = field(default_factory=dict)
+
+
 def load_causal_lm(
     folder: Path, device: torch.device, dtype: torch.dtype, rope_theta: float | None = None
 ) -> Any:
@@ -47,10 +66,24 @@ def load_causal_lm(
     Raises CheckpointError for a `model_type` that transformers has no causal language model of, quantized weights,
     sizes that don't match, and missing weights; OutOfMemoryError if there is too little memory.
     """
+    kind = _Kind("causal language model", MODEL_FOR_CAUSAL_LM_MAPPING)
+    return _load(folder, kind, device, dtype, rope_theta)
+
+
+def load_text_classifier(folder: Path, device: torch.device, labels: tuple[str, ...]) -> Any:
+    """Load a sequence classifier in float32. labels: the names of its classes. Raises as `load_causal_lm`."""
+    values = {"id2label": dict(enumerate(labels))}
+    kind = _Kind("text classifier", MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, values)
+    return _load(folder, kind, device, torch.float32)
+
+
+def _load(
+    folder: Path, kind: _Kind, device: torch.device, dtype: torch.dtype, rope_theta: float | None = None
+) -> Any:
     path = folder / "config.json"
     with suppress_import_warnings():  # transformers imports modules as they are needed
-        config = _read_config(path)
-        network_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+        config = _read_config(path, kind)
+        network_class = kind.mapping[type(config)]
     if rope_theta is not None:
         _set_rope_theta(config, rope_theta, path)
     index, stored = list_weights(folder)
@@ -89,25 +122,25 @@ def load_causal_lm(
     return network
 
 
-def _read_config(path: Path) -> Any:
+def _read_config(path: Path, kind: _Kind) -> Any:
     """The transformers configuration of a `config.json`, with the values that describe its network."""
     values = read_values(path)
-    kind = values.get("model_type")
-    if kind not in CONFIG_MAPPING or CONFIG_MAPPING[kind] not in MODEL_FOR_CAUSAL_LM_MAPPING:
+    model_type = values.get("model_type")
+    if model_type not in CONFIG_MAPPING or CONFIG_MAPPING[model_type] not in kind.mapping:
         raise CheckpointError(
-            f"{path}: model_type is {kind!r}, of which transformers has no causal language model"
+            f"{path}: model_type is {model_type!r}, of which transformers has no {kind.name}"
         )
     if values.get("quantization_config"):
         raise CheckpointError(f"{path}: quantized weights can't be read; take the model's float weights")
-    if nested := sorted(CONFIG_MAPPING[kind].sub_configs):
+    if nested := sorted(CONFIG_MAPPING[model_type].sub_configs):
         raise CheckpointError(
             f"{path}: a model of several networks ({', '.join(nested)}); take its text model alone"
         )
     _check_sizes(values, path)
-    described = {name: value for name, value in values.items() if _describes_network(name)}
+    described = {name: value for name, value in values.items() if _describes_network(name)} | kind.values
     try:
         with silence_transformers():
-            config = CONFIG_MAPPING[kind](**described)
+            config = CONFIG_MAPPING[model_type](**described)
     except Exception as error:  # of the validation of transformers
         raise CheckpointError(f"{path}: {' '.join(str(error).split())}") from error
     if not 1 <= config.num_hidden_layers <= _MAX_LAYERS:

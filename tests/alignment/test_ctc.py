@@ -12,6 +12,7 @@ from ctc_fixtures import LABELS, LETTERS, SYMBOLS, TINY, write_folder
 
 from spiritlm_cli.alignment.ctc import CtcAligner, word_times
 from spiritlm_cli.alignment.ctc_labels import TargetLabels, Vocabulary
+from spiritlm_cli.alignment.ctc_model import CtcModel
 from spiritlm_cli.errors import AlignmentError, CheckpointError, SpiritLMError
 from spiritlm_cli.manifests.clip import Waveform, Word
 from spiritlm_cli.third_party import hide_broken_torchaudio
@@ -66,7 +67,7 @@ def labeled_waveform(frames: str) -> Waveform:
 
 @pytest.fixture
 def reader() -> CtcAligner:
-    return CtcAligner(LabelReader(), Wav2Vec2FeatureExtractor(do_normalize=False), ENGLISH)
+    return CtcAligner(CtcModel(LabelReader(), Wav2Vec2FeatureExtractor(do_normalize=False), ENGLISH))
 
 
 def word_frames(words: tuple[Word, ...]) -> list[tuple[str, int, int]]:

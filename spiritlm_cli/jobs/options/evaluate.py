@@ -6,6 +6,7 @@ from typing import Any
 
 from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.judges import asr_option
 from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart, VocoderPart
 from spiritlm_cli.jobs.options.paths import check_paths
 from spiritlm_cli.jobs.options.shared import (
@@ -17,12 +18,6 @@ from spiritlm_cli.jobs.options.shared import (
     workers_option,
 )
 from spiritlm_cli.options import option
-
-
-def asr_option() -> Any:
-    """Declare `--asr`."""
-    text = "Recognizer: a faster-whisper model, by name or folder."
-    return option("base.en", text, "--asr", metavar="NAME|FOLDER", group="model")
 
 
 def normalizer_option() -> Any:

@@ -1,0 +1,66 @@
+"""The Hugging Face folders of judges: that they are there, the labels of a classifier, and a hash of their files."""
+
+from pathlib import Path
+
+from spiritlm_cli.checkpoints.checkpoint import file_hash
+from spiritlm_cli.checkpoints.lazy_tensors import weight_files
+from spiritlm_cli.config import read_json
+from spiritlm_cli.errors import CheckpointError
+
+_MAX_LABELS = 1 << 16
+# Files that decide what a judge computes, beside its weights.
+_SETTINGS = (
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+)
+
+
+def find_folder(folder: str | Path, what: str) -> Path:
+    """Return the Hugging Face folder of a judge. what: the kind of model, for the error.
+
+    Raises CheckpointError if it is not there or has no config.json.
+    """
+    path = Path(folder)
+    if not (path / "config.json").is_file():
+        state = "has no config.json" if path.is_dir() else "no such folder"
+        raise CheckpointError(
+            f"{folder}: {state}; give the Hugging Face folder of a {what}, "
+            "such as `hf download REPOSITORY --local-dir FOLDER` writes"
+        )
+    return path
+
+
+def describe(name: str, *files: Path) -> str:
+    """How a result names a judge: as it was given, with the first 12 hex digits of the SHA-256 of its files."""
+    return f"{name} (sha256 {file_hash(*files)[:12]})"
+
+
+def judge_files(folder: Path) -> tuple[Path, ...]:
+    """The files of a Hugging Face folder that decide what the model computes, in a fixed order."""
+    settings = [folder / name for name in _SETTINGS]
+    return (*(path for path in settings if path.is_file()), *weight_files(folder)[1])
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """The labels of a classifier, in the order of its outputs, from `id2label` of its `config.json`.
+
+    Without `id2label` they are LABEL_0, LABEL_1, … as in transformers. Raises CheckpointError.
+    """
+    config = read_json(path)
+    labels = config.get("id2label")
+    if labels is None:
+        count = config.get("num_labels", 2)
+        if not isinstance(count, int) or not 1 <= count <= _MAX_LABELS:
+            raise CheckpointError(
+                f"{path}: num_labels is {count!r}, expected a number from 1 to {_MAX_LABELS}"
+            )
+        return tuple(f"LABEL_{index}" for index in range(count))
+    if not isinstance(labels, dict) or not 1 <= len(labels) <= _MAX_LABELS:
+        raise CheckpointError(f"{path}: id2label is not an object of indices and labels")
+    try:
+        return tuple(str(labels[str(index)]) for index in range(len(labels)))
+    except KeyError as error:
+        raise CheckpointError(f"{path}: id2label has no label {error}") from None
