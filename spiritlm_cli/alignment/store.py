@@ -9,7 +9,7 @@ from types import TracebackType
 from spiritlm_cli.alignment.formats.ctm import read_ctm, recording_of
 from spiritlm_cli.alignment.formats.index import LineIndex
 from spiritlm_cli.alignment.formats.jsonl import id_of_row, read_row
-from spiritlm_cli.alignment.formats.textgrid import read_textgrid
+from spiritlm_cli.alignment.formats.textgrid import TierName, read_textgrid
 from spiritlm_cli.alignment.formats.whisper import read_whisper
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import Alignment, Transcript
@@ -40,14 +40,16 @@ class AlignmentFiles:
         self._index = index
 
     @classmethod
-    def open(cls, path: Path | str, keep_labels: bool = False) -> "AlignmentFiles":
+    def open(
+        cls, path: Path | str, keep_labels: bool = False, tier: TierName = "words"
+    ) -> "AlignmentFiles":
         """Open a folder or file. Raises ManifestError if it does not exist or is of another kind.
 
-        keep_labels: keep labels of noise and unknown words, as words.
+        keep_labels: keep labels of noise and unknown words, as words. tier: of TextGrids.
         """
         path = Path(path)
         if path.is_dir():
-            return cls(path, partial(_find_in_folder, path, keep_labels))
+            return cls(path, partial(_find_in_folder, path, keep_labels, tier))
         if not path.is_file():
             raise ManifestError(f"{path}: no such file or folder")
         suffix = PurePath(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
@@ -58,7 +60,7 @@ class AlignmentFiles:
             index = LineIndex(path, id_of_row)
             return cls(path, partial(_find_in_manifest, index, str(path), keep_labels), index)
         if path.suffix.lower() in (".textgrid", ".json"):
-            return cls(path, _SingleClipFile(path, keep_labels).find)
+            return cls(path, _SingleClipFile(path, keep_labels, tier).find)
         raise ManifestError(
             f"{path}: not the name of an alignment file (.ctm, .jsonl, .TextGrid, .json), and not a folder of them"
         )
@@ -87,8 +89,8 @@ class AlignmentFiles:
 class _SingleClipFile:
     """A file with the words of one clip. The first id that is looked up becomes its id."""
 
-    def __init__(self, path: Path, keep_labels: bool) -> None:
-        self._path, self._keep_labels = path, keep_labels
+    def __init__(self, path: Path, keep_labels: bool, tier: TierName) -> None:
+        self._path, self._keep_labels, self._tier = path, keep_labels, tier
         self._clip_id: str | None = None
 
     def find(self, clip_id: str) -> Transcript:
@@ -98,10 +100,10 @@ class _SingleClipFile:
                 "for several clips give a folder with a file for each"
             )
         self._clip_id = clip_id
-        return _read_file(self._path, self._keep_labels)
+        return _read_file(self._path, self._keep_labels, self._tier)
 
 
-def _find_in_folder(folder: Path, keep_labels: bool, clip_id: str) -> Transcript | None:
+def _find_in_folder(folder: Path, keep_labels: bool, tier: TierName, clip_id: str) -> Transcript | None:
     outside = clip_id.startswith("/") or ".." in clip_id.split("/")
     names = dict.fromkeys([filename_for(clip_id), *([] if outside else [clip_id])])
     for name in names:
@@ -109,7 +111,7 @@ def _find_in_folder(folder: Path, keep_labels: bool, clip_id: str) -> Transcript
             path = folder / f"{name}{suffix}"
             # Unlike Path.is_file, it returns False for a name that is too long.
             if os.path.isfile(path):  # noqa: PTH113
-                return _read_file(path, keep_labels)
+                return _read_file(path, keep_labels, tier)
     if outside:
         raise ManifestError(f"{folder}: the id {clip_id!r} leads out of the folder; give the clip another id")
     return None
@@ -125,10 +127,10 @@ def _find_in_manifest(index: LineIndex, name: str, keep_labels: bool, clip_id: s
     return read_row(lines, name, keep_labels) if lines else None
 
 
-def _read_file(path: Path, keep_labels: bool) -> Transcript:
+def _read_file(path: Path, keep_labels: bool, tier: TierName) -> Transcript:
     suffix = path.suffix.lower()
     if suffix == ".textgrid":
-        return Transcript(None, read_textgrid(path, keep_labels))
+        return Transcript(None, read_textgrid(path, keep_labels, tier))
     if suffix == ".json":
         return read_whisper(path, keep_labels)
     return Transcript(None, _read_single_recording(path, keep_labels))

@@ -3,6 +3,7 @@
 Source: Hsu et al. 2021 (HuBERT, arXiv 2106.07447), "Metrics of Target Quality".
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spiritlm_cli.alignment.pocketsphinx import Phone
+from spiritlm_cli.manifests.clip import Alignment
+
+# The phone of frames at which nothing is spoken, as pocketsphinx calls it.
+SILENCE = "SIL"
+# A vowel of ARPABET with its stress.
+_STRESSED = re.compile(r"([A-Z]{2})[012]")
 
 Labels = NDArray[np.int64]
 Counts = NDArray[np.floating[Any]]
@@ -89,3 +96,8 @@ def frame_phones(phones: Sequence[Phone], frames: int, rate: float, thirds: bool
             third = int(3 * ((frame + 0.5) / rate - phone.start) / max(phone.end - phone.start, 0.01))
             labels[frame] = f"{phone.phone}{min(2, third)}" if thirds else phone.phone
     return labels
+
+
+def spoken_phones(alignment: Alignment) -> tuple[Phone, ...]:
+    """The phones of an alignment whose words are phones; digits of stress are dropped (AH0 is AH)."""
+    return tuple(Phone(_STRESSED.sub(r"\1", word.word), word.start, word.end) for word in alignment.words)

@@ -7,7 +7,7 @@ import pytest
 
 from spiritlm_cli.alignment.formats.ctm import format_ctm
 from spiritlm_cli.alignment.formats.jsonl import format_row
-from spiritlm_cli.alignment.formats.textgrid import format_textgrid
+from spiritlm_cli.alignment.formats.textgrid import Interval, Tier, format_textgrid, format_tiers
 from spiritlm_cli.alignment.formats.whisper import format_whisper
 from spiritlm_cli.alignment.store import AlignmentFiles, Transcript
 from spiritlm_cli.errors import ManifestError
@@ -233,3 +233,13 @@ def test_one_rule_for_labels_in_every_source(
     for unknown in ("<unk>", "spn", "[bracketed]"):
         with pytest.raises(ManifestError, match="stands for an unknown word"):
             labeled(tmp_path / "drop", name, [unknown]).find("a")
+
+
+def test_find_phones(tmp_path: Path) -> None:
+    phones = Tier("phones", [Interval(0.5, 1.0, "AH0")])
+    write(tmp_path / "a.TextGrid", format_tiers([Tier("words", []), phones], 2.0))
+    for path in (tmp_path, tmp_path / "a.TextGrid"):
+        with AlignmentFiles.open(path, tier="phones") as files:
+            found = files.find("a")
+            assert found
+            assert found.alignment == Alignment((Word("AH0", 0.5, 1.0),))

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from spiritlm_cli.alignment.pocketsphinx import Phone
-from spiritlm_cli.evaluation.phone_agreement import Information, PhoneAgreement, count_pairs, frame_phones
+from spiritlm_cli.evaluation.phone_agreement import (
+    Information,
+    PhoneAgreement,
+    count_pairs,
+    frame_phones,
+    spoken_phones,
+)
+from spiritlm_cli.manifests.clip import Alignment, Word
 
 
 def test_phone_agreement_by_hand() -> None:
@@ -36,3 +43,8 @@ def test_frame_phones_are_those_at_the_centers_of_frames() -> None:
     assert frame_phones(phones, 8, 25) == ["AH"] * 6 + ["T", ""]
     assert frame_phones(phones, 8, 25, thirds=True) == ["AH0", "AH0", "AH1", "AH1", "AH2", "AH2", "T1", ""]
     assert frame_phones(phones, 15, 50) == ["AH"] * 12 + ["T", "T", ""]
+
+
+def test_spoken_phones_have_no_stress() -> None:
+    words = (Word("AH0", 0.0, 0.1), Word("T", 0.1, 0.2), Word("spn", 0.2, 0.3), Word("a2", 0.3, 0.4))
+    assert [phone.phone for phone in spoken_phones(Alignment(words))] == ["AH", "T", "spn", "a2"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from spiritlm_cli.alignment.formats.textgrid_tokens import Tokens
 from spiritlm_cli.errors import ManifestError
@@ -14,8 +15,7 @@ from spiritlm_cli.manifests.labels import Label, classify
 from spiritlm_cli.manifests.word_times import AlignmentBuilder
 from spiritlm_cli.text_files import read_whole
 
-_WORDS = re.compile(r"words?", re.IGNORECASE)
-_WORDS_OF_SPEAKER = re.compile(r"(.*) - words?", re.IGNORECASE | re.DOTALL)
+TierName = Literal["words", "phones"]
 # The maximum number of characters that Praat reads as one number.
 _MAX_NUMBER_LENGTH = 40
 
@@ -44,20 +44,20 @@ class Tier:
         return "TextTier" if self.of_points else "IntervalTier"
 
 
-def read_textgrid(path: Path | str, keep_labels: bool = False) -> Alignment:
+def read_textgrid(path: Path | str, keep_labels: bool = False, tier: TierName = "words") -> Alignment:
     """Read the words of a TextGrid that was saved as text or short text, in UTF-8 or UTF-16.
 
     They are in the tier "words", in the only tier "SPEAKER - words", or in the only interval tier. In a label with
     several tokens, the token with letters or digits (the first, if none has any) is the word, and the others are words
     without duration. If several tokens have letters or digits, the label is one word with spaces.
-    keep_labels: see `AlignmentBuilder`.
+    keep_labels: see `AlignmentBuilder`. tier: "phones" reads phones in place of words.
 
     Raises ManifestError, with file and line, for a damaged or binary file, for a number of tiers or intervals that is
     not that in the file, for several speakers, and for words that `AlignmentBuilder` refuses.
     """
     tokens = Tokens(_decode(read_whole(path), str(path)), str(path))
     words = AlignmentBuilder(keep_labels)
-    for interval in _select_word_tier(list(_read_interval_tiers(tokens)), str(path)).intervals:
+    for interval in _select_tier(list(_read_interval_tiers(tokens)), tier, str(path)).intervals:
         if not interval.label.strip():
             continue
         before, word, after = _split_label(interval.label)
@@ -156,9 +156,14 @@ def _read_interval(tokens: Tokens) -> Interval:
     return Interval(start, tokens.number(), tokens.string(), where)
 
 
-def _select_word_tier(tiers: list[Tier], name: str) -> Tier:
-    named = [tier for tier in tiers if _WORDS.fullmatch(tier.name.strip())]
-    of_speakers = [tier for tier in tiers if _WORDS_OF_SPEAKER.fullmatch(tier.name.strip())]
+def _select_tier(tiers: list[Tier], what: TierName, name: str) -> Tier:
+    pattern = f"{what}?"  # word, words
+    named = [tier for tier in tiers if re.fullmatch(pattern, tier.name.strip(), re.IGNORECASE)]
+    of_speakers = [
+        tier
+        for tier in tiers
+        if re.fullmatch(f".* - {pattern}", tier.name.strip(), re.IGNORECASE | re.DOTALL)
+    ]
     candidates = named or of_speakers or tiers
     if len(candidates) == 1:
         return candidates[0]
@@ -166,9 +171,9 @@ def _select_word_tier(tiers: list[Tier], name: str) -> Tier:
         raise ManifestError(f"{name}: no interval tier")
     names = ", ".join(tier.name for tier in (tiers if candidates is named else candidates))
     if candidates is of_speakers:
-        raise ManifestError(f"{name}: words of several speakers, but a clip has one ({names})")
+        raise ManifestError(f"{name}: {what} of several speakers, but a clip has one ({names})")
     raise ManifestError(
-        f"{name}: can't tell which tier has the words; name one of these tiers words: {names}"
+        f"{name}: can't tell which tier has the {what}; name one of these tiers {what}: {names}"
     )
 
 

@@ -177,6 +177,19 @@ def test_read_labels_of_several_tokens(tmp_path: Path, label: str, words: tuple[
     assert read(tmp_path, short(("words", [(1, 2, label)]))).words == words
 
 
+def test_read_phones(tmp_path: Path) -> None:
+    words = Tier("words", [Interval(0.0, 0.4, "at")])
+    phones = Tier("phones", [Interval(0.0, 0.2, "AE1"), Interval(0.2, 0.4, "T"), Interval(0.4, 0.5, "spn")])
+    path = tmp_path / "x.TextGrid"
+    path.write_text(format_tiers([words, phones], 1.0))
+    found = read_textgrid(path, keep_labels=True, tier="phones").words
+    assert found == (Word("AE1", 0.0, 0.2), Word("T", 0.2, 0.4), Word("spn", 0.4, 0.5))
+    assert read_textgrid(path).words == (Word("at", 0.0, 0.4),)
+    path.write_text(format_tiers([words, Tier("syllables", [])], 1.0))
+    with pytest.raises(ManifestError, match="name one of these tiers phones: words, syllables"):
+        read_textgrid(path, tier="phones")
+
+
 def test_read_selects_the_tier(tmp_path: Path) -> None:
     right, wrong = [(1.0, 2.0, "right")], [(1.0, 2.0, "wrong")]
     for tiers in (
