@@ -40,9 +40,7 @@ class AlignmentFiles:
         self._index = index
 
     @classmethod
-    def open(
-        cls, path: Path | str, keep_labels: bool = False, tier: TierName = "words"
-    ) -> "AlignmentFiles":
+    def open(cls, path: Path | str, keep_labels: bool = False, tier: TierName = "words") -> "AlignmentFiles":
         """Open a folder or file. Raises ManifestError if it does not exist or is of another kind.
 
         keep_labels: keep labels of noise and unknown words, as words. tier: of TextGrids.

@@ -1,7 +1,7 @@
 """Speaker similarity: the cosine of two clips' speaker embeddings.
 
-Source: Wan et al. 2018, "Generalized end-to-end loss for speaker verification" (arXiv 1710.10467). The network is in the
-package resemblyzer.
+Source: Wan et al. 2018, "Generalized end-to-end loss for speaker verification" (arXiv 1710.10467). The network is in
+the package resemblyzer.
 """
 
 import warnings
