@@ -25,6 +25,7 @@ FOREIGN = {
         r'"(--[a-z0-9-]+)"', "".join(path.read_text() for path in (ROOT / "benchmarks").rglob("*.py"))
     ),
     *("--address", "--head", "--port"),
+    "--local-dir",  # of `hf download`
     *(
         "--array",
         "--cpus-per-task",

@@ -1,11 +1,9 @@
 """Speech recognition for scoring: English Whisper models, run by faster-whisper."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.evaluation.judges.folders import describe
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.third_party import needs_extra
 
@@ -23,9 +21,9 @@ class Recognizer:
     name: as it was given.
     """
 
-    def __init__(self, model: Any, name: str, folder: Path) -> None:
-        """model: of faster-whisper. folder: of its files."""
-        self._model, self.name, self._folder = model, name, folder
+    def __init__(self, model: Any, name: str) -> None:
+        """model: of faster-whisper."""
+        self._model, self.name = model, name
 
     @classmethod
     def load(cls, model: str | Path = "base.en", device: str = "auto") -> "Recognizer":
@@ -42,39 +40,21 @@ class Recognizer:
         with needs_extra("faster-whisper", extra="evaluate", purpose="speech recognition"):
             import ctranslate2
             import faster_whisper
-        folder = Path(model)
-        if folder.is_dir() and not (folder / "model.bin").is_file():
-            raise CheckpointError(
-                f"{folder}: no model.bin; expected a Whisper model as faster-whisper reads it"
-            )
+        folder = find_model(model)
         kind, _, index = device.partition(":")
         if kind == "auto":
             kind = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         on_gpu = kind == "cuda"
         try:
-            if not folder.is_dir():
-                name, _, revision = str(model).partition("@")
-                folder = Path(faster_whisper.download_model(name, revision=revision or None))
             loaded = faster_whisper.WhisperModel(
                 str(folder),
                 device="cuda" if on_gpu else "cpu",
                 device_index=int(index or 0) if on_gpu else 0,
                 compute_type="float16" if on_gpu else "int8",
             )
-        # The type depends on the source: ValueError for a name, RuntimeError for a file, OSError and others for the
-        # network.
-        except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise CheckpointError(
-                f"recognizer {model}: {reason}; give the name of a faster-whisper model, or a folder with one"
-            ) from error
-        return cls(loaded, str(model), folder)
-
-    @cached_property
-    def description(self) -> str:
-        """The name, and a hash of the model's files."""
-        names = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json", "vocabulary.txt")
-        return describe(self.name, *(path for name in names if (path := self._folder / name).is_file()))
+        except Exception as error:  # the type depends on the file: RuntimeError and others
+            raise _load_error(model, error) from error
+        return cls(loaded, str(model))
 
     def transcribe(self, waveform: Waveform) -> str:
         """Return the transcript of a waveform of any sample rate and length; empty if there is no speech."""
@@ -98,3 +78,37 @@ class Recognizer:
             compression_ratio_threshold=None,
         )
         return " ".join(segment.text.strip() for segment in segments)
+
+
+def find_model(model: str | Path) -> Path:
+    """Return the folder of a faster-whisper model, which is downloaded if `model` is no folder; see `Recognizer.load`.
+
+    Raises MissingPackageError without faster-whisper, and CheckpointError if there is no such model.
+    """
+    with needs_extra("faster-whisper", extra="evaluate", purpose="speech recognition"):
+        import faster_whisper
+    folder = Path(model)
+    if folder.is_dir():
+        if not (folder / "model.bin").is_file():
+            raise CheckpointError(
+                f"{folder}: no model.bin; expected a Whisper model as faster-whisper reads it"
+            )
+        return folder
+    name, _, revision = str(model).partition("@")
+    try:
+        return Path(faster_whisper.download_model(name, revision=revision or None))
+    except Exception as error:  # ValueError for a name, OSError and others for the network
+        raise _load_error(model, error) from error
+
+
+def model_files(folder: Path) -> tuple[Path, ...]:
+    """The files of a faster-whisper model that decide its transcripts."""
+    names = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json", "vocabulary.txt")
+    return tuple(path for name in names if (path := folder / name).is_file())
+
+
+def _load_error(model: str | Path, error: Exception) -> CheckpointError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return CheckpointError(
+        f"recognizer {model}: {reason}; give the name of a faster-whisper model, or a folder with one"
+    )

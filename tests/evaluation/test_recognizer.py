@@ -29,10 +29,6 @@ def test_it_hears_what_is_said(whisper: Recognizer, recording: Waveform) -> None
     assert whisper.transcribe(recording) == heard
 
 
-def test_description(whisper: Recognizer, whisper_folder: Path) -> None:
-    assert whisper.description.startswith(f"{whisper_folder} (sha256 ")
-
-
 def test_any_rate(whisper: Recognizer, recording: Waveform) -> None:
     halved = Waveform(recording.samples[::2].copy(), recording.rate // 2)
     assert word_errors(SAID, whisper.transcribe(halved)).rate <= 0.2

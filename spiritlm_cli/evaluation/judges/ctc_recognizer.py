@@ -6,7 +6,7 @@ import numpy as np
 
 from spiritlm_cli.alignment.ctc_model import CtcModel
 from spiritlm_cli.errors import AlignmentError
-from spiritlm_cli.evaluation.judges.folders import describe, find_folder, judge_files
+from spiritlm_cli.evaluation.judges.folders import find_folder
 from spiritlm_cli.manifests.clip import Waveform
 
 
@@ -16,8 +16,8 @@ class CtcRecognizer:
     This is the Viterbi decoding of fairseq's evaluations with wav2vec 2.0. name: the folder as it was given.
     """
 
-    def __init__(self, model: CtcModel, name: str, description: str) -> None:
-        self._model, self.name, self.description = model, name, description
+    def __init__(self, model: CtcModel, name: str) -> None:
+        self._model, self.name = model, name
         vocabulary = model.vocabulary
         self._symbols = {label: symbol.lower() for symbol, label in vocabulary.letters.items()}
         if vocabulary.delimiter is not None:
@@ -30,7 +30,7 @@ class CtcRecognizer:
         Raises CheckpointError, and SpiritLMError if the device can't be used.
         """
         path = find_folder(folder, "CTC model")
-        return cls(CtcModel.load(path, device), str(folder), describe(str(folder), *judge_files(path)))
+        return cls(CtcModel.load(path, device), str(folder))
 
     def transcribe(self, waveform: Waveform) -> str:
         """Return the lower-case transcript of a waveform of any sampling rate and length."""

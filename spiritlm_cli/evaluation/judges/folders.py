@@ -1,5 +1,6 @@
 """The Hugging Face folders of judges: that they are there, the labels of a classifier, and a hash of their files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from spiritlm_cli.checkpoints.checkpoint import file_hash
@@ -33,9 +34,14 @@ def find_folder(folder: str | Path, what: str) -> Path:
     return path
 
 
-def describe(name: str, *files: Path) -> str:
+def describe(name: str | Path, files: Iterable[Path]) -> str:
     """How a result names a judge: as it was given, with the first 12 hex digits of the SHA-256 of its files."""
     return f"{name} (sha256 {file_hash(*files)[:12]})"
+
+
+def describe_folder(folder: str | Path, what: str) -> str:
+    """How a result names a judge in a Hugging Face folder: see `describe` and `find_folder`. Raises CheckpointError."""
+    return describe(folder, judge_files(find_folder(folder, what)))
 
 
 def judge_files(folder: Path) -> tuple[Path, ...]:

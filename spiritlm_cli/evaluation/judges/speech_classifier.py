@@ -12,7 +12,7 @@ from spiritlm_cli.alignment.ctc_loading import load_extractor, load_network
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.evaluation.judges.classification import Classification
-from spiritlm_cli.evaluation.judges.folders import describe, find_folder, judge_files, read_labels
+from spiritlm_cli.evaluation.judges.folders import find_folder, read_labels
 from spiritlm_cli.manifests.clip import Waveform
 from spiritlm_cli.nn.device import find_device
 
@@ -20,15 +20,13 @@ from spiritlm_cli.nn.device import find_device
 class SpeechClassifier:
     """Assigns probabilities to the labels of a waveform. Each is computed alone, at the model's sampling rate.
 
-    labels: in the order of the outputs. description: the folder as it was given, and a hash of its files.
+    labels: in the order of the outputs.
     """
 
-    def __init__(
-        self, network: Any, extractor: Any, labels: tuple[str, ...], independent: bool, description: str
-    ) -> None:
+    def __init__(self, network: Any, extractor: Any, labels: tuple[str, ...], independent: bool) -> None:
         """network, extractor: of transformers. independent: see `Classification.of`."""
         self._network, self._extractor, self._independent = network, extractor, independent
-        self.labels, self.description = labels, description
+        self.labels = labels
         kernels, strides = network.config.conv_kernel, network.config.conv_stride
         self._min_samples = 1 + sum(
             (kernel - 1) * prod(strides[:layer]) for layer, kernel in enumerate(kernels)
@@ -44,9 +42,7 @@ class SpeechClassifier:
         labels = read_labels(path / "config.json")
         network = load_network(path, labels).to(find_device(device))
         independent = read_json(path / "config.json").get("problem_type") == "multi_label_classification"
-        classifier = cls(
-            network, load_extractor(path), labels, independent, describe(str(folder), *judge_files(path))
-        )
+        classifier = cls(network, load_extractor(path), labels, independent)
         try:
             classifier.classify(Waveform(np.zeros(16000, dtype=np.float32), 16000))
         except (RuntimeError, ValueError, TypeError, IndexError) as error:  # sizes that don't fit each other

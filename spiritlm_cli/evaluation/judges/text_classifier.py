@@ -10,7 +10,7 @@ from spiritlm_cli.checkpoints.open_layouts import MAX_VOCABULARY_BYTES
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.evaluation.judges.classification import Classification
-from spiritlm_cli.evaluation.judges.folders import describe, find_folder, judge_files, read_labels
+from spiritlm_cli.evaluation.judges.folders import find_folder, read_labels
 from spiritlm_cli.files import read_limited
 from spiritlm_cli.language.text_tokenizer import read_tokenizer
 from spiritlm_cli.language.transformers_loading import load_text_classifier
@@ -23,16 +23,14 @@ _MAX_TOKENS = 512
 class TextClassifier:
     """Assigns probabilities to the labels of a text.
 
-    labels: in the order of the outputs. description: the folder as it was given, and a hash of its files. max_tokens:
+    labels: in the order of the outputs. max_tokens:
     of a longer text, the first tokens are read.
     """
 
-    def __init__(
-        self, network: Any, tokenizer: Any, labels: tuple[str, ...], independent: bool, description: str
-    ) -> None:
+    def __init__(self, network: Any, tokenizer: Any, labels: tuple[str, ...], independent: bool) -> None:
         """network: of transformers. tokenizer: of the package `tokenizers`. independent: see `Classification.of`."""
         self._network, self._tokenizer, self._independent = network, tokenizer, independent
-        self.labels, self.description = labels, description
+        self.labels = labels
         self.max_tokens = _max_tokens(network)
         tokenizer.enable_truncation(self.max_tokens)
 
@@ -55,7 +53,7 @@ class TextClassifier:
         )
         network = load_text_classifier(path, find_device(device), labels)
         independent = read_json(path / "config.json").get("problem_type") == "multi_label_classification"
-        classifier = cls(network, tokenizer, labels, independent, describe(str(folder), *judge_files(path)))
+        classifier = cls(network, tokenizer, labels, independent)
         try:
             classifier.classify("a")
         except (RuntimeError, ValueError, TypeError, IndexError) as error:  # sizes that don't fit each other

@@ -9,7 +9,7 @@ import torch
 from spiritlm_cli.checkpoints.open_layouts import MAX_VOCABULARY_BYTES
 from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError, TokenError
-from spiritlm_cli.evaluation.judges.folders import describe, find_folder, judge_files
+from spiritlm_cli.evaluation.judges.folders import find_folder
 from spiritlm_cli.files import read_limited
 from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.network import Network, load_network
@@ -28,13 +28,12 @@ class TextLanguageModel:
     of a text is not scored. Results don't depend on the other texts: on a CPU they are the same bit for bit, on others
     up to rounding.
 
-    description: the folder as it was given, and a hash of its files.
+
     """
 
-    def __init__(self, network: Network[Any], tokenizer: Any, start: Sequence[int], description: str) -> None:
+    def __init__(self, network: Network[Any], tokenizer: Any, start: Sequence[int]) -> None:
         """tokenizer: of the package `tokenizers`. start: ids before each text."""
         self._network, self._tokenizer, self._start = network, tokenizer, list(start)
-        self.description = description
         # Other networks pad a batch, which changes the results by rounding, and a CPU gains little by batches.
         in_batches = isinstance(network, PackedLlama) or network.device.type != "cpu"
         self._max_tokens = _MAX_TOKENS if in_batches else 1
@@ -53,7 +52,7 @@ class TextLanguageModel:
         bos = read_json(path / "config.json").get("bos_token_id")
         if not start and isinstance(bos, int) and 0 <= bos < network.vocab_size:
             start = [bos]
-        return cls(network, tokenizer, start, describe(str(folder), *judge_files(path)))
+        return cls(network, tokenizer, start)
 
     def score(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[Score]:
         """Score texts, in order. A text without tokens has the score of none.

@@ -6,7 +6,13 @@ import pytest
 from judge_fixtures import SENTIMENTS, write_text_classifier
 
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.evaluation.judges.folders import describe, find_folder, judge_files, read_labels
+from spiritlm_cli.evaluation.judges.folders import (
+    describe,
+    describe_folder,
+    find_folder,
+    judge_files,
+    read_labels,
+)
 
 
 def test_find_folder_says_what_to_give(tmp_path: Path) -> None:
@@ -20,13 +26,14 @@ def test_find_folder_says_what_to_give(tmp_path: Path) -> None:
 
 def test_describe_hashes_what_the_model_computes_with(tmp_path: Path) -> None:
     one = write_text_classifier(tmp_path / "one")
-    first = describe("one", *judge_files(one))
+    first = describe("one", judge_files(one))
     assert first.startswith("one (sha256 ")
     assert len(first) == len("one (sha256 )") + 12
+    assert describe_folder(one, "judge") == first.replace("one", str(one), 1)
     (one / "README.md").write_text("not of the model")
-    assert describe("one", *judge_files(one)) == first
+    assert describe("one", judge_files(one)) == first
     (one / "tokenizer.json").write_text("{}")
-    assert describe("one", *judge_files(one)) != first
+    assert describe("one", judge_files(one)) != first
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,6 @@ def test_long_texts_are_cut(classifier: TextClassifier) -> None:
     assert classifier.classify("a b " * 19 + "a b " * 900) == classifier.classify("a b " * 600)
 
 
-def test_description(folder: Path, classifier: TextClassifier) -> None:
-    assert classifier.description.startswith(f"{folder} (sha256 ")
-
-
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "gpt2"])
 def test_load_other_networks(tmp_path: Path, kind: str) -> None:
     changes = {"dim": 16, "hidden_dim": 24, "n_heads": 2, "n_layers": 1} if kind == "distilbert" else {}

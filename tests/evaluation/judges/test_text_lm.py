@@ -67,7 +67,3 @@ def test_load_names_what_is_wrong(tmp_path: Path) -> None:
     (write_text_lm(tmp_path) / "tokenizer.json").unlink()
     with pytest.raises(CheckpointError, match=r"tokenizer\.json: missing"):
         TextLanguageModel.load(tmp_path, "cpu")
-
-
-def test_description(folder: Path, model: TextLanguageModel) -> None:
-    assert model.description.startswith(f"{folder} (sha256 ")
