@@ -32,13 +32,13 @@ def test_auto_bleu(text: str, gslm: float, slamkit: float) -> None:
 
 def test_vert() -> None:
     texts = [text.split() for text in TEXTS]
-    selfs = self_bleu(texts)
-    autos = [auto_bleu(words) for words in texts]
-    assert selfs == pytest.approx([0.5164, 0.7071, 0.0], abs=5e-5)
-    assert autos == pytest.approx([0.5164, 0.0, 0.0], abs=5e-5)
-    assert sum(selfs) / 3 == pytest.approx(0.4078, abs=5e-5)
-    assert sum(autos) / 3 == pytest.approx(0.1721, abs=5e-5)
-    assert vert(selfs, autos) == pytest.approx(0.2650, abs=5e-5)
+    between = self_bleu(texts)
+    within = [auto_bleu(words) for words in texts]
+    assert between == pytest.approx([0.5164, 0.7071, 0.0], abs=5e-5)
+    assert within == pytest.approx([0.5164, 0.0, 0.0], abs=5e-5)
+    assert sum(between) / 3 == pytest.approx(0.4078, abs=5e-5)
+    assert sum(within) / 3 == pytest.approx(0.1721, abs=5e-5)
+    assert vert(between, within) == pytest.approx(0.2650, abs=5e-5)
 
 
 def clipped_precision(texts: list[list[str]], index: int, n: int) -> float:
