@@ -149,6 +149,8 @@ class _PlainLoader(yaml.SafeLoader):
 def _has_type(value: Any, kind: Any) -> bool:
     """Whether a value from JSON, YAML or a pickle has the type of a field."""
     origin, inner = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
     if origin is Annotated:
         return _has_type(value, inner[0])
     if origin in (Union, UnionType):

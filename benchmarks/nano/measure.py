@@ -27,10 +27,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from clip_sets import FOLDER, held_out, new_sentences
 
+from spiritlm_cli import __version__
 from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName
+from spiritlm_cli.evaluation.records import RunDescription
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.manifests.clip import Clip, Waveform
@@ -48,7 +50,7 @@ VARIANTS = 3
 
 def resynthesis(arguments: argparse.Namespace) -> Figures:
     """Word and character error rates of the originals, and after tokenizing and decoding."""
-    from spiritlm_cli.evaluation.resynthesis import Resynthesis
+    from spiritlm_cli.evaluation.resynthesis import Resynthesis, result
 
     speaker = "same" if arguments.set == "main" else None
     task = Resynthesis.load(
@@ -56,9 +58,13 @@ def resynthesis(arguments: argparse.Namespace) -> Figures:
     )
     items = [task.measure(clip) for clip in _clips(arguments)]
     seconds = sum(item.seconds for item in items)
-    return task.report(items).to_json() | {
+    return result(_run("resynthesis", arguments), [item.to_json() for item in items]).to_json() | {
         "seconds_out_over_in": sum(item.resynthesis_seconds for item in items) / seconds
     }
+
+
+def _run(task: str, arguments: argparse.Namespace) -> RunDescription:
+    return RunDescription(task, __version__, str(arguments.model))
 
 
 def durations(arguments: argparse.Namespace) -> Figures:
@@ -114,26 +120,26 @@ def dnsmos(arguments: argparse.Namespace) -> Figures:
 
 def asr(arguments: argparse.Namespace) -> Figures:
     """Word error rate of the language model's text after the speech of new sentences, without examples."""
-    from spiritlm_cli.evaluation.asr import SpeechToText
+    from spiritlm_cli.evaluation.asr import SpeechToText, result
 
     task = SpeechToText.load(arguments.model, normalizer=arguments.normalizer)
     items = [task.measure(clip) for clip in new_sentences()[: arguments.limit]]
     if arguments.items:
         for item in items:
             print(f"{item.reference}\n    {item.transcript.text}", file=sys.stderr)
-    return task.report(items).to_json()
+    return result(_run("asr", arguments), [item.to_json() for item in items]).to_json()
 
 
 def tts(arguments: argparse.Namespace) -> Figures:
     """Character error rate of the transcript of the language model's speech for new sentences, without examples."""
-    from spiritlm_cli.evaluation.tts import TextToSpeech
+    from spiritlm_cli.evaluation.tts import TextToSpeech, result
 
     task = TextToSpeech.load(arguments.model, recognizer=arguments.asr, normalizer=arguments.normalizer)
     items = [task.measure(clip) for clip in new_sentences()[: arguments.limit]]
     if arguments.items:
         for item in items:
             print(f"{item.reference}\n    {item.transcript.text}", file=sys.stderr)
-    return task.report(items).to_json()
+    return result(_run("tts", arguments), [item.to_json() for item in items]).to_json()
 
 
 def likelihood(arguments: argparse.Namespace) -> Figures:

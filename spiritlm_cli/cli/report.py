@@ -13,6 +13,8 @@ from spiritlm_cli.printing import print_table
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from spiritlm_cli.jobs.options.evaluate import EvaluateOptions
+
 
 class Report(Protocol):
     """A result that can be printed."""
@@ -34,3 +36,13 @@ def print_report(report: Report, as_json: bool) -> None:
         else:
             print_table(report.table(), data_console())
         sys.stdout.flush()
+
+
+def evaluate(options: "EvaluateOptions") -> object:
+    """Run a task of `spiritlm evaluate`, and print its result. Returns the summary."""
+    from spiritlm_cli.jobs.evaluate import run
+
+    summary = run(options)
+    if summary.result:
+        print_report(summary.result, options.as_json)
+    return summary

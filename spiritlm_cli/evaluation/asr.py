@@ -1,6 +1,6 @@
 """`asr`: word errors of the text that the language model generates after a clip's speech, without examples."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 
 from spiritlm_cli.audio.reading import read_clip
@@ -8,7 +8,15 @@ from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.checkpoints.layout import find_checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
+from spiritlm_cli.evaluation.records import Record, RunDescription
+from spiritlm_cli.evaluation.result import EvaluationResult, Published
+from spiritlm_cli.evaluation.scored_text import (
+    GenerationItem,
+    ScoredText,
+    reference_text,
+    text_result,
+    text_row,
+)
 from spiritlm_cli.language.few_shot import FewShot, load_task
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
@@ -22,12 +30,12 @@ SAMPLING = Sampling(greedy=True, max_new_tokens=50)
 
 # LS: LibriSpeech test sets; +ASR+TTS: trained on pairs of speech and its transcript as well.
 PUBLISHED = (
-    Published("Base, 10-shot, LS clean", "WER", 21.9),
-    Published("Base, 10-shot, LS other", "WER", 29.2),
-    Published("Expressive, 10-shot, LS clean", "WER", 37.9),
-    Published("Expressive, 10-shot, LS other", "WER", 50.0),
-    Published("+ASR+TTS, 10-shot, LS clean", "WER", 6.0),
-    Published("+ASR+TTS, 10-shot, LS other", "WER", 11.0),
+    Published("Base, 10-shot, LS clean", {"wer": 21.9}),
+    Published("Base, 10-shot, LS other", {"wer": 29.2}),
+    Published("Expressive, 10-shot, LS clean", {"wer": 37.9}),
+    Published("Expressive, 10-shot, LS other", {"wer": 50.0}),
+    Published("+ASR+TTS, 10-shot, LS clean", {"wer": 6.0}),
+    Published("+ASR+TTS, 10-shot, LS other", {"wer": 11.0}),
 )
 
 
@@ -93,6 +101,7 @@ class SpeechToText:
             transcript=ScoredText.score(reference, generation.sequence.text, self.normalizer),
         )
 
-    def report(self, items: Iterable[GenerationItem], seed: int = 0) -> Report:
-        """Build the report of scored clips. seed: of the bootstrap. Raises ManifestError if there are none."""
-        return Report.of_generation("asr", "speech to text", items, PUBLISHED, self.normalizer, seed)
+
+def result(description: RunDescription, records: TypingSequence[Record]) -> EvaluationResult:
+    """Compute the result of records of `GenerationItem.to_json`."""
+    return text_result(description, records, (text_row("speech to text", records, PUBLISHED),))

@@ -1,12 +1,11 @@
 """Pairs of candidates, of which one should be more likely than the other, and their comparison."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
-from typing import Any
 
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.evaluation.records import Record
 from spiritlm_cli.language.scoring import Score
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.tokens.sequence import Line, Sequence
@@ -115,28 +114,19 @@ class Comparison:
         by_sum = sum(_win(a.log_likelihood, b.log_likelihood) for a, b in combinations) / len(combinations)
         return cls(pair, good, bad, by_mean, by_sum)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return an object for `json.dumps`; log-likelihoods are natural logarithms, `mean` is per token."""
-        result: dict[str, Any] = {"id": self.pair.id}
-        if self.pair.set is not None:
-            result["set"] = self.pair.set
-        if self.pair.voice is not None:
-            result["voice"] = self.pair.voice
-        result |= {group.kind: group.name for group in self.pair.groups}
-        for side, candidates, scores in (
-            ("good", self.pair.good, self.good),
-            ("bad", self.pair.bad, self.bad),
-        ):
-            result[side] = [
-                {
-                    "name": candidate.name,
-                    "log_likelihood": score.log_likelihood,
-                    "tokens": score.tokens,
-                    "mean": score.mean,
-                }
-                for candidate, score in zip(candidates, scores, strict=True)
-            ]
-        return result | {"by_mean": self.by_mean, "by_sum": self.by_sum}
+    def to_record(self) -> Record:
+        """Return what is known of the pair; log-likelihoods are natural logarithms, `mean` is per token."""
+        groups = [asdict(group) for group in self.pair.groups]
+        return {
+            "set": self.pair.set,
+            "item": self.pair.item,
+            "voice": self.pair.voice,
+            "groups": groups,
+            "good": list(map(_scored, self.pair.good, self.good)),
+            "bad": list(map(_scored, self.pair.bad, self.bad)),
+            "by_mean": self.by_mean,
+            "by_sum": self.by_sum,
+        }
 
 
 @dataclass(frozen=True)
@@ -146,14 +136,16 @@ class ScoredEntry:
     entry: Entry
     scores: tuple[Outcome[Score], ...]
 
-    def candidate_scores(self) -> Iterator[tuple[str, Score]]:
-        """Yield name and score of each candidate that has a score."""
-        for candidate, score in zip(self.entry.candidates, self.scores, strict=True):
-            try:
-                result = score.result()
-            except SpiritLMError:
-                continue
-            yield candidate.name, result
+    def to_record(self) -> Record:
+        """Return the record of the entry; that of an `Unpaired` has one score, and nothing is compared.
+
+        Raises SpiritLMError as `comparison`.
+        """
+        comparison = self.comparison()
+        if comparison:
+            return comparison.to_record()
+        scored = [_scored(self.entry.candidates[0], self.scores[0].result())]
+        return {"set": self.entry.set, "good": scored, "bad": []}
 
     def comparison(self) -> Comparison | None:
         """Compare the sides of a pair; None for an `Unpaired`.
@@ -178,3 +170,12 @@ class ScoredEntry:
 
 def _win(good: float, bad: float) -> float:
     return 0.5 if good == bad else float(good > bad)
+
+
+def _scored(candidate: Candidate, score: Score) -> Record:
+    return {
+        "name": candidate.name,
+        "log_likelihood": score.log_likelihood,
+        "tokens": score.tokens,
+        "mean": score.mean,
+    }

@@ -1,25 +1,27 @@
 """`resynthesis`: word errors of clips after tokenizing and decoding, beside those of the original clips."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import Checkpoint
-from spiritlm_cli.english.normalizers import NormalizerName, describe_normalizer
+from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.evaluation.judges.asr import Asr, load_asr
-from spiritlm_cli.evaluation.report import Published, Report, Row, ScoredText, reference_text
+from spiritlm_cli.evaluation.records import Record, RunDescription
+from spiritlm_cli.evaluation.result import EvaluationResult, Published
+from spiritlm_cli.evaluation.scored_text import ScoredText, reference_text, text_result, text_row
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
-_PUBLISHED_ORIGINAL = (Published("originals", "WER", 16.2),)
+_PUBLISHED_ORIGINAL = (Published("originals", {"wer": 16.2}),)
 _PUBLISHED_RESYNTHESIS = (
-    Published("Base", "WER", 23.4),
-    Published("Expressive", "WER", 23.2),
+    Published("Base", {"wer": 23.4}),
+    Published("Expressive", {"wer": 23.2}),
 )
 
 
@@ -108,21 +110,16 @@ class Resynthesis:
             resynthesis=ScoredText.score(reference, self.recognizer.transcribe(resynthesis), self.normalizer),
         )
 
-    def report(self, items: Iterable[ResynthesisItem], seed: int = 0) -> Report:
-        """Build the report of scored clips. seed: of the bootstrap. Raises ManifestError if there are none."""
-        items = list(items)
-        return Report(
-            task="resynthesis",
-            items=len(items),
-            seconds=sum(item.seconds for item in items),
-            rows=(
-                Row.of("original", (item.original for item in items), _PUBLISHED_ORIGINAL, seed),
-                Row.of("resynthesis", (item.resynthesis for item in items), _PUBLISHED_RESYNTHESIS, seed),
-            ),
-            normalizer=describe_normalizer(self.normalizer),
-        )
-
     def _speaker(self, clip: Clip) -> str | None:
         if self.speaker != "same":
             return self.speaker
         return clip.speaker if clip.speaker in self.vocoder.voices.speakers else None
+
+
+def result(description: RunDescription, records: TypingSequence[Record]) -> EvaluationResult:
+    """Compute the result of records of `ResynthesisItem.to_json`."""
+    rows = (
+        text_row("original", [record["original"] for record in records], _PUBLISHED_ORIGINAL),
+        text_row("resynthesis", [record["resynthesis"] for record in records], _PUBLISHED_RESYNTHESIS),
+    )
+    return text_result(description, records, rows)

@@ -1,6 +1,6 @@
 """`tts`: word errors of the transcript of speech that the language model generates for a text, without examples."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,15 @@ from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.evaluation.judges.asr import Asr, load_asr
-from spiritlm_cli.evaluation.report import GenerationItem, Published, Report, ScoredText, reference_text
+from spiritlm_cli.evaluation.records import Record, RunDescription
+from spiritlm_cli.evaluation.result import EvaluationResult, Published
+from spiritlm_cli.evaluation.scored_text import (
+    GenerationItem,
+    ScoredText,
+    reference_text,
+    text_result,
+    text_row,
+)
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.manifests.clip import Clip
@@ -21,12 +29,12 @@ SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_new_tokens=300)
 
 # LS: LibriSpeech test sets; +ASR+TTS: trained on pairs of speech and its transcript as well.
 PUBLISHED = (
-    Published("Base, 10-shot, LS clean", "CER", 45.5),
-    Published("Base, 10-shot, LS other", "CER", 43.8),
-    Published("Expressive, 10-shot, LS clean", "CER", 52.0),
-    Published("Expressive, 10-shot, LS other", "CER", 53.6),
-    Published("+ASR+TTS, 10-shot, LS clean", "CER", 6.7),
-    Published("+ASR+TTS, 10-shot, LS other", "CER", 7.9),
+    Published("Base, 10-shot, LS clean", {"cer": 45.5}),
+    Published("Base, 10-shot, LS other", {"cer": 43.8}),
+    Published("Expressive, 10-shot, LS clean", {"cer": 52.0}),
+    Published("Expressive, 10-shot, LS other", {"cer": 53.6}),
+    Published("+ASR+TTS, 10-shot, LS clean", {"cer": 6.7}),
+    Published("+ASR+TTS, 10-shot, LS other", {"cer": 7.9}),
 )
 
 
@@ -93,6 +101,7 @@ class TextToSpeech:
             transcript=ScoredText.score(reference, transcript, self.normalizer),
         )
 
-    def report(self, items: Iterable[GenerationItem], seed: int = 0) -> Report:
-        """Build the report of scored clips. seed: of the bootstrap. Raises ManifestError if there are none."""
-        return Report.of_generation("tts", "text to speech", items, PUBLISHED, self.normalizer, seed)
+
+def result(description: RunDescription, records: TypingSequence[Record]) -> EvaluationResult:
+    """Compute the result of records of `GenerationItem.to_json`."""
+    return text_result(description, records, (text_row("text to speech", records, PUBLISHED),))

@@ -1,135 +1,218 @@
-"""Benchmarks over the clips of a manifest: `evaluate resynthesis`, `asr` and `tts`."""
+"""`spiritlm evaluate TASK`: items to records, and records to a result."""
 
 import json
-from collections.abc import Iterable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib import import_module
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any
 
-from spiritlm_cli.errors import SpiritLMError
-from spiritlm_cli.evaluation import asr, tts
-from spiritlm_cli.evaluation.pair_report import PairReport
-from spiritlm_cli.evaluation.report import Report
-from spiritlm_cli.evaluation.resynthesis import Resynthesis
-from spiritlm_cli.jobs.failures import Failures
-from spiritlm_cli.jobs.options.evaluate import (
-    AsrOptions,
-    ClipBenchmarkOptions,
-    ResynthesisOptions,
-    TtsOptions,
+from spiritlm_cli.batching import Outcome
+from spiritlm_cli.distributed.messages import Codec, to_json
+from spiritlm_cli.errors import ManifestError, ResumeError, SpiritLMError
+from spiritlm_cli.evaluation.records import (
+    Record,
+    RunDescription,
+    format_record,
+    parse_records,
+    read_items,
 )
-from spiritlm_cli.jobs.output import LineWriter
-from spiritlm_cli.jobs.progress import Progress
-from spiritlm_cli.jobs.run import Summary
-from spiritlm_cli.manifests.clip import BadClip, Clip
-from spiritlm_cli.manifests.labels import drop_labels
-from spiritlm_cli.manifests.manifest import scan_manifest
+from spiritlm_cli.evaluation.reports import compute_result
+from spiritlm_cli.evaluation.result import EvaluationResult
+from spiritlm_cli.jobs.compute import Compute, Function
+from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Item
+from spiritlm_cli.jobs.executor import computed
+from spiritlm_cli.jobs.inputs import shard_range
+from spiritlm_cli.jobs.journal import part_of
+from spiritlm_cli.jobs.options.evaluate import EvaluateOptions
+from spiritlm_cli.jobs.output import OutputLine, data_only
+from spiritlm_cli.jobs.run import Run, Settled, Summary, settle
 
-__all__ = ["AsrOptions", "Evaluation", "ResynthesisOptions", "TtsOptions", "run"]
+__all__ = ["EvaluationSummary", "run"]
 
-
-class Item(Protocol):
-    """The result of one clip."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return an object for `json.dumps`."""
-        ...
-
-
-ItemType = TypeVar("ItemType", bound=Item)
-
-
-class ClipBenchmark(Protocol[ItemType]):
-    """Scores clips, and reports over all of them."""
-
-    def measure(self, clip: Clip) -> ItemType:
-        """Score one clip. Raises SpiritLMError."""
-        ...
-
-    def report(self, items: Iterable[ItemType]) -> Report:
-        """Build the report. Raises ManifestError if there are no items."""
-        ...
+# The class of each task's evaluation, and its module in jobs/evaluations.
+_EVALUATIONS = {
+    "asr": ("clips", "AsrEvaluation"),
+    "blimp": ("pairs", "BlimpEvaluation"),
+    "pairs": ("pairs", "PairsEvaluation"),
+    "resynthesis": ("clips", "ResynthesisEvaluation"),
+    "tts": ("clips", "TtsEvaluation"),
+    "wuggy": ("pairs", "WuggyEvaluation"),
+}
 
 
 @dataclass(frozen=True)
-class Evaluation(Summary):
-    """What a benchmark did, and its report; None if there was nothing to compare."""
+class EvaluationSummary(Summary):
+    """What an evaluation did, and its result; None if there was nothing to compare."""
 
-    report: Report | PairReport | None = None
+    result: EvaluationResult | None = None
 
 
-def run(options: ResynthesisOptions | AsrOptions | TtsOptions) -> Evaluation:
-    """Run a benchmark over clips.
+def run(options: EvaluateOptions) -> EvaluationSummary:
+    """Evaluate a model on a task.
 
-    Raises OSError if the manifest does not exist, SpiritLMError for what ends the run, and with `on_error="fail"` the
-    error of the first clip that can't be used.
+    Raises OptionError, OSError if an input does not exist, SpiritLMError for what ends the run, and with
+    `on_error="fail"` the error of the first item that can't be used.
     """
     options.check()
-    clips = list(islice(drop_labels(scan_manifest(options.manifest)), options.limit))
-    if isinstance(options, ResynthesisOptions):
-        return _measure(_resynthesis(options), clips, options)
-    if isinstance(options, AsrOptions):
-        return _measure(_asr(options), clips, options)
-    return _measure(_tts(options), clips, options)
-
-
-def _resynthesis(options: ResynthesisOptions) -> Resynthesis:
-    return Resynthesis.load(
-        options.checkpoint,
-        expressive=options.expressive,
-        device=options.device,
-        recognizer=options.asr,
-        speaker=options.speaker,
-        normalizer=options.normalizer,
-    )
-
-
-def _asr(options: AsrOptions) -> asr.SpeechToText:
-    return asr.SpeechToText.load(
-        options.checkpoint,
-        expressive=options.expressive,
-        device=options.device,
-        dtype=options.dtype,
-        sampling=replace(asr.SAMPLING, max_new_tokens=options.max_new_tokens),
-        task=options.task,
-        normalizer=options.normalizer,
-    )
-
-
-def _tts(options: TtsOptions) -> tts.TextToSpeech:
-    return tts.TextToSpeech.load(
-        options.checkpoint,
-        expressive=options.expressive,
-        device=options.device,
-        dtype=options.dtype,
-        recognizer=options.asr,
-        speaker=options.speaker,
-        sampling=replace(tts.SAMPLING, max_new_tokens=options.max_new_tokens, seed=options.seed),
-        normalizer=options.normalizer,
-    )
+    settled = settle(f"evaluate {options.task}", options)
+    options = settled.options
+    evaluation, items = _evaluation_of(options), _items_of(options)
+    _check_ids(items)
+    description = evaluation.describe(len(items))
+    if options.shard:
+        part = shard_range(range(len(items)), *options.shard)
+        items = items[part.start : part.stop]
+    if settled.complete:
+        records = _finished_records(Path(str(options.output)), description)
+    else:
+        records = _measure(settled, evaluation, items, description)
+    evaluation.finish(records)
+    failed = sum("error" in record for record in records)
+    return EvaluationSummary(len(records), failed, compute_result(description, records))
 
 
 def _measure(
-    benchmark: ClipBenchmark[ItemType], clips: list[Clip | BadClip], options: ClipBenchmarkOptions
-) -> Evaluation:
-    items: list[ItemType] = []
-    with ExitStack() as stack:
-        failures = stack.enter_context(Failures(options.on_error, options.errors))
-        writer = stack.enter_context(LineWriter(options.items)) if options.items else None
-        progress = stack.enter_context(Progress("clips", len(clips), lines=False))
-        for clip in clips:
-            try:
-                if isinstance(clip, BadClip):
-                    raise clip.error
-                item = benchmark.measure(clip)
-            except SpiritLMError as error:
-                failures.add(clip, error)
-                progress.advance(failed=True)
-                continue
-            progress.advance()
-            items.append(item)
-            if writer:
-                writer.write_text(json.dumps(item.to_json(), ensure_ascii=False))
-        report = benchmark.report(items)
-    return Evaluation(len(clips), failures.count, report)
+    settled: Settled[Any], evaluation: Evaluation[Any, Any], items: Sequence[Any], description: RunDescription
+) -> list[Record]:
+    """Measure the items that an interrupted run has not, and return the records of all."""
+    options = settled.options
+    records = _kept_records(settled, description)
+    numbered = [_Numbered(index, item.id, str(item.source)) for index, item in enumerate(items)]
+    with (
+        Run(settled, what=evaluation.what, total=lambda: len(items), to_stdout=False) as output,
+        data_only(),
+    ):
+        output.write_header(description.to_line())
+        remaining = output.remaining(numbered)
+        with closing(computed(_EvaluationCompute(options), remaining, options.ray)) as outcomes:
+            for item, outcome in outcomes:
+                record = _record(output, item, outcome)
+                records.append(record)
+                output.write(item, [OutputLine(format_record(record), whole=True)])
+                output.progress.advance(failed="error" in record)
+    return records
+
+
+def _record(output: Run, item: "_Numbered", outcome: Outcome[Record]) -> Record:
+    """The record of an item. Raises the error of one that can't be used, unless such items are skipped."""
+    try:
+        record = {"id": item.id, **outcome.result()}
+        format_record(record)
+    except SpiritLMError as error:
+        output.failures.add(item, error)
+        return {"id": item.id, "error": str(error)}
+    return record
+
+
+def _kept_records(settled: Settled[Any], description: RunDescription) -> list[Record]:
+    """The records of an interrupted run. Raises ResumeError if it was another run."""
+    if settled.journal is None or not settled.journal.done.size:
+        return []
+    part = part_of(Path(str(settled.options.output)).resolve())
+    with part.open("rb") as file:
+        lines = file.read(settled.journal.done.size).decode().split("\n")[:-1]
+    _check_continued(lines[0], description, part)
+    return list(parse_records(enumerate(lines[1:], 2), str(part)))
+
+
+def _finished_records(path: Path, description: RunDescription) -> list[Record]:
+    """The records of a finished items file. Raises ResumeError if it is of another run."""
+    found, records = read_items(path)
+    _check_continued(found.to_line(), description, path)
+    return records
+
+
+def _check_continued(line: str, description: RunDescription, path: Path) -> None:
+    before, now = json.loads(line), json.loads(description.to_line())
+    if different := sorted(name for name in now if now[name] != before.get(name)):
+        raise ResumeError(
+            f"{path}: was begun with other {', '.join(different)}; resume with the same, or write to another file"
+        )
+
+
+def _evaluation_of(options: EvaluateOptions) -> Evaluation[Any, Any]:
+    module, name = _EVALUATIONS[options.task]
+    evaluation: Evaluation[Any, Any] = getattr(
+        import_module(f"spiritlm_cli.jobs.evaluations.{module}"), name
+    )(options)
+    return evaluation
+
+
+@lru_cache(maxsize=1)
+def _items_of(options: EvaluateOptions) -> Sequence[Any]:
+    """The items of all shards; read once in each process."""
+    items = _evaluation_of(options).items()
+    if not items:
+        raise ManifestError(f"{options.task}: there are no items")
+    return items if options.limit is None else list(islice(items, options.limit))
+
+
+def _check_ids(items: Iterable[Item | BadItem]) -> None:
+    """Raise ManifestError for two items of one id, which a record could not tell apart."""
+    ids: set[str] = set()
+    for item in items:
+        if item.id in ids:
+            raise ManifestError(f"{item.source}: there are two items {item.id!a}")
+        ids.add(item.id)
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """An item as it travels to a worker, which reads the items itself. index: in the shard."""
+
+    index: int
+    id: str
+    source: str
+
+
+def _encode_numbered(item: _Numbered) -> bytes:
+    return to_json({"index": item.index, "id": item.id, "source": item.source})
+
+
+def _decode_numbered(message: bytes) -> _Numbered:
+    return _Numbered(**json.loads(message))
+
+
+@dataclass(frozen=True)
+class _EvaluationCompute(Compute[EvaluateOptions, _Numbered, Record]):
+    """Items to their records."""
+
+    item_codec = Codec(_encode_numbered, _decode_numbered)
+    result_codec = Codec(to_json, json.loads)
+
+    @contextmanager
+    def load(self) -> Iterator[Function[_Numbered, Record]]:
+        """Load the models of the task. Raises CheckpointError."""
+        items = _items_of(self.options)
+        if self.options.shard:
+            part = shard_range(range(len(items)), *self.options.shard)
+            items = items[part.start : part.stop]
+        with _evaluation_of(self.options).load() as measure:
+            yield partial(_measured, measure, items)
+
+
+def _measured(
+    measure: Any, items: Sequence[Any], numbered: Iterable[_Numbered]
+) -> Iterator[tuple[_Numbered, Outcome[Record]]]:
+    """Measure the good items, and yield the outcomes of all in order."""
+    pending: deque[_Numbered] = deque()
+
+    def good() -> Iterator[Any]:
+        for number in numbered:
+            pending.append(number)
+            if not isinstance(items[number.index], BadItem):
+                yield items[number.index]
+
+    def bad() -> Iterator[tuple[_Numbered, Outcome[Record]]]:
+        while pending and isinstance(item := items[pending[0].index], BadItem):
+            yield pending.popleft(), Outcome.failure(item.error)
+
+    for _, outcome in measure(good()):
+        yield from bad()
+        yield pending.popleft(), outcome
+    yield from bad()

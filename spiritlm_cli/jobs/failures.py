@@ -21,15 +21,15 @@ class Identified(Protocol):
     def source(self) -> Path | str: ...
 
 
-Input = Clip | BadClip | InputLine
+Input = Clip | BadClip | InputLine | Identified
 
 
-def name_of(item: Input | Identified) -> str:
+def name_of(item: Input) -> str:
     """The name of an input in messages and in the errors file."""
     return item.name if isinstance(item, InputLine) else item.id
 
 
-def reason_of(item: Input | Identified, error: SpiritLMError) -> str:
+def reason_of(item: Input, error: SpiritLMError) -> str:
     """An error's message that names the file of its input."""
     if isinstance(item, InputLine):
         return item.reason(error)
@@ -67,7 +67,7 @@ class Failures:
         if self._file:
             self._file.close()
 
-    def add(self, item: Input | Identified, error: SpiritLMError) -> None:
+    def add(self, item: Input, error: SpiritLMError) -> None:
         """Report an input. Raises the error, with the input's name, if the run is to end there."""
         reason = reason_of(item, error)
         if not self._skip:

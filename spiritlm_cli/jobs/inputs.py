@@ -61,7 +61,7 @@ class Inputs:
         if any(path is not None and is_read_once(path) for path in (self.manifest, self.files_from)):
             return None
         whole = sum(1 for _ in self._named_clips()) if self.manifest is None else count_clips(self.manifest)
-        return whole if self.shard is None else len(_part(range(whole), *self.shard))
+        return whole if self.shard is None else len(shard_range(range(whole), *self.shard))
 
     def clips(self) -> Iterator[Clip | BadClip]:
         """The clips, one after another.
@@ -88,8 +88,8 @@ class Inputs:
             return iter(clips)
         if self.manifest is None or is_read_once(self.manifest):
             known = list(clips)
-            return iter([known[index] for index in _part(range(len(known)), *self.shard)])
-        part = _part(range(count_clips(self.manifest)), *self.shard)
+            return iter([known[index] for index in shard_range(range(len(known)), *self.shard)])
+        part = shard_range(range(count_clips(self.manifest)), *self.shard)
         return islice(iter(clips), part.start, part.stop)
 
     def _named_clips(self) -> Iterable[Clip | BadClip]:
@@ -107,5 +107,6 @@ class Inputs:
                 raise ManifestError(f"{name}: {error}") from None
 
 
-def _part(whole: range, part: int, parts: int) -> range:
+def shard_range(whole: range, part: int, parts: int) -> range:
+    """Part `part` of `parts` equal ones; the first is 0."""
     return whole[part * len(whole) // parts : (part + 1) * len(whole) // parts]

@@ -1,5 +1,6 @@
 """What all jobs share: a journal, the order of the lines, failures, progress, and a summary."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -97,8 +98,12 @@ class Run:
         ids: bool | None = None,
         what: str = "clips",
         total: Callable[[], int | None] = lambda: None,
+        to_stdout: bool = True,
     ) -> None:
-        """ids: as `LineWriter` has it; what: the inputs, in the plural; total: counts them, for a progress bar."""
+        """ids: as `LineWriter` has it; what: the inputs, in the plural; total: counts them, for a progress bar.
+
+        to_stdout: lines go to stdout if no output is named; otherwise they are discarded.
+        """
         options: LineOptions = settled.options
         self._options, self._what = settled.options, what
         self._journal = settled.journal
@@ -108,9 +113,12 @@ class Run:
         done = self._journal.done if self._journal else Done()
         self.resumed = done.inputs > 0 or done.size > 0
         self.inputs = done.inputs
-        self.writer = LineWriter(output, ids, done.size, done.lines, self._begin)
+        discarded = output is None and not to_stdout
+        self.writer = LineWriter(
+            Path(os.devnull) if discarded else output, ids, done.size, done.lines, self._begin
+        )
         self.failures = Failures(options.on_error, options.errors, done.failed, done.errors_size)
-        self.progress = Progress(what, total() if Progress.shown() else None, done.inputs, output)
+        self.progress = Progress(what, total() if Progress.shown() else None, done.inputs, output, to_stdout)
         self._stack = ExitStack()
         self._begun = False
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from spiritlm_cli.console import notify, one_line
 from spiritlm_cli.errors import ManifestError, TokenError
-from spiritlm_cli.evaluation.metrics import error_rate, word_errors
+from spiritlm_cli.evaluation.metrics import word_errors
 from spiritlm_cli.files import read_bytes, write_bytes, write_text
 from spiritlm_cli.language.few_shot import FewShot
 from spiritlm_cli.language.generator import GenerationRequest
@@ -250,7 +250,7 @@ class Validation:
         if self._evaluator.is_main:
             path = self._options.output / "training" / "transcripts" / f"{step}.jsonl"
             write_text(path, "".join(line for _, line in results))
-        return error_rate([count for count, _ in results], resamples=1).rate
+        return sum(count.errors for count, _ in results) / sum(count.length for count, _ in results)
 
     def _prompt(self, clip: SpokenClip) -> Prompt:
         """What a transcript continues."""

@@ -5,7 +5,8 @@ import pytest
 
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import CheckpointError
-from spiritlm_cli.evaluation.asr import SAMPLING, SpeechToText
+from spiritlm_cli.evaluation.asr import SAMPLING, SpeechToText, result
+from spiritlm_cli.evaluation.records import RunDescription
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.manifests.clip import Clip
@@ -36,9 +37,8 @@ def test_speech_to_text(release_tree: Path, language_model: LanguageModel, clip:
     assert item.transcript.words.length == len(SAID.split())
     assert item.to_json()["finished"] == item.finished
 
-    report = benchmark.report([item])
-    assert (report.task, report.items) == ("asr", 1)
-    assert report.rows[0].wer.rate == item.transcript.words.rate
+    found = result(RunDescription("asr", "1"), [item.to_json()])
+    assert (found.items, found.rows[0].values["wer"].value) == (1, item.transcript.words.rate)
 
 
 def test_speech_to_text_in_the_form_of_a_task(release_tree: Path, clip: Clip, tmp_path: Path) -> None:

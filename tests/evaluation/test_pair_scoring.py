@@ -31,9 +31,8 @@ def test_score_stream_keeps_order_and_isolates_errors() -> None:
         scored[1].comparison()
     with pytest.raises(TokenError, match=r"of b!: too loud"):
         scored[2].comparison()
-    assert [name for name, _ in scored[2].candidate_scores()] == ["a"]
     assert scored[3].comparison() is None
-    assert list(scored[3].candidate_scores()) == [("c", Score(-2.0, 1))]
+    assert scored[3].to_record()["good"] == [{"name": "c", "log_likelihood": -2.0, "tokens": 1, "mean": -2.0}]
     assert [one.comparison().by_mean for one in (scored[0], scored[4])] == [1.0, 0.0]  # type: ignore[union-attr]
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.recognizer import Recognizer
-from spiritlm_cli.evaluation.tts import TextToSpeech
+from spiritlm_cli.evaluation.records import RunDescription
+from spiritlm_cli.evaluation.tts import TextToSpeech, result
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.vocoder.vocoder import Vocoder
@@ -33,7 +34,7 @@ def test_text_to_speech(
     assert item == benchmark.measure(clip)
     assert 0 < item.tokens <= 40
     assert item.seconds > 0
-    assert benchmark.report([item]).task == "tts"
+    assert result(RunDescription("tts", "1"), [item.to_json()]).task == "tts"
 
     other = replace(benchmark, sampling=replace(benchmark.sampling, seed=1)).measure(clip)
     assert (other.seconds, other.tokens) != (item.seconds, item.tokens)

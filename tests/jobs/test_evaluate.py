@@ -1,45 +1,92 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.errors import AudioError
-from spiritlm_cli.evaluation.report import Report
-from spiritlm_cli.jobs.evaluate import AsrOptions, run
+from spiritlm_cli.errors import ManifestError, ResumeError
+from spiritlm_cli.jobs.evaluate import run
+from spiritlm_cli.jobs.evaluate_report import EvaluateReportOptions, read_results
+from spiritlm_cli.jobs.options import PairsOptions
+
+WORDS = ("cat", "dog", "sun", "tree", "bird")
 
 
 @pytest.fixture
-def manifest(tmp_path: Path, recording_file: Path) -> Path:
-    """One second of speech, and a file that does not exist."""
-    path = tmp_path / "clips.tsv"
-    rows = (f"a\t{recording_file}\t1\t2\tof cow skin", "b\tgone.wav\t\t\tnothing")
-    path.write_text("\n".join(("id\taudio\tstart\tend\ttext", *rows)) + "\n")
-    return path
+def options(release_tree: Path, tmp_path: Path) -> PairsOptions:
+    """Five pairs of text."""
+    table = tmp_path / "pairs.tsv"
+    rows = (f"{word}\tthe {word}\t{word} the {word}" for word in WORDS)
+    table.write_text("\n".join(("id\tgood\tbad", *rows)) + "\n")
+    return PairsOptions(path=table, model=str(release_tree), device="cpu", output=tmp_path / "items.jsonl")
 
 
-def test_run_skips_clips_that_cannot_be_used(release_tree: Path, manifest: Path, tmp_path: Path) -> None:
-    items = tmp_path / "items.jsonl"
-    options = AsrOptions(
-        manifest=manifest,
-        model=str(release_tree),
-        device="cpu",
-        max_new_tokens=2,
-        on_error="skip",
-        items=items,
+def content(options: PairsOptions) -> bytes:
+    assert options.output
+    return options.output.read_bytes()
+
+
+def test_items_file_begins_with_a_description(options: PairsOptions) -> None:
+    summary = run(options)
+    first, *records = map(json.loads, content(options).splitlines())
+    assert (first["task"], first["items"], first["settings"]["path"]) == (
+        "pairs",
+        5,
+        str(options.path.resolve()),
     )
-    evaluation = run(options)
-    assert (evaluation.inputs, evaluation.failed) == (2, 1)
-    assert isinstance(evaluation.report, Report)
-    assert (evaluation.report.task, evaluation.report.items) == ("asr", 1)
-    (item,) = map(json.loads, items.read_text().splitlines())
-    assert (item["id"], item["tokens"]) == ("a", 2)
+    assert [record["id"] for record in records] == list(WORDS)
+    assert summary.result
+    assert summary.result.description.to_line() == content(options).decode().splitlines()[0]
 
 
-def test_run_stops_at_a_clip_that_cannot_be_used(release_tree: Path, manifest: Path) -> None:
-    with pytest.raises(AudioError, match=r"gone\.wav: no such file"):
-        run(AsrOptions(manifest=manifest, model=str(release_tree), device="cpu", max_new_tokens=2))
+def test_resume_gives_the_same_bytes_and_result(
+    options: PairsOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(options)
+    expected = content(options)
+    interrupted = replace(options, output=options.output.with_name("again.jsonl"))  # type: ignore[union-attr]
+
+    def stop_at_the_third(record: dict[str, object]) -> str:
+        if record["id"] == "sun":
+            raise KeyboardInterrupt
+        return json.dumps(record, ensure_ascii=False)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("spiritlm_cli.jobs.evaluate.format_record", stop_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            run(interrupted)
+    part = interrupted.output.with_name("again.jsonl.part")  # type: ignore[union-attr]
+    assert len(part.read_bytes().splitlines()) == 3
+    summary = run(replace(interrupted, resume=True))
+    assert content(interrupted) == expected
+    assert (summary.inputs, summary.result) == (5, whole.result)
+    # a finished run is not run again
+    assert run(replace(interrupted, resume=True)).result == whole.result
 
 
-def test_run_limits_clips(release_tree: Path, manifest: Path) -> None:
-    options = AsrOptions(manifest=manifest, model=str(release_tree), device="cpu", max_new_tokens=2, limit=1)
-    assert (run(options).inputs, run(options).failed) == (1, 0)
+def test_resume_refuses_another_run(options: PairsOptions) -> None:
+    run(options)
+    with pytest.raises(ResumeError, match="other items, settings"):
+        run(replace(options, resume=True, limit=2))
+
+
+def test_shards_are_one_result(options: PairsOptions) -> None:
+    whole = run(options).result
+    assert options.output
+    files = tuple(options.output.with_name(f"{shard}.jsonl") for shard in range(3))
+    for shard, file in enumerate(files):
+        run(replace(options, shard=(shard, 3), output=file))
+    assert read_results(EvaluateReportOptions(runs=files)) == [whole]
+
+
+def test_items_of_one_id(options: PairsOptions) -> None:
+    options.path.write_text("id\tgood\tbad\nline 3\ta\tb\n\ta\tb\n")
+    with pytest.raises(ManifestError, match="two items 'line 3'"):
+        run(options)
+
+
+def test_no_items_file_writes_nothing_to_stdout(
+    options: PairsOptions, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert run(replace(options, output=None)).inputs == 5
+    assert capfdbinary.readouterr().out == b""

@@ -5,6 +5,7 @@ import typer
 from spiritlm_cli.cli import general
 from spiritlm_cli.cli.commands.evaluate_clips import asr, resynthesis, tts
 from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, wuggy
+from spiritlm_cli.cli.commands.evaluate_report import report
 
 evaluate = typer.Typer(name="evaluate", cls=general.Group, no_args_is_help=True, rich_markup_mode=None)
 
@@ -19,8 +20,9 @@ def about() -> None:
       spiritlm evaluate asr --manifest clips.tsv --limit 20 --json
       spiritlm evaluate tts --manifest clips.tsv --asr large-v3 --items items.jsonl
       spiritlm evaluate wuggy zerospeech2021/
+      spiritlm evaluate report wuggy.jsonl asr.jsonl > card.md
     """
 
 
-for _task in (resynthesis, asr, tts, pairs, wuggy, blimp):
+for _task in (resynthesis, asr, tts, pairs, wuggy, blimp, report):
     evaluate.command(cls=general.Command)(_task)

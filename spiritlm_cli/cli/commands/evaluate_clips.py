@@ -1,17 +1,8 @@
 """`spiritlm evaluate resynthesis`, `asr` and `tts`: the benchmarks over clips."""
 
 from spiritlm_cli.cli.command import command
-from spiritlm_cli.cli.report import print_report
-from spiritlm_cli.jobs.options.evaluate import AsrOptions, ResynthesisOptions, TtsOptions
-
-
-def _run(options: ResynthesisOptions | AsrOptions | TtsOptions) -> object:
-    from spiritlm_cli.jobs.evaluate import run
-
-    evaluation = run(options)
-    if evaluation.report:
-        print_report(evaluation.report, options.as_json)
-    return evaluation
+from spiritlm_cli.cli.report import evaluate
+from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, ResynthesisOptions, TtsOptions
 
 
 @command(ResynthesisOptions)
@@ -24,7 +15,7 @@ def resynthesis(options: ResynthesisOptions) -> object:
     Example:
       spiritlm evaluate resynthesis --manifest clips.tsv --limit 40
     """
-    return _run(options)
+    return evaluate(options)
 
 
 @command(AsrOptions)
@@ -37,7 +28,7 @@ def asr(options: AsrOptions) -> object:
     Example:
       spiritlm evaluate asr --manifest clips.tsv --limit 40
     """
-    return _run(options)
+    return evaluate(options)
 
 
 @command(TtsOptions)
@@ -50,4 +41,4 @@ def tts(options: TtsOptions) -> object:
     Example:
       spiritlm evaluate tts --manifest clips.tsv --limit 40
     """
-    return _run(options)
+    return evaluate(options)

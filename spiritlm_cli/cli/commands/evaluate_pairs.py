@@ -1,17 +1,8 @@
 """`spiritlm evaluate pairs`, `wuggy` and `blimp`: the benchmarks that compare likelihoods."""
 
 from spiritlm_cli.cli.command import command
-from spiritlm_cli.cli.report import print_report
-from spiritlm_cli.jobs.options.evaluate import BlimpOptions, PairsOptions, WuggyOptions
-
-
-def _run(options: PairsOptions | WuggyOptions | BlimpOptions) -> object:
-    from spiritlm_cli.jobs.evaluate_pairs import run
-
-    evaluation = run(options)
-    if evaluation.report:
-        print_report(evaluation.report, options.as_json)
-    return evaluation
+from spiritlm_cli.cli.report import evaluate
+from spiritlm_cli.jobs.options.evaluate_pairs import BlimpOptions, PairsOptions, WuggyOptions
 
 
 @command(PairsOptions)
@@ -22,7 +13,7 @@ def pairs(options: PairsOptions) -> object:
     Example:
       spiritlm evaluate pairs pairs.tsv --items items.jsonl
     """
-    return _run(options)
+    return evaluate(options)
 
 
 @command(WuggyOptions)
@@ -35,7 +26,7 @@ def wuggy(options: WuggyOptions) -> object:
       spiritlm evaluate wuggy zerospeech2021/lexical/dev --text
       spiritlm evaluate wuggy zerospeech2021/ --submission submission/
     """
-    return _run(options)
+    return evaluate(options)
 
 
 @command(BlimpOptions)
@@ -48,4 +39,4 @@ def blimp(options: BlimpOptions) -> object:
       spiritlm evaluate blimp blimp/data/
       spiritlm evaluate blimp zerospeech2021/ --submission submission/
     """
-    return _run(options)
+    return evaluate(options)

@@ -2,14 +2,9 @@
 
 from spiritlm_cli.jobs.options.align import AlignOptions
 from spiritlm_cli.jobs.options.decode import DecodeOptions
-from spiritlm_cli.jobs.options.evaluate import (
-    AsrOptions,
-    BlimpOptions,
-    PairsOptions,
-    ResynthesisOptions,
-    TtsOptions,
-    WuggyOptions,
-)
+from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, ResynthesisOptions, TtsOptions
+from spiritlm_cli.jobs.options.evaluate_pairs import BlimpOptions, PairsOptions, WuggyOptions
+from spiritlm_cli.jobs.options.evaluate_report import EvaluateReportOptions
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.inspect import InspectOptions
 from spiritlm_cli.jobs.options.inspect_batch import InspectBatchOptions
@@ -25,6 +20,7 @@ __all__ = [
     "BlimpOptions",
     "ClipOptions",
     "DecodeOptions",
+    "EvaluateReportOptions",
     "GenerateOptions",
     "InspectBatchOptions",
     "InspectDiffOptions",

@@ -193,6 +193,12 @@ def ray_option() -> Any:
     return option(None, text, metavar="ADDRESS|local", **EXECUTION)
 
 
+def shard_option() -> Any:
+    """Declare `--shard`."""
+    text = "Process only part I of N equal parts of the inputs. The first part is 0."
+    return option(None, text, metavar="I/N", parse=parse_shard, group="input")
+
+
 def seed_option() -> Any:
     """Declare `--seed`."""
     return option(
@@ -256,13 +262,7 @@ class ClipOptions:
     null: bool = option(
         False, "Paths in --files-from end with NUL instead of a line end.", "-0", "--null", group="input"
     )
-    shard: tuple[int, int] | None = option(
-        None,
-        "Process only part I of N equal parts of the inputs. The first part is 0.",
-        metavar="I/N",
-        parse=parse_shard,
-        group="input",
-    )
+    shard: tuple[int, int] | None = shard_option()
 
     def check_clips(self) -> None:
         """Raise OptionError unless one kind of input is given."""

@@ -6,4 +6,4 @@ def test_help_lists_the_benchmarks(spiritlm):
         for line in result.stdout.partition("Commands:")[2].partition("\n\n")[0].splitlines()
         if line
     ]
-    assert names == ["resynthesis", "asr", "tts", "pairs", "wuggy", "blimp"]
+    assert names == ["resynthesis", "asr", "tts", "pairs", "wuggy", "blimp", "report"]

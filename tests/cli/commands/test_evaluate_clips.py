@@ -17,7 +17,7 @@ def test_asr(spiritlm, model, manifest, tmp_path):
     result = spiritlm(*arguments, "--items", tmp_path / "items.jsonl")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "WER %" in result.stdout
-    item = json.loads((tmp_path / "items.jsonl").read_text())
+    _, item = map(json.loads, (tmp_path / "items.jsonl").read_text().splitlines())
     assert (item["id"], item["reference"]) == ("a", "of cow skin")
     report = json.loads(spiritlm(*arguments, "--json").stdout)
     assert (report["task"], report["items"]) == ("asr", 1)

@@ -37,8 +37,8 @@ def test_pairs(spiritlm, model, pair_list, tmp_path):
     result = spiritlm(*arguments, "--limit", "2", "--items", tmp_path / "items.jsonl")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "pairs: 2 items, 2 pairs" in result.stdout
-    items = [json.loads(line) for line in (tmp_path / "items.jsonl").read_text().splitlines()]
-    assert [(item["id"], item["type"]) for item in items] == [("p1", "text"), ("p2", "speech")]
+    _, *items = (json.loads(line) for line in (tmp_path / "items.jsonl").read_text().splitlines())
+    assert [(item["id"], item["groups"][0]["name"]) for item in items] == [("p1", "text"), ("p2", "speech")]
     # the same as `generate --score`
     alone = spiritlm("generate", *model, "--score", stdin="the cat\n").stdout.split()
     assert items[0]["good"][0]["log_likelihood"] == pytest.approx(float(alone[0]), abs=1e-4)
@@ -59,13 +59,13 @@ def test_wuggy_and_its_submission(spiritlm, model, zerospeech, tmp_path, units):
     assert result.exit_code == 0
     assert "lexical/test: no gold.csv, so left out" in result.stderr
     report = json.loads(result.stdout)
-    assert (report["items"], report["published"][0]["percent"]) == (2, 69.0)
+    assert (report["items"], report["rows"][0]["published"][0]["by_mean"]) == (2, 69.0)
 
     items = tmp_path / "items.jsonl"
     result = spiritlm(*arguments, "--submission", tmp_path / "to/submit", "--items", items)
     assert result.exit_code == 0
     assert "left out" not in result.stderr  # there are warnings that clips are very quiet
-    assert json.loads(result.stdout) == report
+    assert json.loads(result.stdout)["rows"] == report["rows"]
     written = {
         part: [
             line.split(" ") for line in (tmp_path / f"to/submit/lexical/{part}.txt").read_text().splitlines()
@@ -74,7 +74,7 @@ def test_wuggy_and_its_submission(spiritlm, model, zerospeech, tmp_path, units):
     }
     assert [name for name, _ in written["dev"]] == ["w1", "n1", "w2", "n2"]
     assert [name for name, _ in written["test"]] == ["t1", "t2"]
-    first = json.loads(items.read_text().splitlines()[0])
+    first = json.loads(items.read_text().splitlines()[1])
     assert [float(score) for _, score in written["dev"][:2]] == [
         first["good"][0]["mean"],
         first["bad"][0]["mean"],
@@ -113,14 +113,14 @@ def test_blimp_of_speech_and_of_jsonl(spiritlm, model, zerospeech, tmp_path):
     )
     report = json.loads(spiritlm("evaluate", "blimp", zerospeech, *model, "--json").stdout)
     assert [(row["kind"], row["name"]) for row in report["rows"]] == [
-        ("overall", "overall"), ("type", "anaphor"), ("subtype", "gender"),
+        (None, "overall"), ("type", "anaphor"), ("subtype", "gender"),
     ]  # fmt: skip
-    assert report["published"][0]["percent"] == 58.3
+    assert report["rows"][0]["published"][0]["by_mean"] == 58.3
 
     path = tmp_path / "blimp.jsonl"
     row = {"sentence_good": "he is", "sentence_bad": "he are", "linguistics_term": "agreement", "UID": "verb"}
     path.write_text(json.dumps(row) + "\n")
     report = json.loads(spiritlm("evaluate", "blimp", path, *model, "--json").stdout)
-    assert [row["kind"] for row in report["rows"]] == ["overall", "linguistics_term", "UID"]
-    assert report["published"][0]["percent"] == 73.3
+    assert [row["kind"] for row in report["rows"]] == [None, "linguistics_term", "UID"]
+    assert report["rows"][0]["published"][0]["by_mean"] == 73.3
     assert spiritlm("evaluate", "blimp", path, *model, "--submission", tmp_path).exit_code == 2

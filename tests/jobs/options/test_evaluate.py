@@ -3,23 +3,13 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.jobs.options.evaluate import AsrOptions, PairsOptions, WuggyOptions
+from spiritlm_cli.jobs.options.evaluate_pairs import PairsOptions
 
 
-def test_check_names_missing_files() -> None:
-    with pytest.raises(FileNotFoundError, match=r"gone\.tsv"):
-        AsrOptions(manifest=Path("gone.tsv")).check()
-    with pytest.raises(FileNotFoundError, match=r"gone\.tsv"):
-        PairsOptions(path=Path("gone.tsv")).check()
-
-
-def test_check_of_a_submission(tmp_path: Path) -> None:
-    WuggyOptions(path=tmp_path, submission=tmp_path).check()
-    WuggyOptions(path=tmp_path, text=True, limit=1).check()
-    for options in (
-        WuggyOptions(path=tmp_path, submission=tmp_path, text=True),
-        WuggyOptions(path=tmp_path, submission=tmp_path, limit=1),
-    ):
-        with pytest.raises(OptionError, match="all WAV files") as error:
-            options.check()
-        assert error.value.option == "--submission"
+@pytest.mark.parametrize(
+    ("given", "option"), [({"output": Path("-")}, "--items"), ({"resume": True}, "--resume")]
+)
+def test_check(tmp_path: Path, given: dict[str, object], option: str) -> None:
+    with pytest.raises(OptionError) as error:
+        PairsOptions(path=tmp_path, **given).check()  # type: ignore[arg-type]
+    assert error.value.option == option

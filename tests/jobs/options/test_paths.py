@@ -56,17 +56,17 @@ CLASHES: dict[str, Callable[[], object]] = {
     "--given": lambda: GenerateOptions(score=True, given=LINES, output=Path(LINES)),
     "--task": lambda: GenerateOptions(task="list.txt", shots=0, output=Path("list.txt")),
     "FILE.part": lambda: GenerateOptions(files=("x.txt.part",), output=Path("x.txt")),
-    "--items": lambda: AsrOptions(manifest=Path("list.txt"), items=Path("list.txt")),
+    "--items": lambda: AsrOptions(manifest=Path("list.txt"), output=Path("list.txt")),
     "tts": lambda: TtsOptions(manifest=Path("list.txt"), errors=Path("list.txt")),
-    "resynthesis": lambda: ResynthesisOptions(manifest=Path("list.txt"), items=Path("list.txt")),
-    "pairs": lambda: PairsOptions(path=Path("list.txt"), items=Path("list.txt")),
+    "resynthesis": lambda: ResynthesisOptions(manifest=Path("list.txt"), output=Path("list.txt")),
+    "pairs": lambda: PairsOptions(path=Path("list.txt"), output=Path("list.txt")),
     "wuggy": lambda: WuggyOptions(path=Path("list.txt"), errors=Path("list.txt")),
-    "blimp": lambda: BlimpOptions(path=Path("list.txt"), items=Path("list.txt")),
+    "blimp": lambda: BlimpOptions(path=Path("list.txt"), output=Path("list.txt")),
     "two outputs": lambda: TokenizeOptions(audio=("a.wav",), output=Path("new"), errors=Path("./new")),
     "an output and its part": lambda: TokenizeOptions(
         audio=("a.wav",), output=Path("new"), errors=Path("new.part.json")
     ),
-    "two other outputs": lambda: PairsOptions(path=Path(LINES), items=Path("n"), errors=Path("n")),
+    "two other outputs": lambda: PairsOptions(path=Path(LINES), output=Path("n"), errors=Path("n")),
     "a text output with the name of a recording": lambda: TokenizeOptions(
         manifest="list.txt", output=Path("b.FLAC")
     ),

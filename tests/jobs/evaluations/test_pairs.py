@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import ManifestError, OptionError
-from spiritlm_cli.evaluation.pair_report import PairReport
-from spiritlm_cli.jobs.evaluate_pairs import BlimpOptions, PairsOptions, run
+from spiritlm_cli.jobs.evaluate import run
+from spiritlm_cli.jobs.options import BlimpOptions, PairsOptions
 
 
 def test_run(release_tree: Path, tmp_path: Path) -> None:
@@ -12,8 +12,12 @@ def test_run(release_tree: Path, tmp_path: Path) -> None:
     table.write_text("id\tgood\tbad\np1\tthe cat\tthe the\np2\ta\t\n")
     evaluation = run(PairsOptions(path=table, model=str(release_tree), device="cpu", on_error="skip"))
     assert (evaluation.inputs, evaluation.failed) == (2, 1)
-    assert isinstance(evaluation.report, PairReport)
-    assert (evaluation.report.task, evaluation.report.pairs, evaluation.report.skipped) == ("pairs", 1, 1)
+    assert evaluation.result
+    assert (evaluation.result.task, evaluation.result.counts, evaluation.result.skipped) == (
+        "pairs",
+        {"pairs": 1},
+        1,
+    )
     with pytest.raises(ManifestError, match="line 3: bad is empty"):
         run(PairsOptions(path=table, model=str(release_tree), device="cpu"))
 

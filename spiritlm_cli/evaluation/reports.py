@@ -1,0 +1,37 @@
+"""The result of each task, computed from the records of its items."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation import asr, blimp, pair_report, resynthesis, tts, zerospeech
+from spiritlm_cli.evaluation.records import Record, RunDescription
+from spiritlm_cli.evaluation.result import EvaluationResult
+
+_RESULTS: dict[str, Callable[[RunDescription, Sequence[Record]], EvaluationResult | None]] = {
+    "asr": asr.result,
+    "blimp": blimp.result,
+    "pairs": pair_report.pair_result,
+    "resynthesis": resynthesis.result,
+    "tts": tts.result,
+    "wuggy": zerospeech.wuggy_result,
+}
+
+
+def compute_result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult | None:
+    """Compute the result of a run. None if there is nothing to compare, such as in a submission without answers.
+
+    Raises ManifestError if there are no records of items that were used, or for a task of another version.
+    """
+    if description.task not in _RESULTS:
+        raise ManifestError(f"{description.task}: this version has no such task")
+    used = [record for record in records if "error" not in record]
+    if not used:
+        raise ManifestError(f"{description.task}: no item could be used")
+    try:
+        result = _RESULTS[description.task](description, used)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ManifestError(
+            f"{description.task}: a record lacks {error}, or has it in another form"
+        ) from None
+    return result and replace(result, skipped=len(records) - len(used))

@@ -1,0 +1,99 @@
+"""Texts scored against references: of one clip, and the error rates over all."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spiritlm_cli.english.normalizers import NormalizerName, load_normalizer
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.estimate import Estimate
+from spiritlm_cli.evaluation.metrics import ErrorCount, character_errors, word_errors
+from spiritlm_cli.evaluation.records import Record, RunDescription
+from spiritlm_cli.evaluation.result import EvaluationResult, Metric, Published, ResultRow
+from spiritlm_cli.manifests.clip import Clip
+
+METRICS = (Metric("wer", "WER"), Metric("cer", "CER"))
+_UNITS = {"wer": "words", "cer": "characters"}
+
+
+@dataclass(frozen=True)
+class ScoredText:
+    """A transcript, and its word and character errors against a reference."""
+
+    text: str
+    words: ErrorCount
+    characters: ErrorCount
+
+    @classmethod
+    def score(cls, reference: str, text: str, normalizer: NormalizerName = "spoken") -> "ScoredText":
+        """Score a text against a reference. Raises MissingPackageError as `word_errors`."""
+        return cls(
+            text,
+            word_errors(reference, text, normalizer),
+            character_errors(reference, text, normalizer),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return an object for `json.dumps`; rates are fractions."""
+        return {
+            "text": self.text,
+            "wer": self.words.rate,
+            "cer": self.characters.rate,
+            "words": asdict(self.words),
+            "characters": asdict(self.characters),
+        }
+
+
+@dataclass(frozen=True)
+class GenerationItem:
+    """Result for one clip of a benchmark in which the language model generates.
+
+    seconds: length of the speech, read (`asr`) or generated (`tts`); tokens: number of generated tokens;
+    finished: whether generation ended by itself, not at the maximum length.
+    """
+
+    id: str
+    reference: str
+    seconds: float
+    tokens: int
+    finished: bool
+    transcript: ScoredText
+
+    def to_json(self) -> dict[str, Any]:
+        """Return an object for `json.dumps`."""
+        return {
+            "id": self.id,
+            "reference": self.reference,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+            "finished": self.finished,
+            **self.transcript.to_json(),
+        }
+
+
+def text_row(name: str, records: Sequence[Record], published: tuple[Published, ...] = ()) -> ResultRow:
+    """Compute error rates over records of `ScoredText.to_json`."""
+    counts = {metric: [record[unit] for record in records] for metric, unit in _UNITS.items()}
+    values = {
+        metric: Estimate.of_ratio(
+            (one["substitutions"] + one["deletions"] + one["insertions"] for one in units),
+            (one["length"] for one in units),
+        )
+        for metric, units in counts.items()
+    }
+    return ResultRow(name, len(records), values, published=published)
+
+
+def text_result(
+    description: RunDescription, records: Sequence[Record], rows: tuple[ResultRow, ...]
+) -> EvaluationResult:
+    """The result of a task over clips. rows: of `text_row`."""
+    seconds = sum(record["seconds"] for record in records)
+    return EvaluationResult(description, len(records), METRICS, rows, counts={"seconds": seconds})
+
+
+def reference_text(clip: Clip, normalizer: NormalizerName = "spoken") -> str:
+    """Return the clip's text. Raises ManifestError if it has none, or none that contains a word."""
+    if clip.text is None or not any(map(str.isalnum, load_normalizer(normalizer)(clip.text))):
+        raise ManifestError(f"{clip.id}: no text to score against; the manifest needs the field text")
+    return clip.text

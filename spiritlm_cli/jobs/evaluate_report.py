@@ -1,0 +1,59 @@
+"""`spiritlm evaluate report`: items files to one Markdown table."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+
+from spiritlm_cli.evaluation.records import pool_shards, read_items
+from spiritlm_cli.evaluation.reports import compute_result
+from spiritlm_cli.evaluation.result import EvaluationResult
+from spiritlm_cli.files import naming
+from spiritlm_cli.jobs.options.evaluate_report import EvaluateReportOptions
+from spiritlm_cli.jobs.run import Summary
+
+__all__ = ["EvaluateReportOptions", "read_results", "run"]
+
+_HEADER = ("Task", "", "Metric", "Result [95 % interval]", "Items", "Published, on other data")
+
+
+def run(options: EvaluateReportOptions) -> Summary:
+    """Print the results of items files. Raises ManifestError for one that can't be used, OSError if it is missing."""
+    options.check()
+    results = read_results(options)
+    with naming("stdout"):
+        if options.as_json:
+            print(json.dumps([result.to_json() for result in results], ensure_ascii=False))
+        else:
+            for line in markdown(results, options.groups):
+                print(line)
+        sys.stdout.flush()
+    return Summary(len(results))
+
+
+def read_results(options: EvaluateReportOptions) -> list[EvaluationResult]:
+    """The result of each run; shards of one run are one result. Raises ManifestError."""
+    runs = [(str(path), *read_items(path)) for path in options.runs]
+    results = [compute_result(description, records) for description, records in pool_shards(runs)]
+    return [result for result in results if result]
+
+
+def markdown(results: Sequence[EvaluationResult], groups: bool = False) -> Iterator[str]:
+    """Yield the lines of a table of all results, and of a list of what is needed to repeat each."""
+    yield _row(_HEADER)
+    yield _row(("---", "---", "---", "---:", "---:", "---"))
+    for result in results:
+        yield from map(_row, result.markdown_rows(groups=groups))
+    yield ""
+    for result in results:
+        skipped = f"; {result.skipped} items skipped" if result.skipped else ""
+        notes = " ".join(result.notes)
+        yield f"- **{result.task}**: {_escape(result.description.sentence())}{skipped}. {_escape(notes)}".rstrip()
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_escape, cells))} |"
+
+
+def _escape(text: str) -> str:
+    """Text as Markdown, without what would end a cell or begin HTML."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,107 @@
+"""What the tasks of `spiritlm evaluate` have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from spiritlm_cli import __version__
+from spiritlm_cli.batching import Outcome
+from spiritlm_cli.checkpoints.checkpoint import Checkpoint, file_hash
+from spiritlm_cli.checkpoints.lazy_tensors import weight_files
+from spiritlm_cli.errors import SpiritLMError
+from spiritlm_cli.evaluation.records import Record, RunDescription
+from spiritlm_cli.jobs.options.evaluate import EvaluateOptions
+from spiritlm_cli.options import settings
+
+Part = Literal["tokenizer", "language model", "vocoder"]
+
+
+class Item(Protocol):
+    """An item of a task. id: unique among the items; source: the file it is from, for errors."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> Path | str: ...
+
+
+@dataclass(frozen=True)
+class BadItem:
+    """An item that can't be used, and the reason."""
+
+    id: str
+    source: Path | str
+    error: SpiritLMError
+
+
+Options = TypeVar("Options", bound=EvaluateOptions)
+ItemType = TypeVar("ItemType", bound=Item)
+Measure = Callable[[Iterable[ItemType]], Iterable[tuple[ItemType, Outcome[Record]]]]
+
+
+@dataclass(frozen=True)
+class Evaluation(ABC, Generic[Options, ItemType]):
+    """A task: how its items are read, and measured by models. `evaluation.reports` computes its result from records.
+
+    what: the items, in the plural; task_size: maximum number of items that a worker of a cluster is given at a time.
+    """
+
+    options: Options
+
+    what: ClassVar[str] = "items"
+    task_size: ClassVar[int] = 64
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the model that are used."""
+        return ()
+
+    @abstractmethod
+    def items(self) -> Sequence[ItemType | BadItem]:
+        """Read the items, without models. Raises ManifestError if there is no data, OSError for a missing file."""
+
+    @abstractmethod
+    def load(self) -> AbstractContextManager[Measure[ItemType]]:
+        """Load the models, and release them at the end of the block.
+
+        The function maps items to (item, outcome), in order: an item's record, without its id, or the error in its
+        place. It may be called many times. A record must not depend on the other items.
+        """
+
+    def facts(self) -> dict[str, Any]:
+        """What a result is printed with beside the model: `RunDescription.facts`."""
+        return {}
+
+    def finish(self, records: Sequence[Record]) -> None:
+        """Write other outputs of the whole run, such as a submission. records: of all items, in order."""
+
+    def describe(self, items: int) -> RunDescription:
+        """Describe the run. items: their number in all shards. Raises CheckpointError."""
+        options = self.options
+        checkpoint, expressive = options.checkpoint, options.expressive
+        return RunDescription(
+            options.task,
+            __version__,
+            checkpoint.description if self.parts else None,
+            {part: _hash(checkpoint, part, expressive) for part in self.parts},
+            ("expressive" if expressive else "base") if self.parts else None,
+            {name: value for name, value in settings(options).items() if name != "shard"},
+            self.facts(),
+            items,
+            list(options.shard) if options.shard else None,
+        )
+
+
+def _hash(checkpoint: Checkpoint, part: Part, expressive: bool) -> str:
+    """The first 12 hex digits of the SHA-256 of a part's weights. Raises CheckpointError."""
+    if part == "tokenizer":
+        return checkpoint.fingerprint()
+    if part == "vocoder":
+        return file_hash(checkpoint.generator(expressive))[:12]
+    folder = checkpoint.language_model(expressive)
+    # A LoRA adapter has weights of another name.
+    files = sorted(folder.glob("*.safetensors")) or weight_files(folder)[1]
+    return file_hash(*files)[:12]

@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+
+from spiritlm_cli.evaluation.records import RunDescription, format_record
+from spiritlm_cli.jobs.evaluate_report import EvaluateReportOptions, run
+
+
+def test_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = []
+    for task, facts in (("pairs", {"list": "a|b <i>"}), ("wuggy", {"read as": "text"})):
+        record = {"id": "a", "set": "dev", "item": None, "groups": [], "by_mean": 1.0, "by_sum": 0.5}
+        files.append(tmp_path / f"{task}.jsonl")
+        lines = RunDescription(task, "0.2.0", "nano", facts=facts).to_line(), format_record(record)
+        files[-1].write_text("\n".join(lines) + "\n")
+    assert run(EvaluateReportOptions(runs=tuple(files))).inputs == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("| Task |")
+    assert "| pairs | dev overall | by mean, % | 100.0 | 1 |  |" in lines
+    assert "| wuggy | dev overall | by mean, % | 100.0 | 1 | Base 80.3, Expressive 75.8 |" in lines
+    assert any(line.startswith("- **pairs**: nano; list a\\|b &lt;i>; spiritlm 0.2.0.") for line in lines)
