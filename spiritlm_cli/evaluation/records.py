@@ -21,9 +21,11 @@ class RunDescription:
     """What must be known of a run to repeat it; the first line of its items file.
 
     task: such as "wuggy"; spiritlm: version of this package; model: its name; parts: of the model, each with the first
-    12 hex digits of the SHA-256 of its weights; units: base or expressive, None if the task has no units; settings:
-    the options that decide the result; facts: what else a result is printed with, by name, such as
-    `"marker": "given"`; items: number of items, of all shards; shard: (i, n), the part of the items that the file has.
+    12 hex digits of the SHA-256 of its weights; units: base or expressive, None if the task has no units; data: names
+    of the files and folders with the items, without where they are; items: number of items in all shards; ids: the
+    first 12 hex digits of the SHA-256 of their ids; settings: the other options that decide the result; facts: what
+    else a result is printed with, by name, such as `"marker": "given"`; shard: [i, n], the part of the items that the
+    file has.
     """
 
     task: str
@@ -31,9 +33,11 @@ class RunDescription:
     model: str | None = None
     parts: dict[str, str] = field(default_factory=dict)
     units: str | None = None
+    data: list[str] = field(default_factory=list)
+    items: int = 0
+    ids: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-    items: int = 0
     shard: list[int] | None = None
     evaluation: int = _FORMAT
 
@@ -55,10 +59,10 @@ class RunDescription:
             ) from None
 
     def sentence(self) -> str:
-        """What a table says of the run, such as `nano (language model 0123…), expressive units; marker given`."""
+        """What a table says of the run, such as `nano (language model 0123…), base units; sLM21; marker given`."""
         parts = ", ".join(f"{part} {digits}" for part, digits in self.parts.items())
         model = f"{self.model} ({parts})" if parts else self.model
-        begin = [", ".join(filter(None, (model, self.units and f"{self.units} units")))]
+        begin = [", ".join(filter(None, (model, self.units and f"{self.units} units"))), ", ".join(self.data)]
         facts = [f"{name} {value}" for name, value in self.facts.items()]
         shard = [f"part {self.shard[0]} of {self.shard[1]}"] if self.shard else []
         return "; ".join(filter(None, (*begin, *facts, *shard, f"spiritlm {self.spiritlm}")))

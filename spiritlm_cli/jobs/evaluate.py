@@ -63,7 +63,7 @@ def run(options: EvaluateOptions) -> EvaluationSummary:
     options = settled.options
     evaluation, items = _evaluation_of(options), _items_of(options)
     _check_ids(items)
-    description = evaluation.describe(len(items))
+    description = evaluation.describe([item.id for item in items])
     if options.shard:
         part = shard_range(range(len(items)), *options.shard)
         items = items[part.start : part.stop]

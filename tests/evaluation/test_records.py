@@ -17,9 +17,11 @@ RUN = RunDescription(
     "nano",
     {"language model": "0123456789ab"},
     "expressive",
-    {"text": False, "path": "/data"},
+    ["sLM21"],
+    3,
+    "abcdefabcdef",
+    {"text": False},
     {"marker": "given"},
-    items=3,
 )
 
 
@@ -36,7 +38,8 @@ def test_read_items(tmp_path: Path) -> None:
 
 def test_description_in_words() -> None:
     assert (
-        RUN.sentence() == "nano (language model 0123456789ab), expressive units; marker given; spiritlm 0.2.0"
+        RUN.sentence()
+        == "nano (language model 0123456789ab), expressive units; sLM21; marker given; spiritlm 0.2.0"
     )
     assert "; part 0 of 2; " in replace(RUN, shard=[0, 2]).sentence()
     assert RunDescription("toxicity", "0.2.0").sentence() == "spiritlm 0.2.0"

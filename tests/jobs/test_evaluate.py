@@ -29,11 +29,7 @@ def content(options: PairsOptions) -> bytes:
 def test_items_file_begins_with_a_description(options: PairsOptions) -> None:
     summary = run(options)
     first, *records = map(json.loads, content(options).splitlines())
-    assert (first["task"], first["items"], first["settings"]["path"]) == (
-        "pairs",
-        5,
-        str(options.path.resolve()),
-    )
+    assert (first["task"], first["items"], first["data"]) == ("pairs", 5, ["pairs.tsv"])
     assert [record["id"] for record in records] == list(WORDS)
     assert summary.result
     assert summary.result.description.to_line() == content(options).decode().splitlines()[0]
@@ -66,7 +62,7 @@ def test_resume_gives_the_same_bytes_and_result(
 
 def test_resume_refuses_another_run(options: PairsOptions) -> None:
     run(options)
-    with pytest.raises(ResumeError, match="other items, settings"):
+    with pytest.raises(ResumeError, match="other ids, items"):
         run(replace(options, resume=True, limit=2))
 
 

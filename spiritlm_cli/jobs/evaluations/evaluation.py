@@ -1,9 +1,12 @@
 """What the tasks of `spiritlm evaluate` have in common."""
 
+import dataclasses
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -14,7 +17,7 @@ from spiritlm_cli.checkpoints.lazy_tensors import weight_files
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.jobs.options.evaluate import EvaluateOptions
-from spiritlm_cli.options import settings
+from spiritlm_cli.options import settings, spec_of
 
 Part = Literal["tokenizer", "language model", "vocoder"]
 
@@ -78,9 +81,9 @@ class Evaluation(ABC, Generic[Options, ItemType]):
     def finish(self, records: Sequence[Record]) -> None:
         """Write other outputs of the whole run, such as a submission. records: of all items, in order."""
 
-    def describe(self, items: int) -> RunDescription:
-        """Describe the run. items: their number in all shards. Raises CheckpointError."""
-        options = self.options
+    def describe(self, ids: Iterable[str]) -> RunDescription:
+        """Describe the run. ids: of the items of all shards. Raises CheckpointError."""
+        options, ids = self.options, list(ids)
         checkpoint, expressive = options.checkpoint, options.expressive
         return RunDescription(
             options.task,
@@ -88,11 +91,33 @@ class Evaluation(ABC, Generic[Options, ItemType]):
             checkpoint.description if self.parts else None,
             {part: _hash(checkpoint, part, expressive) for part in self.parts},
             ("expressive" if expressive else "base") if self.parts else None,
-            {name: value for name, value in settings(options).items() if name != "shard"},
+            _input_names(options),
+            len(ids),
+            sha256(json.dumps(ids).encode()).hexdigest()[:12],
+            _settings(options),
             self.facts(),
-            items,
             list(options.shard) if options.shard else None,
         )
+
+
+def _settings(options: EvaluateOptions) -> dict[str, Any]:
+    """The settings that decide the result; paths without the folders they are in."""
+    paths = {field.name for field in dataclasses.fields(options) if spec_of(field).path}
+    return {
+        name: Path(value).name if name in paths and value else value
+        for name, value in settings(options, inputs=False).items()
+    }
+
+
+def _input_names(options: EvaluateOptions) -> list[str]:
+    """The names of the files and folders that options name as inputs, without where they are."""
+    specs = {field.name: spec_of(field) for field in dataclasses.fields(options)}
+    paths = [
+        getattr(options, name)
+        for name, spec in specs.items()
+        if spec.group == "input" and (spec.reads or spec.path)
+    ]
+    return [str(path) if str(path) == "-" else Path(path).resolve().name for path in paths if path]
 
 
 def _hash(checkpoint: Checkpoint, part: Part, expressive: bool) -> str:
