@@ -6,10 +6,10 @@ import soundfile
 
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.errors import AudioError, ManifestError
-from spiritlm_cli.evaluation.pair_report import PairReport
 from spiritlm_cli.evaluation.pair_scoring import PairScorer
 from spiritlm_cli.evaluation.pairs import BadPair, Entry, Group, Pair, Unpaired
-from spiritlm_cli.evaluation.zerospeech import find_parts, read_parts
+from spiritlm_cli.evaluation.records import RunDescription
+from spiritlm_cli.evaluation.zerospeech import find_parts, read_parts, wuggy_result
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
@@ -174,9 +174,12 @@ def test_measured(root: Path, release_tree: Path, expressive: bool) -> None:
     first, second = scored[0].comparison(), scored[2].comparison()
     assert first
     assert second
-    report = PairReport.of("wuggy", [first, second])
-    assert [row.name for row in report.rows] == ["overall", "in", "out", "oov", "20–99"]
-    assert report.rows[0].by_mean.accuracy == (first.by_mean + second.by_mean) / 2
+    records = [{"id": one.entry.id, **one.to_record()} for one in (scored[0], scored[2])]
+    found = wuggy_result(RunDescription("wuggy", "1", facts={"read as": "speech"}), records)
+    assert found
+    assert [row.name for row in found.rows] == ["overall", "in", "out", "oov", "20–99"]
+    assert found.rows[0].values["by_mean"].value == (first.by_mean + second.by_mean) / 2
+    assert [one.what for one in found.rows[0].published] == ["Base", "Expressive"]
 
     lm = LanguageModel.load(str(release_tree), expressive=expressive, device="cpu")
     tokenizer = SpeechTokenizer.load(str(release_tree), expressive=expressive, device="cpu")
