@@ -21,7 +21,6 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 # Options of other programs that the pages name: of the benchmarks, of Ray, of SLURM, of torchrun, of pip, of
 # lm-eval and accelerate (up to an underscore), and of TensorBoard.
 FOREIGN = {
-    "--local-dir",  # of hf download
     *re.findall(
         r'"(--[a-z0-9-]+)"', "".join(path.read_text() for path in (ROOT / "benchmarks").rglob("*.py"))
     ),
