@@ -92,13 +92,16 @@ class SpeechToText:
         line = Line(Sequence.of([merge_streams(self.tokenizer.encode(waveform))]), clip.id)
         prompt = self.few_shot.prompt(line, clip.id) if self.few_shot else line
         generation = self.language_model.generate(prompt, to="text", sampling=self.sampling, key=clip.id)
+        answer = generation.sequence
+        if self.few_shot:
+            answer = Sequence.of(self.few_shot.task.normalize_answer(answer.spans))
         return GenerationItem(
             id=clip.id,
             reference=reference,
             seconds=waveform.seconds,
             tokens=len(generation.ids),
             finished=generation.finished,
-            transcript=ScoredText.score(reference, generation.sequence.text, self.normalizer),
+            transcript=ScoredText.score(reference, answer.text, self.normalizer),
         )
 
 

@@ -3,7 +3,7 @@
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.jobs.lines import read_input
 from spiritlm_cli.jobs.options.generate import GenerateOptions
-from spiritlm_cli.language.few_shot import FewShot, load_task
+from spiritlm_cli.language.few_shot import Example, FewShot, load_task
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 
 
@@ -23,7 +23,7 @@ def load_few_shot(options: GenerateOptions) -> FewShot:
             task.build_prompt(line.line, [line.line]).encode(vocabulary)
         except TokenError as error:
             raise TokenError(line.reason(error)) from None
-        examples.append(line.line)
+        examples.append(Example.of(line.line))
     if options.shots is not None and options.shots > len(examples):
         raise TokenError(f"{options.examples}: {len(examples)} examples, not the {options.shots} of --shots")
     return FewShot(task, examples, options.shots, options.shuffle, options.seed or 0)

@@ -18,7 +18,7 @@ from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.shared import drawn_seed
 from spiritlm_cli.jobs.output import OutputLine, Result, header_of
 from spiritlm_cli.jobs.run import Outcomes, Run, Summary, settle
-from spiritlm_cli.language.few_shot import FewShot
+from spiritlm_cli.language.few_shot import FewShot, fit_examples
 from spiritlm_cli.language.generator import GenerationRequest, TokenGenerator
 from spiritlm_cli.language.grammar import RequestedModality
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
@@ -124,15 +124,16 @@ class LoadedGeneration:
         prompt = self.few_shot.prompt(line.line, line.name)
         if self.options.shots is not None or self.options.overflow == "cut":
             return prompt
-        context = self.lm.context_length
+        context = self.few_shot.context(self.lm.context_length)
         room = context - min(self.sampling.max_new_tokens or context // 2, context // 2)
-        fitting = prompt.encode(self.lm.vocabulary).fitting_examples(room)
-        if fitting < len(prompt.examples):
+        fitting = fit_examples(prompt, self.lm.vocabulary, room)
+        if len(fitting.examples) < len(prompt.examples):
+            whose = "model's" if context == self.lm.context_length else "task's"
             warn_once(
-                f"{fitting} of {len(prompt.examples)} examples fit into the model's context of {context} tokens, "
-                "beside the longest line so far"
+                f"{len(fitting.examples)} of {len(prompt.examples)} examples fit into the {whose} context of {context} "
+                "tokens, beside the longest line so far"
             )
-        return replace(prompt, examples=prompt.examples[:fitting])
+        return fitting
 
     def request(self, line: InputLine, key: str) -> GenerationRequest:
         """What to generate for a line. key: sets its random numbers apart. Raises TokenError."""

@@ -1,6 +1,7 @@
 """Few-shot prompts: a task, its solved examples, and how a prompt chooses among them."""
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,9 +10,24 @@ from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.tasks import Task
+from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import Line, SpeechSpan
 from spiritlm_cli.tokens.timeline import merge_streams
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A solved example: the id and the speaker of its clip, None if unknown, and a function that returns its line."""
+
+    id: str | None
+    speaker: str | None
+    load: Callable[[], Line]
+
+    @classmethod
+    def of(cls, line: Line) -> "Example":
+        """An example whose line is known; its speaker is not."""
+        return cls(line.id, None, lambda: line)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +39,7 @@ class FewShot:
     """
 
     task: Task
-    examples: list[Line]
+    examples: Sequence[Example]
     shots: int | None = None
     shuffle: bool = False
     seed: int = 0
@@ -38,14 +54,26 @@ class FewShot:
             greedy=template.greedy if greedy is None else greedy,
         )
 
-    def prompt(self, question: Line, key: str) -> Prompt:
-        """Build the prompt of a line. key: name of the line in the random state.
+    def prompt(self, question: Line, key: str, speaker: str | None = None) -> Prompt:
+        """Build the prompt of a line.
 
+        key: name of the line in the random state. speaker: of the line; examples of that speaker are not used.
         Raises TokenError for a line that does not suit the task, and if there are too few other examples.
         """
         rng = random.Random(f"{self.seed} {key}") if self.shuffle else None
-        examples = self.task.choose_examples(self.examples, self.shots, question, rng)
-        return self.task.build_prompt(question, examples)
+        others = [example for example in self.examples if speaker is None or example.speaker != speaker]
+        examples = self.task.choose_examples(others, self.shots, question, rng)
+        return self.task.build_prompt(question, [example.load() for example in examples])
+
+    def context(self, model_context: int) -> int:
+        """The most tokens of a prompt and its answer together: the task's, or the model's if that is less."""
+        return min(self.task.template.context or model_context, model_context)
+
+
+def fit_examples(prompt: Prompt, vocabulary: Vocabulary, room: int) -> Prompt:
+    """Keep the first examples of a prompt, as many as fit into `room` tokens beside its line."""
+    fitting = prompt.encode(vocabulary).fitting_examples(room)
+    return replace(prompt, examples=prompt.examples[:fitting])
 
 
 def load_task(name: str, checkpoint: Checkpoint, expressive: bool, device: str) -> Task:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, Protocol, TypeVar, cast
 
 from spiritlm_cli.config import from_mapping, read_yaml
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.grammar import RequestedModality
 from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
+from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.tokens.reader import parse_content
 from spiritlm_cli.tokens.sequence import Line, Modality, Sequence, Span, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind
@@ -34,9 +35,10 @@ class Template:
     """The content of a task's YAML file, described in docs/generate.md.
 
     example, question: token lines with the placeholders `{speech}`, `{text}` and `{line}` for those parts of a line,
-    and `{name}` for the units of the sound `name`. to: modality of the answer. end: what ends the answer: texts, one
-    sound in braces, or a marker, which stands for the beginning of another span. sounds: names, and audio files
-    relative to the template. shots, max_new_tokens, greedy: defaults.
+    and `{name}` for the units of the sound `name`. to: modality of the answer. start: a text that the model writes
+    before a text answer. end: what ends the answer: texts, one sound in braces, or a marker, which stands for the
+    beginning of another span. sounds: names, and audio files relative to the template. shots, max_new_tokens, greedy:
+    defaults. context: the most tokens of prompt and answer together; None is the model's context.
 
     Raises ValueError for values that make no task.
     """
@@ -44,9 +46,11 @@ class Template:
     example: str
     question: str
     to: str
+    start: str = ""
     end: list[str] = field(default_factory=list)
     sounds: dict[str, str] = field(default_factory=dict)
     shots: int = 10
+    context: int | None = None
     max_new_tokens: int = 200
     greedy: bool = False
 
@@ -55,8 +59,8 @@ class Template:
             raise ValueError(f"to must be same, any, speech or text, not {self.to!r}")
         if reserved := set(self.sounds) & set(_LINE_PARTS):
             raise ValueError(f"no sound can be called {reserved.pop()!r}")
-        if self.shots < 0 or self.max_new_tokens < 1 or "" in self.end:
-            raise ValueError("shots can't be below 0, max_new_tokens below 1, or an end empty")
+        if self.shots < 0 or min(self.max_new_tokens, self.context or 1) < 1 or "" in self.end:
+            raise ValueError("shots can't be below 0, max_new_tokens or context below 1, or an end empty")
         for form in (self.example, self.question, *self.end):
             for name in _PLACEHOLDER.findall(form):
                 if name not in (*_LINE_PARTS, *self.sounds):
@@ -78,6 +82,18 @@ class Template:
     def ends_at_marker(self) -> bool:
         """Whether the beginning of another span ends an answer."""
         return any(_MARKER.fullmatch(end) for end in self.end)
+
+
+class HasId(Protocol):
+    """What `choose_examples` chooses from."""
+
+    @property
+    def id(self) -> str | None:
+        """Its name, None if it has none."""
+        ...
+
+
+Named = TypeVar("Named", bound=HasId)
 
 
 class Task:
@@ -123,6 +139,11 @@ class Task:
             one_span=self.template.ends_at_marker,
         )
 
+    def mark_tokens(self, vocabulary: Vocabulary) -> int:
+        """Number of tokens of the texts that the model writes before and after an answer."""
+        end = max((len(vocabulary.encode_text(f" {text}")) for text in self.template.end_texts), default=0)
+        return len(vocabulary.encode_text(self.template.start)) + end
+
     def build_prompt(self, question: Line, examples: TypingSequence[Line] = ()) -> Prompt:
         """Put a question and solved examples into the task's form.
 
@@ -136,17 +157,17 @@ class Task:
 
     def choose_examples(
         self,
-        examples: TypingSequence[Line],
+        examples: TypingSequence[Named],
         shots: int | None,
         question: Line,
         rng: random.Random | None = None,
-    ) -> list[Line]:
-        """Choose the examples of a prompt; a line with the question's id is never one of them.
+    ) -> list[Named]:
+        """Choose the examples of a prompt; one with the question's id is never one of them.
 
         shots: their number; None is the template's number, or all there are if that is less. rng: draws them; None
         takes the first ones. Raises TokenError if there are fewer than `shots`.
         """
-        others = [line for line in examples if line.id is None or line.id != question.id]
+        others = [example for example in examples if example.id is None or example.id != question.id]
         if shots is None:
             shots = min(self.template.shots, len(others))
         if len(others) < shots:
@@ -157,24 +178,18 @@ class Task:
         return rng.sample(others, shots) if rng else others[:shots]
 
     def normalize_answer(self, answer: Iterable[Span]) -> Iterator[Span]:
-        """Normalize the white space of a text answer: none around it, single spaces within.
+        """Remove the template's `start` from a text answer, and normalize its white space: single spaces within.
 
-        answer: may come in pieces, which are yielded as they arrive. Other answers are not changed.
+        answer: may come in pieces, which are yielded as soon as they can't be a part of `start`. Other answers are not
+        changed.
         """
-        has_words = pending_space = False
-        for span in answer:
-            if not isinstance(span, TextSpan) or self.to != "text":
-                yield span
-                continue
-            pieces = []
-            for piece in filter(None, _SPACES.split(span.text)):
-                if piece.isspace():
-                    pending_space = has_words
-                else:
-                    pieces.append(f" {piece}" if pending_space else piece)
-                    has_words, pending_space = True, False
-            if pieces:
-                yield TextSpan("".join(pieces))
+        if self.to != "text":
+            yield from answer
+            return
+        spaced = _normalize_spaces(answer)
+        yield from (
+            _normalize_spaces(_remove_start(spaced, self.template.start)) if self.template.start else spaced
+        )
 
     def _fill(self, form: str, line: Line) -> Line:
         """Replace the placeholders of a form by parts of a line, and parse the result."""
@@ -200,3 +215,42 @@ class Task:
         if not part.spans:
             raise TokenError(f"the task {self.name} is about {modality}, and this line has none")
         return part
+
+
+def _normalize_spaces(answer: Iterable[Span]) -> Iterator[Span]:
+    """Yield spans with single spaces between the words of their text, and none around it."""
+    has_words = pending_space = False
+    for span in answer:
+        if not isinstance(span, TextSpan):
+            yield span
+            continue
+        pieces = []
+        for piece in filter(None, _SPACES.split(span.text)):
+            if piece.isspace():
+                pending_space = has_words
+            else:
+                pieces.append(f" {piece}" if pending_space else piece)
+                has_words, pending_space = True, False
+        if pieces:
+            yield TextSpan("".join(pieces))
+
+
+def _remove_start(answer: Iterable[Span], start: str) -> Iterator[Span]:
+    """Yield spans without the text `start` if they begin with it."""
+    held: str | None = ""  # what may be the beginning of `start`; None after that is decided
+    for span in answer:
+        if held is not None and isinstance(span, TextSpan):
+            held += span.text
+            if held.startswith(start):
+                yield TextSpan(held[len(start) :])
+                held = None
+            elif not start.startswith(held):
+                yield TextSpan(held)
+                held = None
+        else:
+            if held:
+                yield TextSpan(held)
+            held = None
+            yield span
+    if held:
+        yield TextSpan(held)

@@ -86,12 +86,8 @@ def _labeled(
                 span, label = part.speech()
             spans.append(span)
             labels.append(np.where(label >= 0, label + words, -1))
-            # the second part of each pair answers the first; of an example of a task, what follows its first mark
-            answer = np.full(len(label), -1, dtype=np.int64)
-            if len(answers) % 2:
-                first = max(0, span.text.index(pair.text) - 1) if isinstance(span, TextSpan) else 0
-                answer[first:] = len(answers) // 2
-            answers.append(answer)
+            # the second part of each pair answers the first
+            answers.append(np.full(len(label), len(answers) // 2 if len(answers) % 2 else -1, dtype=np.int64))
         words += len(pair)
     return LabeledSequence(Sequence(tuple(spans)), tuple(labels), tuple(answers))
 

@@ -157,7 +157,8 @@ class Validation:
         ]
         if not any(document.weights.any() for document in self._documents):
             raise ManifestError(f"the held-out data have no tokens that --loss {options.loss} trains on")
-        lengths = [len(vocabulary.encode_text(clip.text)) for clip in held_out.clips]
+        marks = self._few_shot.task.mark_tokens(vocabulary) if self._few_shot else 0
+        lengths = [len(vocabulary.encode_text(clip.text)) + marks for clip in held_out.clips]
         needed = [
             len(self._prompt(clip).encode(vocabulary)) + length + _MORE_TOKENS
             for clip, length in zip(held_out.clips, lengths, strict=True)
@@ -241,7 +242,7 @@ class Validation:
                 self._evaluator.own(self._clips),
                 lambda clip: GenerationRequest(self._prompt(clip), to="text", sampling=sampling, key=clip.id),
             )
-            transcripts = [(clip, outcome.result().sequence.text) for clip, outcome in stream]
+            transcripts = [(clip, self._answer(outcome.result().sequence)) for clip, outcome in stream]
         results = []
         for clip, hypothesis in self._evaluator.merge(transcripts):
             count = word_errors(clip.text, hypothesis)
@@ -251,6 +252,12 @@ class Validation:
             path = self._options.output / "training" / "transcripts" / f"{step}.jsonl"
             write_text(path, "".join(line for _, line in results))
         return sum(count.errors for count, _ in results) / sum(count.length for count, _ in results)
+
+    def _answer(self, sequence: Tokens) -> str:
+        """The transcript in what was generated."""
+        if self._few_shot:
+            sequence = Tokens.of(self._few_shot.task.normalize_answer(sequence.spans))
+        return sequence.text
 
     def _prompt(self, clip: SpokenClip) -> Prompt:
         """What a transcript continues."""

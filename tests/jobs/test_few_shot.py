@@ -16,7 +16,7 @@ def options(small: dict[str, str], tmp_path: Path, lines: str, **changes: object
 def test_load_few_shot_reads_examples_in_order(small: dict[str, str], tmp_path: Path) -> None:
     lines = "[SPEECH][Hu1][TEXT]the cat\n[SPEECH][Hu2][TEXT]a dog\n"
     few_shot = load_few_shot(options(small, tmp_path, lines, shots=1, shuffle=True, seed=4))
-    assert [line.sequence.text for line in few_shot.examples] == ["the cat", "a dog"]
+    assert [example.load().sequence.text for example in few_shot.examples] == ["the cat", "a dog"]
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,16 @@ import pytest
 
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import TokenError
-from spiritlm_cli.language.few_shot import FewShot, load_task
+from spiritlm_cli.language.few_shot import Example, FewShot, fit_examples, load_task
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.tasks import Task
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.tokens.reader import parse_line
 from spiritlm_cli.tokens.sequence import Sequence
 from spiritlm_cli.tokens.units import Kind
 
-EXAMPLES = [parse_line(f"{name}\t[SPEECH][Hu{n}][TEXT]word {n}") for n, name in enumerate("abcdef")]
+LINES = [parse_line(f"{name}\t[SPEECH][Hu{n}][TEXT]word {n}") for n, name in enumerate("abcdef")]
+EXAMPLES = [*map(Example.of, LINES)]
 QUESTION = parse_line("q\t[SPEECH][Hu7]")
 
 
@@ -25,7 +27,7 @@ def examples_of(few_shot: FewShot, key: str = "q") -> tuple[Sequence, ...]:
 
 
 def test_prompt_takes_the_first_examples(task: Task) -> None:
-    assert examples_of(FewShot(task, EXAMPLES, 2)) == tuple(map(task.build_example, EXAMPLES[:2]))
+    assert examples_of(FewShot(task, EXAMPLES, 2)) == tuple(map(task.build_example, LINES[:2]))
     assert len(examples_of(FewShot(task, EXAMPLES))) == 6
     assert examples_of(FewShot(task, EXAMPLES, 0)) == ()
     with pytest.raises(TokenError, match="6 examples besides the line itself"):
@@ -39,6 +41,35 @@ def test_shuffle_draws_by_seed_and_key(task: Task) -> None:
     assert len(set(drawn.values())) > 10
     other = FewShot(task, EXAMPLES, 3, shuffle=True, seed=2)
     assert drawn != {key: examples_of(other, key) for key in drawn}
+
+
+def test_prompt_never_has_the_speaker_of_the_line(task: Task) -> None:
+    speakers = ["one", "two", None, "one", "two", "one"]
+    examples = [
+        Example(line.id, name, lambda line=line: line) for line, name in zip(LINES, speakers, strict=True)
+    ]
+    few_shot = FewShot(task, examples, 2)
+    for speaker, expected in (("one", "bc"), ("two", "ac"), ("other", "ab"), (None, "ab")):
+        lines = [line for line in LINES if line.id in expected]
+        assert few_shot.prompt(QUESTION, "q", speaker).examples == tuple(map(task.build_example, lines))
+    assert FewShot(task, examples, 3).prompt(QUESTION, "q", "one").examples[2] == task.build_example(LINES[4])
+    with pytest.raises(TokenError, match="3 examples besides the line itself"):
+        FewShot(task, examples, 4).prompt(QUESTION, "q", "one")
+
+
+def test_fit_examples_keeps_the_first_ones(task: Task) -> None:
+    vocabulary = load_vocabulary(find_checkpoint("nano").language_model(True))
+    prompt = FewShot(task, EXAMPLES).prompt(QUESTION, "q")
+    length = len(prompt.encode(vocabulary))
+    assert fit_examples(prompt, vocabulary, length) == prompt
+    assert fit_examples(prompt, vocabulary, length - 1).examples == prompt.examples[:5]
+    assert fit_examples(prompt, vocabulary, 1).examples == ()
+
+
+def test_context_is_that_of_the_task(task: Task) -> None:
+    assert FewShot(task, []).context(2048) == 1024
+    assert FewShot(task, []).context(256) == 256
+    assert FewShot(Task.load("intent"), []).context(4096) == 4096
 
 
 def test_sampling_adds_the_defaults_of_the_task(task: Task) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.errors import CheckpointError, TokenError
 from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.tasks import NAMES, Task
+from spiritlm_cli.language.vocabulary_loading import load_vocabulary
 from spiritlm_cli.tokens.reader import parse_line
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
@@ -43,7 +45,7 @@ def test_asr() -> None:
         "[SPEECH][Hu1][Hu2][TEXT] <START Transcript> the cat <END>",
         "[SPEECH][Hu3][TEXT] <START Transcript> a dog <END>",
         r"[SPEECH][Hu4][TEXT] <START Transcript> {text} \[x] <END>",
-        "[SPEECH][Hu7][Hu8][TEXT] <START Transcript>",
+        "[SPEECH][Hu7][Hu8]",
     ]
     assert (task.to, prompt.line.id, prompt.ends_in) == ("text", "q", "text")
     sampling = task.add_stops(Sampling(stop=("~",)))
@@ -52,12 +54,19 @@ def test_asr() -> None:
         task.build_prompt(parse_line("[TEXT]no sound"))
 
 
+def test_mark_tokens() -> None:
+    vocabulary = load_vocabulary(find_checkpoint("nano").language_model(True))
+    marks = [len(vocabulary.encode_text(text)) for text in ("<START Transcript>", " <END>")]
+    assert Task.load("asr").mark_tokens(vocabulary) == sum(marks)
+    assert Task.load("intent").mark_tokens(vocabulary) == 0
+
+
 def test_tts_has_a_spoken_stop_word() -> None:
     task = Task.load("tts", encode_sound)
     prompt = task.build_prompt(parse_line("[TEXT]hello \n you"), EXAMPLES[:1])
     assert formatted(prompt) == [
-        "[TEXT]the cat stop[SPEECH][Hu1][Hu2][St1][Hu90][Hu91]",
-        "[TEXT]hello you stop",
+        "[TEXT] the cat 'stop' [SPEECH][Hu1][Hu2][St1][Hu90][Hu91]",
+        "[TEXT] hello you 'stop' ",
     ]
     assert prompt.ends_in == "speech"
     sampling = task.add_stops(Sampling())
@@ -102,6 +111,12 @@ def test_normalize_answer_does_not_depend_on_the_pieces(text: str) -> None:
     whole = Sequence.of(task.normalize_answer([TextSpan(text)]))
     assert whole.text == " ".join(text.split())
     assert Sequence.of(task.normalize_answer(TextSpan(character) for character in text)) == whole
+    marked = f" <START  Transcript>{text}"
+    assert Sequence.of(task.normalize_answer([TextSpan(marked)])) == whole
+    assert Sequence.of(task.normalize_answer(TextSpan(character) for character in marked)) == whole
+    for other in ("<START", "< START Transcript> a", "a <START Transcript> b"):
+        assert Sequence.of(task.normalize_answer(map(TextSpan, other))).text == other
+    assert [*task.normalize_answer([TextSpan("<ST"), SOUND])] == [TextSpan("<ST"), SOUND]
     speech = [SOUND]
     assert list(Task.load("tts", encode_sound).normalize_answer(speech)) == speech
 

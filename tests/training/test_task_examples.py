@@ -58,7 +58,7 @@ def test_build_examples_labels_the_answers() -> None:
             assert set(answer.tolist()) == {-1}
         else:
             text = "".join(c for c, label in zip(span.text, answer, strict=True) if label == index // 2)
-            assert text == f" a word {index // 2} <END>"
+            assert text == f" <START Transcript> a word {index // 2} <END>"
 
 
 def test_build_examples_needs_the_question_in_the_example(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_task_source_converts_the_sounds_of_a_template() -> None:
     source = task_source(options(task="tts", tokenizer="nano", device="cpu"), corpus())
     spans = source(random.Random(0), 0).sequence.spans
     assert isinstance(spans[0], TextSpan)
-    assert spans[0].text.endswith(" stop")
+    assert spans[0].text.endswith(" 'stop' ")
     assert isinstance(spans[1], SpeechSpan)
     assert len(spans[1].units) > 2
 

@@ -244,7 +244,7 @@ def test_a_task_by_example(spiritlm, model, examples):
     prompt = "".join(f"[SPEECH][Hu{n}][Hu9][TEXT] <START Transcript> word {n} <END>" for n in range(4))
     by_hand = spiritlm(
         "generate", *model, "--greedy", "--max-new-tokens", "5",
-        stdin=f"q\t{prompt}[SPEECH][Hu7][Hu8][TEXT] <START Transcript>\n",
+        stdin=f"q\t{prompt}[SPEECH][Hu7][Hu8][TEXT]\n",
     )  # fmt: skip
     words = by_hand.stdout.removeprefix("q\t[TEXT]").split()
     assert result.stdout == f"q\t[TEXT]{' '.join(words)}\n"
@@ -396,15 +396,17 @@ def test_resume_is_byte_identical_without_a_given_seed(
 
 def test_as_many_examples_as_fit_are_used(spiritlm, model, tmp_path):
     path = tmp_path / "examples.txt"
-    path.write_text("".join(f"{n}\t[SPEECH]{f'[Hu{n}][Hu9]' * 300}[TEXT]word\n" for n in range(12)))
+    path.write_text("".join(f"{n}\t[SPEECH]{f'[Hu{n}][Hu9]' * 65}[TEXT]word\n" for n in range(12)))
     task = ("generate", *model, "--task", "asr", "--examples", path, "--max-new-tokens", "9", "--greedy")
     question = f"a\t[SPEECH]{'[Hu1]' * 9}\nb\t[SPEECH]{'[Hu2]' * 8}\n"
     result = spiritlm(*task, stdin=question)
     assert result.exit_code == 0
     assert re.fullmatch(
-        r"spiritlm: 6 of 10 examples fit into the model's context of 4096 tokens, .*\n", result.stderr
+        r"spiritlm: 6 of 10 examples fit into the task's context of 1024 tokens, .*\n", result.stderr
     )
     assert result.stdout == spiritlm(*task, "--shots", "6", stdin=question).stdout
+    # a number that is given is only limited by the model's context of 4096
+    path.write_text("".join(f"{n}\t[SPEECH]{f'[Hu{n}][Hu9]' * 300}[TEXT]word\n" for n in range(12)))
     asked = spiritlm(*task, "--shots", "7", stdin=question)
     assert (asked.exit_code, asked.stdout) == (1, "")
     assert "6 of its 7 examples would fit" in asked.stderr
