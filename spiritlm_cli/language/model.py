@@ -19,6 +19,7 @@ from spiritlm_cli.language.placement import DeviceMap, find_devices
 from spiritlm_cli.language.quantization import Quantize
 from spiritlm_cli.language.sampling import sample_tokens
 from spiritlm_cli.language.scoring import (
+    CountedTokens,
     Score,
     ScoredChoices,
     ScoredIds,
@@ -110,12 +111,18 @@ class LanguageModel(TokenGenerator):
         network = load_network(folder, devices, _torch_dtype(dtype, devices[0]), quantize)
         return cls(network, vocabulary, load_durations)
 
-    def score(self, sequence: Sequence, given: Sequence | Line | None = None) -> Score:
+    def score(
+        self,
+        sequence: Sequence,
+        given: Sequence | Line | None = None,
+        counted: CountedTokens | None = None,
+    ) -> Score:
         """Compute log P(sequence | given). given: its tokens are not scored; a line may end in a bare marker.
 
-        Raises TokenError for a unit that the model does not have, or more tokens than its context.
+        counted: which tokens the score counts; None: all of the sequence. Raises TokenError for a unit that the model
+        does not have, or more tokens than its context.
         """
-        return score_batch(self.network, [self._encode_scored(sequence, given)])[0]
+        return score_batch(self.network, [self._encode_scored(sequence, given, counted)])[0]
 
     def score_ids(self, ids: list[int]) -> Score:
         """Compute the log-likelihood of `ids` after the first one, which is `<s>`. Raises TokenError as `score`."""
@@ -128,15 +135,16 @@ class LanguageModel(TokenGenerator):
         items: Iterable[T],
         sequence: Callable[[T], Sequence],
         given: Callable[[T], Sequence | Line | None] | None = None,
+        counted: CountedTokens | None = None,
     ) -> Generator[tuple[T, Outcome[Score]], None, None]:
-        """Score sequences in batches. Yields (item, outcome) in order.
+        """Score sequences in batches. Yields (item, outcome) in order. counted: as in `score`.
 
         The scores are those of each sequence alone; with `PackedLlama` on a CPU, bit for bit. The outcome raises what
         `sequence`, `given` and `score` raise.
         """
         yield from self._score_in_batches(
             items,
-            lambda item: [self._encode_scored(sequence(item), given(item) if given else None)],
+            lambda item: [self._encode_scored(sequence(item), given(item) if given else None, counted)],
             score_batch,
         )
 
@@ -181,8 +189,10 @@ class LanguageModel(TokenGenerator):
             memory_advice="take --dtype bfloat16, or end other programs",
         )
 
-    def _encode_scored(self, sequence: Sequence, given: Sequence | Line | None) -> ScoredIds:
-        scored = ScoredIds.encode(sequence, given, self.vocabulary)
+    def _encode_scored(
+        self, sequence: Sequence, given: Sequence | Line | None, counted: CountedTokens | None
+    ) -> ScoredIds:
+        scored = ScoredIds.encode(sequence, given, self.vocabulary, counted)
         scored.check_length(self.context_length)
         return scored
 

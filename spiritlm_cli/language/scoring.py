@@ -12,7 +12,8 @@ from spiritlm_cli.language.network import Network
 from spiritlm_cli.language.token_scores import TokenScores
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.nn.device import check_finite
-from spiritlm_cli.tokens.sequence import Line, Sequence
+from spiritlm_cli.tokens.sequence import Line, Sequence, modality
+from spiritlm_cli.tokens.units import Kind
 
 
 @dataclass(frozen=True)
@@ -34,27 +35,63 @@ class Score:
 
 
 @dataclass(frozen=True)
+class CountedTokens:
+    """Which tokens a score counts; those that it does not count are read as context.
+
+    marker: the marker that opens the sequence, unless the context has opened it; if `context` is set, also the marker
+    that opens the context. context: the tokens of the context, besides those of the sequence. prosody: pitch and style
+    units, besides phonetic units and text.
+    """
+
+    marker: bool = True
+    context: bool = False
+    prosody: bool = True
+
+
+@dataclass(frozen=True)
 class ScoredIds:
     """Token ids to score.
 
     ids: the start token, if there is one, and what follows it. context: number of leading ids that are not scored, at
-    least 1: nothing predicts the first id.
+    least 1: nothing predicts the first id. counted: for each id after those, whether the score counts it; None: all.
     """
 
     ids: list[int]
     context: int
+    counted: tuple[bool, ...] | None = None
 
     @classmethod
-    def encode(cls, sequence: Sequence, given: Sequence | Line | None, vocabulary: Vocabulary) -> "ScoredIds":
-        """Convert a sequence and the context before it.
+    def encode(
+        cls,
+        sequence: Sequence,
+        given: Sequence | Line | None,
+        vocabulary: Vocabulary,
+        counted: CountedTokens | None = None,
+    ) -> "ScoredIds":
+        """Convert a sequence and the context before it. counted: None counts all tokens of the sequence.
 
-        Raises TokenError for a unit or text not in the vocabulary, and if there is no id at all.
+        Raises TokenError for a unit or text not in the vocabulary, and if there is no id at all or none is counted.
         """
+        counted = counted or CountedTokens()
         line = given if isinstance(given, Line) else Line(given or Sequence())
+        if sequence.spans and not counted.marker:
+            line = Line(line.sequence, opens=modality(sequence.spans[0]))
         context, scored = vocabulary.encode_continuation(line, sequence)
-        if not context and not scored:
+        ids = [*context, *scored]
+        if not ids:
             raise TokenError("an empty sequence can't be scored by a language model without a start token")
-        return cls([*context, *scored], max(1, len(context)))
+        start = vocabulary.start_length
+        first = max(1, start if counted.context else len(context))
+        # Both may be the markers that open the context and the sequence.
+        given_markers = () if counted.marker else (start, len(context) - 1)
+        mask = tuple(
+            not (index in given_markers and token in vocabulary.marker_ids.values())
+            and (counted.prosody or not _is_prosody(token, vocabulary))
+            for index, token in enumerate(ids[first:], first)
+        )
+        if sequence.spans and not any(mask):
+            raise TokenError("the sequence has no token that counts")
+        return cls(ids, first, None if all(mask) else mask)
 
     @property
     def size(self) -> int:
@@ -110,7 +147,8 @@ def score_tokens(network: Network[Any], batch: Collection[ScoredIds]) -> list[To
 
 def score_batch(network: Network[Any], batch: Collection[ScoredIds]) -> list[Score]:
     """Score several sequences in one pass."""
-    return [_total(part) for part in score_tokens(network, batch)]
+    scores = score_tokens(network, batch)
+    return [_total(part.keep(scored.counted)) for part, scored in zip(scores, batch, strict=True)]
 
 
 def score_choices(network: Network[Any], batch: Collection[ScoredChoices]) -> list[tuple[Score, ...]]:
@@ -149,3 +187,7 @@ def _total(scores: TokenScores) -> Score:
     """Sum the scores of the tokens of a sequence."""
     log_likelihood = scores.log_probabilities.double().sum().item()
     return Score(log_likelihood, len(scores.greedy), bool(scores.greedy.all()))
+
+
+def _is_prosody(token: int, vocabulary: Vocabulary) -> bool:
+    return vocabulary.modality(token) == "speech" and vocabulary.unit(token).kind is not Kind.HUBERT

@@ -38,6 +38,13 @@ class TokenScores:
         parts = (torch.split(self.log_probabilities, counts), torch.split(self.greedy, counts))
         return [TokenScores(*part) for part in zip(*parts, strict=True)]
 
+    def keep(self, kept: Sequence[bool] | None) -> "TokenScores":
+        """Keep some of (tokens,) scores. kept: whether to keep each; None: all."""
+        if kept is None:
+            return self
+        mask = torch.tensor(kept, device=self.greedy.device)
+        return TokenScores(self.log_probabilities[mask], self.greedy[mask])
+
     def last(self, row: int, count: int) -> "TokenScores":
         """The last `count` tokens of a row of (rows, tokens) scores."""
         start = self.greedy.shape[1] - count

@@ -9,7 +9,7 @@ import torch
 
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.scoring import Score, ScoredChoices, ScoredIds
+from spiritlm_cli.language.scoring import CountedTokens, Score, ScoredChoices, ScoredIds
 from spiritlm_cli.language.transformers_llama import LlamaForCausalLM
 from spiritlm_cli.tokens.reader import parse_line, parse_sequence
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan
@@ -157,3 +157,46 @@ def test_tokens_of_the_context_are_not_scored(lm: LanguageModel) -> None:
     contexts = [given, None]
     stream = lm.score_stream(contexts, lambda _: rest, lambda context: context)
     assert [score.result() for _, score in stream] == [after, lm.score(rest)]
+
+
+def test_a_given_marker_is_not_counted(lm: LanguageModel) -> None:
+    ids = lm.vocabulary.encode(TEXT)
+    counted, given = lm.score(TEXT), lm.score(TEXT, counted=CountedTokens(marker=False))
+    assert (counted.tokens, given.tokens) == (len(ids) - 1, len(ids) - 2)
+    marker = lm.score_ids(ids[:2]).log_likelihood
+    assert given.log_likelihood == pytest.approx(counted.log_likelihood - marker, abs=1e-4)
+    # after text, the marker of speech is given; what continues the text has none
+    units = parse_sequence("[SPEECH][Hu3][Hu7]")
+    assert lm.score(units, TEXT, CountedTokens(marker=False)) == lm.score(
+        units, parse_line("[TEXT]the cat sat on[SPEECH]")
+    )
+    assert lm.score(parse_sequence("[TEXT] it"), TEXT, CountedTokens(marker=False)) == lm.score(
+        parse_sequence("[TEXT] it"), TEXT
+    )
+    # markers inside of a sequence count
+    mixed = parse_sequence("[TEXT]the cat[SPEECH][Hu3]")
+    assert lm.score(mixed, counted=CountedTokens(marker=False)).tokens == lm.score(mixed).tokens - 1
+
+
+def test_the_context_can_be_counted(lm: LanguageModel) -> None:
+    given, rest = parse_sequence("[TEXT]the cat"), parse_sequence("[SPEECH][Hu3][Hu7]")
+    whole = lm.score(Sequence.of((*given.spans, *rest.spans)))
+    assert lm.score(rest, given, CountedTokens(context=True)) == whole
+    # without the markers that open the context and the sequence
+    score = lm.score(rest, given, CountedTokens(marker=False, context=True))
+    assert score.tokens == whole.tokens - 2
+    parts = [
+        lm.score(given, counted=CountedTokens(marker=False)),
+        lm.score(rest, given, CountedTokens(marker=False)),
+    ]
+    assert score.log_likelihood == pytest.approx(sum(part.log_likelihood for part in parts), abs=1e-4)
+
+
+def test_prosody_can_be_left_out(lm: LanguageModel) -> None:
+    ids = lm.vocabulary.encode(SPEECH)
+    score = lm.score(SPEECH, counted=CountedTokens(marker=False, prosody=False))
+    before = lm.score_ids(ids[:-2]).log_likelihood
+    assert score.tokens == 2
+    assert score.log_likelihood == pytest.approx(lm.score_ids(ids).log_likelihood - before, abs=1e-4)
+    with pytest.raises(TokenError, match="no token that counts"):
+        lm.score(parse_sequence("[SPEECH][St3]"), counted=CountedTokens(marker=False, prosody=False))

@@ -32,3 +32,10 @@ def test_last_cuts_rows() -> None:
     assert scores.last(0, 2).greedy.tolist() == [True, False]
     assert scores.last(1, 1).greedy.tolist() == [True]
     assert scores.last(1, 0).log_probabilities.tolist() == []
+
+
+def test_keep_selects_tokens() -> None:
+    scores = TokenScores.of(LOGITS, torch.tensor([2, 1]))
+    assert scores.keep(None) is scores
+    assert scores.keep((False, True)).greedy.tolist() == [False]
+    assert scores.keep((False, True)).log_probabilities[0] == scores.log_probabilities[1]
