@@ -8,7 +8,7 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import TokenError
 from spiritlm_cli.evaluation.pair_scoring import PairScorer, SequenceScorer
 from spiritlm_cli.evaluation.pairs import Candidate, Comparison, Pair
-from spiritlm_cli.language.model import Score
+from spiritlm_cli.language.scoring import CountedTokens, Score
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ class LetterScorer:
         items: Iterable[T],
         sequence: Callable[[T], Sequence],
         given: Callable[[T], Sequence | None] | None = None,
+        counted: CountedTokens | None = None,
     ) -> Iterator[tuple[T, Outcome[Score]]]:
         def score(item: T) -> Score:
             text = sequence(item).text
@@ -45,3 +46,8 @@ def pair(good: str, bad: str, **fields: object) -> Pair:
 def compare(*pairs: Pair, scorer: SequenceScorer | None = None) -> list[Comparison]:
     comparisons = [scored.comparison() for scored in PairScorer(scorer or LetterScorer()).score_stream(pairs)]
     return [comparison for comparison in comparisons if comparison]
+
+
+def compare_scores(entry: Pair, good: tuple[float, int], *bad: tuple[float, int]) -> Comparison:
+    """Compare sides with these log-likelihoods and numbers of tokens."""
+    return Comparison.of(entry, (Score(*good),), tuple(Score(*score) for score in bad))

@@ -4,23 +4,30 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Protocol, TypeVar
 
+import numpy as np
+
+from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.errors import SpiritLMError, TokenError
-from spiritlm_cli.evaluation.pairs import BadPair, Entry, Pair, ScoredEntry
+from spiritlm_cli.evaluation.pairs import BadPair, Entry, JoinedClips, Pair, ScoredEntry
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.scoring import Score
-from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.language.scoring import CountedTokens, Score
+from spiritlm_cli.manifests.clip import Clip, FloatArray, Waveform
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.tokens.sequence import Line, Sequence
-from spiritlm_cli.tokens.timeline import merge_streams
+from spiritlm_cli.speech.windows import split_windows
+from spiritlm_cli.tokens.sequence import Line, Sequence, SpeechSpan
+from spiritlm_cli.tokens.timeline import timed_units
+from spiritlm_cli.tokens.units import Unit, Units
 
 T = TypeVar("T")
 
+# The tokens of a candidate count, but not the marker that opens it.
+MARKER_GIVEN = CountedTokens(marker=False)
 # Clips that are tokenized before they are scored together: several batches of either network.
 _CLIPS_AT_ONCE = 512
 
@@ -33,11 +40,12 @@ class SequenceScorer(Protocol):
         items: Iterable[T],
         sequence: Callable[[T], Sequence],
         given: Callable[[T], Sequence | Line | None] | None = None,
+        counted: CountedTokens | None = None,
     ) -> Iterable[tuple[T, Outcome[Score]]]:
         """Yield (item, outcome) in order; take the score from the outcome before the next item.
 
-        sequence: the sequence of an item; given: its context, which is not scored. What these raise for an item, the
-        outcome raises.
+        sequence: the sequence of an item; given: its context. What these raise for an item, the outcome raises.
+        counted: which tokens the score counts; None: all of the sequence.
         """
 
 
@@ -45,11 +53,13 @@ class SequenceScorer(Protocol):
 class PairScorer:
     """Scores the candidates of pairs: (clip → units →) sequence → log-likelihood.
 
-    tokenizer: required for clips. batch_seconds, workers: see `SpeechTokenizer.encode_stream`.
+    tokenizer: required for clips. counted: which tokens a score counts; by default, all of the candidate but the marker
+    that opens it. batch_seconds, workers: see `SpeechTokenizer.encode_stream`.
     """
 
     scorer: SequenceScorer
     tokenizer: SpeechTokenizer | None = None
+    counted: CountedTokens = MARKER_GIVEN
     batch_seconds: float | None = None
     workers: int = 2
 
@@ -59,6 +69,7 @@ class PairScorer:
         model: str | Checkpoint | None = "nano",
         *,
         speech: bool = False,
+        counted: CountedTokens = MARKER_GIVEN,
         expressive: bool = True,
         device: str = "auto",
         dtype: str | None = None,
@@ -71,7 +82,7 @@ class PairScorer:
         """
         tokenizer = SpeechTokenizer.load(model, expressive=expressive, device=device) if speech else None
         lm = LanguageModel.load(model, expressive=expressive, device=device, dtype=dtype)
-        return cls(lm, tokenizer, batch_seconds, workers)
+        return cls(lm, tokenizer, counted, batch_seconds, workers)
 
     def score_stream(self, entries: Iterable[Entry]) -> Iterator[ScoredEntry]:
         """Score entries in order. Bad entries at the start are yielded before anything is computed.
@@ -94,33 +105,77 @@ class PairScorer:
 
     def _scores(self, steps: Iterator["_Step"]) -> Iterator[tuple["_Step", Outcome[Score]]]:
         if self.tokenizer is None:
-            yield from _score(self.scorer, steps)
+            yield from _score(self.scorer, _with_contexts(steps), self.counted)
             return
         with closing(_tokenize(steps, self.tokenizer, self.batch_seconds, self.workers)) as tokenized:
+            candidates = _with_contexts(tokenized)
             # A scorer may take its items in another thread, and a thread that is inside a network when the program ends
             # crashes it. So run the tokenizer in this thread.
-            while chunk := list(islice(tokenized, _CLIPS_AT_ONCE)):
-                yield from _score(self.scorer, chunk)
+            while chunk := list(islice(candidates, _CLIPS_AT_ONCE)):
+                yield from _score(self.scorer, chunk, self.counted)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A candidate to be tokenized and scored, or the error in its place; last: of its entry."""
+    """A candidate to be tokenized and scored, or the error in its place; last: of its entry.
+
+    given: its context. is_context: the content is the context of the candidates that follow.
+    """
 
     entry: Entry
-    content: Sequence | Clip | SpiritLMError
-    last: bool
+    content: Sequence | Clip | JoinedClips | SpiritLMError
+    last: bool = False
+    given: Sequence | Line | None = None
+    is_context: bool = False
+
+
+@dataclass(eq=False)
+class _Reading:
+    """The audio of a step. given_seconds: length of the context of joined clips, once they are read."""
+
+    content: Clip | JoinedClips
+    given_seconds: float = field(default=0.0, init=False)
+
+    def windows(self, tokenizer: SpeechTokenizer) -> Iterator[FloatArray]:
+        """Read the windows to encode. Raises AudioError."""
+        if isinstance(self.content, Clip):
+            yield from tokenizer.read_windows(self.content)
+            return
+        parts = [read_clip(clip, rate=tokenizer.rate) for clip in (self.content.given, self.content.clip)]
+        self.given_seconds = parts[0].seconds
+        joined = Waveform(np.concatenate([part.samples for part in parts]), tokenizer.rate)
+        yield from split_windows(tokenizer.check_waveform(joined))
+
+    def sequences(self, units: Units) -> tuple[Sequence | None, Sequence]:
+        """Return the context, None for a clip, and the candidate. Raises TokenError for a candidate without units."""
+        timed = timed_units(units)
+        if isinstance(self.content, Clip):
+            return None, _speech(timed.units)
+        # Units belong to the clip in which they begin.
+        index = int(np.searchsorted(timed.seconds, self.given_seconds))
+        if index == len(timed.units):
+            raise TokenError("too short for a unit of its own after the speech before it")
+        return _speech(timed.units[:index]), _speech(timed.units[index:])
+
+
+def _speech(units: tuple[Unit, ...]) -> Sequence:
+    return Sequence.of([SpeechSpan(units)])
 
 
 def _steps(entries: Iterable[Entry], speech: bool) -> Iterator[_Step]:
-    """Yield a step for each candidate, and one for each bad entry, so that it keeps its position."""
+    """Yield a step for each candidate and for contexts that are clips, and one for each bad entry, in its position."""
     for entry in entries:
-        if not speech and any(isinstance(candidate.content, Clip) for candidate in entry.candidates):
+        given = entry.given if isinstance(entry, Pair) else None
+        contents = [*(candidate.content for candidate in entry.candidates), given]
+        if not speech and any(isinstance(content, Clip | JoinedClips) for content in contents):
             raise ValueError(f"{entry.id}: clips need a tokenizer")
         if isinstance(entry, BadPair):
             yield _Step(entry, entry.error, last=True)
+        if isinstance(given, Clip):
+            yield _Step(entry, given, is_context=True)
+            given = None
         for count, candidate in enumerate(entry.candidates, 1):
-            yield _Step(entry, candidate.content, last=count == len(entry.candidates))
+            yield _Step(entry, candidate.content, count == len(entry.candidates), given)
 
 
 def _tokenize(
@@ -129,29 +184,51 @@ def _tokenize(
     """Replace clips by the sequences of their units, or by the error that tokenizing raised."""
     pending: deque[_Step] = deque()
 
-    def clips() -> Iterator[Clip]:
+    def readings() -> Iterator[_Reading]:
         for step in steps:
             pending.append(step)
-            if isinstance(step.content, Clip):
-                yield step.content
+            if isinstance(step.content, Clip | JoinedClips):
+                yield _Reading(step.content)
 
-    with closing(tokenizer.encode_stream(clips(), batch_seconds=batch_seconds, workers=workers)) as encoded:
-        for clip, units in encoded:
-            while (step := pending.popleft()).content is not clip:
-                yield step
-            try:
-                # Take the units now: they are lost when the next clip is requested.
-                sequence = Sequence.of([merge_streams(units.result())])
-            except SpiritLMError as error:
-                yield replace(step, content=error)
-            else:
-                yield replace(step, content=sequence)
+    encoded = tokenizer.encode_windows_stream(
+        readings(), lambda reading: reading.windows(tokenizer), batch_seconds, workers
+    )
+    for reading, windows in encoded:
+        while (step := pending.popleft()).content is not reading.content:
+            yield step
+        try:
+            # Take the windows now: they are lost when the next clip is requested.
+            given, sequence = reading.sequences(tokenizer.join_windows(list(windows)))
+        except SpiritLMError as error:
+            source = (
+                f"{reading.content.source}: " if step.is_context and isinstance(reading.content, Clip) else ""
+            )
+            yield replace(step, content=type(error)(f"{source}{error}"))
+        else:
+            yield replace(step, content=sequence, given=given or step.given)
     yield from pending
 
 
-def _score(scorer: SequenceScorer, steps: Iterable[_Step]) -> Iterator[tuple[_Step, Outcome[Score]]]:
+def _with_contexts(steps: Iterable[_Step]) -> Iterator[_Step]:
+    """Yield the candidates with their contexts, without the steps of contexts."""
+    context: _Step | None = None
+    for step in steps:
+        if step.is_context:
+            context = step
+        elif context is None or context.entry is not step.entry:
+            yield step
+        elif isinstance(context.content, SpiritLMError):
+            yield replace(step, content=context.content)
+        else:
+            assert isinstance(context.content, Sequence)
+            yield replace(step, given=context.content)
+
+
+def _score(
+    scorer: SequenceScorer, steps: Iterable[_Step], counted: CountedTokens
+) -> Iterator[tuple[_Step, Outcome[Score]]]:
     """Yield each step with the outcome of scoring it, which has been computed."""
-    for step, outcome in scorer.score_stream(steps, _sequence, _given):
+    for step, outcome in scorer.score_stream(steps, _sequence, lambda step: step.given, counted):
         try:
             score = outcome.result()
             if math.isnan(score.log_likelihood):
@@ -167,7 +244,3 @@ def _sequence(step: _Step) -> Sequence:
         raise step.content
     assert isinstance(step.content, Sequence)
     return step.content
-
-
-def _given(step: _Step) -> Sequence | Line | None:
-    return step.entry.given if isinstance(step.entry, Pair) else None

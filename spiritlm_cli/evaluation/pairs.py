@@ -12,15 +12,26 @@ from spiritlm_cli.tokens.sequence import Line, Sequence
 
 
 @dataclass(frozen=True)
+class JoinedClips:
+    """Two clips whose samples are joined before they are tokenized. The units of the first one are context."""
+
+    id: str
+    given: Clip
+    clip: Clip
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A sequence to be scored, or a clip whose units are.
 
-    name: how outputs refer to it; source: how errors refer to it, such as file and line.
+    name: how outputs refer to it; source: how errors refer to it, such as file and line. said: the words or phones of a
+    clip, if they are known.
     """
 
     name: str
     source: str
-    content: Sequence | Clip
+    content: Sequence | Clip | JoinedClips
+    said: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,8 +51,7 @@ class Pair:
     """Good candidates, which should be more likely, and bad ones; each good one is compared with each bad one.
 
     source: file and line, for errors. item: what the pair is a reading of; the readings (voices) of an item in a set
-    (dev, test) are averaged before items are. None: the pair is an item of its own. given: context of all candidates,
-    which is not scored.
+    (dev, test) are averaged before items are. None: the pair is an item of its own. given: context of all candidates.
     """
 
     id: str
@@ -52,7 +62,7 @@ class Pair:
     item: str | None = None
     voice: str | None = None
     set: str | None = None
-    given: Sequence | Line | None = None
+    given: Sequence | Line | Clip | None = None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

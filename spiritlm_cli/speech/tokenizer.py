@@ -174,7 +174,7 @@ class SpeechTokenizer:
         stream: yield the units of each window of 100 s as soon as it is encoded, as if it were a clip of its own: pitch
         is then relative to the window's mean F0, not to the clip's. The outcome then has one result for each window.
         """
-        read = partial(self._read_windows, channel=channel)
+        read = partial(self.read_windows, channel=channel)
         for clip, windows in self.encode_windows_stream(clips, read, batch_seconds, workers):
             yield clip, self._join_outcome(windows, stream)
 
@@ -183,7 +183,8 @@ class SpeechTokenizer:
             return windows.map(lambda window: self.join_windows([window]))
         return Outcome.of(lambda: self.join_windows(list(windows)))
 
-    def _read_windows(self, clip: Clip | BadClip, channel: Channel) -> Iterator[FloatArray]:
+    def read_windows(self, clip: Clip | BadClip, channel: Channel = "mix") -> Iterator[FloatArray]:
+        """Read a clip in windows for `encode_windows_stream`. Raises AudioError, and the error of a `BadClip`."""
         if isinstance(clip, BadClip):
             raise clip.error
         peak = 0.0
