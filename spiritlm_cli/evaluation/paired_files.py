@@ -49,7 +49,7 @@ def has_wav_files(folder: Path) -> bool:
 
 
 def is_numbered(path: Path) -> bool:
-    """Return whether the WAV files of a folder, or of the folders in it, begin with numbers, and no `gold.csv` is there."""
+    """Return whether all WAV files of a folder, or of the folders in it, begin with a number, without a `gold.csv`."""
     folders = find_folders(path, has_wav_files)
     return bool(folders) and all(
         not (folder / "gold.csv").exists() and all(_NUMBER.match(file.stem) for file in wav_files(folder))

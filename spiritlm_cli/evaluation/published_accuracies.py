@@ -2,8 +2,8 @@
 
 from spiritlm_cli.evaluation.result import Published
 
-# Nguyen et al. 2024, "SpiRit-LM: Interleaved Spoken and Written Language Model", table 10 ("Accuracy / Accuracy-token"),
-# and table 4 for the cascade. T: text; S: speech; T→S: the story is text, and its ending speech.
+# Nguyen et al. 2024, "SpiRit-LM: Interleaved Spoken and Written Language Model", table 10, and table 4 for the cascade.
+# T: text; S: speech; T→S: the story is text, and its ending speech.
 _BENCHMARKS = (
     "wuggy T", "wuggy S", "blimp T", "blimp S",
     "topic-storycloze T→T", "topic-storycloze S→S", "topic-storycloze T→S", "topic-storycloze S→T",
@@ -29,7 +29,7 @@ _SALMON = {
 
 
 def published_accuracies(benchmark: str) -> tuple[Published, ...]:
-    """Return the results of the Spirit LM paper for a benchmark, such as "wuggy S" or "storycloze T→S"; none for others."""
+    """Return the results of the Spirit LM paper for a benchmark, such as "wuggy S" or "storycloze T→S"; or none."""
     if benchmark not in _BENCHMARKS:
         return ()
     column = _BENCHMARKS.index(benchmark)

@@ -80,7 +80,7 @@ def read_parts(
     without_gold = [part.folder for part in parts if not part.has_gold]
     if len(without_gold) == len(parts) and not all_files:
         raise ManifestError(
-            f"{path}: no gold.csv there, so there is nothing to compare. The archives of zerospeech.com do not have it: "
+            f"{path}: no gold.csv there, so there is nothing to compare; the archives of zerospeech.com lack it, and "
             "`zrc datasets:pull` of the package zerospeech-benchmarks gets the sets with it"
         )
     entries: list[Entry] = []

@@ -1,5 +1,6 @@
-from spiritlm_cli.evaluation.published_accuracies import published_accuracies, published_salmon
 from spiritlm_cli.evaluation.result import Published
+
+from spiritlm_cli.evaluation.published_accuracies import published_accuracies, published_salmon
 from spiritlm_cli.evaluation.salmon import PARTS
 
 
