@@ -1,15 +1,10 @@
 """`blimp` on text: BLiMP's JSONL files of sentence pairs that differ in one point of grammar (Warstadt et al. 2020)."""
 
 from collections.abc import Iterator
-from collections.abc import Sequence as TypingSequence
 from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation.pair_report import pair_result
 from spiritlm_cli.evaluation.pairs import BadPair, Candidate, Group, Pair
-from spiritlm_cli.evaluation.records import Record, RunDescription
-from spiritlm_cli.evaluation.result import EvaluationResult
-from spiritlm_cli.evaluation.zerospeech import PUBLISHED
 from spiritlm_cli.manifests.row import parse_json_fields
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.text_files import numbered_lines
@@ -65,8 +60,3 @@ def _candidate(value: object, side: str, source: str) -> Candidate:
     if not isinstance(value, str) or not value.strip() or NOT_IN_TEXT.search(value):
         raise ManifestError(f"{source}: {side} is not text")
     return Candidate(value, source, Sequence.of([TextSpan(value)]))
-
-
-def result(description: RunDescription, records: TypingSequence[Record]) -> EvaluationResult | None:
-    """Compute the result of grammatical and ungrammatical sentences."""
-    return pair_result(description, records, PUBLISHED["syntactic", description.facts["read as"]])

@@ -84,10 +84,7 @@ def _row(
         raise ManifestError(f"{source}: correct is {cells['correct']!a}, not 1 or 0")
     groups = tuple(Group(column, cells[column]) for column in benchmark.groups)
     if benchmark is LEXICAL:
-        groups = (
-            *_frequency_groups(cells["frequency"], source),
-            *_length_groups(cells.get("length"), source),
-        )
+        groups = word_groups(cells["frequency"], cells.get("length"), source)
     return GoldRow(
         source,
         tuple(cells[column] for column in benchmark.key),
@@ -123,19 +120,17 @@ def _speech(folder: Path, part: str, column: str, cells: dict[str, str], source:
     return Candidate(name, str(wav), Clip(f"{part}/{name}", wav), said)
 
 
-def _frequency_groups(text: str, source: str) -> tuple[Group, ...]:
-    """Return the groups of a word by its number of occurrences in LibriSpeech; 0 or empty is out of vocabulary."""
-    frequency = _number(text or "0", source, "frequency")
-    index, band = next((index, band) for index, (limit, band) in enumerate(_BANDS) if frequency < limit)
+def word_groups(frequency: str, length: str | None, source: str) -> tuple[Group, ...]:
+    """Return the groups of a word: in or out of vocabulary, frequency band, and number of phones if it is known.
+
+    frequency: number of occurrences in LibriSpeech; 0 or empty is out of vocabulary. Raises ManifestError.
+    """
+    count = _number(frequency or "0", source, "frequency")
+    index, band = next((index, band) for index, (limit, band) in enumerate(_BANDS) if count < limit)
     vocabulary = Group("vocabulary", "in") if index else Group("vocabulary", "out", 1)
-    return vocabulary, Group("frequency", band, index)
-
-
-def _length_groups(text: str | None, source: str) -> tuple[Group, ...]:
-    """Return the group of a word by its number of phones; none if it is not known."""
-    if not text or (length := int(_number(text, source, "length"))) == 0:
-        return ()
-    return (Group("length", f"{length} phones" if length > 1 else "1 phone", length),)
+    phones = int(_number(length or "0", source, "length"))
+    lengths = [Group("length", f"{phones} phones" if phones > 1 else "1 phone", phones)] if phones else []
+    return vocabulary, Group("frequency", band, index), *lengths
 
 
 def _number(text: str, source: str, column: str) -> float:

@@ -1,9 +1,13 @@
 """Accuracies of likelihood comparisons over a benchmark's items and groups."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spiritlm_cli.evaluation.estimate import Estimate
 from spiritlm_cli.evaluation.pairs import Group
+from spiritlm_cli.evaluation.published_accuracies import published_accuracies, published_salmon
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.result import EvaluationResult, Metric, Published, ResultRow
 
@@ -16,11 +20,15 @@ _NOTE = (
 
 
 def pair_result(
-    description: RunDescription, records: Sequence[Record], published: tuple[Published, ...] = ()
+    description: RunDescription,
+    records: Sequence[Record],
+    published: Callable[[str | None], tuple[Published, ...]] = lambda _: (),
+    mean_over: str | None = None,
 ) -> EvaluationResult | None:
     """Average comparisons over the readings of each item, then over items: in each set, overall and by group.
 
-    records: of `ScoredEntry.to_record`. published: results of the whole sets. None if nothing was compared.
+    records: of `ScoredEntry.to_record`. published: results of a set. mean_over: kind of groups, such as "type", whose
+    accuracies are averaged with the same weight too; "set" averages the sets. None if nothing was compared.
     """
     sets: dict[str | None, list[Record]] = {}
     for record in records:
@@ -28,13 +36,45 @@ def pair_result(
             sets.setdefault(record["set"], []).append(record)
     if not sets:
         return None
-    rows = [row for name, members in sets.items() for row in _set_rows(name, members, published)]
+    rows = [
+        row for name, members in sets.items() for row in _set_rows(name, members, published(name), mean_over)
+    ]
+    items = sum(row.items for row in rows if (row.kind, row.name) == (None, "overall"))
+    if mean_over == "set" and len(sets) > 1:
+        labels = list(sets)
+        members = [record for records in sets.values() for record in records]
+        rows.append(_mean_row("mean over sets", None, members, lambda record: labels.index(record["set"])))
     pairs = sum(map(len, sets.values()))
-    items = sum(row.items for row in rows if row.kind is None)
     return EvaluationResult(description, items, METRICS, tuple(rows), (_NOTE,), {"pairs": pairs})
 
 
-def _set_rows(name: str | None, records: list[Record], published: tuple[Published, ...]) -> list[ResultRow]:
+def benchmark_result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult | None:
+    """Compute the result of wuggy, blimp or prosaudit. Raises KeyError for a description that lacks a fact."""
+    modality = {"speech": "S", "text": "T"}[description.facts["read as"]]
+    # BLiMP's own sentences are others than those of sBLIMP.
+    is_published = description.facts.get("set") != "BLiMP"
+    published = published_accuracies(f"{description.task} {modality}") if is_published else ()
+    mean_over = "type" if is_published else "UID"
+    return pair_result(
+        description, records, lambda _: published, None if description.task == "wuggy" else mean_over
+    )
+
+
+def story_result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult | None:
+    """Compute the result of storycloze or topic-storycloze, whose sets are directions."""
+    return pair_result(
+        description, records, lambda direction: published_accuracies(f"{description.task} {direction}")
+    )
+
+
+def salmon_result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult | None:
+    """Compute the result of salmon, whose sets are its parts."""
+    return pair_result(description, records, lambda part: published_salmon(str(part)), "set")
+
+
+def _set_rows(
+    name: str | None, records: list[Record], published: tuple[Published, ...], mean_over: str | None
+) -> list[ResultRow]:
     """The rows of a set: overall, then its groups, kinds in the order of their first pair, groups by rank and name."""
     members: dict[Group, list[Record]] = {}
     for record in records:
@@ -42,8 +82,15 @@ def _set_rows(name: str | None, records: list[Record], published: tuple[Publishe
             members.setdefault(Group(**group), []).append(record)
     kinds = list(dict.fromkeys(group.kind for group in members))
     groups = sorted(members, key=lambda group: (kinds.index(group.kind), group.rank, group.name))
+    labels = {group.name: index for index, group in enumerate(groups) if group.kind == mean_over}
+
+    def label(record: Record) -> int:
+        return next(labels[group["name"]] for group in record["groups"] if group["kind"] == mean_over)
+
+    means = [_mean_row(f"mean over {mean_over}s", name, records, label)] if len(labels) > 1 else []
     return [
         _row(name, None, records, published),
+        *means,
         *(_row(name, group, members[group]) for group in groups),
     ]
 
@@ -51,22 +98,41 @@ def _set_rows(name: str | None, records: list[Record], published: tuple[Publishe
 def _row(
     name: str | None, group: Group | None, records: list[Record], published: tuple[Published, ...] = ()
 ) -> ResultRow:
-    by_item: dict[tuple[str, str], list[Record]] = {}
+    items = _items(records)
+    values = {metric.name: Estimate.of_mean(_values(items, metric)) for metric in METRICS}
+    kind, label = (group.kind, group.name) if group else (None, "overall")
+    return ResultRow(label, len(items), values, kind, name, published)
+
+
+def _mean_row(
+    label: str, name: str | None, records: list[Record], group_of: Callable[[Record], int]
+) -> ResultRow:
+    """The mean of the accuracies of groups, each with the same weight. group_of: index of a record's group."""
+    items = _items(records)
+    groups = np.array([group_of(readings[0]) for readings in items])
+    values = {}
+    for metric in METRICS:
+        accuracies = np.array(_values(items, metric))
+
+        def mean(drawn: NDArray[np.int64], accuracies: NDArray[np.float64] = accuracies) -> float:
+            counts = np.bincount(groups[drawn])
+            sums = np.bincount(groups[drawn], accuracies[drawn])
+            return float((sums[counts > 0] / counts[counts > 0]).mean())
+
+        values[metric.name] = Estimate.of(mean, len(items))
+    return ResultRow(label, len(items), values, None, name)
+
+
+def _items(records: list[Record]) -> list[list[Record]]:
+    """The readings of each item."""
+    items: dict[tuple[str | None, str, str], list[Record]] = {}
     for record in records:
         # Keys of two kinds: the id of a pair may be the name of an item.
         key = ("pair", record["id"]) if record["item"] is None else ("item", record["item"])
-        by_item.setdefault(key, []).append(record)
-    values = {
-        metric.name: Estimate.of_mean(
-            sum(reading[metric.name] for reading in readings) / len(readings) for readings in by_item.values()
-        )
-        for metric in METRICS
-    }
-    return ResultRow(
-        group.name if group else "overall",
-        len(by_item),
-        values,
-        group.kind if group else None,
-        name,
-        published,
-    )
+        items.setdefault((record["set"], *key), []).append(record)
+    return list(items.values())
+
+
+def _values(items: list[list[Record]], metric: Metric) -> list[float]:
+    """The mean of a metric over the readings of each item."""
+    return [sum(reading[metric.name] for reading in readings) / len(readings) for readings in items]

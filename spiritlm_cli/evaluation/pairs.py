@@ -185,6 +185,7 @@ def _win(good: float, bad: float) -> float:
 def _scored(candidate: Candidate, score: Score) -> Record:
     return {
         "name": candidate.name,
+        **({"said": candidate.said} if candidate.said else {}),
         "log_likelihood": score.log_likelihood,
         "tokens": score.tokens,
         "mean": score.mean,

@@ -21,10 +21,16 @@ _SPIRIT_LM = {
     "Whisper+Llama 2": "-/84.1 -/79.2 -/72.8 -/71.6 -/98.5 -/94.76 -/94.76 -/94.76 -/81.9 -/75.7 -/75.7 -/75.7",
 }
 
-# Leaderboard of SALMon, by mean, in the order of `evaluation.salmon.PARTS`.
+# Leaderboard of SALMon, by mean: Base and Expressive.
 _SALMON = {
-    "Base": (51.5, 55.5, 53.5, 67.0, 54.5, 48.0, 54.5, 69.5),
-    "Expressive": (59.5, 64.0, 55.0, 85.0, 54.5, 52.0, 73.5, 81.0),
+    "bg_alignment": (51.5, 59.5),
+    "bg_all_consistency": (55.5, 64.0),
+    "bg_domain_consistency": (53.5, 55.0),
+    "gender_consistency": (67.0, 85.0),
+    "rir_consistency": (54.5, 54.5),
+    "sentiment_alignment": (48.0, 52.0),
+    "sentiment_consistency": (54.5, 73.5),
+    "speaker_consistency": (69.5, 81.0),
 }
 
 
@@ -43,6 +49,7 @@ def published_accuracies(benchmark: str) -> tuple[Published, ...]:
     return tuple(results)
 
 
-def published_salmon(index: int) -> tuple[Published, ...]:
-    """Return the published results of a part of SALMon. index: its position in `evaluation.salmon.PARTS`."""
-    return tuple(Published(model, {"by_mean": values[index]}) for model, values in _SALMON.items())
+def published_salmon(part: str) -> tuple[Published, ...]:
+    """Return the published results of a part of SALMon; none for others."""
+    values = zip(("Base", "Expressive"), _SALMON.get(part, ()), strict=False)
+    return tuple(Published(model, {"by_mean": value}) for model, value in values)

@@ -4,17 +4,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation import asr, blimp, pair_report, resynthesis, tts, zerospeech
+from spiritlm_cli.evaluation import asr, pair_report, resynthesis, tts
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.result import EvaluationResult
 
 _RESULTS: dict[str, Callable[[RunDescription, Sequence[Record]], EvaluationResult | None]] = {
     "asr": asr.result,
-    "blimp": blimp.result,
+    "blimp": pair_report.benchmark_result,
     "pairs": pair_report.pair_result,
+    "prosaudit": pair_report.benchmark_result,
     "resynthesis": resynthesis.result,
+    "salmon": pair_report.salmon_result,
+    "storycloze": pair_report.story_result,
+    "topic-storycloze": pair_report.story_result,
     "tts": tts.result,
-    "wuggy": zerospeech.wuggy_result,
+    "wuggy": pair_report.benchmark_result,
 }
 
 

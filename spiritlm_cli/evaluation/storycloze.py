@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.paired_files import find_folders, has_wav_files, read_file_pairs
@@ -24,22 +23,22 @@ from spiritlm_cli.files import read_limited
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 
-Benchmark = Literal["storycloze", "topic-storycloze"]
-
 TEXT_TO_SPEECH = "T→S"
 SPEECH_TO_TEXT = "S→T"
 SPEECH_TO_SPEECH = "S→S"
 DIRECTIONS = (TEXT_TO_TEXT, TEXT_TO_SPEECH, SPEECH_TO_TEXT, SPEECH_TO_SPEECH)
 
 # Names of folders, such as ms_tSC.
-_FOLDERS: dict[str, Benchmark] = {"s": "storycloze", "t": "topic-storycloze"}
+_FOLDERS: dict[str, str] = {"s": "storycloze", "t": "topic-storycloze"}
 _FOLDER = re.compile(r"(?:.*[_-])?(?P<kind>[st])(?:sc|storycloze)", re.IGNORECASE)
 _PARTS = ("mutual", "correct", "incorrect")
 _MAX_TEXT = 1_000_000  # bytes of a story's text file
 
 
-def read_stories(path: Path | str, benchmark: Benchmark) -> list[Pair | BadPair]:
+def read_stories(path: Path | str, benchmark: str) -> list[Pair | BadPair]:
     """Read the stories of a folder or of a CSV file in all directions that it allows; a pair's set is its direction.
+
+    benchmark: "storycloze" or "topic-storycloze".
 
     Folders, in one of which all files are, or one for each speaker, below at most one more folder:
     WAV files of whole stories (see `read_file_pairs`), beside which may be a CSV file of their texts; or `X_mutual`,
@@ -59,7 +58,23 @@ def read_stories(path: Path | str, benchmark: Benchmark) -> list[Pair | BadPair]
     return sorted(entries, key=lambda entry: not isinstance(entry, BadPair))
 
 
-def _whole_stories(path: Path, benchmark: Benchmark) -> list[Pair | BadPair]:
+def has_speech(path: Path) -> bool:
+    """Return whether there are WAV files, so that `read_stories` returns clips."""
+    return bool(find_folders(path, has_wav_files))
+
+
+def story_layout(path: Path) -> str:
+    """Return what is known of how the stories are stored: `table`, `whole stories`, or `stories and endings`."""
+    if path.is_file():
+        return "table"
+    return (
+        "stories and endings"
+        if find_folders(path, lambda folder: bool(_story_names(folder)))
+        else "whole stories"
+    )
+
+
+def _whole_stories(path: Path, benchmark: str) -> list[Pair | BadPair]:
     """Read WAV files of whole stories, and the CSV files beside them."""
     folders = find_folders(path, has_wav_files)
     tables = [
@@ -82,7 +97,7 @@ def _whole_stories(path: Path, benchmark: Benchmark) -> list[Pair | BadPair]:
     return entries
 
 
-def _check_benchmark(path: Path, folders: Iterable[Path], benchmark: Benchmark) -> None:
+def _check_benchmark(path: Path, folders: Iterable[Path], benchmark: str) -> None:
     """Raise ManifestError if a folder has the name of the other benchmark."""
     for folder in folders:
         for name in (path.resolve().name, *folder.relative_to(path).parts):

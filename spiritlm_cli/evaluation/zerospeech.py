@@ -170,8 +170,3 @@ def _without_counterpart(part: Part, pairs: Iterable[_Sides]) -> Iterator[BadPai
 def _bad_row(part: Part, row: GoldRow, reason: str) -> BadPair:
     error = ManifestError(f"{row.source}: {reason}")
     return BadPair(f"{part.name}/{row.candidate.name}", row.source, error, part.name)
-
-
-def wuggy_result(description: RunDescription, records: TypingSequence[Record]) -> EvaluationResult | None:
-    """Compute the result of words and non-words."""
-    return pair_result(description, records, PUBLISHED["lexical", description.facts["read as"]])

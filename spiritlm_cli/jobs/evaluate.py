@@ -39,7 +39,11 @@ _EVALUATIONS = {
     "asr": ("clips", "AsrEvaluation"),
     "blimp": ("pairs", "BlimpEvaluation"),
     "pairs": ("pairs", "PairsEvaluation"),
+    "prosaudit": ("pairs", "ProsauditEvaluation"),
     "resynthesis": ("clips", "ResynthesisEvaluation"),
+    "salmon": ("pairs", "SalmonEvaluation"),
+    "storycloze": ("pairs", "StoryclozeEvaluation"),
+    "topic-storycloze": ("pairs", "StoryclozeEvaluation"),
     "tts": ("clips", "TtsEvaluation"),
     "wuggy": ("pairs", "WuggyEvaluation"),
 }

@@ -158,7 +158,7 @@ def test_joined_clips_are_tokenized_as_one(speech_scorer: PairScorer, wavs: dict
     given, rest = (Sequence.of([SpeechSpan(part)]) for part in (timed.units[:first], timed.units[first:]))
     for counted in (MARKER_GIVEN, CountedTokens(marker=False, context=True)):
         (scored,) = replace(speech_scorer, counted=counted).score_stream([entry])
-        ((_, score),) = scored.candidate_scores()
+        score = scored.scores[0].result()
         alone = lm.score(rest, given, counted)
         assert (
             score.tokens
@@ -166,6 +166,15 @@ def test_joined_clips_are_tokenized_as_one(speech_scorer: PairScorer, wavs: dict
             == (len(rest.speech[0].units) if not counted.context else len(timed.units))
         )
         assert score.log_likelihood == pytest.approx(alone.log_likelihood, rel=1e-4)
+    # a clip at a time gives the same score
+    scores = [
+        [
+            one.scores[0].result()
+            for one in scorer.score_stream([entry, Unpaired("y", "y", Candidate("y", "y", correct))])
+        ]
+        for scorer in (speech_scorer, replace(speech_scorer, batch_seconds=0.1, workers=1))
+    ]
+    assert scores[0] == scores[1]
     # after 1.3 s, a few samples have no unit of their own
     short = JoinedClips("x", Clip("mutual", wavs["mutual"]), Clip("short", wavs["short"]))
     (scored,) = speech_scorer.score_stream([Unpaired("x", "x.wav", Candidate("x", "x.wav", short))])

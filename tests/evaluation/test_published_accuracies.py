@@ -1,7 +1,5 @@
-from spiritlm_cli.evaluation.result import Published
-
 from spiritlm_cli.evaluation.published_accuracies import published_accuracies, published_salmon
-from spiritlm_cli.evaluation.salmon import PARTS
+from spiritlm_cli.evaluation.result import Published
 
 
 def test_published_accuracies_by_mean_and_by_sum() -> None:
@@ -23,8 +21,9 @@ def test_published_accuracies_by_mean_and_by_sum() -> None:
 
 
 def test_published_salmon() -> None:
-    assert published_salmon(PARTS.index("speaker_consistency")) == (
+    assert published_salmon("speaker_consistency") == (
         Published("Base", {"by_mean": 69.5}),
         Published("Expressive", {"by_mean": 81.0}),
     )
-    assert published_salmon(PARTS.index("sentiment_alignment"))[0].values == {"by_mean": 48.0}
+    assert published_salmon("sentiment_alignment")[0].values == {"by_mean": 48.0}
+    assert published_salmon("own") == ()

@@ -4,8 +4,9 @@ import typer
 
 from spiritlm_cli.cli import general
 from spiritlm_cli.cli.commands.evaluate_clips import asr, resynthesis, tts
-from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, wuggy
+from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, prosaudit, wuggy
 from spiritlm_cli.cli.commands.evaluate_report import report
+from spiritlm_cli.cli.commands.evaluate_stories import salmon, storycloze, topic_storycloze
 
 evaluate = typer.Typer(name="evaluate", cls=general.Group, no_args_is_help=True, rich_markup_mode=None)
 
@@ -24,5 +25,17 @@ def about() -> None:
     """
 
 
-for _task in (resynthesis, asr, tts, pairs, wuggy, blimp, report):
+for _task in (
+    resynthesis,
+    asr,
+    tts,
+    pairs,
+    wuggy,
+    blimp,
+    prosaudit,
+    storycloze,
+    topic_storycloze,
+    salmon,
+    report,
+):
     evaluate.command(cls=general.Command)(_task)

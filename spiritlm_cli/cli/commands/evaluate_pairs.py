@@ -1,8 +1,13 @@
-"""`spiritlm evaluate pairs`, `wuggy` and `blimp`: the benchmarks that compare likelihoods."""
+"""`spiritlm evaluate pairs`, `wuggy`, `blimp` and `prosaudit`: tasks that compare likelihoods."""
 
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.report import evaluate
-from spiritlm_cli.jobs.options.evaluate_pairs import BlimpOptions, PairsOptions, WuggyOptions
+from spiritlm_cli.jobs.options.evaluate_pairs import (
+    BlimpOptions,
+    PairsOptions,
+    ProsauditOptions,
+    WuggyOptions,
+)
 
 
 @command(PairsOptions)
@@ -38,5 +43,16 @@ def blimp(options: BlimpOptions) -> object:
       spiritlm evaluate blimp zerospeech2021/
       spiritlm evaluate blimp blimp/data/
       spiritlm evaluate blimp zerospeech2021/ --submission submission/
+    """
+    return evaluate(options)
+
+
+@command(ProsauditOptions)
+def prosaudit(options: ProsauditOptions) -> object:
+    """How often speech with pauses at natural places is more likely (ProsAudit).
+
+    \b
+    Example:
+      spiritlm evaluate prosaudit prosaudit/ --submission submission/
     """
     return evaluate(options)

@@ -3,7 +3,15 @@
 from spiritlm_cli.jobs.options.align import AlignOptions
 from spiritlm_cli.jobs.options.decode import DecodeOptions
 from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, ResynthesisOptions, TtsOptions
-from spiritlm_cli.jobs.options.evaluate_pairs import BlimpOptions, PairsOptions, WuggyOptions
+from spiritlm_cli.jobs.options.evaluate_pairs import (
+    BlimpOptions,
+    PairsOptions,
+    ProsauditOptions,
+    SalmonOptions,
+    StoryclozeOptions,
+    TopicStoryclozeOptions,
+    WuggyOptions,
+)
 from spiritlm_cli.jobs.options.evaluate_report import EvaluateReportOptions
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.inspect import InspectOptions
@@ -28,8 +36,12 @@ __all__ = [
     "InspectUnitOptions",
     "InterleaveOptions",
     "PairsOptions",
+    "ProsauditOptions",
     "ResynthesisOptions",
+    "SalmonOptions",
+    "StoryclozeOptions",
     "TokenizeOptions",
+    "TopicStoryclozeOptions",
     "TtsOptions",
     "WuggyOptions",
 ]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option
@@ -10,37 +10,77 @@ from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart
 from spiritlm_cli.jobs.options.shared import Dtype, batch_seconds_option, workers_option
 from spiritlm_cli.options import option
 
+Normalize = Literal["ending", "whole"]
+
+
+def _folder_argument(text: str, metavar: str = "FOLDER") -> Any:
+    """Declare the argument of a task that reads a folder."""
+    return option(..., text, metavar=metavar, argument=True, reads=True, group="input")
+
+
+def _normalize_option(text: str) -> Any:
+    """Declare `--normalize`."""
+    return option("ending", text, group="scoring")
+
 
 @dataclass(frozen=True, kw_only=True)
-class PairsOptions(TokenizerPart, LanguageModelPart, EvaluateOptions):
-    """Options of `spiritlm evaluate pairs`."""
+class LikelihoodOptions(TokenizerPart, LanguageModelPart, EvaluateOptions):
+    """Options of all tasks that compare log-likelihoods of pairs."""
 
-    task: ClassVar[str] = "pairs"
-
-    path: Path = option(
-        ...,
-        "Table with the columns good and bad (token lines or text), and optionally id, type and given.",
-        metavar="TSV|-",
-        argument=True,
-        reads=True,
-        group="input",
+    path: Path
+    count_marker: bool = option(
+        False,
+        "Count the [TEXT] or [SPEECH] marker that opens a hypothesis as one of its tokens. Otherwise it is given.",
+        group="scoring",
+    )
+    score_units: Literal["all", "hubert"] = option(
+        "all",
+        "Units of speech whose log-likelihoods count: all, or phonetic units alone. The others are read as context.",
+        group="scoring",
     )
     dtype: Dtype | None = language_model_dtype_option()
 
     def check(self) -> None:
-        """Raise OptionError for an output that is an input, OSError if the input does not exist."""
+        """Raise OptionError for options that can't be combined, OSError if the input does not exist."""
         super().check()
-        if self.ray and str(self.path) == "-":
-            raise OptionError(
-                "can't be combined with pairs on stdin, which other machines can't read", "--ray"
-            )
         if str(self.path) != "-":
             self.path.stat()
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZeroSpeechOptions(PairsOptions):
-    """Options of the benchmarks of ZeroSpeech 2021."""
+class PairsOptions(LikelihoodOptions):
+    """Options of `spiritlm evaluate pairs`."""
+
+    task: ClassVar[str] = "pairs"
+
+    path: Path = _folder_argument(
+        "Table with the columns good and bad (token lines or text), and optionally id, type and given.",
+        "TSV|-",
+    )
+    normalize: Normalize = _normalize_option(
+        "Tokens that count: those of good and bad, or those of the column given before them too."
+    )
+
+    def check(self) -> None:
+        """Raise OptionError for options that can't be combined, OSError if the input does not exist."""
+        super().check()
+        if self.ray and str(self.path) == "-":
+            raise OptionError(
+                "can't be combined with pairs on stdin, which other machines can't read", "--ray"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechPairsOptions(LikelihoodOptions):
+    """Options of the tasks that compare recordings."""
+
+    batch_seconds: float | None = batch_seconds_option()
+    workers: int = workers_option()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroSpeechOptions(SpeechPairsOptions):
+    """Options of the benchmarks of ZeroSpeech."""
 
     text: bool = option(False, "Score the words or sentences as text, not as speech.", group="scoring")
     submission: Path | None = option(
@@ -50,8 +90,6 @@ class ZeroSpeechOptions(PairsOptions):
         group="output",
         writes="folder",
     )
-    batch_seconds: float | None = batch_seconds_option()
-    workers: int = workers_option()
 
     def check(self) -> None:
         """Raise OptionError for options that can't be combined, OSError if the input does not exist."""
@@ -68,13 +106,8 @@ class WuggyOptions(ZeroSpeechOptions):
 
     task: ClassVar[str] = "wuggy"
 
-    path: Path = option(
-        ...,
-        "Folder of ZeroSpeech 2021, or lexical, dev or test in it.",
-        metavar="FOLDER",
-        argument=True,
-        reads=True,
-        group="input",
+    path: Path = _folder_argument(
+        "Folder of ZeroSpeech 2021, or lexical, dev or test in it; or slamkit's folder of sWUGGY."
     )
 
 
@@ -84,11 +117,56 @@ class BlimpOptions(ZeroSpeechOptions):
 
     task: ClassVar[str] = "blimp"
 
-    path: Path = option(
-        ...,
-        "Folder of ZeroSpeech 2021, or syntactic, dev or test in it; or a JSONL file of BLiMP, or a folder of these.",
-        metavar="FOLDER|JSONL",
-        argument=True,
-        reads=True,
-        group="input",
+    path: Path = _folder_argument(
+        "Folder of ZeroSpeech 2021, or syntactic, dev or test in it; or slamkit's folder of sBLIMP; or a JSONL file of "
+        "BLiMP, or a folder of these.",
+        "FOLDER|JSONL",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProsauditOptions(ZeroSpeechOptions):
+    """Options of `spiritlm evaluate prosaudit`."""
+
+    task: ClassVar[str] = "prosaudit"
+
+    path: Path = _folder_argument("Folder of ProsAudit, or english, dev or test in it.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryclozeOptions(SpeechPairsOptions):
+    """Options of `spiritlm evaluate storycloze`."""
+
+    task: ClassVar[str] = "storycloze"
+
+    path: Path = _folder_argument(
+        "Folder of sSC, of slamkit's version of it, or of stories and endings as WAV and text files; or a CSV file of "
+        "StoryCloze.",
+        "FOLDER|CSV",
+    )
+    normalize: Normalize = _normalize_option(
+        "Tokens that count: those of the ending, or those of the story before it too. Recordings of whole stories "
+        "count as a whole."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicStoryclozeOptions(StoryclozeOptions):
+    """Options of `spiritlm evaluate topic-storycloze`."""
+
+    task: ClassVar[str] = "topic-storycloze"
+
+    path: Path = _folder_argument(
+        "Folder of tSC, of slamkit's version of it, or of stories and endings as WAV and text files; or a CSV file of "
+        "the same form as StoryCloze's.",
+        "FOLDER|CSV",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SalmonOptions(SpeechPairsOptions):
+    """Options of `spiritlm evaluate salmon`."""
+
+    task: ClassVar[str] = "salmon"
+
+    path: Path = _folder_argument("Folder of SALMon, or of one of its parts.")

@@ -39,10 +39,18 @@ def test_pairs(spiritlm, model, pair_list, tmp_path):
     assert "pairs: 2 items, 2 pairs" in result.stdout
     _, *items = (json.loads(line) for line in (tmp_path / "items.jsonl").read_text().splitlines())
     assert [(item["id"], item["groups"][0]["name"]) for item in items] == [("p1", "text"), ("p2", "speech")]
-    # the same as `generate --score`
-    alone = spiritlm("generate", *model, "--score", stdin="the cat\n").stdout.split()
-    assert items[0]["good"][0]["log_likelihood"] == pytest.approx(float(alone[0]), abs=1e-4)
-    assert items[0]["good"][0]["tokens"] == int(alone[1])
+    # the same as `generate --score` after the marker
+    (tmp_path / "marker").write_text("[TEXT]\n")
+    generate = ("generate", *model, "--score")
+    given = spiritlm(*generate, "--given", tmp_path / "marker", stdin="the cat\n").stdout.split()
+    assert items[0]["good"][0]["log_likelihood"] == pytest.approx(float(given[0]), abs=1e-4)
+    assert items[0]["good"][0]["tokens"] == int(given[1])
+    result = spiritlm(*arguments, "--limit", "2", "--items", tmp_path / "counted.jsonl", "--count-marker")
+    assert "marker counted" in result.stdout
+    item = json.loads((tmp_path / "counted.jsonl").read_text().splitlines()[1])
+    alone = spiritlm(*generate, stdin="the cat\n").stdout.split()
+    assert item["good"][0]["log_likelihood"] == pytest.approx(float(alone[0]), abs=1e-4)
+    assert item["good"][0]["tokens"] == int(alone[1]) == int(given[1]) + 1
 
     result = spiritlm(*arguments, "--on-error", "skip", "--json", "--errors", tmp_path / "bad.tsv")
     assert result.exit_code == 1
@@ -122,5 +130,19 @@ def test_blimp_of_speech_and_of_jsonl(spiritlm, model, zerospeech, tmp_path):
     path.write_text(json.dumps(row) + "\n")
     report = json.loads(spiritlm("evaluate", "blimp", path, *model, "--json").stdout)
     assert [row["kind"] for row in report["rows"]] == [None, "linguistics_term", "UID"]
-    assert report["rows"][0]["published"][0]["by_mean"] == 73.3
+    assert (report["rows"][0]["published"], report["run"]["facts"]["set"]) == ([], "BLiMP")
     assert spiritlm("evaluate", "blimp", path, *model, "--submission", tmp_path).exit_code == 2
+
+
+def test_prosaudit_and_its_submission(spiritlm, model, zerospeech, tmp_path):
+    (zerospeech / "lexical").rename(zerospeech / "english")
+    (zerospeech / "english/dev/gold.csv").write_text(
+        "filename,id,voice,type,subtype,transcription,correct\n"
+        "w1,1,x,protosyntax,a,he is,1\nn1,1,x,protosyntax,b,he is,0\n"
+        "w2,1,x,lexical,a,he is,1\nn2,1,x,lexical,b,he is,0\n"
+    )
+    arguments = ("evaluate", "prosaudit", zerospeech, *model, "--json", "--submission", tmp_path / "out")
+    report = json.loads(spiritlm(*arguments).stdout)
+    assert [row["name"] for row in report["rows"]] == ["overall", "mean over types", "lexical", "protosyntax"]
+    assert len((tmp_path / "out/english_dev.txt").read_text().splitlines()) == 4
+    assert len((tmp_path / "out/english_test.txt").read_text().splitlines()) == 2
