@@ -15,7 +15,7 @@ from spiritlm_cli.errors import CheckpointError
 from spiritlm_cli.language.generator import TokenGenerator
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.network import Cache, Network, load_network
-from spiritlm_cli.language.placement import DeviceMap, find_devices
+from spiritlm_cli.language.placement import DeviceMap, find_devices, torch_dtype
 from spiritlm_cli.language.quantization import Quantize
 from spiritlm_cli.language.sampling import sample_tokens
 from spiritlm_cli.language.scoring import (
@@ -108,7 +108,7 @@ class LanguageModel(TokenGenerator):
         """
         vocabulary = load_vocabulary(folder, text_tokenizer)
         devices = find_devices(device, device_map)
-        network = load_network(folder, devices, _torch_dtype(dtype, devices[0]), quantize)
+        network = load_network(folder, devices, torch_dtype(dtype, devices[0]), quantize)
         return cls(network, vocabulary, load_durations)
 
     def score(
@@ -292,13 +292,3 @@ class LanguageModel(TokenGenerator):
             self.network.next_logits([torch.tensor(prefix, device=self.network.device)], [cache])
             self._shared_prefix = prefix, cache
         return self._shared_prefix[1].copy()
-
-
-def _torch_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
-    """Convert a dtype's name; None is the device's default. Raises ValueError for another name."""
-    if dtype is None:
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    result = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if not isinstance(result, torch.dtype) or not result.is_floating_point:
-        raise ValueError(f"dtype must be float32, bfloat16 or float16, not {dtype}")
-    return result

@@ -1,4 +1,4 @@
-"""Placement of a language model's layers on one or several devices."""
+"""Placement of a language model's layers on one or several devices, and the data type that they compute with."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -23,6 +23,16 @@ def find_devices(device: str = "auto", device_map: DeviceMap | None = None) -> l
     if device_map is None or single.type != "cuda" or device not in ("auto", "cuda"):
         return [single]
     return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+
+
+def torch_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+    """Convert a dtype's name; None is the device's default. Raises ValueError for another name."""
+    if dtype is None:
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    result = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(result, torch.dtype) or not result.is_floating_point:
+        raise ValueError(f"dtype must be float32, bfloat16 or float16, not {dtype}")
+    return result
 
 
 def layer_counts(layers: Sequence[int], free: Sequence[int], first: int = 0, last: int = 0) -> list[int]:

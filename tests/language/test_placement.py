@@ -13,7 +13,7 @@ from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.language.llama import PackedLlama
 from spiritlm_cli.language.loading import load_weights
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.language.placement import find_devices, layer_counts, place_layers
+from spiritlm_cli.language.placement import find_devices, layer_counts, place_layers, torch_dtype
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.tokens.reader import parse_sequence
 
@@ -107,3 +107,13 @@ def test_a_model_on_two_devices_computes_the_same(small_release: Path) -> None:
     sampling = Sampling(max_new_tokens=20)
     assert two.generate(prompt, "same", sampling) == one.generate(prompt, "same", sampling)
     assert two.score(prompt) == one.score(prompt)
+
+
+def test_torch_dtype() -> None:
+    cpu = torch.device("cpu")
+    assert torch_dtype(None, cpu) is torch.float32
+    assert torch_dtype(None, torch.device("cuda")) is torch.bfloat16
+    assert torch_dtype("float16", cpu) is torch_dtype(torch.float16, cpu) is torch.float16
+    for dtype in ("int8", "seed", "many"):
+        with pytest.raises(ValueError, match="dtype must be"):
+            torch_dtype(dtype, cpu)
