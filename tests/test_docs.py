@@ -76,7 +76,7 @@ def test_options_in_the_text_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", sorted(set(PAGES) - {SCREENS}), ids=lambda page: page.name)
 def test_commands_have_the_options_they_are_shown_with(page: Path) -> None:
     text = page.read_text(encoding="utf-8").replace("\\\n", " ").replace("\\|", "|")
-    for words in re.findall(r"\bspiritlm ((?:[a-z]+ ){1,2})([^|`\n;>]*)", text):
+    for words in re.findall(r"\bspiritlm ((?:[a-z][a-z-]* ){1,2})([^|`\n;>]*)", text):
         name = next((name for name in names(words[0]) if name in COMMANDS), None)
         if name:
             assert set(OPTION.findall(words[1])) <= COMMANDS[name], f"spiritlm {''.join(words)}"
