@@ -126,7 +126,7 @@ class EvaluationResult:
         has_published = any(row.published for row in self.rows)
         table = Table(
             title=escape_markup(self.title),
-            caption=escape_markup("\n".join(self._captions(has_published))),
+            caption="\n".join(map(escape_markup, self._captions(has_published))),
             caption_justify="left",
         )
         table.add_column("")

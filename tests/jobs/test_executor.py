@@ -12,9 +12,10 @@ import pytest
 import soundfile
 
 from spiritlm_cli.errors import AudioError, CheckpointError, OptionError, SpiritLMError, TokenError
-from spiritlm_cli.jobs import align, decode, generate, interleave, score, tokenize
+from spiritlm_cli.jobs import align, decode, evaluate, generate, interleave, score, tokenize
 from spiritlm_cli.jobs.executor import computed
 from spiritlm_cli.jobs.lines import InputLine
+from spiritlm_cli.jobs.options import AsrOptions
 from spiritlm_cli.jobs.run import Summary
 from spiritlm_cli.tokens.reader import parse_line
 
@@ -89,6 +90,17 @@ def job(request: pytest.FixtureRequest, inputs: Path, release_tree: Path) -> Job
             generate.GenerateOptions(output=out, seed=1, num_samples=2, max_new_tokens=9, **lines),
         ),
         "score": Job(score.run, generate.GenerateOptions(output=out, score=True, **lines)),
+        "evaluate": Job(
+            evaluate.run,
+            AsrOptions(
+                output=out,
+                model=model,
+                device="cpu",
+                manifest=inputs / "clips.tsv",
+                normalizer="spoken",
+                max_new_tokens=3,
+            ),
+        ),
         "decode": Job(decode.run, decode.DecodeOptions(output="out/", durations="keep", **lines)),
     }
     return jobs[request.param]
@@ -98,7 +110,7 @@ def job(request: pytest.FixtureRequest, inputs: Path, release_tree: Path) -> Job
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize(
     "job",
-    ["tokenize", "align", "align to a folder", "interleave", "generate", "score", "decode"],
+    ["tokenize", "align", "align to a folder", "interleave", "generate", "score", "evaluate", "decode"],
     indirect=True,
 )
 def test_outputs_and_errors_equal_those_of_this_process(job: Job, tmp_path: Path) -> None:
@@ -106,7 +118,7 @@ def test_outputs_and_errors_equal_those_of_this_process(job: Job, tmp_path: Path
     here.mkdir()
     there.mkdir()
     summary, files = job.outputs(here, on_error="skip")
-    assert summary == Summary(inputs=3, failed=1)
+    assert (summary.inputs, summary.failed) == (3, 1)
     assert files["errors"].startswith(b"bad\t")
     assert len(files) > 1
     assert job.outputs(there, on_error="skip", ray="auto") == (summary, files)
