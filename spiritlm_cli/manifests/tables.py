@@ -37,7 +37,7 @@ def read_table(lines: Iterable[NumberedLine], name: str, delimiter: str = "\t") 
     hold commas, line ends, and quotes that are doubled.
     Raises ManifestError for a table without a header and for a column name that occurs twice.
     """
-    rows = _split_at_tabs(lines) if delimiter == "\t" else _parse_csv(lines, name)
+    rows = _split_at_tabs(lines) if delimiter == "\t" else csv_rows(lines, name)
     header = next(rows, None)
     if header is None:
         raise ManifestError(f"{name}: empty; its first line should name the columns")
@@ -58,7 +58,11 @@ def _split_at_tabs(lines: Iterable[NumberedLine]) -> Rows:
             yield line_number, line.split("\t")
 
 
-def _parse_csv(lines: Iterable[NumberedLine], name: str) -> Rows:
+def csv_rows(lines: Iterable[NumberedLine], name: str) -> Rows:
+    """Yield the rows of CSV with the number of their first line, or the error of one that can't be read.
+
+    name: of the file, for errors. Blank rows are skipped.
+    """
     csv.field_size_limit(MAX_LINE)
     source = _Lines(lines)
     reader = csv.reader(source, strict=True)
