@@ -14,7 +14,7 @@ _NOTES = (
     "How often the right choice is the likeliest: by mean log-likelihood per token, by log-likelihood per "
     "UTF-8 byte of its text, and by sum. "
     "Of n equal ones, each counts 1/n.",
-    "gap: accuracy on text minus that on speech, over the questions that have both forms.",
+    "gap: the first accuracy minus the second, over the questions that have both forms.",
 )
 
 # Forms of a question from the easiest for a model of text to the hardest; a gap is between an earlier and a later one.

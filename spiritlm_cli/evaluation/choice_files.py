@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError, SpiritLMError, TokenError
 from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.manifests.lhotse import Fields
 from spiritlm_cli.manifests.row import NOT_IN_ID, clip_from_fields, parse_json_fields
 from spiritlm_cli.manifests.times import TIME_FIELDS
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
@@ -55,16 +56,16 @@ class BadQuestion:
 def read_choices(path: Path | str) -> Iterator[Question | BadQuestion]:
     """Read the questions of JSONL, and the lines that can't be used, in order.
 
-    Fields: choices (two or more), answer (the index of the right one, from 0), and
-    optionally prompt, id (default: file and line) and group; others are ignored. A prompt or a choice is a text,
-    verbatim, or an object: {"text": …}; {"audio": path} with start and end in seconds, relative to the file's
-    folder; {"tokens": token line}; or a list of these. All choices are text, or all are speech.
+    Fields: choices (two or more), answer (the index of the right one, from 0), and optionally prompt, id (default: the
+    file's name and the line) and group; others are ignored. A prompt or a choice is a text, verbatim, or an object:
+    {"text": …}; {"audio": path} with start and end in seconds, relative to the file's folder; {"tokens": token line};
+    or a list of these. All choices are text, or all are speech.
     Raises ManifestError if the file can't be read.
     """
     path = Path(path)
     for line_number, line in numbered_lines(path):
         source = f"{path}: line {line_number}"
-        default = f"{path}:{line_number}"
+        default = f"{path.name}:{line_number}"
         try:
             if isinstance(line, ManifestError):
                 raise line
@@ -74,7 +75,7 @@ def read_choices(path: Path | str) -> Iterator[Question | BadQuestion]:
             yield BadQuestion(default, source, error)
 
 
-def _question(fields: dict[str, object], folder: Path, source: str, default: str) -> Question:
+def _question(fields: Fields, folder: Path, source: str, default: str) -> Question:
     choices = _choices(fields.get("choices"), folder, source)
     prompt = _content(fields.get("prompt", ""), folder, f"{source}: prompt")
     answer = fields.get("answer")
@@ -118,14 +119,14 @@ def _content(value: object, folder: Path, where: str) -> Content:
 
 
 def _part(value: object, folder: Path, where: str) -> Sequence | Clip:
-    fields = value if isinstance(value, dict) else {"text": value}
+    fields: Fields = value if isinstance(value, dict) else {"text": value}
     kinds = [name for name in ("text", "audio", "tokens") if name in fields]
     others = set(fields) - (TIME_FIELDS if kinds == ["audio"] else set()) - set(kinds)
-    if len(kinds) != 1 or others or not isinstance(fields[kinds[0]], str):
+    content = fields[kinds[0]] if len(kinds) == 1 and not others else None
+    if not isinstance(content, str):
         raise ManifestError(
             f'{where}: not a text, {{"text": …}}, {{"audio": path}} or {{"tokens": token line}}, or a list of these'
         )
-    content = fields[kinds[0]]
     if NOT_IN_TEXT.search(content):
         raise ManifestError(f"{where}: holds NUL or half a surrogate pair")
     if kinds == ["audio"]:
@@ -154,7 +155,7 @@ def _text_bytes(content: Content) -> int:
     return max(1, len(text.strip().encode()))
 
 
-def _name(fields: dict[str, object], name: str, source: str) -> str | None:
+def _name(fields: Fields, name: str, source: str) -> str | None:
     """Return a field as a name, or None if it is missing. An integer is converted."""
     value = fields.get(name)
     if value is None:

@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation import asr, pair_report, resynthesis, tts
+from spiritlm_cli.evaluation import asr, choice, mmlu, pair_report, perplexity, resynthesis, tts
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.result import EvaluationResult
 
 _RESULTS: dict[str, Callable[[RunDescription, Sequence[Record]], EvaluationResult | None]] = {
     "asr": asr.result,
     "blimp": pair_report.benchmark_result,
+    "choice": choice.result,
+    "mmlu": mmlu.result,
     "pairs": pair_report.pair_result,
+    "perplexity": perplexity.result,
     "prosaudit": pair_report.benchmark_result,
     "resynthesis": resynthesis.result,
     "salmon": pair_report.salmon_result,

@@ -38,7 +38,10 @@ __all__ = ["EvaluationSummary", "run"]
 _EVALUATIONS = {
     "asr": ("clips", "AsrEvaluation"),
     "blimp": ("pairs", "BlimpEvaluation"),
+    "choice": ("choice", "ChoiceEvaluation"),
+    "mmlu": ("mmlu", "MmluEvaluation"),
     "pairs": ("pairs", "PairsEvaluation"),
+    "perplexity": ("perplexity", "PerplexityEvaluation"),
     "prosaudit": ("pairs", "ProsauditEvaluation"),
     "resynthesis": ("clips", "ResynthesisEvaluation"),
     "salmon": ("pairs", "SalmonEvaluation"),

@@ -54,7 +54,7 @@ def test_audio_tokens_and_lists(tmp_path: Path) -> None:
     assert (clip.source, clip.end) == (tmp_path / "sub" / "a.wav", 2.0)
     assert second.choices == ((parse_sequence("[Hu1][Hu2]"),), (parse_sequence("[Hu3]"),))
     assert (first.bytes, third.bytes) == (None, (3, 2))
-    assert first.id == f"{path}:1/S→S"
+    assert first.id == "q.jsonl:1/S→S"
     assert fourth.prompt == ()
 
 
@@ -88,4 +88,4 @@ def test_a_line_is_refused(line: str, message: str, tmp_path: Path) -> None:
     assert isinstance(bad, BadQuestion)
     assert message in str(bad.error)
     assert f"{path}: line 2" in str(bad.error)
-    assert bad.id == f"{path}:2"
+    assert bad.id == "q.jsonl:2"

@@ -3,6 +3,7 @@
 import typer
 
 from spiritlm_cli.cli import general
+from spiritlm_cli.cli.commands.evaluate_choice import choice, mmlu, perplexity
 from spiritlm_cli.cli.commands.evaluate_clips import asr, resynthesis, tts
 from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, prosaudit, wuggy
 from spiritlm_cli.cli.commands.evaluate_report import report
@@ -36,6 +37,9 @@ for _task in (
     storycloze,
     topic_storycloze,
     salmon,
+    mmlu,
+    choice,
+    perplexity,
     report,
 ):
     evaluate.command(cls=general.Command)(_task)

@@ -24,9 +24,9 @@ def mmlu(options: MmluOptions) -> object:
 def choice(options: ChoiceOptions) -> object:
     """How often the right one of several choices is the likeliest.
 
-    Each line is an object: {"prompt": "The cat", "choices": [" sat.", " sky."], "answer": 0}, with optional id and group.
-    A prompt or a choice is text, {"audio": "a.wav"}, {"tokens": "[SPEECH][Hu1]"}, or a list of these. Questions that are
-    there as text and as speech, with one id, give the gap between both.
+    Each line is an object, such as {"prompt": "The cat", "choices": [" sat.", " sky."], "answer": 0}; id and group are
+    optional. A prompt or a choice is text, {"audio": "a.wav"}, {"tokens": "[SPEECH][Hu1]"}, or a list of these. The
+    forms of a question in text and in speech have the same id, and give the gap between both.
 
     \b
     Example:

@@ -19,7 +19,7 @@ from spiritlm_cli.language.scoring import ScoredChoices
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.tokens.sequence import Line, modality
+from spiritlm_cli.tokens.sequence import Line, Span, modality
 from spiritlm_cli.tokens.sequence import Sequence as TokenSequence
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units
@@ -101,7 +101,7 @@ def _encode(lm: LanguageModel, question: Question, units: Outcome[Units]) -> Sco
 
 
 def _sequence(content: Content, units: Iterator[Units]) -> TokenSequence:
-    spans = []
+    spans: list[Span] = []
     for part in content:
         spans += [merge_streams(next(units))] if isinstance(part, Clip) else part.spans
     return TokenSequence.of(spans)

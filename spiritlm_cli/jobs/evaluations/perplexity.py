@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.audio.reading import read_windows
@@ -70,7 +71,14 @@ class PerplexityEvaluation(Evaluation[PerplexityOptions, _Item]):
 
     def facts(self) -> dict[str, Any]:
         """What counts."""
-        return {"markers": "not counted", "long inputs": "windows that overlap by half a context"}
+        kind = (
+            "clips" if self.options.manifest is not None else "text" if self.options.text else "token lines"
+        )
+        return {
+            "read as": kind,
+            "markers": "not counted",
+            "long inputs": "windows that overlap by half a context",
+        }
 
     @contextmanager
     def load(self) -> Iterator[Measure[_Item]]:
@@ -85,7 +93,7 @@ class PerplexityEvaluation(Evaluation[PerplexityOptions, _Item]):
     def _texts(self) -> Iterator[_Item | BadItem]:
         for path in self.options.sources:
             for line_number, line in numbered_lines(path):
-                name = f"{path}:{line_number}"
+                name = f"{Path(path).name}:{line_number}"
                 if isinstance(line, ManifestError):
                     yield BadItem(name, path, line)
                 elif NOT_IN_TEXT.search(line):
@@ -95,7 +103,7 @@ class PerplexityEvaluation(Evaluation[PerplexityOptions, _Item]):
 
     def _token_lines(self) -> Iterator[_Item | BadItem]:
         for line in read_input(self.options.sources, self.options.checkpoint):
-            name = line.id or f"{line.source}:{line.line_number}"
+            name = line.id or f"{Path(line.source).name}:{line.line_number}"
             if isinstance(line.content, TokenError):
                 yield BadItem(name, line.source, TokenError(line.reason(line.content)))
             elif line.sequence.spans:

@@ -2,6 +2,7 @@
 
 from spiritlm_cli.jobs.options.align import AlignOptions
 from spiritlm_cli.jobs.options.decode import DecodeOptions
+from spiritlm_cli.jobs.options.evaluate_choice import ChoiceOptions, MmluOptions
 from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, ResynthesisOptions, TtsOptions
 from spiritlm_cli.jobs.options.evaluate_pairs import (
     BlimpOptions,
@@ -12,6 +13,7 @@ from spiritlm_cli.jobs.options.evaluate_pairs import (
     TopicStoryclozeOptions,
     WuggyOptions,
 )
+from spiritlm_cli.jobs.options.evaluate_perplexity import PerplexityOptions
 from spiritlm_cli.jobs.options.evaluate_report import EvaluateReportOptions
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.inspect import InspectOptions
@@ -26,6 +28,7 @@ __all__ = [
     "AlignOptions",
     "AsrOptions",
     "BlimpOptions",
+    "ChoiceOptions",
     "ClipOptions",
     "DecodeOptions",
     "EvaluateReportOptions",
@@ -35,7 +38,9 @@ __all__ = [
     "InspectOptions",
     "InspectUnitOptions",
     "InterleaveOptions",
+    "MmluOptions",
     "PairsOptions",
+    "PerplexityOptions",
     "ProsauditOptions",
     "ResynthesisOptions",
     "SalmonOptions",

@@ -32,7 +32,7 @@ def test_token_lines(small_release: Path, lm: LanguageModel, tmp_path: Path) -> 
     path.write_text("a\t[TEXT]the cat\n\n[SPEECH][St1][Pi2][Hu3][Hu4]\nb\t[TEXT]a[SPEECH][Hu7]\n")
     summary = run(options(small_release, sources=(str(path),), output=tmp_path / "items.jsonl"))
     first, second, third = records(tmp_path / "items.jsonl")
-    assert [first["id"], second["id"], third["id"]] == ["a", f"{path}:3", "b"]
+    assert [first["id"], second["id"], third["id"]] == ["a", "lines.txt:3", "b"]
     expected = lm.score(parse_sequence("the cat"), parse_line("[TEXT]"))
     assert first["tokens"] == {"text": expected.tokens}
     assert first["log_likelihood"]["text"] == pytest.approx(expected.log_likelihood, abs=1e-4)
