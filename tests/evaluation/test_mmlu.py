@@ -66,7 +66,7 @@ def test_read_questions_keeps_cells_verbatim(tmp_path: Path) -> None:
     [
         ("question,a,b,c,A", "line 1: 5 columns, not 6"),
         ("question,a,b,c,d,E", "line 1: the answer is 'E', not A, B, C or D"),
-        ("ques\0tion,a,b,c,d,A", "line 1: "),
+        ("what\0for,a,b,c,d,A", "line 1: "),
         ('"question,a,b,c,d,A', "line 1: a quote is not closed"),
     ],
 )
