@@ -42,7 +42,7 @@ SHARED_PROGRAMS = "SPIRITLM_TEST_PROGRAMS"
 def pytest_configure(config: pytest.Config) -> None:
     """Lets an example of hypothesis take any time, and starts the server of `programs`.
 
-    The server is started in the process that distributes the tests, for all that run them.
+    The server is started in the process that distributes the tests, for all that run them, which are forks of it.
     """
     if not config.getoption("numprocesses", None):
         from hypothesis import settings
@@ -53,7 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     elif hasattr(os, "pidfd_open"):  # on Linux
         stack = ExitStack()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        os.environ[SHARED_PROGRAMS] = str(stack.enter_context(serve(folder)))
+        programs = stack.enter_context(serve(folder))
+        os.environ[SHARED_PROGRAMS] = str(programs)
+        config.option.tx = [f"popen//python={programs}/python" for _ in config.option.tx]
         config.add_cleanup(stack.close)
 
 

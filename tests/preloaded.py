@@ -3,6 +3,8 @@
 Importing torch and transformers takes most of the time of a short command. Each command is still a process of its own,
 with the caller's arguments, environment, working directory and standard streams, and its exit status and signals are
 passed on. The server computes nothing itself, so that no thread is lost by a fork.
+
+The processes of pytest-xdist are such forks too: they import what the tests need only once.
 """
 
 import atexit
@@ -17,12 +19,17 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from spiritlm_cli.cli.lazy import load_command
 from spiritlm_cli.cli.main import SPINS
+from spiritlm_cli.language.quantization import suppress_import_warnings
+
+# Each program, and whether it is forked from a process that has imported transformers and what only tests import.
+PROGRAMS = {"spiritlm": True, "python": True, "python-without-transformers": False}
 
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
@@ -48,29 +55,36 @@ os._exit(code)
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Path]:
-    """Start a server; yields a folder with the programs `spiritlm` and `python`, which it runs.
+    """Start a server; yields a folder with the programs of `PROGRAMS`, which it runs.
 
     They wait until it has imported everything.
     """
-    address = str(folder / "socket")
-    for name in ("spiritlm", "python"):
-        program = folder / "bin" / name
-        program.parent.mkdir(exist_ok=True)
-        program.write_text(CLIENT.format(python=sys.executable, address=address))
-        program.chmod(0o755)
     environment = {**os.environ, "GOMP_SPINCOUNT": SPINS}  # as `spiritlm` sets it before torch is loaded
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen()
-        number = listener.fileno()
-        command = [sys.executable, __file__, str(number)]
-        server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[number], env=environment)
+    (folder / "bin").mkdir()
+    addresses = {complete: str(folder / f"socket-{int(complete)}") for complete in (False, True)}
+    for name, complete in PROGRAMS.items():
+        program = folder / "bin" / name
+        program.write_text(CLIENT.format(python=sys.executable, address=addresses[complete]))
+        program.chmod(0o755)
+    with ExitStack() as stack:
+        numbers = []
+        for address in addresses.values():
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(address)
+            listener.listen()
+            numbers.append(listener.fileno())
+        command = [sys.executable, __file__, *map(str, numbers)]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=numbers, env=environment)
     with server:  # it ends when its stdin is closed
         yield folder / "bin"
 
 
-def main(number: int) -> None:
-    """Accept connections at the socket of this descriptor until stdin is closed; fork a process for each."""
+def main(basic: int, complete: int) -> None:
+    """Accept connections at the sockets of these descriptors until stdin is closed.
+
+    Those at `basic` are served by a fork that has not imported transformers.
+    """
+    gc.disable()  # all that is imported stays
     for name in ("align", "decode", "generate", "inspect", "interleave", "tokenize"):
         load_command(name)
         import_module(f"spiritlm_cli.jobs.{name}")
@@ -92,9 +106,26 @@ def main(number: int) -> None:
         "soundfile",
     ):
         import_module(name)  # pydantic is imported by typer when it parses arguments
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks are not waited for
+    if os.fork() == 0:
+        accept(basic)
+        return
+    with suppress_import_warnings():
+        for name in (
+            "alignment.ctc_loading",
+            "evaluation.abx",
+            "language.transformers_loading",
+            "training.lora",
+        ):
+            import_module(f"spiritlm_cli.{name}")
+        for name in ("peft", "pytest", "sklearn.cluster"):
+            import_module(name)
+    accept(complete)
 
+
+def accept(number: int) -> None:
+    """Accept connections at the socket of this descriptor until stdin is closed; fork a process for each."""
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # handlers are not waited for
     with socket.socket(fileno=number) as listener:
         while True:
             readable, _, _ = select.select([listener, sys.stdin], [], [])
@@ -111,6 +142,7 @@ def main(number: int) -> None:
 def handle(connection: socket.socket) -> None:
     """Run the command of one connection in a fork, and report its process id and wait status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    gc.enable()
     size, descriptors, _, _ = socket.recv_fds(connection, 4, 3)
     request = b""
     while len(request) < int.from_bytes(size, "big"):
@@ -144,10 +176,14 @@ def run(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [program, *arguments]
-    code = "from spiritlm_cli.__main__ import main; main()" if program == "spiritlm" else arguments[1]
+    if program == "spiritlm":
+        code = "from spiritlm_cli.__main__ import main; main()"
+    else:
+        code = arguments[arguments.index("-c") + 1]
+    sys.modules["__main__"] = ModuleType("__main__")
     status = 0
     try:
-        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+        exec(compile(code, "<string>", "exec"), sys.modules["__main__"].__dict__)
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         if isinstance(stop.code, str):
@@ -163,4 +199,4 @@ def run(
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))
