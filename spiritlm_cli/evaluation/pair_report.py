@@ -10,6 +10,7 @@ from spiritlm_cli.evaluation.pairs import Group
 from spiritlm_cli.evaluation.published_accuracies import published_accuracies, published_salmon
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.result import EvaluationResult, Metric, Published, ResultRow
+from spiritlm_cli.evaluation.story_tables import TEXT_TO_TEXT
 
 METRICS = (Metric("by_mean", "by mean"), Metric("by_sum", "by sum"))
 
@@ -24,11 +25,13 @@ def pair_result(
     records: Sequence[Record],
     published: Callable[[str | None], tuple[Published, ...]] = lambda _: (),
     mean_over: str | None = None,
+    notes: tuple[str, ...] = (),
 ) -> EvaluationResult | None:
     """Average comparisons over the readings of each item, then over items: in each set, overall and by group.
 
     records: of `ScoredEntry.to_record`. published: results of a set. mean_over: kind of groups, such as "type", whose
-    accuracies are averaged with the same weight too; "set" averages the sets. None if nothing was compared.
+    accuracies are averaged with the same weight too; "set" averages the sets. notes: on this benchmark. None if nothing
+    was compared.
     """
     sets: dict[str | None, list[Record]] = {}
     for record in records:
@@ -45,7 +48,7 @@ def pair_result(
         members = [record for records in sets.values() for record in records]
         rows.append(_mean_row("mean over sets", None, members, lambda record: labels.index(record["set"])))
     pairs = sum(map(len, sets.values()))
-    return EvaluationResult(description, items, METRICS, tuple(rows), (_NOTE,), {"pairs": pairs})
+    return EvaluationResult(description, items, METRICS, tuple(rows), (_NOTE, *notes), {"pairs": pairs})
 
 
 def benchmark_result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult | None:
@@ -62,9 +65,17 @@ def benchmark_result(description: RunDescription, records: Sequence[Record]) -> 
 
 def story_result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult | None:
     """Compute the result of storycloze or topic-storycloze, whose sets are directions."""
-    return pair_result(
-        description, records, lambda direction: published_accuracies(f"{description.task} {direction}")
+    is_text = any(record["set"] == TEXT_TO_TEXT for record in records)
+    notes = (
+        (f"{TEXT_TO_TEXT}: a space joins a story and its ending; it belongs to the ending.",)
+        if is_text
+        else ()
     )
+
+    def published(direction: str | None) -> tuple[Published, ...]:
+        return published_accuracies(f"{description.task} {direction}")
+
+    return pair_result(description, records, published, notes=notes)
 
 
 def salmon_result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult | None:

@@ -40,7 +40,7 @@ def find_folders(path: Path, holds_data: Callable[[Path], bool]) -> list[Path]:
 
 def wav_files(folder: Path) -> list[Path]:
     """Return the WAV files in a folder, sorted by name, without hidden ones."""
-    return sorted(folder.glob("[!.]*.wav"))
+    return sorted(file for file in folder.glob("[!.]*.wav") if file.is_file())
 
 
 def has_wav_files(folder: Path) -> bool:

@@ -105,6 +105,10 @@ def test_story_result_has_a_row_for_each_direction() -> None:
     assert percents(found) == {"T→T overall": "75.00", "S→T overall": "0.00"}
     assert found
     assert [row.published[0].values["by_mean"] for row in found.rows] == [98.0, 88.6]
+    assert found.notes[1] == "T→T: a space joins a story and its ending; it belongs to the ending."
+    found = story_result(RunDescription("storycloze", "1"), records[2:])
+    assert found
+    assert len(found.notes) == 1
 
 
 def test_salmon_result_averages_its_parts() -> None:
