@@ -51,7 +51,7 @@ class ChoiceEvaluation(Evaluation[ChoiceOptions, Question]):
 
     def facts(self) -> dict[str, Any]:
         """What counts."""
-        return {"marker": "given"}
+        return {"marker": "counted" if self.options.count_marker else "given"}
 
     @contextmanager
     def load(self) -> Iterator[Measure[Question]]:
@@ -72,7 +72,9 @@ def _measure(
 ) -> Iterator[tuple[Question, Outcome[Record]]]:
     tokenized = encode_clips(questions, _clips, tokenizer, options.batch_seconds, options.workers)
     for chunk in tokenized:
-        for (question, _), outcome in lm.score_choices_stream(chunk, lambda one: _encode(lm, *one)):
+        for (question, _), outcome in lm.score_choices_stream(
+            chunk, lambda one: _encode(lm, *one, options.count_marker)
+        ):
             yield question, outcome.map(partial(choice_record, question))
 
 
@@ -82,15 +84,17 @@ def _clips(question: Question) -> list[Clip]:
     ]
 
 
-def _encode(lm: LanguageModel, question: Question, units: Outcome[Units]) -> ScoredChoices:
-    """The ids of the prompt, with the marker that opens the choices, and of each choice.
+def _encode(
+    lm: LanguageModel, question: Question, units: Outcome[Units], count_marker: bool
+) -> ScoredChoices:
+    """The ids of the prompt and of each choice. count_marker: the marker that opens the choices is one of theirs.
 
     Raises the error of a clip, and TokenError for a choice without units, for units that the model does not have, and
     for more tokens than its context.
     """
     streams = iter(units)
     prompt, *choices = (_sequence(content, streams) for content in (question.prompt, *question.choices))
-    encoded = [_continuation(lm.vocabulary, prompt, choice) for choice in choices]
+    encoded = [_continuation(lm.vocabulary, prompt, choice, count_marker) for choice in choices]
     scored = ScoredChoices(encoded[0][0], tuple(tuple(ids) for _, ids in encoded))
     if not scored.context:
         raise TokenError(
@@ -108,8 +112,9 @@ def _sequence(content: Content, units: Iterator[Units]) -> TokenSequence:
 
 
 def _continuation(
-    vocabulary: Vocabulary, prompt: TokenSequence, choice: TokenSequence
+    vocabulary: Vocabulary, prompt: TokenSequence, choice: TokenSequence, count_marker: bool
 ) -> tuple[list[int], list[int]]:
     if not choice.spans:
         raise TokenError("a choice has no units: its clip is too short")
-    return vocabulary.encode_continuation(Line(prompt, opens=modality(choice.spans[0])), choice)
+    opens = None if count_marker else modality(choice.spans[0])
+    return vocabulary.encode_continuation(Line(prompt, opens=opens), choice)

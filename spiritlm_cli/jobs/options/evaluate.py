@@ -31,6 +31,12 @@ def language_model_dtype_option() -> Any:
     return option(None, text, default_text="float32 on a CPU, else bfloat16", group="execution")
 
 
+def count_marker_option() -> Any:
+    """Declare `--count-marker`."""
+    text = "Count the [TEXT] or [SPEECH] marker that opens a hypothesis as one of its tokens. Otherwise it is given."
+    return option(False, text, group="scoring")
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(LineOutputOptions, ModelOptions):
     """Options of all tasks. task: its name on the command line."""

@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option
+from spiritlm_cli.jobs.options.evaluate import (
+    EvaluateOptions,
+    count_marker_option,
+    language_model_dtype_option,
+)
 from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart
 from spiritlm_cli.jobs.options.shared import Dtype, batch_seconds_option, workers_option
 from spiritlm_cli.options import option
@@ -67,6 +71,7 @@ class ChoiceOptions(TokenizerPart, LanguageModelPart, EvaluateOptions):
         reads=True,
         group="input",
     )
+    count_marker: bool = count_marker_option()
     dtype: Dtype | None = language_model_dtype_option()
     batch_seconds: float | None = batch_seconds_option()
     workers: int = workers_option()

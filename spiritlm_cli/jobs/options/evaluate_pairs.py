@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option
+from spiritlm_cli.jobs.options.evaluate import (
+    EvaluateOptions,
+    count_marker_option,
+    language_model_dtype_option,
+)
 from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart
 from spiritlm_cli.jobs.options.shared import Dtype, batch_seconds_option, workers_option
 from spiritlm_cli.options import option
@@ -28,11 +32,7 @@ class LikelihoodOptions(TokenizerPart, LanguageModelPart, EvaluateOptions):
     """Options of all tasks that compare log-likelihoods of pairs."""
 
     path: Path
-    count_marker: bool = option(
-        False,
-        "Count the [TEXT] or [SPEECH] marker that opens a hypothesis as one of its tokens. Otherwise it is given.",
-        group="scoring",
-    )
+    count_marker: bool = count_marker_option()
     score_units: Literal["all", "hubert"] = option(
         "all",
         "Units of speech whose log-likelihoods count: all, or phonetic units alone. The others are read as context.",

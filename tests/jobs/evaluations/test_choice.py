@@ -80,6 +80,11 @@ def test_the_marker_is_given(small_release: Path, tmp_path: Path) -> None:
     text = lm.score(parse_sequence("The cat"), parse_line("[TEXT]"))
     assert second["choices"][0]["log_likelihood"] == pytest.approx(text.log_likelihood, abs=1e-4)
     assert second["choices"][0]["tokens"] == text.tokens
+    run(options(small_release, path, output=tmp_path / "counted.jsonl", count_marker=True))
+    counted = records(tmp_path / "counted.jsonl")[0]["choices"][0]
+    assert counted["tokens"] == 3
+    whole = lm.score(parse_sequence("[SPEECH][Hu3][Hu7]"), parse_line("[TEXT]The cat"))
+    assert counted["log_likelihood"] == pytest.approx(whole.log_likelihood, abs=1e-4)
 
 
 @pytest.mark.parametrize(
