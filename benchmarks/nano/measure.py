@@ -32,16 +32,21 @@ from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName
+from spiritlm_cli.evaluation import resynthesis_result
+from spiritlm_cli.evaluation.judges.asr import load_asr
 from spiritlm_cli.evaluation.records import RunDescription
+from spiritlm_cli.evaluation.resynthesis import ResynthesisMeter
+from spiritlm_cli.evaluation.resynthesizer import Resynthesizer
+from spiritlm_cli.evaluation.speech_quality import QualityEstimator
+from spiritlm_cli.evaluation.unit_counts import codebook_facts
+from spiritlm_cli.inspection.codebooks import model_codebooks
 from spiritlm_cli.interleaving.interleave import Utterance
 from spiritlm_cli.language.model import LanguageModel
-from spiritlm_cli.manifests.clip import Clip, Waveform
+from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.speech.f0 import load_tracker
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.sequence import Sequence, TextSpan
-from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.training.aligned_units import AlignedUnits
-from spiritlm_cli.vocoder.vocoder import Vocoder
 
 Figures = dict[str, Any]
 # Changed sentences of each kind that a sentence is compared with.
@@ -50,72 +55,44 @@ VARIANTS = 3
 
 def resynthesis(arguments: argparse.Namespace) -> Figures:
     """Word and character error rates of the originals, and after tokenizing and decoding."""
-    from spiritlm_cli.evaluation.resynthesis import Resynthesis, result
+    meter = ResynthesisMeter(asr=load_asr(arguments.asr), normalizer=arguments.normalizer)
+    return _resynthesized(arguments, meter, "same" if arguments.set == "main" else None)
 
-    speaker = "same" if arguments.set == "main" else None
-    task = Resynthesis.load(
-        arguments.model, recognizer=arguments.asr, speaker=speaker, normalizer=arguments.normalizer
-    )
-    items = [task.measure(clip) for clip in _clips(arguments)]
-    seconds = sum(item.seconds for item in items)
-    return result(_run("resynthesis", arguments), [item.to_json() for item in items]).to_json() | {
-        "seconds_out_over_in": sum(item.resynthesis_seconds for item in items) / seconds
+
+def durations(arguments: argparse.Namespace) -> Figures:
+    """Length of the speech decoded from tokens without repeats, relative to the original's."""
+    return _resynthesized(arguments, ResynthesisMeter())
+
+
+def f0(arguments: argparse.Namespace) -> Figures:
+    """F0 errors, and the correlation of F0 before and after; durations are kept."""
+    return _resynthesized(arguments, ResynthesisMeter(tracker=load_tracker("fcpe")), "same")
+
+
+def dnsmos(arguments: argparse.Namespace) -> Figures:
+    """DNSMOS (P.835) of the originals and of the speech decoded from their tokens."""
+    return _resynthesized(arguments, ResynthesisMeter(quality=QualityEstimator()))
+
+
+def _resynthesized(
+    arguments: argparse.Namespace, meter: ResynthesisMeter, speaker: str | None = None
+) -> Figures:
+    """What `spiritlm evaluate resynthesis` prints of the clips, and the ratio of their lengths."""
+    resynthesizer = Resynthesizer.load(arguments.model, speaker=speaker, timed=meter.tracker is not None)
+    records = [
+        {"id": clip.id, **meter.measure(clip, outcome.result())}
+        for clip, outcome in resynthesizer(_clips(arguments))
+    ]
+    facts = {"F0": "fcpe"} | codebook_facts(dict(model_codebooks(arguments.model)))
+    description = RunDescription("resynthesis", __version__, str(arguments.model), facts=facts)
+    lengths = {name: sum(record[name] for record in records) for name in ("seconds", "resynthesis_seconds")}
+    return resynthesis_result.result(description, records).to_json() | {
+        "seconds_out_over_in": lengths["resynthesis_seconds"] / lengths["seconds"]
     }
 
 
 def _run(task: str, arguments: argparse.Namespace) -> RunDescription:
     return RunDescription(task, __version__, str(arguments.model))
-
-
-def durations(arguments: argparse.Namespace) -> Figures:
-    """Length of the speech decoded from tokens without repeats, relative to the original's."""
-    tokenizer, vocoder = SpeechTokenizer.load(arguments.model), Vocoder.load(arguments.model)
-    original = decoded = 0.0
-    for clip in _clips(arguments):
-        waveform = read_clip(clip)
-        original += waveform.seconds
-        decoded += vocoder.decode(Sequence.of([merge_streams(tokenizer.encode(waveform))])).seconds
-    return {"seconds_in": original, "seconds_out": decoded, "ratio": decoded / original}
-
-
-def f0(arguments: argparse.Namespace) -> Figures:
-    """Correlation of F0 before and after, over frames voiced in both, averaged over clips; durations are kept."""
-    tokenizer, vocoder = SpeechTokenizer.load(arguments.model), Vocoder.load(arguments.model)
-    tracker = load_tracker("fcpe")
-    correlations = []
-    for clip in _clips(arguments):
-        waveform = read_clip(clip)
-        speech = merge_streams(tokenizer.encode(waveform), keep_repeats=True)
-        decoded = vocoder.decode(Sequence.of([speech]), durations="keep", speaker=clip.speaker)
-        before, after = tracker(waveform.samples), tracker(decoded.samples)
-        frames = min(len(before.f0), len(after.f0))
-        both = before.voiced[:frames] & after.voiced[:frames]
-        if both.sum() > 20:
-            correlations.append(float(np.corrcoef(before.f0[:frames][both], after.f0[:frames][both])[0, 1]))
-    return {
-        "clips": len(correlations),
-        "mean": float(np.mean(correlations)),
-        "median": float(np.median(correlations)),
-    }
-
-
-def dnsmos(arguments: argparse.Namespace) -> Figures:
-    """DNSMOS (P.835) of the originals and of the speech decoded from their tokens."""
-    from speechmos import dnsmos as model
-
-    tokenizer, vocoder = SpeechTokenizer.load(arguments.model), Vocoder.load(arguments.model)
-    scores: dict[str, list[dict[str, float]]] = {"original": [], "resynthesis": []}
-    for clip in _clips(arguments):
-        waveform = read_clip(clip)
-        speech = Sequence.of([merge_streams(tokenizer.encode(waveform))])
-        scores["original"].append(model.run(_full_scale(waveform), 16000))
-        scores["resynthesis"].append(model.run(_full_scale(vocoder.decode(speech)), 16000))
-    return {
-        name: {
-            key: float(np.mean([score[key] for score in rows])) for key in ("ovrl_mos", "sig_mos", "bak_mos")
-        }
-        for name, rows in scores.items()
-    } | {"clips": len(scores["original"])}
 
 
 def asr(arguments: argparse.Namespace) -> Figures:
@@ -216,10 +193,6 @@ def size(arguments: argparse.Namespace) -> Figures:
 
 def _clips(arguments: argparse.Namespace) -> list[Clip]:
     return held_out(arguments.speech, arguments.set)[: arguments.limit]
-
-
-def _full_scale(waveform: Waveform) -> np.ndarray:
-    return np.clip(waveform.samples, -1, 1)
 
 
 FIGURES: dict[str, Callable[[argparse.Namespace], Figures]] = {

@@ -7,6 +7,7 @@ Source: Schatz et al. 2013, "Evaluating speech features with the minimal-pair AB
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ class AbxGroup:
     """The tokens of one context that are compared: A and B of one speaker, X of the same or of another one.
 
     phones: tokens of A and B by phone. x_phones: tokens of X; the same as `phones` if the speaker is the same. Both in
-    the drawn order, of which the first `max_group` that have frames are used.
+    the drawn order, of which the first `max_group` that have frames are used. source: the item file.
     """
 
     mode: Mode
@@ -33,6 +34,7 @@ class AbxGroup:
     x_speaker: str
     phones: Phones
     x_phones: Phones
+    source: Path | str = ""
 
     @property
     def id(self) -> str:
@@ -71,8 +73,10 @@ class AbxLimits:
     seed: int = 0
 
 
-def abx_groups(tokens: Iterable[AbxToken], mode: Mode, limits: AbxLimits | None = None) -> Iterator[AbxGroup]:
-    """Yield the groups of an item file, in the order of their first tokens.
+def abx_groups(
+    tokens: Iterable[AbxToken], mode: Mode, limits: AbxLimits | None = None, source: Path | str = ""
+) -> Iterator[AbxGroup]:
+    """Yield the groups of the tokens of an item file, in the order of their first tokens. source: the item file.
 
     What is drawn depends on the seed and on the names, not on the order of the groups.
     """
@@ -91,10 +95,10 @@ def abx_groups(tokens: Iterable[AbxToken], mode: Mode, limits: AbxLimits | None 
                 continue
             if mode == "within":
                 if any(len(found) > 1 for found in phones.values()):
-                    yield AbxGroup(mode, context, speaker, speaker, phones, phones)
+                    yield AbxGroup(mode, context, speaker, speaker, phones, phones, source)
             else:
                 for x_speaker, x_phones in _draw_x(context, speaker, drawn, limits).items():
-                    yield AbxGroup(mode, context, speaker, x_speaker, phones, x_phones)
+                    yield AbxGroup(mode, context, speaker, x_speaker, phones, x_phones, source)
 
 
 def abx_cells(

@@ -4,11 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation import asr, choice, mmlu, pair_report, perplexity, resynthesis, tts
+from spiritlm_cli.evaluation import (
+    abx_result,
+    asr,
+    choice,
+    mmlu,
+    pair_report,
+    perplexity,
+    resynthesis_result,
+    tts,
+    units,
+)
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.result import EvaluationResult
 
 _RESULTS: dict[str, Callable[[RunDescription, Sequence[Record]], EvaluationResult | None]] = {
+    "abx": abx_result.result,
     "asr": asr.result,
     "blimp": pair_report.benchmark_result,
     "choice": choice.result,
@@ -16,11 +27,12 @@ _RESULTS: dict[str, Callable[[RunDescription, Sequence[Record]], EvaluationResul
     "pairs": pair_report.pair_result,
     "perplexity": perplexity.result,
     "prosaudit": pair_report.benchmark_result,
-    "resynthesis": resynthesis.result,
+    "resynthesis": resynthesis_result.result,
     "salmon": pair_report.salmon_result,
     "storycloze": pair_report.story_result,
     "topic-storycloze": pair_report.story_result,
     "tts": tts.result,
+    "units": units.result,
     "wuggy": pair_report.benchmark_result,
 }
 

@@ -1,125 +1,99 @@
-"""`resynthesis`: word errors of clips after tokenizing and decoding, beside those of the original clips."""
+"""`resynthesis`: what is lost when clips are tokenized and decoded, or by any other resynthesis of clips."""
 
-from collections.abc import Sequence as TypingSequence
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
-from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.checkpoints import Checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName
-from spiritlm_cli.evaluation.judges.asr import Asr, load_asr
-from spiritlm_cli.evaluation.records import Record, RunDescription
-from spiritlm_cli.evaluation.result import EvaluationResult, Published
-from spiritlm_cli.evaluation.scored_text import ScoredText, reference_text, text_result, text_row
-from spiritlm_cli.manifests.clip import Clip
-from spiritlm_cli.speech.tokenizer import SpeechTokenizer
-from spiritlm_cli.tokens.sequence import Sequence
-from spiritlm_cli.tokens.timeline import merge_streams
-from spiritlm_cli.vocoder.vocoder import Vocoder
+from spiritlm_cli.evaluation.f0_errors import F0Errors
+from spiritlm_cli.evaluation.judges.asr import Asr
+from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
+from spiritlm_cli.evaluation.records import Record
+from spiritlm_cli.evaluation.scored_text import ScoredText, reference_text
+from spiritlm_cli.evaluation.speaker_similarity import SpeakerEncoder, similarity
+from spiritlm_cli.evaluation.speech_quality import QualityEstimator
+from spiritlm_cli.evaluation.unit_counts import units_to_json
+from spiritlm_cli.manifests.clip import Clip, Waveform
+from spiritlm_cli.speech.f0 import F0Tracker
+from spiritlm_cli.speech.windows import SAMPLE_RATE, check_samples
+from spiritlm_cli.tokens.units import Units
 
-_PUBLISHED_ORIGINAL = (Published("originals", {"wer": 16.2}),)
-_PUBLISHED_RESYNTHESIS = (
-    Published("Base", {"wer": 23.4}),
-    Published("Expressive", {"wer": 23.2}),
-)
-
-
-@dataclass(frozen=True)
-class ResynthesisItem:
-    """Result for one clip: scored transcripts of the original and of the speech decoded from its tokens.
-
-    seconds, resynthesis_seconds: length of each; tokens: number of units in the token line.
-    """
-
-    id: str
-    reference: str
-    speaker: str | None
-    seconds: float
-    resynthesis_seconds: float
-    tokens: int
-    original: ScoredText
-    resynthesis: ScoredText
-
-    def to_json(self) -> dict[str, Any]:
-        """Return an object for `json.dumps`."""
-        return {
-            "id": self.id,
-            "reference": self.reference,
-            "speaker": self.speaker,
-            "seconds": self.seconds,
-            "resynthesis_seconds": self.resynthesis_seconds,
-            "tokens": self.tokens,
-            "original": self.original.to_json(),
-            "resynthesis": self.resynthesis.to_json(),
-        }
+# The name of an utterance of LibriSpeech.
+_LIBRISPEECH = re.compile(r"\d+-\d+-\d{4}")
 
 
 @dataclass(frozen=True)
-class Resynthesis:
-    """Clip → units → vocoder → recognizer, beside clip → recognizer.
+class Speech:
+    """A clip and its resynthesis.
 
-    speaker: name or index of a vocoder voice; None: the model's default; "same": the voice with the name of the clip's
-    speaker, or the default if the vocoder has none of that name.
+    timed: with the timing of the clip, so that their frames line up; None: `resynthesis` has it. units: None if they
+    are unknown. voice: the vocoder's, None if it is its default or unknown.
     """
 
-    tokenizer: SpeechTokenizer
-    vocoder: Vocoder
-    recognizer: Asr
-    speaker: str | None = None
+    original: Waveform
+    resynthesis: Waveform
+    timed: Waveform | None = None
+    units: Units | None = None
+    voice: str | None = None
+
+
+@dataclass(frozen=True)
+class ResynthesisMeter:
+    """Measures resynthesized speech; None for what is not measured.
+
+    asr: transcribes, for error rates; normalizer: of the texts. tracker: of F0. quality: DNSMOS. speakers: speaker
+    similarity. style: a classifier, whose labels of both are compared.
+    """
+
+    asr: Asr | None = None
     normalizer: NormalizerName = "whisper"
+    tracker: F0Tracker | None = None
+    quality: QualityEstimator | None = None
+    speakers: SpeakerEncoder | None = None
+    style: SpeechClassifier | None = None
 
-    @classmethod
-    def load(
-        cls,
-        model: str | Checkpoint | None = "nano",
-        *,
-        expressive: bool = True,
-        device: str = "auto",
-        recognizer: str | Path = "base.en",
-        speaker: str | None = None,
-        normalizer: NormalizerName = "whisper",
-    ) -> "Resynthesis":
-        """Load the parts of a checkpoint: see `find_checkpoint`.
+    def measure(self, clip: Clip, speech: Speech) -> Record:
+        """Measure one clip. Raises ManifestError for a clip without text, AudioError for speech that is too short."""
+        both = {"original": speech.original, "resynthesis": speech.resynthesis}
+        record: Record = {
+            "reference": clip.text,
+            "speaker": clip.speaker,
+            "voice": speech.voice,
+            "corpus": "LibriSpeech" if _LIBRISPEECH.fullmatch(PurePath(clip.source).stem) else None,
+            "seconds": speech.original.seconds,
+            "resynthesis_seconds": speech.resynthesis.seconds,
+        }
+        if speech.units:
+            record["units"] = units_to_json(speech.units)
+        if self.asr:
+            record["transcripts"] = _each(
+                both, self._transcribe(reference_text(clip, self.normalizer), self.asr)
+            )
+        if self.tracker:
+            record["f0"] = asdict(self._compare_f0(self.tracker, speech))
+        if self.quality:
+            quality = self.quality
+            record["quality"] = _each(both, lambda waveform: asdict(quality(waveform)))
+        if self.speakers:
+            record["speaker_similarity"] = similarity(*map(self.speakers.embed, both.values()))
+        if self.style:
+            style = self.style
+            record["style"] = _each(both, lambda waveform: style.classify(waveform).label)
+        return record
 
-        recognizer: as in `load_asr`. Raises CheckpointError, and MissingPackageError without faster-whisper.
-        """
-        return cls(
-            SpeechTokenizer.load(model, expressive=expressive, device=device),
-            Vocoder.load(model, expressive=expressive, device=device),
-            load_asr(recognizer, device),
-            speaker,
-            normalizer,
-        )
+    def _transcribe(self, reference: str, asr: Asr) -> Callable[[Waveform], Any]:
+        return lambda waveform: ScoredText.score(
+            reference, asr.transcribe(waveform), self.normalizer
+        ).to_json()
 
-    def measure(self, clip: Clip) -> ResynthesisItem:
-        """Score one clip. Raises ManifestError for a clip without text, AudioError for a clip that can't be read."""
-        reference = reference_text(clip, self.normalizer)
-        waveform = read_clip(clip)
-        speech = merge_streams(self.tokenizer.encode(waveform))
-        speaker = self._speaker(clip)
-        resynthesis = self.vocoder.decode(Sequence.of([speech]), speaker=speaker)
-        return ResynthesisItem(
-            id=clip.id,
-            reference=reference,
-            speaker=speaker,
-            seconds=waveform.seconds,
-            resynthesis_seconds=resynthesis.seconds,
-            tokens=len(speech.units),
-            original=ScoredText.score(reference, self.recognizer.transcribe(waveform), self.normalizer),
-            resynthesis=ScoredText.score(reference, self.recognizer.transcribe(resynthesis), self.normalizer),
-        )
-
-    def _speaker(self, clip: Clip) -> str | None:
-        if self.speaker != "same":
-            return self.speaker
-        return clip.speaker if clip.speaker in self.vocoder.voices.speakers else None
+    @staticmethod
+    def _compare_f0(tracker: F0Tracker, speech: Speech) -> F0Errors:
+        both = (speech.original, speech.timed or speech.resynthesis)
+        one, other = (tracker(check_samples(waveform, SAMPLE_RATE)) for waveform in both)
+        return F0Errors.compare(one.f0 * one.voiced, other.f0 * other.voiced)
 
 
-def result(description: RunDescription, records: TypingSequence[Record]) -> EvaluationResult:
-    """Compute the result of records of `ResynthesisItem.to_json`."""
-    rows = (
-        text_row("original", [record["original"] for record in records], _PUBLISHED_ORIGINAL),
-        text_row("resynthesis", [record["resynthesis"] for record in records], _PUBLISHED_RESYNTHESIS),
-    )
-    return text_result(description, records, rows)
+def _each(both: dict[str, Waveform], measure: Callable[[Waveform], Any]) -> dict[str, Any]:
+    return {name: measure(waveform) for name, waveform in both.items()}

@@ -36,6 +36,7 @@ __all__ = ["EvaluationSummary", "run"]
 
 # The class of each task's evaluation, and its module in jobs/evaluations.
 _EVALUATIONS = {
+    "abx": ("abx", "AbxEvaluation"),
     "asr": ("clips", "AsrEvaluation"),
     "blimp": ("pairs", "BlimpEvaluation"),
     "choice": ("choice", "ChoiceEvaluation"),
@@ -43,11 +44,12 @@ _EVALUATIONS = {
     "pairs": ("pairs", "PairsEvaluation"),
     "perplexity": ("perplexity", "PerplexityEvaluation"),
     "prosaudit": ("pairs", "ProsauditEvaluation"),
-    "resynthesis": ("clips", "ResynthesisEvaluation"),
+    "resynthesis": ("resynthesis", "ResynthesisEvaluation"),
     "salmon": ("pairs", "SalmonEvaluation"),
     "storycloze": ("pairs", "StoryclozeEvaluation"),
     "topic-storycloze": ("pairs", "StoryclozeEvaluation"),
     "tts": ("clips", "TtsEvaluation"),
+    "units": ("units", "UnitsEvaluation"),
     "wuggy": ("pairs", "WuggyEvaluation"),
 }
 

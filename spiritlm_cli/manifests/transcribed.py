@@ -12,24 +12,24 @@ from spiritlm_cli.manifests.manifest import scan_manifest
 from spiritlm_cli.manifests.transcripts import TRANSCRIPT_SUFFIXES, attach_text
 
 
-def scan_transcribed(source: Path) -> Iterator[Clip | BadClip]:
+def scan_transcribed(source: Path, texts: bool = True) -> Iterator[Clip | BadClip]:
     """Yield the clips of a source, with their texts, without the labels of noise and silence in them.
 
     source: a manifest (see `scan_manifest`; a text may be missing); a folder in LibriSpeech's layout; or a folder of
-    audio files with a text file beside each, `a.txt` or `a.lab` beside `a.wav`, where a missing one makes a BadClip.
+    audio files with a text file beside each, `a.txt` or `a.lab` beside `a.wav`. texts: a missing one makes a BadClip.
     Raises ManifestError for a manifest that can't be read.
     """
-    return drop_labels(_scan(source))
+    return drop_labels(_scan(source, texts))
 
 
-def _scan(source: Path) -> Iterator[Clip | BadClip]:
+def _scan(source: Path, texts: bool) -> Iterator[Clip | BadClip]:
     if not source.is_dir():
         yield from scan_manifest(source)
     elif is_librispeech(source):
         yield from scan_librispeech(source)
     else:
         for clip in attach_text(find_clips([str(source)])):
-            if isinstance(clip, Clip) and not clip.text:
+            if texts and isinstance(clip, Clip) and not clip.text:
                 suffixes = " or ".join(TRANSCRIPT_SUFFIXES)
                 error = ManifestError(
                     f"{clip.source}: no text beside it, in a file with its name and {suffixes}"

@@ -16,6 +16,7 @@ def test_scan_transcribed(tmp_path: Path) -> None:
         ("deep/b", "two"),
     ]
     (bad,) = (clip for clip in clips if isinstance(clip, BadClip))
+    assert not any(isinstance(clip, BadClip) for clip in scan_transcribed(tmp_path, texts=False))
     assert str(bad.error) == f"{tmp_path}/c.wav: no text beside it, in a file with its name and .txt or .lab"
 
     manifest = tmp_path / "clips.csv"

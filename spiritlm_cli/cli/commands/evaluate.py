@@ -4,9 +4,10 @@ import typer
 
 from spiritlm_cli.cli import general
 from spiritlm_cli.cli.commands.evaluate_choice import choice, mmlu, perplexity
-from spiritlm_cli.cli.commands.evaluate_clips import asr, resynthesis, tts
+from spiritlm_cli.cli.commands.evaluate_clips import asr, tts
 from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, prosaudit, wuggy
 from spiritlm_cli.cli.commands.evaluate_report import report
+from spiritlm_cli.cli.commands.evaluate_speech import abx, resynthesis, units
 from spiritlm_cli.cli.commands.evaluate_stories import salmon, storycloze, topic_storycloze
 
 evaluate = typer.Typer(name="evaluate", cls=general.Group, no_args_is_help=True, rich_markup_mode=None)
@@ -28,6 +29,8 @@ def about() -> None:
 
 for _task in (
     resynthesis,
+    units,
+    abx,
     asr,
     tts,
     pairs,

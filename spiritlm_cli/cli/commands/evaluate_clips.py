@@ -1,21 +1,8 @@
-"""`spiritlm evaluate resynthesis`, `asr` and `tts`: the benchmarks over clips."""
+"""`spiritlm evaluate asr` and `tts`: the benchmarks over clips."""
 
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.report import evaluate
-from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, ResynthesisOptions, TtsOptions
-
-
-@command(ResynthesisOptions)
-def resynthesis(options: ResynthesisOptions) -> object:
-    """Error rates of speech after tokenizing and decoding.
-
-    Word and character error rates of a recognizer, beside those of the original clips.
-
-    \b
-    Example:
-      spiritlm evaluate resynthesis --manifest clips.tsv --limit 40
-    """
-    return evaluate(options)
+from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, TtsOptions
 
 
 @command(AsrOptions)

@@ -1,4 +1,4 @@
-"""`evaluate resynthesis`, `asr` and `tts`: error rates of transcripts of clips."""
+"""`evaluate asr` and `tts`: error rates of transcripts of clips."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,19 +10,17 @@ from spiritlm_cli.batching import Outcome
 from spiritlm_cli.english.normalizers import describe_normalizer
 from spiritlm_cli.evaluation import asr, tts
 from spiritlm_cli.evaluation.records import Record
-from spiritlm_cli.evaluation.resynthesis import Resynthesis
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
 from spiritlm_cli.jobs.options.evaluate_clips import (
     AsrOptions,
     EvaluateClipsOptions,
-    ResynthesisOptions,
     TtsOptions,
 )
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.labels import drop_labels
 from spiritlm_cli.manifests.manifest import scan_manifest
 
-__all__ = ["AsrEvaluation", "ResynthesisEvaluation", "TtsEvaluation"]
+__all__ = ["AsrEvaluation", "TtsEvaluation"]
 
 Options = TypeVar("Options", bound=EvaluateClipsOptions)
 
@@ -63,31 +61,6 @@ class _ClipEvaluation(Evaluation[Options, Clip]):
 
     def _benchmark(self) -> _Benchmark:
         raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class ResynthesisEvaluation(_ClipEvaluation[ResynthesisOptions]):
-    """Clips after tokenizing and decoding."""
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The tokenizer and the vocoder."""
-        return "tokenizer", "vocoder"
-
-    def facts(self) -> dict[str, Any]:
-        """The recognizer."""
-        return {"recognizer": self.options.asr, "normalizer": describe_normalizer(self.options.normalizer)}
-
-    def _benchmark(self) -> Resynthesis:
-        options = self.options
-        return Resynthesis.load(
-            options.checkpoint,
-            expressive=options.expressive,
-            device=options.device,
-            recognizer=options.asr,
-            speaker=options.speaker,
-            normalizer=options.normalizer,
-        )
 
 
 @dataclass(frozen=True)

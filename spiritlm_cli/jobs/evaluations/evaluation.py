@@ -84,13 +84,18 @@ class Evaluation(ABC, Generic[Options, ItemType]):
     def describe(self, ids: Iterable[str]) -> RunDescription:
         """Describe the run. ids: of the items of all shards. Raises CheckpointError."""
         options, ids = self.options, list(ids)
-        checkpoint, expressive = options.checkpoint, options.expressive
+        model: str | None = None
+        units: str | None = None
+        hashes: dict[str, str] = {}
+        if self.parts:
+            model, units = options.checkpoint.description, "expressive" if options.expressive else "base"
+            hashes = {part: _hash(options.checkpoint, part, options.expressive) for part in self.parts}
         return RunDescription(
             options.task,
             __version__,
-            checkpoint.description if self.parts else None,
-            {part: _hash(checkpoint, part, expressive) for part in self.parts},
-            ("expressive" if expressive else "base") if self.parts else None,
+            model,
+            hashes,
+            units,
             _input_names(options),
             len(ids),
             sha256(json.dumps(ids).encode()).hexdigest()[:12],

@@ -3,7 +3,7 @@
 from spiritlm_cli.jobs.options.align import AlignOptions
 from spiritlm_cli.jobs.options.decode import DecodeOptions
 from spiritlm_cli.jobs.options.evaluate_choice import ChoiceOptions, MmluOptions
-from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, ResynthesisOptions, TtsOptions
+from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, TtsOptions
 from spiritlm_cli.jobs.options.evaluate_pairs import (
     BlimpOptions,
     PairsOptions,
@@ -15,6 +15,8 @@ from spiritlm_cli.jobs.options.evaluate_pairs import (
 )
 from spiritlm_cli.jobs.options.evaluate_perplexity import PerplexityOptions
 from spiritlm_cli.jobs.options.evaluate_report import EvaluateReportOptions
+from spiritlm_cli.jobs.options.evaluate_resynthesis import ResynthesisOptions
+from spiritlm_cli.jobs.options.evaluate_units import AbxOptions, UnitsOptions
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.inspect import InspectOptions
 from spiritlm_cli.jobs.options.inspect_batch import InspectBatchOptions
@@ -25,6 +27,7 @@ from spiritlm_cli.jobs.options.shared import ClipOptions
 from spiritlm_cli.jobs.options.tokenize import TokenizeOptions
 
 __all__ = [
+    "AbxOptions",
     "AlignOptions",
     "AsrOptions",
     "BlimpOptions",
@@ -48,5 +51,6 @@ __all__ = [
     "TokenizeOptions",
     "TopicStoryclozeOptions",
     "TtsOptions",
+    "UnitsOptions",
     "WuggyOptions",
 ]

@@ -33,22 +33,6 @@ class EvaluateClipsOptions(EvaluateOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResynthesisOptions(TokenizerPart, VocoderPart, EvaluateClipsOptions):
-    """Options of `spiritlm evaluate resynthesis`."""
-
-    task: ClassVar[str] = "resynthesis"
-
-    asr: str = asr_option()
-    speaker: str | None = option(
-        None,
-        "Voice, by name or index; same: the voice with the name of the clip's speaker, if there is one.",
-        metavar="NAME|N|same",
-        default_text="the model's",
-        group="speech",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class AsrOptions(TokenizerPart, LanguageModelPart, EvaluateClipsOptions):
     """Options of `spiritlm evaluate asr`."""
 

@@ -8,6 +8,8 @@ def test_help_lists_the_benchmarks(spiritlm):
     ]
     tasks = [
         "resynthesis",
+        "units",
+        "abx",
         "asr",
         "tts",
         "pairs",

@@ -1,0 +1,114 @@
+"""`evaluate abx`: whether phones are closer to phones of their kind than to others."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+from spiritlm_cli.batching import Outcome
+from spiritlm_cli.evaluation.abx import AbxGroup, AbxLimits, Mode, abx_cells, abx_groups
+from spiritlm_cli.evaluation.abx_distance import Features
+from spiritlm_cli.evaluation.abx_features import (
+    EncodedFrames,
+    FrameSource,
+    HubertFeatures,
+    StoredFrames,
+    token_frames,
+)
+from spiritlm_cli.evaluation.abx_items import AbxToken, read_abx_items
+from spiritlm_cli.evaluation.abx_result import group_record
+from spiritlm_cli.evaluation.records import Record
+from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
+from spiritlm_cli.jobs.options.evaluate_units import AbxOptions, Many
+from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.nn.device import find_device
+from spiritlm_cli.speech.hubert import Hubert
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
+from spiritlm_cli.tokens.timeline import HUBERT_RATE
+
+# Frames of tokens that are kept for the next groups, which often have the same tokens.
+_KEPT_TOKENS = 100_000
+
+
+@dataclass(frozen=True)
+class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
+    """The groups of an item file."""
+
+    what = "groups"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The tokenizer, unless features are given."""
+        return () if self.options.audio is None else ("tokenizer",)
+
+    def items(self) -> Sequence[AbxGroup | BadItem]:
+        """Read the item file, and draw what is compared."""
+        options = self.options
+        tokens = read_abx_items(options.path)
+        modes: tuple[Mode, ...] = ("within", "across") if options.mode == "both" else (options.mode,)
+        limits = AbxLimits(_number(options.max_group), _number(options.max_x), options.seed)
+        return [group for mode in modes for group in abx_groups(tokens, mode, limits, options.path)]
+
+    def facts(self) -> dict[str, Any]:
+        """What is compared, and what is drawn."""
+        options = self.options
+        compared = "units" if options.layer is None else f"features of HuBERT layer {options.layer}"
+        if options.features:
+            compared = f"features of {options.features.name} at {options.rate:g} Hz"
+        return {
+            "ABX of": compared,
+            "slices of": options.slices,
+            "tokens of a phone": options.max_group,
+            "speakers of X": options.max_x,
+            "seed": options.seed,
+        }
+
+    @contextmanager
+    def load(self) -> Iterator[Measure[AbxGroup]]:
+        """Load the tokenizer, or open the features. Raises CheckpointError and ManifestError."""
+        source = self._source()
+        rule = self.options.slices
+
+        @lru_cache(_KEPT_TOKENS)
+        def frames(token: AbxToken) -> Features:
+            return token_frames(source, token, rule)
+
+        yield partial(_measure, source, frames, _number(self.options.max_group))
+
+    def _source(self) -> FrameSource:
+        options = self.options
+        if options.features is not None:
+            assert options.rate is not None
+            return StoredFrames(options.features, options.rate)
+        assert options.audio is not None
+        if options.layer is not None:
+            hubert = Hubert.load(options.checkpoint.hubert, options.layer).to(find_device(options.device))
+            encode = HubertFeatures(hubert, options.batch_seconds, options.workers)
+            return EncodedFrames(options.audio, encode.rate, encode)
+        tokenizer = SpeechTokenizer.load(options.checkpoint, expressive=False, device=options.device)
+
+        def encode_units(clips: Iterable[Clip]) -> Iterator[tuple[Any, Outcome[Features]]]:
+            stream = tokenizer.encode_stream(
+                clips, batch_seconds=options.batch_seconds, workers=options.workers
+            )
+            return ((clip, outcome.map(lambda units: units.hubert)) for clip, outcome in stream)
+
+        return EncodedFrames(options.audio, HUBERT_RATE, encode_units)
+
+
+def _measure(
+    source: FrameSource, frames: Any, max_group: int | None, groups: Iterable[AbxGroup]
+) -> Iterator[tuple[AbxGroup, Outcome[Record]]]:
+    groups = list(groups)
+    source.load(sorted({file for group in groups for file in group.files}))
+    for group in groups:
+        yield group, Outcome.of(partial(_record, group, frames, max_group))
+
+
+def _record(group: AbxGroup, frames: Any, max_group: int | None) -> Record:
+    return group_record(group, abx_cells(group, frames, max_group))
+
+
+def _number(many: Many) -> int | None:
+    return None if many == "all" else many
