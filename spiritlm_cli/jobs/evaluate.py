@@ -70,6 +70,7 @@ def run(options: EvaluateOptions) -> EvaluationSummary:
     options.check()
     settled = settle(f"evaluate {options.task}", options)
     options = settled.options
+    _items_of.cache_clear()  # the files may have changed since an earlier run
     evaluation, items = _evaluation_of(options), _items_of(options)
     _check_ids(items)
     description = evaluation.describe([item.id for item in items])

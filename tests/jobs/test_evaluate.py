@@ -86,3 +86,10 @@ def test_no_items_file_writes_nothing_to_stdout(
 ) -> None:
     assert run(replace(options, output=None)).inputs == 5
     assert capfdbinary.readouterr().out == b""
+
+
+def test_a_changed_file_is_read_again(options: PairsOptions) -> None:
+    options = replace(options, output=None, limit=None)
+    assert run(options).inputs == 5
+    options.path.write_text("good\tbad\nthe cat\tcat the\n")
+    assert run(options).inputs == 1
