@@ -12,6 +12,8 @@ from spiritlm_cli.evaluation import (
     pair_report,
     perplexity,
     resynthesis_result,
+    similarity,
+    toxicity,
     tts,
     units,
 )
@@ -31,6 +33,8 @@ _RESULTS: dict[str, Callable[[RunDescription, Sequence[Record]], EvaluationResul
     "salmon": pair_report.salmon_result,
     "storycloze": pair_report.story_result,
     "topic-storycloze": pair_report.story_result,
+    "similarity": similarity.result,
+    "toxicity": toxicity.result,
     "tts": tts.result,
     "units": units.result,
     "wuggy": pair_report.benchmark_result,

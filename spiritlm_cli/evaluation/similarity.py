@@ -7,14 +7,19 @@ layer 0 is the embeddings. The control is our own.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.estimate import Estimate
+from spiritlm_cli.evaluation.records import Record, RunDescription
+from spiritlm_cli.evaluation.result import EvaluationResult, Metric, ResultRow
 from spiritlm_cli.interleaving.word_units import TimedWord, letters_and_digits, timed_words
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.manifests.clip import Alignment
@@ -22,6 +27,16 @@ from spiritlm_cli.tokens.sequence import Sequence as TokenSequence
 from spiritlm_cli.tokens.sequence import TextSpan
 from spiritlm_cli.tokens.timeline import HUBERT_RATE, merge_streams, run_starts
 from spiritlm_cli.tokens.units import Kind, Units
+
+_METRICS = (
+    Metric("same", "same word", percent=False, digits=3),
+    Metric("other", "other words", percent=False, digits=3),
+    Metric("gap", "gap", percent=False, digits=3),
+)
+_NOTE = (
+    "Maximum cosine of the pieces of a written word and the units of a spoken one, a mean over words. other words: the "
+    "written word with the other spoken words of its sentence; gap: the difference. Layer 0 is the embeddings."
+)
 
 
 @dataclass(frozen=True)
@@ -41,11 +56,14 @@ class WordPositions:
 class Sentence:
     """A sentence as two sequences of token ids, each with the start token and a marker, and its words in both.
 
-    words: those with units. left_out: number of words without units.
+    pieces: positions of the text's pieces among its ids, and their texts. units: positions of the phonetic units among
+    the ids of the speech. words: those with units. left_out: number of words without units.
     """
 
     text_ids: tuple[int, ...]
     speech_ids: tuple[int, ...]
+    pieces: dict[int, str]
+    units: tuple[int, ...]
     words: tuple[WordPositions, ...]
     left_out: int
 
@@ -58,8 +76,8 @@ class Sentence:
         """
         words = timed_words(text, alignment)
         text_ids = vocabulary.encode(TokenSequence.of([TextSpan(text)]))
-        pieces = vocabulary.encode_text(text)
-        pieces_of = _piece_positions(words, [len(vocabulary.text_bytes(piece)) for piece in pieces])
+        pieces = [vocabulary.text_bytes(piece) for piece in vocabulary.encode_text(text)]
+        pieces_of = _piece_positions(words, list(map(len, pieces)))
         span = merge_streams(units)
         speech_ids = vocabulary.encode(TokenSequence.of([span]))
         units_of = _unit_positions(words, units)
@@ -75,7 +93,14 @@ class Sentence:
             for word, written, spoken in zip(words, pieces_of, units_of, strict=True)
         ]
         kept = tuple(word for word in found if word.speech)
-        return cls(tuple(text_ids), tuple(speech_ids), kept, len(found) - len(kept))
+        return cls(
+            tuple(text_ids),
+            tuple(speech_ids),
+            {text_start + index: piece.decode(errors="replace") for index, piece in enumerate(pieces)},
+            tuple(speech_start + index for index in in_span),
+            kept,
+            len(found) - len(kept),
+        )
 
 
 @dataclass(frozen=True)
@@ -91,6 +116,88 @@ class LayerSimilarities:
     same: tuple[float, ...]
     other: tuple[float, ...]
     left_out: int
+
+    def to_record(self) -> Record:
+        """Return an object for `json.dumps`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LayerEstimates:
+    """Similarities over all words of a run at each layer, from 0.
+
+    gap: of a word with itself, minus that with another word.
+    """
+
+    same: tuple[Estimate, ...]
+    other: tuple[Estimate, ...]
+    gap: tuple[Estimate, ...]
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "LayerEstimates":
+        """Average records of `LayerSimilarities.to_record` over words.
+
+        Raises ManifestError if no word was compared, or if records have different numbers of layers.
+        """
+        used = [record for record in records if record.get("words")]
+        if not used:
+            raise ManifestError("similarity: no word has units and another word in its sentence")
+        if len(layers := {len(record["same"]) for record in used}) > 1:
+            raise ManifestError(f"similarity: records have different numbers of layers, {sorted(layers)}")
+        words = np.array([record["words"] for record in used])
+        same, other = (np.array([record[name] for record in used]).T for name in ("same", "other"))
+        means = (
+            tuple(Estimate.of_ratio(words * layer, words) for layer in values)
+            for values in (same, other, same - other)
+        )
+        return cls(*means)
+
+    @property
+    def best(self) -> int:
+        """The layer with the largest gap."""
+        return max(range(len(self.gap)), key=lambda layer: self.gap[layer].value)
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarityMatrix:
+    """Cosines of all pieces and phonetic units of a sentence at one layer.
+
+    cosines: (pieces, units). pieces: their texts. words: of each word its name, and the rows and columns that it has.
+    """
+
+    cosines: NDArray[np.float32]
+    pieces: tuple[str, ...]
+    words: tuple[WordPositions, ...]
+
+    @classmethod
+    def of(cls, sentence: Sentence, cosines: NDArray[np.float32]) -> "SimilarityMatrix":
+        """cosines: (pieces, units)."""
+        rows = {position: row for row, position in enumerate(sentence.pieces)}
+        columns = {position: column for column, position in enumerate(sentence.units)}
+        words = (
+            WordPositions(
+                word.word,
+                tuple(rows[index] for index in word.text),
+                tuple(columns[index] for index in word.speech),
+            )
+            for word in sentence.words
+        )
+        return cls(cosines, tuple(sentence.pieces.values()), tuple(words))
+
+
+def result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult:
+    """Compute the result of records of `LayerSimilarities.to_record`: a row for each layer."""
+    layers = LayerEstimates.of(records)
+    words = sum(record["words"] for record in records)
+
+    def row(layer: int, name: str, kind: str | None) -> ResultRow:
+        values = {"same": layers.same[layer], "other": layers.other[layer], "gap": layers.gap[layer]}
+        return ResultRow(name, layers.same[layer].count, values, kind)
+
+    rows = [row(layers.best, f"layer {layers.best}, of the largest gap", None)]
+    rows += [row(layer, str(layer), "layer") for layer in range(len(layers.gap))]
+    counts = {"words": words, "words left out": sum(record["left_out"] for record in records)}
+    return EvaluationResult(description, len(records), _METRICS, tuple(rows), (_NOTE,), counts)
 
 
 def layer_similarities(sentence: Sentence, text: Tensor, speech: Tensor) -> LayerSimilarities:

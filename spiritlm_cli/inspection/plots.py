@@ -1,8 +1,10 @@
 """Plots of clips, token lines and statistics, as PNG or SVG. They need matplotlib, of the extra `plot`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from spiritlm_cli.errors import AudioError
+from spiritlm_cli.evaluation.similarity import LayerEstimates, SimilarityMatrix
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.statistics import UnitStatistics
 from spiritlm_cli.third_party import needs_extra
@@ -35,6 +37,28 @@ def plot_statistics(statistics: UnitStatistics, path: Path) -> None:
     check_suffix(path)
     with figure_style():
         write_figure(statistics_figure(statistics), path)
+
+
+def plot_similarity(runs: Mapping[str, LayerEstimates], path: Path) -> None:
+    """Write a plot of similarities over layers, by the name of each run. Raises as `plot_clip` does."""
+    check_matplotlib()
+    from spiritlm_cli.inspection.figures.figure import check_suffix, figure_style, write_figure
+    from spiritlm_cli.inspection.figures.similarity_figure import similarity_figure
+
+    check_suffix(path)
+    with figure_style():
+        write_figure(similarity_figure(runs), path)
+
+
+def plot_similarity_matrix(matrix: SimilarityMatrix, title: str, path: Path) -> None:
+    """Write a plot of the cosines of the pieces and the units of a sentence. Raises as `plot_clip` does."""
+    check_matplotlib()
+    from spiritlm_cli.inspection.figures.figure import check_suffix, figure_style, write_figure
+    from spiritlm_cli.inspection.figures.similarity_figure import matrix_figure
+
+    check_suffix(path)
+    with figure_style():
+        write_figure(matrix_figure(matrix, title), path)
 
 
 def check_plot_length(id: str, seconds: float) -> None:  # noqa: A002

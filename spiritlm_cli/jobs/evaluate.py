@@ -48,6 +48,8 @@ _EVALUATIONS = {
     "salmon": ("pairs", "SalmonEvaluation"),
     "storycloze": ("pairs", "StoryclozeEvaluation"),
     "topic-storycloze": ("pairs", "StoryclozeEvaluation"),
+    "similarity": ("similarity", "SimilarityEvaluation"),
+    "toxicity": ("toxicity", "ToxicityEvaluation"),
     "tts": ("clips", "TtsEvaluation"),
     "units": ("units", "UnitsEvaluation"),
     "wuggy": ("pairs", "WuggyEvaluation"),

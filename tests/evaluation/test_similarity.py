@@ -3,12 +3,17 @@ import pytest
 import torch
 
 from spiritlm_cli.checkpoints import find_checkpoint
+from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.records import RunDescription
 from spiritlm_cli.evaluation.similarity import (
+    LayerEstimates,
     LayerSimilarities,
     Sentence,
+    SimilarityMatrix,
     WordPositions,
     cosine_matrix,
     layer_similarities,
+    result,
 )
 from spiritlm_cli.language.vocabulary import Vocabulary
 from spiritlm_cli.language.vocabulary_loading import load_vocabulary
@@ -22,7 +27,7 @@ def vocabulary() -> Vocabulary:
 
 
 def sentence(*words: tuple[str, tuple[int, ...], tuple[int, ...]], left_out: int = 0) -> Sentence:
-    return Sentence((), (), tuple(WordPositions(*word) for word in words), left_out)
+    return Sentence((), (), {}, (), tuple(WordPositions(*word) for word in words), left_out)
 
 
 def test_the_worked_example_of_the_specification() -> None:
@@ -90,3 +95,38 @@ def test_sequences_begin_with_the_start_token_and_the_marker(vocabulary: Vocabul
     assert min(result.words[0].text) == 2
     # after the start token, the marker, a style and a pitch unit
     assert result.words[0].speech[0] == 4
+
+
+def test_result_is_a_mean_over_words() -> None:
+    records = [
+        {"id": "a", **LayerSimilarities(3, (0.1, 0.8), (0.1, 0.4), 1).to_record()},
+        {"id": "b", **LayerSimilarities(1, (0.5, 0.4), (0.5, 0.4), 0).to_record()},
+        {"id": "c", **LayerSimilarities(0, (), (), 2).to_record()},
+    ]
+    computed = result(RunDescription("similarity", "1.0"), records)
+    assert (computed.items, computed.counts) == (3, {"words": 4, "words left out": 3})
+    assert [row.name for row in computed.rows] == ["layer 1, of the largest gap", "0", "1"]
+    first = computed.row("0", "layer").values
+    assert first["same"].value == first["other"].value == pytest.approx(0.2)
+    best = computed.rows[0].values
+    assert best["same"].value == pytest.approx(0.7)
+    assert best["gap"].value == pytest.approx(0.3)
+    assert best["gap"].count == 2
+
+
+def test_records_of_other_models_and_without_words_are_refused() -> None:
+    nothing = LayerSimilarities(0, (), (), 2).to_record()
+    with pytest.raises(ManifestError, match="no word"):
+        LayerEstimates.of([nothing])
+    records = [LayerSimilarities(1, (0.5,) * n, (0.5,) * n, 0).to_record() for n in (2, 3)]
+    with pytest.raises(ManifestError, match="different numbers of layers"):
+        LayerEstimates.of(records)
+
+
+def test_a_matrix_has_the_words_in_rows_and_columns() -> None:
+    words = (WordPositions("a", (3,), (6,)),)
+    matrix = SimilarityMatrix.of(
+        Sentence((), (), {2: " b", 3: " a"}, (4, 6), words, 0), np.zeros((2, 2), np.float32)
+    )
+    assert matrix.pieces == (" b", " a")
+    assert matrix.words == (WordPositions("a", (1,), (1,)),)

@@ -2,11 +2,13 @@ import sys
 import warnings
 
 import inspection_fixtures
+import numpy as np
 import pytest
 from plot_fixtures import clip, empty, line
 
 from spiritlm_cli.errors import AudioError, MissingPackageError, OptionError
-from spiritlm_cli.inspection.plots import plot_clip, plot_statistics
+from spiritlm_cli.evaluation.similarity import SimilarityMatrix, WordPositions
+from spiritlm_cli.inspection.plots import plot_clip, plot_similarity_matrix, plot_statistics
 from spiritlm_cli.inspection.statistics import UnitStatistics
 
 
@@ -70,3 +72,12 @@ def test_plot_clip_refuses_long_clips(tmp_path):
     long = clip(301, original=None, resynthesis=None, rebuilt_f0=None)
     with pytest.raises(AudioError, match=r"a: 301 s are too long.*manifest.*--html"):
         plot_clip(long, tmp_path / "a.png")
+
+
+def test_plot_similarity_matrix_is_deterministic(tmp_path):
+    matrix = SimilarityMatrix(np.eye(2, dtype=np.float32), ("a", "$b"), (WordPositions("a", (0,), (0,)),))
+    for name in "ab":
+        plot_similarity_matrix(matrix, "<$x", tmp_path / f"{name}.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with pytest.raises(OptionError, match=r"\.png or a \.svg"):
+        plot_similarity_matrix(matrix, "", tmp_path / "a.pdf")

@@ -3,6 +3,7 @@
 import typer
 
 from spiritlm_cli.cli import general
+from spiritlm_cli.cli.commands.evaluate_analysis import similarity, toxicity
 from spiritlm_cli.cli.commands.evaluate_choice import choice, mmlu, perplexity
 from spiritlm_cli.cli.commands.evaluate_clips import asr, tts
 from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, prosaudit, wuggy
@@ -43,6 +44,8 @@ for _task in (
     mmlu,
     choice,
     perplexity,
+    similarity,
+    toxicity,
     report,
 ):
     evaluate.command(cls=general.Command)(_task)

@@ -16,6 +16,8 @@ from spiritlm_cli.jobs.options.evaluate_pairs import (
 from spiritlm_cli.jobs.options.evaluate_perplexity import PerplexityOptions
 from spiritlm_cli.jobs.options.evaluate_report import EvaluateReportOptions
 from spiritlm_cli.jobs.options.evaluate_resynthesis import ResynthesisOptions
+from spiritlm_cli.jobs.options.evaluate_similarity import SimilarityOptions
+from spiritlm_cli.jobs.options.evaluate_toxicity import ToxicityOptions
 from spiritlm_cli.jobs.options.evaluate_units import AbxOptions, UnitsOptions
 from spiritlm_cli.jobs.options.generate import GenerateOptions
 from spiritlm_cli.jobs.options.inspect import InspectOptions
@@ -47,9 +49,11 @@ __all__ = [
     "ProsauditOptions",
     "ResynthesisOptions",
     "SalmonOptions",
+    "SimilarityOptions",
     "StoryclozeOptions",
     "TokenizeOptions",
     "TopicStoryclozeOptions",
+    "ToxicityOptions",
     "TtsOptions",
     "UnitsOptions",
     "WuggyOptions",
