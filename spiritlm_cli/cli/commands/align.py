@@ -1,6 +1,7 @@
 """`spiritlm align`: audio and its text to word times."""
 
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.jobs.options import AlignOptions
 
 
@@ -17,6 +18,7 @@ def align(options: AlignOptions) -> object:
       spiritlm align --manifest clips.tsv -o aligned.jsonl
       spiritlm align corpus/ -o textgrids/ --on-error skip --errors bad.tsv
     """
-    from spiritlm_cli.jobs.align import run
+    with importing():
+        from spiritlm_cli.jobs.align import run
 
     return run(options)

@@ -1,6 +1,7 @@
 """`spiritlm decode`: token lines to audio."""
 
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.jobs.options import DecodeOptions
 
 
@@ -20,6 +21,7 @@ def decode(options: DecodeOptions) -> object:
 
         print(Voices.of_checkpoint(options.checkpoint, options.expressive).describe())
         return None
-    from spiritlm_cli.jobs.decode import run
+    with importing():
+        from spiritlm_cli.jobs.decode import run
 
     return run(options)

@@ -1,6 +1,7 @@
 """`spiritlm generate`: token lines to their continuations, or to their log-likelihoods."""
 
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.jobs.options import GenerateOptions
 
 
@@ -16,9 +17,10 @@ def generate(options: GenerateOptions) -> object:
       spiritlm tokenize in.wav | spiritlm generate --task asr --shots 0
       spiritlm tokenize in.wav | spiritlm generate --score
     """
-    if options.score:
-        from spiritlm_cli.jobs.score import run
-    else:
-        from spiritlm_cli.jobs.generate import run
+    with importing():
+        if options.score:
+            from spiritlm_cli.jobs.score import run
+        else:
+            from spiritlm_cli.jobs.generate import run
 
     return run(options)

@@ -7,6 +7,7 @@ from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.commands.inspect_batch import batch
 from spiritlm_cli.cli.commands.inspect_diff import diff
 from spiritlm_cli.cli.commands.inspect_unit import unit
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.jobs.options import InspectOptions
 
 inspect = typer.Typer(name="inspect", cls=general.DefaultGroup, rich_markup_mode=None)
@@ -38,7 +39,8 @@ def show(options: InspectOptions) -> object:
       spiritlm inspect in.wav
       spiritlm inspect tokens.txt --html page.html
     """
-    from spiritlm_cli.jobs.inspect import run
+    with importing():
+        from spiritlm_cli.jobs.inspect import run
 
     return run(options)
 

@@ -4,6 +4,7 @@ import typer
 
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.general import comparison_status
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.cli.report import print_report
 from spiritlm_cli.jobs.options import InspectBatchOptions
 
@@ -21,7 +22,8 @@ def batch(options: InspectBatchOptions) -> None:
       spiritlm inspect batch corpus/ --limit 100
       spiritlm inspect batch --manifest clips.tsv --device cuda --dtype bfloat16 --json
     """
-    from spiritlm_cli.jobs.inspect_batch import run
+    with importing():
+        from spiritlm_cli.jobs.inspect_batch import run
 
     check = run(options)
     print_report(check.report, options.as_json)

@@ -4,6 +4,7 @@ import typer
 
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.general import comparison_status
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.cli.report import print_report
 from spiritlm_cli.jobs.options import InspectDiffOptions
 
@@ -24,7 +25,8 @@ def diff(options: InspectDiffOptions) -> None:
       spiritlm inspect diff in.wav --against spirit-lm/
       spiritlm inspect diff --manifest clips.tsv --against-dtype bfloat16 --brief
     """
-    from spiritlm_cli.jobs.inspect_diff import run
+    with importing():
+        from spiritlm_cli.jobs.inspect_diff import run
 
     comparison = run(options)
     print_report(comparison.report, options.as_json)

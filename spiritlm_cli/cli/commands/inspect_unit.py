@@ -1,6 +1,7 @@
 """`spiritlm inspect unit`: all places of a unit."""
 
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.jobs.options import InspectUnitOptions
 
 
@@ -18,6 +19,7 @@ def unit(options: InspectUnitOptions) -> object:
       spiritlm inspect unit 'Hu28 Hu5' tokens.txt
       spiritlm inspect unit Hu28 --manifest clips.tsv --phones
     """
-    from spiritlm_cli.jobs.inspect_unit import run
+    with importing():
+        from spiritlm_cli.jobs.inspect_unit import run
 
     return run(options)

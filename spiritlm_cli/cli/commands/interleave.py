@@ -1,6 +1,7 @@
 """`spiritlm interleave`: audio and its words to sequences that switch between speech and text."""
 
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.jobs.options import InterleaveOptions
 
 
@@ -18,6 +19,7 @@ def interleave(options: InterleaveOptions) -> object:
       spiritlm interleave corpus/ --alignments textgrids/ --explain
       spiritlm interleave --tokens units.txt --alignments aligned.jsonl --mode asr
     """
-    from spiritlm_cli.jobs.interleave import run
+    with importing():
+        from spiritlm_cli.jobs.interleave import run
 
     return run(options)

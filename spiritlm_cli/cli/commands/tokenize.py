@@ -1,6 +1,7 @@
 """`spiritlm tokenize`: audio to token lines."""
 
 from spiritlm_cli.cli.command import command
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.jobs.options import TokenizeOptions
 
 
@@ -16,6 +17,7 @@ def tokenize(options: TokenizeOptions) -> object:
       find . -name '*.wav' -print0 | spiritlm tokenize --files-from - -0 -o tokens.txt --resume
       cat in.wav | spiritlm tokenize --units base -
     """
-    from spiritlm_cli.jobs.tokenize import run
+    with importing():
+        from spiritlm_cli.jobs.tokenize import run
 
     return run(options)

@@ -8,6 +8,7 @@ import typer
 from spiritlm_cli.cli.command import command
 from spiritlm_cli.cli.config_option import ConfigurableCommand
 from spiritlm_cli.cli.general import Group
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.cli.report import print_report
 from spiritlm_cli.training import options as parts
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
@@ -43,7 +44,8 @@ def about() -> None:
 
 def _add(name: str, module: str, kind: type, example: str) -> None:
     def part(options: Any) -> None:
-        work = import_module(f"spiritlm_cli.training.{module}")
+        with importing():
+            work = import_module(f"spiritlm_cli.training.{module}")
         report = work.prepare(options) if name == "prepare" else work.train(options)
         if report is not None:
             print_report(report, options.as_json)
