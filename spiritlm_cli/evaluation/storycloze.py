@@ -5,7 +5,7 @@ Hassid et al. 2023, "Textually Pretrained Speech Language Models": spoken versio
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,27 +35,36 @@ _PARTS = ("mutual", "correct", "incorrect")
 _MAX_TEXT = 1_000_000  # bytes of a story's text file
 
 
-def read_stories(path: Path | str, benchmark: str) -> list[Pair | BadPair]:
+def read_stories(
+    path: Path | str, benchmark: str, directions: Collection[str] | None = None
+) -> list[Pair | BadPair]:
     """Read the stories of a folder or of a CSV file in all directions that it allows; a pair's set is its direction.
 
-    benchmark: "storycloze" or "topic-storycloze".
+    benchmark: "storycloze" or "topic-storycloze". directions: only these, such as "TS" for T→S.
 
     Folders, in one of which all files are, or one for each speaker, below at most one more folder:
     WAV files of whole stories (see `read_file_pairs`), beside which may be a CSV file of their texts; or `X_mutual`,
     `X_correct` and `X_incorrect` as WAV files, text files or both. CSV files: see `read_story_table`.
     Bad entries come first. Raises ManifestError if there are no stories, or those of the other benchmark.
     """
-    path = Path(path)
+    entries = _read(Path(path), benchmark)
+    if directions is not None:
+        entries = [entry for entry in entries if str(entry.set).replace("→", "") in directions]
+        if not entries:
+            raise ManifestError(f"{path}: there are no files for the direction {' or '.join(directions)}")
+    return sorted(entries, key=lambda entry: not isinstance(entry, BadPair))
+
+
+def _read(path: Path, benchmark: str) -> list[Pair | BadPair]:
     if path.is_file():
         return read_story_table(path)
     folders = find_folders(path, lambda folder: bool(_story_names(folder)))
-    if folders:
-        _check_benchmark(path, folders, benchmark)
-        entries = [entry for folder in folders for entry in _split_stories(folder, len(folders) > 1)]
-        entries = _without_repeated_text(entries)
-    else:
-        entries = _whole_stories(path, benchmark)
-    return sorted(entries, key=lambda entry: not isinstance(entry, BadPair))
+    if not folders:
+        return _whole_stories(path, benchmark)
+    _check_benchmark(path, folders, benchmark)
+    return _without_repeated_text(
+        [entry for folder in folders for entry in _split_stories(folder, len(folders) > 1)]
+    )
 
 
 def has_speech(path: Path) -> bool:

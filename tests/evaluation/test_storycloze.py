@@ -51,6 +51,15 @@ def test_four_directions(tmp_path: Path) -> None:
     assert (found["a/S→T"].item, found["a/S→T"].voice, found["a/S→T"].groups) == ("a", None, ())
 
 
+def test_chosen_directions(tmp_path: Path) -> None:
+    write_story(tmp_path, "a")
+    chosen = read_stories(tmp_path, "storycloze", ("TS", "ST"))
+    assert [entry.id for entry in chosen] == ["a/T→S", "a/S→T"]
+    write_story(tmp_path / "text", "a", (".txt",))
+    with pytest.raises(ManifestError, match="no files for the direction SS"):
+        read_stories(tmp_path / "text", "storycloze", ("SS",))
+
+
 def test_speakers_read_the_same_stories(tmp_path: Path) -> None:
     for speaker in ("f", "m"):
         write_story(tmp_path / "cross_ms_tSC" / speaker, "a")

@@ -221,13 +221,14 @@ class StoryclozeEvaluation(_LikelihoodEvaluation[StoryclozeOptions]):
     """Stories and two endings of each. The other task has an evaluation of the same class."""
 
     def read(self) -> Iterable[Entry]:
-        """Read the stories in all directions for which there are files."""
-        return read_stories(self.options.path, self.options.task)
+        """Read the stories in all directions for which there are files, or in those of --direction."""
+        options = self.options
+        return read_stories(options.path, options.task, options.directions or None)
 
     @property
     def has_speech(self) -> bool:
-        """Whether there are WAV files."""
-        return has_speech(self.options.path)
+        """Whether there are WAV files that are read."""
+        return set(self.options.directions) != {"TT"} and has_speech(self.options.path)
 
     @property
     def counts_context(self) -> bool:

@@ -144,10 +144,25 @@ class StoryclozeOptions(SpeechPairsOptions):
         "StoryCloze.",
         "FOLDER|CSV",
     )
+    directions: tuple[str, ...] = option(
+        (),
+        "Score only this direction: TT, TS, ST or SS, first the story and then its ending, as text (T) or speech (S); "
+        "may be given several times.",
+        "--direction",
+        metavar="TT|TS|ST|SS",
+        default_text="all that there are files for",
+        group="input",
+    )
     normalize: Normalize = _normalize_option(
         "Tokens that count: those of the ending, or those of the story before it too. Recordings of whole stories "
         "count as a whole."
     )
+
+    def check(self) -> None:
+        """Raise OptionError for options that can't be used, OSError if the input does not exist."""
+        super().check()
+        if unknown := sorted(set(self.directions) - {"TT", "TS", "ST", "SS"}):
+            raise OptionError(f"TT, TS, ST or SS, not {unknown[0]}", "--direction")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,9 @@ def test_storycloze_in_four_directions(spiritlm, model, wav, tmp_path):
         "generate", *model, "--score", "--given", tmp_path / "marker", stdin="The cat sat. It slept.\n"
     )
     assert items["f/a/T→T"]["good"][0]["tokens"] == int(whole.stdout.split()[1])
+    result = spiritlm(*arguments, "--direction", "TT", "--items", tmp_path / "text")
+    assert list(json.loads(result.stdout)["run"]["parts"]) == ["language model"]
+    assert json.loads((tmp_path / "text").read_text().splitlines()[1]) == items["f/a/T→T"]
 
 
 def test_storycloze_of_whole_stories(spiritlm, model, wav, tmp_path):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.jobs.options.evaluate_pairs import PairsOptions, WuggyOptions
+from spiritlm_cli.jobs.options.evaluate_pairs import PairsOptions, StoryclozeOptions, WuggyOptions
 
 
 def test_check_names_a_missing_file() -> None:
@@ -21,3 +21,10 @@ def test_check_of_a_submission(tmp_path: Path) -> None:
         with pytest.raises(OptionError, match="all WAV files") as error:
             options.check()
         assert error.value.option == "--submission"
+
+
+def test_check_of_a_direction(tmp_path: Path) -> None:
+    StoryclozeOptions(path=tmp_path, directions=("TT", "SS")).check()
+    with pytest.raises(OptionError, match="TT, TS, ST or SS, not T→S") as error:
+        StoryclozeOptions(path=tmp_path, directions=("T→S",)).check()
+    assert error.value.option == "--direction"
