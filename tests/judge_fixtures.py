@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from causal_lm import change_config, write_causal_lm
+from causal_lm import write_causal_lm
 from ctc_fixtures import TINY, write_folder
 from text_tokenizers import byte_level, encoded
 
@@ -75,7 +75,6 @@ def write_ctc_recognizer(folder: Path) -> Path:
 
 def write_text_lm(folder: Path, kind: str = "llama", **changes: Any) -> Path:
     """Write a language model of text. changes: other values of its configuration."""
-    write_causal_lm(folder, kind, _VOCAB_SIZE)
-    change_config(folder, **changes)
+    write_causal_lm(folder, kind, _VOCAB_SIZE, **changes)
     (folder / "tokenizer.json").write_bytes(encoded(_TOKENIZER))
     return folder

@@ -29,6 +29,7 @@ from spiritlm_cli.config import (
     read_json,
 )
 from spiritlm_cli.errors import CheckpointError, OutOfMemoryError
+from spiritlm_cli.language.quantization import suppress_import_warnings
 from spiritlm_cli.out_of_memory import is_out_of_memory
 from spiritlm_cli.third_party import hide_broken_torchaudio, silence_transformers
 
@@ -117,7 +118,7 @@ def load_network(folder: Path, labels: tuple[str, ...] | None = None) -> Any:
             floats = tensor.is_floating_point() or tensor.ndim
             tensors[name] = convert_weight(file, name, tensor, torch.float32) if floats else tensor
     try:
-        with silence_transformers():
+        with silence_transformers(), suppress_import_warnings():
             network, report = network_class.from_pretrained(
                 None, config=config, state_dict=tensors, dtype=torch.float32, output_loading_info=True
             )

@@ -6,6 +6,7 @@ from spiritlm_cli.cli import general
 from spiritlm_cli.cli.commands.evaluate_analysis import similarity, toxicity
 from spiritlm_cli.cli.commands.evaluate_choice import choice, mmlu, perplexity
 from spiritlm_cli.cli.commands.evaluate_clips import asr, tts
+from spiritlm_cli.cli.commands.evaluate_continuations import continuation, stsp
 from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, prosaudit, wuggy
 from spiritlm_cli.cli.commands.evaluate_report import report
 from spiritlm_cli.cli.commands.evaluate_speech import abx, resynthesis, units
@@ -46,6 +47,8 @@ for _task in (
     perplexity,
     similarity,
     toxicity,
+    stsp,
+    continuation,
     report,
 ):
     evaluate.command(cls=general.Command)(_task)

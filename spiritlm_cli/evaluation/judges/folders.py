@@ -35,8 +35,12 @@ def find_folder(folder: str | Path, what: str) -> Path:
 
 
 def describe(name: str | Path, files: Iterable[Path]) -> str:
-    """How a result names a judge: as it was given, with the first 12 hex digits of the SHA-256 of its files."""
-    return f"{name} (sha256 {file_hash(*files)[:12]})"
+    """How a result names a judge: with the first 12 hex digits of the SHA-256 of its files.
+
+    name: as it was given; of a folder only its own name, which does not depend on the machine.
+    """
+    shown = Path(name).resolve().name if Path(name).is_dir() else name
+    return f"{shown} (sha256 {file_hash(*files)[:12]})"
 
 
 def describe_folder(folder: str | Path, what: str) -> str:

@@ -4,6 +4,7 @@ from spiritlm_cli.jobs.options.align import AlignOptions
 from spiritlm_cli.jobs.options.decode import DecodeOptions
 from spiritlm_cli.jobs.options.evaluate_choice import ChoiceOptions, MmluOptions
 from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, TtsOptions
+from spiritlm_cli.jobs.options.evaluate_continuation import ContinuationOptions
 from spiritlm_cli.jobs.options.evaluate_pairs import (
     BlimpOptions,
     PairsOptions,
@@ -17,6 +18,7 @@ from spiritlm_cli.jobs.options.evaluate_perplexity import PerplexityOptions
 from spiritlm_cli.jobs.options.evaluate_report import EvaluateReportOptions
 from spiritlm_cli.jobs.options.evaluate_resynthesis import ResynthesisOptions
 from spiritlm_cli.jobs.options.evaluate_similarity import SimilarityOptions
+from spiritlm_cli.jobs.options.evaluate_stsp import StspOptions
 from spiritlm_cli.jobs.options.evaluate_toxicity import ToxicityOptions
 from spiritlm_cli.jobs.options.evaluate_units import AbxOptions, UnitsOptions
 from spiritlm_cli.jobs.options.generate import GenerateOptions
@@ -35,6 +37,7 @@ __all__ = [
     "BlimpOptions",
     "ChoiceOptions",
     "ClipOptions",
+    "ContinuationOptions",
     "DecodeOptions",
     "EvaluateReportOptions",
     "GenerateOptions",
@@ -51,6 +54,7 @@ __all__ = [
     "SalmonOptions",
     "SimilarityOptions",
     "StoryclozeOptions",
+    "StspOptions",
     "TokenizeOptions",
     "TopicStoryclozeOptions",
     "ToxicityOptions",

@@ -50,11 +50,13 @@ def text_lm_option() -> Any:
     )
 
 
-def require_judge(value: object, flag: str, purpose: str, example: str) -> None:
+def require_judge(value: object, flag: str, purpose: str, example: str | None = None) -> None:
     """Raise OptionError if a judge is not given. example: a repository on Hugging Face that can be the judge."""
     if value is None:
-        folder = example.rpartition("/")[2]
+        repository = example or "REPOSITORY"
+        folder = repository.rpartition("/")[2] if example else "FOLDER"
         raise OptionError(
-            f"is needed for {purpose}: a folder, such as `hf download {example} --local-dir {folder}` writes",
+            f"is needed for {purpose}: the folder of a classifier or a model, such as "
+            f"`hf download {repository} --local-dir {folder}` writes",
             flag,
         )

@@ -12,11 +12,11 @@ from spiritlm_cli.evaluation.judges.ctc_recognizer import CtcRecognizer
 def test_load_asr_of_a_ctc_folder(tmp_path: Path) -> None:
     folder = write_ctc_recognizer(tmp_path)
     assert isinstance(load_asr(str(folder), "cpu"), CtcRecognizer)
-    assert describe_asr(folder).startswith(f"{folder} (sha256 ")
+    assert describe_asr(folder).startswith(f"{folder.name} (sha256 ")
 
 
 def test_describe_asr_of_a_whisper_folder(whisper_folder: Path) -> None:
-    assert describe_asr(whisper_folder).startswith(f"{whisper_folder} (sha256 ")
+    assert describe_asr(whisper_folder).startswith(f"{whisper_folder.name} (sha256 ")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("faster_whisper") is None, reason="needs faster-whisper")

@@ -29,7 +29,7 @@ def test_describe_hashes_what_the_model_computes_with(tmp_path: Path) -> None:
     first = describe("one", judge_files(one))
     assert first.startswith("one (sha256 ")
     assert len(first) == len("one (sha256 )") + 12
-    assert describe_folder(one, "judge") == first.replace("one", str(one), 1)
+    assert describe_folder(one, "judge") == first
     (one / "README.md").write_text("not of the model")
     assert describe("one", judge_files(one)) == first
     (one / "tokenizer.json").write_text("{}")

@@ -1,0 +1,73 @@
+from math import log
+from typing import Any
+
+import pytest
+
+from spiritlm_cli.evaluation.continuation_report import result
+from spiritlm_cli.evaluation.records import RunDescription
+
+TEXTS = ("the cat sat the cat ran", "the cat sat down", "dogs ran the race")
+DESCRIPTION = RunDescription("continuation", "0", settings={"tokens": "regex"})
+
+
+def record(text: str, mean: float, temperature: float | None = 0.8, **fields: Any) -> dict[str, Any]:
+    tokens = len(text.split())
+    return {
+        "id": text,
+        "temperature": temperature,
+        "prompt": "",
+        "text": text,
+        "continuation": text,
+        "nll": mean * tokens,
+        "text_tokens": tokens,
+        "nll_continuation": 2 * mean * tokens,
+        "continuation_tokens": tokens,
+        **fields,
+    }
+
+
+def test_result() -> None:
+    found = result(DESCRIPTION, [record(text, mean) for text, mean in zip(TEXTS[:2], (2, 4), strict=True)])
+    values = found.row("temperature 0.8").values
+    assert values["ppl_gslm"].value == pytest.approx(30.994, abs=5e-4)
+    assert values["ppl_slamkit"].value == pytest.approx(20.086, abs=5e-4)
+    alone = found.row("temperature 0.8, continuation alone").values
+    assert alone["ppl_slamkit"].value == pytest.approx(20.086**2, rel=1e-4)
+    assert found.notes[1] == "PPL of temperature 0.8: median 31.0, 10th percentile 12.1, 90th 49.9."
+
+    values = result(DESCRIPTION, [record(text, 1) for text in TEXTS]).row("temperature 0.8").values
+    assert values["self_bleu"].value == pytest.approx(0.4078, abs=5e-5)
+    assert values["auto_bleu"].value == pytest.approx(0.1721, abs=5e-5)
+    assert values["vert"].value == pytest.approx(0.2650, abs=5e-5)
+    assert values["auto_bleu_slamkit"].value == pytest.approx(0.4 / 3, abs=5e-5)
+
+
+def test_result_counts_empty_transcripts() -> None:
+    empty = record("", 0, truncated=3)
+    found = result(DESCRIPTION, [record(TEXTS[0], 2), empty])
+    row = found.row("temperature 0.8")
+    assert (row.items, row.values["ppl_gslm"].count) == (2, 1)
+    assert "1 of 2 continuations have an empty transcript." in found.notes
+    assert "1 of 2 prompts were cut to fit into the model's context." in found.notes
+    assert "ppl_gslm" not in result(DESCRIPTION, [empty]).row("temperature 0.8").values
+
+
+def test_result_where_verts_are_equal() -> None:
+    """Texts that repeat themselves more at a lower temperature."""
+    originals = [record(text, log(40), None) for text in ("a b a b", "a b c d")]
+    low = [record(text, log(10), 0.5) for text in ("a b a b", "a b a b")]
+    high = [record(text, log(50), 1.0) for text in ("a b c d", "a c b d")]
+    found = result(DESCRIPTION, [*high, *low, *originals])
+    assert [row.name for row in found.rows[:3]] == [
+        "the clips themselves",
+        "temperature 0.5",
+        "temperature 1",
+    ]
+    verts = [row.values["vert"].value for row in found.rows[:3]]
+    share = (verts[1] - verts[0]) / (verts[1] - verts[2])
+    assert f"PPL at the VERT of the clips: {10 + 40 * share:.1f}." in found.notes
+    assert (
+        f"VERT at the PPL of the clips: {100 * (verts[1] + 0.75 * (verts[2] - verts[1])):.1f}." in found.notes
+    )
+    found = result(DESCRIPTION, [*high, *low, *(one | {"nll": 40.0} for one in originals)])
+    assert "VERT at the PPL of the clips: outside of the temperatures." in found.notes
