@@ -34,6 +34,7 @@ from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.evaluation import resynthesis_result
 from spiritlm_cli.evaluation.judges.asr import load_asr
+from spiritlm_cli.evaluation.pair_scoring import MARKER_GIVEN
 from spiritlm_cli.evaluation.records import RunDescription
 from spiritlm_cli.evaluation.resynthesis import ResynthesisMeter
 from spiritlm_cli.evaluation.resynthesizer import Resynthesizer
@@ -138,10 +139,10 @@ def likelihood(arguments: argparse.Namespace) -> Figures:
         spoken[clip.id] = AlignedUnits.of(utterance)
 
     def speech_score(stretch: AlignedUnits) -> float:
-        return model.score(Sequence.of([stretch.speech()[0]])).mean
+        return model.score(Sequence.of([stretch.speech()[0]]), counted=MARKER_GIVEN).mean
 
     def text_score(stretch: AlignedUnits) -> float:
-        return model.score(Sequence.of([TextSpan(stretch.text)])).mean
+        return model.score(Sequence.of([TextSpan(stretch.text)]), counted=MARKER_GIVEN).mean
 
     wins: dict[str, list[float]] = {}
     for clip in clips:
