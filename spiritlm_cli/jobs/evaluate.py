@@ -103,7 +103,8 @@ def _measure(
     ):
         output.write_header(description.to_line())
         remaining = output.remaining(numbered)
-        with closing(computed(_EvaluationCompute(options), remaining, options.ray)) as outcomes:
+        compute = _EvaluationCompute(options.with_absolute_paths() if options.ray else options)
+        with closing(computed(compute, remaining, options.ray)) as outcomes:
             for item, outcome in outcomes:
                 record = _record(output, item, outcome)
                 records.append(record)

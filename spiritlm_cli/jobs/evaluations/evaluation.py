@@ -116,14 +116,8 @@ def _settings(options: EvaluateOptions) -> dict[str, Any]:
 
 def _input_names(options: EvaluateOptions) -> list[str]:
     """The names of the files and folders that options name as inputs, without where they are."""
-    specs = {field.name: spec_of(field) for field in dataclasses.fields(options)}
-    values = [
-        getattr(options, name)
-        for name, spec in specs.items()
-        if spec.group == "input" and (spec.reads or spec.path)
-    ]
-    paths = [path for value in values for path in (value if isinstance(value, tuple) else (value,))]
-    return [str(path) if str(path) == "-" else Path(path).resolve().name for path in paths if path]
+    paths = [path for _, path in options.read_paths("input")]
+    return [str(path) if str(path) == "-" else Path(path).resolve().name for path in paths]
 
 
 def _hash(checkpoint: Checkpoint, part: Part, expressive: bool) -> str:

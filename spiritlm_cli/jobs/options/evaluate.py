@@ -1,8 +1,10 @@
 """Options of all tasks of `spiritlm evaluate`."""
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.jobs.options.shared import (
@@ -12,8 +14,10 @@ from spiritlm_cli.jobs.options.shared import (
     ray_option,
     shard_option,
 )
-from spiritlm_cli.options import option
+from spiritlm_cli.options import Group, option, spec_of
 from spiritlm_cli.streams import is_stdout
+
+Options = TypeVar("Options", bound="EvaluateOptions")
 
 
 def normalizer_option() -> Any:
@@ -78,4 +82,30 @@ class EvaluateOptions(LineOutputOptions, ModelOptions):
             raise OptionError("needs a file: the result goes to stdout", "--items")
         if self.resume and self.output is None:
             raise OptionError("needs the file to continue: name it with --items", "--resume")
+        if self.ray and any(str(path) == "-" for _, path in self.read_paths()):
+            raise OptionError("can't be combined with stdin, which other machines can't read", "--ray")
         self.check_output()
+
+    def read_paths(self, group: Group | None = None) -> Iterator[tuple[str, Path | str]]:
+        """Yield the name of the field and the path for each path that is read. group: of the options; None: all."""
+        for field in dataclasses.fields(self):
+            spec = spec_of(field)
+            if (spec.reads or spec.path) and group in (None, spec.group):
+                value = getattr(self, field.name)
+                yield from (
+                    (field.name, path) for path in (value if isinstance(value, tuple) else (value,)) if path
+                )
+
+    def with_absolute_paths(self: Options) -> Options:
+        """The options for another process, with the absolute paths of what is read."""
+        changes: dict[str, Any] = {}
+        for name, _ in self.read_paths():
+            value = getattr(self, name)
+            changes[name] = tuple(map(_absolute, value)) if isinstance(value, tuple) else _absolute(value)
+        return dataclasses.replace(self, **changes)
+
+
+def _absolute(path: Path | str) -> Path | str:
+    path_on_disk = Path(path)
+    # A name, such as that of a recognizer, is no path.
+    return type(path)(path_on_disk.absolute()) if path_on_disk.exists() else path

@@ -64,10 +64,6 @@ class PairsOptions(LikelihoodOptions):
     def check(self) -> None:
         """Raise OptionError for options that can't be combined, OSError if the input does not exist."""
         super().check()
-        if self.ray and str(self.path) == "-":
-            raise OptionError(
-                "can't be combined with pairs on stdin, which other machines can't read", "--ray"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

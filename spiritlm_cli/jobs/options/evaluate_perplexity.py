@@ -47,8 +47,6 @@ class PerplexityOptions(TokenizerPart, LanguageModelPart, EvaluateOptions):
             raise OptionError("give files of token lines or text, or --manifest", "FILE")
         if self.text and not self.sources:
             raise OptionError("is for files of text", "--text")
-        if self.ray and "-" in (*self.sources, str(self.manifest)):
-            raise OptionError("can't be combined with stdin, which other machines can't read", "--ray")
         check_token_files(self.sources, "give text in a file")
         if self.manifest and str(self.manifest) != "-":
             self.manifest.stat()
