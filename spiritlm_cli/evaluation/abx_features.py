@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,9 @@ from spiritlm_cli.nn.device import check_finite, to_device
 from spiritlm_cli.nn.memory import BATCH_ADVICE, default_batch_seconds
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.windows import MIN_SECONDS, SAMPLE_RATE, WINDOW_SECONDS, check_samples
+
+# Files that are mapped into memory at the same time.
+_MAX_MAPPED = 256
 
 Encode = Callable[[Iterable[Clip]], Iterable[tuple[Any, Outcome[Features]]]]
 
@@ -79,11 +83,12 @@ class StoredFrames:
             raise ManifestError(f"{folder}: no .npy files in this folder")
         names = {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
         self._paths = NamedFiles(names, folder)
+        self.frames = lru_cache(_MAX_MAPPED)(self._frames)
 
     def load(self, names: Iterable[str]) -> None:
         """Files are read when they are needed."""
 
-    def frames(self, name: str) -> Features:
+    def _frames(self, name: str) -> Features:
         """The frames of a file, mapped into memory. Raises ManifestError if it is missing, or not of features."""
         path = self._paths[name]
         try:

@@ -17,7 +17,7 @@ COLUMNS = ("#file", "onset", "offset", "#phone", "prev-phone", "next-phone", "sp
 class AbxToken:
     """A phone in its context.
 
-    file: name of the audio file, without suffix. onset, offset: seconds, of all three phones.
+    file: name of the audio file, without suffix. onset, offset: in seconds, of what is compared.
     """
 
     file: str

@@ -1,12 +1,13 @@
 """`resynthesis`: what is lost when clips are tokenized and decoded, or by any other resynthesis of clips."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
 
 from spiritlm_cli.english.normalizers import NormalizerName
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.f0_errors import F0Errors
 from spiritlm_cli.evaluation.judges.asr import Asr
 from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
@@ -44,7 +45,7 @@ class ResynthesisMeter:
     """Measures resynthesized speech; None for what is not measured.
 
     asr: transcribes, for error rates; normalizer: of the texts. tracker: of F0. quality: DNSMOS. speakers: speaker
-    similarity. style: a classifier, whose labels of both are compared.
+    similarity. style: a classifier, whose labels of both are compared; styles: the right label of each clip, by id.
     """
 
     asr: Asr | None = None
@@ -53,9 +54,13 @@ class ResynthesisMeter:
     quality: QualityEstimator | None = None
     speakers: SpeakerEncoder | None = None
     style: SpeechClassifier | None = None
+    styles: Mapping[str, str] | None = None
 
     def measure(self, clip: Clip, speech: Speech) -> Record:
-        """Measure one clip. Raises ManifestError for a clip without text, AudioError for speech that is too short."""
+        """Measure one clip.
+
+        Raises ManifestError for a clip without text or style, AudioError for speech that is too short.
+        """
         both = {"original": speech.original, "resynthesis": speech.resynthesis}
         record: Record = {
             "reference": clip.text,
@@ -81,7 +86,15 @@ class ResynthesisMeter:
         if self.style:
             style = self.style
             record["style"] = _each(both, lambda waveform: style.classify(waveform).label)
+            if self.styles is not None:
+                record["style"]["reference"] = self._reference_style(clip, self.styles)
         return record
+
+    @staticmethod
+    def _reference_style(clip: Clip, styles: Mapping[str, str]) -> str:
+        if clip.id not in styles:
+            raise ManifestError(f"{clip.id}: has no style in --style-labels")
+        return styles[clip.id]
 
     def _transcribe(self, reference: str, asr: Asr) -> Callable[[Waveform], Any]:
         return lambda waveform: ScoredText.score(

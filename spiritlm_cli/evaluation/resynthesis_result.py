@@ -32,27 +32,30 @@ METRICS = (
     *(Metric(f"dnsmos_{name}", title, percent=False, digits=2) for name, title in _QUALITY.items()),
     Metric("speaker_similarity", "speaker similarity", percent=False, digits=3),
     Metric("style_agreement", "style agreement"),
+    Metric("style_accuracy", "style accuracy"),
     *BITRATES,
 )
 
-# Table 9 of the Spirit LM paper (arXiv 2402.05755v2): WER of wav2vec 2.0, FFE of pYAAPT.
+# Table 9 of the Spirit LM paper (arXiv 2402.05755v2): WER of wav2vec 2.0, FFE of pYAAPT, accuracy of emotions.
 _PAPER = {
     "original": {
-        "originals, Expresso read": {"wer": 14.76},
+        "originals, Expresso read": {"wer": 14.76, "style_accuracy": 92.47},
         "originals, LibriSpeech dev-other": {"wer": 3.55},
         "originals, Fisher": {"wer": 30.26},
+        "originals, Expresso improvised": {"style_accuracy": 75.69},
+        "originals, EmoV": {"style_accuracy": 27.46},
     },
     "resynthesis": {
-        "Base, Expresso read": {"wer": 22.90, "ffe": 41.0},
+        "Base, Expresso read": {"wer": 22.90, "ffe": 41.0, "style_accuracy": 28.25},
         "Base, LibriSpeech dev-other": {"wer": 11.66, "bitrate": 225.0},
         "Base, Fisher": {"wer": 35.64},
-        "Base, Expresso improvised": {"ffe": 43.0},
-        "Base, EmoV": {"ffe": 36.0},
-        "Expressive, Expresso read": {"wer": 22.35, "ffe": 16.0},
+        "Base, Expresso improvised": {"ffe": 43.0, "style_accuracy": 19.78},
+        "Base, EmoV": {"ffe": 36.0, "style_accuracy": 13.29},
+        "Expressive, Expresso read": {"wer": 22.35, "ffe": 16.0, "style_accuracy": 56.02},
         "Expressive, LibriSpeech dev-other": {"wer": 10.60, "bitrate": 307.0},
         "Expressive, Fisher": {"wer": 36.58},
-        "Expressive, Expresso improvised": {"ffe": 17.0},
-        "Expressive, EmoV": {"ffe": 16.0},
+        "Expressive, Expresso improvised": {"ffe": 17.0, "style_accuracy": 47.66},
+        "Expressive, EmoV": {"ffe": 16.0, "style_accuracy": 20.52},
     },
 }
 
@@ -80,11 +83,12 @@ def _row(name: str, description: RunDescription, records: Sequence[Record], libr
     for key in _QUALITY:
         scores = [record["quality"][name][key] for record in records if "quality" in record]
         values |= _mean(f"dnsmos_{key}", scores)
+    styles = [record["style"] for record in records if "style" in record]
+    values |= _mean("style_accuracy", [one[name] == one["reference"] for one in styles if "reference" in one])
     if name == "resynthesis":
         values |= _f0_values([record["f0"] for record in records if "f0" in record])
         values |= _mean("speaker_similarity", [record.get("speaker_similarity") for record in records])
-        labels = [record["style"] for record in records if "style" in record]
-        values |= _mean("style_agreement", [one["original"] == one["resynthesis"] for one in labels])
+        values |= _mean("style_agreement", [one["original"] == one["resynthesis"] for one in styles])
         values |= _bitrates(description, records)
     published = tuple(
         Published(what, numbers)

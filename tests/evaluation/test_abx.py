@@ -3,8 +3,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from spiritlm_cli.evaluation.abx import AbxGroup, AbxLimits, abx_cells, abx_groups
+from spiritlm_cli.evaluation.abx import AbxGroup, AbxLimits, Mode, abx_cells, abx_groups
 from spiritlm_cli.evaluation.abx_average import AbxAverage
+from spiritlm_cli.evaluation.abx_distance import token_distances
 from spiritlm_cli.evaluation.abx_items import AbxToken
 
 
@@ -88,3 +89,32 @@ def test_group_ids_are_distinct() -> None:
     ids = [group.id for mode in ("within", "across") for group in abx_groups(tokens, mode)]
     assert len(set(ids)) == len(ids) == 3
     assert next(abx_groups(TOKENS, "within")).files == {"1", "2"}
+
+
+def naive_error(group: AbxGroup, a: str, b: str) -> float:
+    """The error of a pair by its definition, from the distance of each triple."""
+
+    def distance(one: AbxToken, other: AbxToken) -> float:
+        return float(token_distances([unit_of(one)], [unit_of(other)])[0, 0])
+
+    wrong = []
+    for x in group.x_phones[a]:
+        for near in group.phones[a]:
+            for far in group.phones[b]:
+                if near is not x:
+                    difference = distance(x, near) - distance(x, far)
+                    wrong.append((np.sign(difference) + 1) / 2)
+    return float(np.mean(wrong))
+
+
+@pytest.mark.parametrize("mode", ["within", "across"])
+def test_errors_equal_those_of_single_triples(mode: Mode) -> None:
+    rng = np.random.default_rng(4)
+    tokens = [
+        token(phone, int(rng.integers(4)), speaker) for phone in "AABBBC" for speaker in ("s", "t", "u")
+    ]
+    groups = list(abx_groups(tokens, mode))
+    assert len(groups) == (3 if mode == "within" else 6)
+    for group in groups:
+        for (a, b), error in errors(group).items():
+            assert error == pytest.approx(naive_error(group, a, b))

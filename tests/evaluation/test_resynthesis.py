@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,8 @@ def test_styles_of_both(clip: Clip, original: Waveform, tmp_path: Path) -> None:
     style = ResynthesisMeter(style=classifier).measure(clip, Speech(original, original))["style"]
     assert style["original"] == style["resynthesis"]
     assert style["original"] in classifier.labels
+    assert "reference" not in style
+    labeled = ResynthesisMeter(style=classifier, styles={"clip": "happy"})
+    assert labeled.measure(clip, Speech(original, original))["style"] == style | {"reference": "happy"}
+    with pytest.raises(ManifestError, match="clip: has no style"):
+        replace(labeled, styles={}).measure(clip, Speech(original, original))

@@ -90,3 +90,18 @@ def test_judges_and_bitrates() -> None:
     assert resynthesis["merged_bitrate"].value == pytest.approx(8 / 4)
     assert "1.100 times as long" in found.notes[-1]
     assert [metric.name for metric in found.metrics][-1] == "merged_bitrate"
+
+
+def test_style_accuracy_needs_reference_labels() -> None:
+    styles = [("happy", "happy", "happy"), ("sad", "happy", "sad"), ("sad", "sad", "happy")]
+    names = ("original", "resynthesis", "reference")
+    records = [
+        record(str(index), None, style=dict(zip(names, labels, strict=True)))
+        for index, labels in enumerate(styles)
+    ]
+    original, resynthesis = result(description(), records).rows
+    assert original.values["style_accuracy"].value == pytest.approx(2 / 3)
+    assert resynthesis.values["style_accuracy"].value == pytest.approx(1 / 3)
+    assert resynthesis.values["style_agreement"].value == pytest.approx(2 / 3)
+    assert [one.values["style_accuracy"] for one in original.published] == [92.47, 75.69, 27.46]
+    assert len(resynthesis.published) == 6

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from spiritlm_cli.batching import Outcome
@@ -26,9 +26,6 @@ from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.timeline import HUBERT_RATE
-
-# Frames of tokens that are kept for the next groups, which often have the same tokens.
-_KEPT_TOKENS = 100_000
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,6 @@ class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
         source = self._source()
         rule = self.options.slices
 
-        @lru_cache(_KEPT_TOKENS)
         def frames(token: AbxToken) -> Features:
             return token_frames(source, token, rule)
 

@@ -21,6 +21,7 @@ from spiritlm_cli.evaluation.resynthesizer import Resynthesizer
 from spiritlm_cli.evaluation.scored_text import reference_text
 from spiritlm_cli.evaluation.speaker_similarity import SpeakerEncoder
 from spiritlm_cli.evaluation.speech_quality import QualityEstimator
+from spiritlm_cli.evaluation.style_labels import read_style_labels
 from spiritlm_cli.evaluation.unit_counts import codebook_facts
 from spiritlm_cli.inspection.codebooks import model_codebooks
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
@@ -91,6 +92,7 @@ class ResynthesisEvaluation(Evaluation[ResynthesisOptions, Clip]):
             tracker=None if options.f0 == "none" else load_tracker(options.f0, find_device(device)),
             quality=QualityEstimator() if options.dnsmos else None,
             speakers=SpeakerEncoder() if options.speaker_similarity else None,
+            styles=read_style_labels(options.style_labels) if options.style_labels else None,
             style=SpeechClassifier.load(options.speech_classifier, device)
             if options.speech_classifier
             else None,

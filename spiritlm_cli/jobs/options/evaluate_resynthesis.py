@@ -47,6 +47,13 @@ class ResynthesisOptions(ClipDataOptions, TokenizerPart, VocoderPart, EvaluateOp
         group="scoring",
     )
     speech_classifier: Path | None = speech_classifier_option("style")
+    style_labels: Path | None = option(
+        None,
+        "With --speech-classifier: the right style of each clip, a TSV with the columns id and style.",
+        metavar="TSV",
+        reads=True,
+        group="input",
+    )
     speaker: str | None = option(
         None,
         "Voice, by name or index; same: the voice with the name of the clip's speaker, if there is one.",
@@ -72,6 +79,10 @@ class ResynthesisOptions(ClipDataOptions, TokenizerPart, VocoderPart, EvaluateOp
         """Raise OptionError for options that can't be combined, OSError if the data is not there."""
         super().check()
         self.check_data()
+        if self.style_labels is not None:
+            self.style_labels.stat()
+            if self.speech_classifier is None:
+                raise OptionError("needs --speech-classifier", "--style-labels")
         if self.hypotheses is not None:
             self.hypotheses.stat()
             for flag, value in (("--speaker", self.speaker), ("--save-audio", self.save_audio)):

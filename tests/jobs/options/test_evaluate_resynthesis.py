@@ -17,3 +17,8 @@ def test_hypotheses_exclude_options_of_the_vocoder(tmp_path: Path, options: dict
 def test_recognizes(tmp_path: Path) -> None:
     assert ResynthesisOptions(data=tmp_path).recognizes
     assert not ResynthesisOptions(data=tmp_path, asr="none").recognizes
+
+
+def test_style_labels_need_a_classifier(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="needs --speech-classifier"):
+        ResynthesisOptions(data=tmp_path, style_labels=tmp_path).check()
