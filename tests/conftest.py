@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         programs = stack.enter_context(serve(folder))
         os.environ[SHARED_PROGRAMS] = str(programs)
-        config.option.tx = [f"popen//python={programs}/python" for _ in config.option.tx]
+        config.option.tx = [f"popen//python={programs}/python-for-tests" for _ in config.option.tx]
         config.add_cleanup(stack.close)
 
 
@@ -145,7 +145,10 @@ def open_language_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of `spiritlm` and `python`, which start without importing torch each time."""
+    """The folder of `spiritlm` and `python`, which start without importing torch each time.
+
+    In `python` transformers is not imported.
+    """
     if SHARED_PROGRAMS in os.environ:
         yield Path(os.environ[SHARED_PROGRAMS])
         return

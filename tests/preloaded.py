@@ -28,8 +28,8 @@ from spiritlm_cli.cli.lazy import load_command
 from spiritlm_cli.cli.main import SPINS
 from spiritlm_cli.language.quantization import suppress_import_warnings
 
-# Each program, and whether it is forked from a process that has imported transformers and what only tests import.
-PROGRAMS = {"spiritlm": True, "python": True, "python-without-transformers": False}
+# Each program, and whether it is forked from a process that has imported transformers and what only tests import too.
+PROGRAMS = {"spiritlm": True, "python": False, "python-for-tests": True}
 
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys

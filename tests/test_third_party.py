@@ -82,7 +82,7 @@ Fcpe.load()
 print(is_torchaudio_available(), sys.modules.get("torchaudio") is not None)
 """
     works = str(files is WORKING)
-    assert run_python(code, tmp_path, programs / "python-without-transformers") == f"{works} {works}"
+    assert run_python(code, tmp_path, programs / "python") == f"{works} {works}"
 
 
 def test_needs_extra_of_an_installed_package() -> None:
