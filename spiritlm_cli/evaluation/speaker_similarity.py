@@ -5,6 +5,7 @@ the package resemblyzer.
 """
 
 import warnings
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
@@ -13,6 +14,14 @@ from spiritlm_cli.manifests.clip import FloatArray, Waveform
 from spiritlm_cli.speech.windows import SAMPLE_RATE, check_samples
 
 _INSTALL = "pip install resemblyzer webrtcvad 'setuptools<81'"
+
+
+def describe_speaker_encoder() -> str:
+    """How a result names the network: `resemblyzer 0.1.4`. Raises MissingPackageError without Resemblyzer."""
+    try:
+        return f"resemblyzer {version('resemblyzer')}"
+    except PackageNotFoundError as error:
+        raise _missing(error) from error
 
 
 class SpeakerEncoder:
@@ -25,10 +34,7 @@ class SpeakerEncoder:
                 warnings.simplefilter("ignore")  # names that scipy and setuptools will remove
                 import resemblyzer
         except ImportError as error:
-            raise MissingPackageError(
-                f"the package resemblyzer, which is needed for speaker similarity, can't be imported ({error}); "
-                f"its package webrtcvad needs pkg_resources, which setuptools has up to version 80; try: {_INSTALL}"
-            ) from error
+            raise _missing(error) from error
         self._prepare = resemblyzer.preprocess_wav
         self._encoder = resemblyzer.VoiceEncoder(device, verbose=False)
 
@@ -45,6 +51,13 @@ class SpeakerEncoder:
                 return None
             embedding: FloatArray = self._encoder.embed_utterance(voiced)
         return embedding if np.isfinite(embedding).all() else None
+
+
+def _missing(error: ImportError) -> MissingPackageError:
+    return MissingPackageError(
+        f"the package resemblyzer, which is needed for speaker similarity, can't be imported ({error}); "
+        f"its package webrtcvad needs pkg_resources, which setuptools has up to version 80; try: {_INSTALL}"
+    )
 
 
 def similarity(one: FloatArray | None, other: FloatArray | None) -> float | None:

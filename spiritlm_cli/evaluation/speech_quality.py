@@ -5,6 +5,7 @@ Source: Reddy et al. 2022, "DNSMOS P.835" (arXiv 2110.01763). The networks are i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,12 @@ class Quality:
     speech: float
     background: float
     p808: float
+
+
+def describe_quality() -> str:
+    """How a result names the networks: `speechmos 0.0.1.1`. Raises MissingPackageError without speechmos."""
+    with needs_extra("speechmos", extra="quality", purpose="DNSMOS"):
+        return f"speechmos {version('speechmos')}"
 
 
 class QualityEstimator:

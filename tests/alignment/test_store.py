@@ -243,3 +243,8 @@ def test_find_phones(tmp_path: Path) -> None:
             found = files.find("a")
             assert found
             assert found.alignment == Alignment((Word("AH0", 0.5, 1.0),))
+    path = write(tmp_path / "phones.ctm", "a 1 0 0.5 SIL\na 1 0.5 0.5 AH0\na 1 1 0.5 spn\n")
+    with AlignmentFiles.open(path, keep_labels=True, tier="phones") as files:
+        found = files.find("a")
+        assert found
+        assert found.alignment == Alignment((Word("AH0", 0.5, 1.0), Word("spn", 1.0, 1.5)))

@@ -1,3 +1,4 @@
+import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 
 from spiritlm_cli.audio.reading import read_audio
 from spiritlm_cli.errors import AudioError, MissingPackageError
-from spiritlm_cli.evaluation.speaker_similarity import SpeakerEncoder, similarity
+from spiritlm_cli.evaluation.speaker_similarity import SpeakerEncoder, describe_speaker_encoder, similarity
 from spiritlm_cli.manifests.clip import Waveform
 
 
@@ -32,6 +33,13 @@ def test_missing_resemblyzer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resemblyzer", None)
     with pytest.raises(MissingPackageError, match=r"pip install resemblyzer webrtcvad 'setuptools<81'"):
         SpeakerEncoder()
+    monkeypatch.setattr(importlib.metadata.Distribution, "from_name", _no_distribution)
+    with pytest.raises(MissingPackageError, match="pip install resemblyzer"):
+        describe_speaker_encoder()
+
+
+def _no_distribution(name: str) -> None:
+    raise importlib.metadata.PackageNotFoundError(name)
 
 
 def test_similarity_is_the_cosine() -> None:

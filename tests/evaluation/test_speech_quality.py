@@ -6,13 +6,14 @@ import pytest
 
 from spiritlm_cli.audio.reading import read_audio
 from spiritlm_cli.errors import AudioError, MissingPackageError
-from spiritlm_cli.evaluation.speech_quality import QualityEstimator
+from spiritlm_cli.evaluation.speech_quality import QualityEstimator, describe_quality
 from spiritlm_cli.manifests.clip import Waveform
 
 
 def test_quality_falls_with_noise(recording_file: Path) -> None:
     pytest.importorskip("speechmos")
     recording = read_audio(recording_file)
+    assert describe_quality().startswith("speechmos 0.")
     estimator = QualityEstimator()
     noise = np.random.default_rng(0).standard_normal(len(recording.samples)).astype(np.float32)
     clean, noisy = (

@@ -19,8 +19,8 @@ from spiritlm_cli.evaluation.records import Record
 from spiritlm_cli.evaluation.resynthesis import ResynthesisMeter, Speech
 from spiritlm_cli.evaluation.resynthesizer import Resynthesizer
 from spiritlm_cli.evaluation.scored_text import reference_text
-from spiritlm_cli.evaluation.speaker_similarity import SpeakerEncoder
-from spiritlm_cli.evaluation.speech_quality import QualityEstimator
+from spiritlm_cli.evaluation.speaker_similarity import SpeakerEncoder, describe_speaker_encoder
+from spiritlm_cli.evaluation.speech_quality import QualityEstimator, describe_quality
 from spiritlm_cli.evaluation.style_labels import read_style_labels
 from spiritlm_cli.evaluation.unit_counts import codebook_facts
 from spiritlm_cli.inspection.codebooks import model_codebooks
@@ -71,6 +71,10 @@ class ResynthesisEvaluation(Evaluation[ResynthesisOptions, Clip]):
             }
         if options.f0 != "none":
             facts["F0"] = options.f0
+        if options.dnsmos:
+            facts["DNSMOS of"] = describe_quality()
+        if options.speaker_similarity:
+            facts["speakers of"] = describe_speaker_encoder()
         if options.speech_classifier:
             facts["style classifier"] = describe_folder(options.speech_classifier, "speech classifier")
         if options.hypotheses:
