@@ -17,7 +17,7 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,12 +30,13 @@ from clip_sets import FOLDER, held_out, new_sentences
 from spiritlm_cli import __version__
 from spiritlm_cli.alignment.pocketsphinx import PocketsphinxAligner
 from spiritlm_cli.audio.reading import read_clip
+from spiritlm_cli.batching import Outcome
 from spiritlm_cli.checkpoints import find_checkpoint
 from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.evaluation import resynthesis_result
 from spiritlm_cli.evaluation.judges.asr import load_asr
 from spiritlm_cli.evaluation.pair_scoring import MARKER_GIVEN
-from spiritlm_cli.evaluation.records import RunDescription
+from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.resynthesis import ResynthesisMeter
 from spiritlm_cli.evaluation.resynthesizer import Resynthesizer
 from spiritlm_cli.evaluation.speech_quality import QualityEstimator
@@ -50,6 +51,7 @@ from spiritlm_cli.tokens.sequence import Sequence, TextSpan
 from spiritlm_cli.training.aligned_units import AlignedUnits
 
 Figures = dict[str, Any]
+Measure = Callable[[Iterable[Clip]], Iterable[tuple[Clip, Outcome[Record]]]]
 # Changed sentences of each kind that a sentence is compared with.
 VARIANTS = 3
 
@@ -101,11 +103,7 @@ def asr(arguments: argparse.Namespace) -> Figures:
     from spiritlm_cli.evaluation.asr import SpeechToText, result
 
     task = SpeechToText.load(arguments.model, normalizer=arguments.normalizer)
-    items = [task.measure(clip) for clip in new_sentences()[: arguments.limit]]
-    if arguments.items:
-        for item in items:
-            print(f"{item.reference}\n    {item.transcript.text}", file=sys.stderr)
-    return result(_run("asr", arguments), [item.to_json() for item in items]).to_json()
+    return result(_run("asr", arguments), _records(task.measure, arguments)).to_json()
 
 
 def tts(arguments: argparse.Namespace) -> Figures:
@@ -113,11 +111,16 @@ def tts(arguments: argparse.Namespace) -> Figures:
     from spiritlm_cli.evaluation.tts import TextToSpeech, result
 
     task = TextToSpeech.load(arguments.model, recognizer=arguments.asr, normalizer=arguments.normalizer)
-    items = [task.measure(clip) for clip in new_sentences()[: arguments.limit]]
+    return result(_run("tts", arguments), _records(task.measure, arguments)).to_json()
+
+
+def _records(measure: Measure, arguments: argparse.Namespace) -> list[Record]:
+    """The records of new sentences."""
+    records = [outcome.result() for _, outcome in measure(new_sentences()[: arguments.limit])]
     if arguments.items:
-        for item in items:
-            print(f"{item.reference}\n    {item.transcript.text}", file=sys.stderr)
-    return result(_run("tts", arguments), [item.to_json() for item in items]).to_json()
+        for record in records:
+            print(f"{record['reference']}\n    {record['text']}", file=sys.stderr)
+    return records
 
 
 def likelihood(arguments: argparse.Namespace) -> Figures:

@@ -55,6 +55,15 @@ def read_clip(clip: Clip, *, rate: int = 16000, channel: Channel = "mix") -> Wav
     return read_audio(clip.source, rate=rate, channel=channel, start=clip.start, end=clip.end)
 
 
+def clip_seconds(clip: Clip) -> float:
+    """Return the length of a clip in seconds, by the header of its file. Raises AudioError."""
+    if clip.end is not None:
+        return clip.end - (clip.start or 0.0)
+    with open_decoder(clip.source, _name(clip.source)) as decoder:
+        length: float = decoder.frames / decoder.audio.samplerate
+    return length - (clip.start or 0.0)
+
+
 def read_windows(
     clip: Clip, *, rate: int = 16000, channel: Channel = "mix", window_seconds: float, min_seconds: float
 ) -> Iterator[Waveform]:

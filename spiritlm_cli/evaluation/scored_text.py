@@ -44,33 +44,6 @@ class ScoredText:
         }
 
 
-@dataclass(frozen=True)
-class GenerationItem:
-    """Result for one clip of a benchmark in which the language model generates.
-
-    seconds: length of the speech, read (`asr`) or generated (`tts`); tokens: number of generated tokens;
-    finished: whether generation ended by itself, not at the maximum length.
-    """
-
-    id: str
-    reference: str
-    seconds: float
-    tokens: int
-    finished: bool
-    transcript: ScoredText
-
-    def to_json(self) -> dict[str, Any]:
-        """Return an object for `json.dumps`."""
-        return {
-            "id": self.id,
-            "reference": self.reference,
-            "seconds": self.seconds,
-            "tokens": self.tokens,
-            "finished": self.finished,
-            **self.transcript.to_json(),
-        }
-
-
 def text_row(name: str, records: Sequence[Record], published: tuple[Published, ...] = ()) -> ResultRow:
     """Compute error rates over records of `ScoredText.to_json`."""
     counts = {metric: [record[unit] for record in records] for metric, unit in _UNITS.items()}

@@ -37,11 +37,12 @@ __all__ = ["EvaluationSummary", "run"]
 # The class of each task's evaluation, and its module in jobs/evaluations.
 _EVALUATIONS = {
     "abx": ("abx", "AbxEvaluation"),
-    "asr": ("clips", "AsrEvaluation"),
+    "asr": ("generation", "AsrEvaluation"),
     "blimp": ("pairs", "BlimpEvaluation"),
     "choice": ("choice", "ChoiceEvaluation"),
     "continuation": ("continuation", "ContinuationEvaluation"),
     "mmlu": ("mmlu", "MmluEvaluation"),
+    "intent": ("intent", "IntentEvaluation"),
     "pairs": ("pairs", "PairsEvaluation"),
     "perplexity": ("perplexity", "PerplexityEvaluation"),
     "prosaudit": ("pairs", "ProsauditEvaluation"),
@@ -52,7 +53,7 @@ _EVALUATIONS = {
     "topic-storycloze": ("pairs", "StoryclozeEvaluation"),
     "similarity": ("similarity", "SimilarityEvaluation"),
     "toxicity": ("toxicity", "ToxicityEvaluation"),
-    "tts": ("clips", "TtsEvaluation"),
+    "tts": ("generation", "TtsEvaluation"),
     "units": ("units", "UnitsEvaluation"),
     "wuggy": ("pairs", "WuggyEvaluation"),
 }

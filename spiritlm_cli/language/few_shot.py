@@ -60,10 +60,14 @@ class FewShot:
         key: name of the line in the random state. speaker: of the line; examples of that speaker are not used.
         Raises TokenError for a line that does not suit the task, and if there are too few other examples.
         """
+        examples = self.choose(question, key, speaker)
+        return self.task.build_prompt(question, [example.load() for example in examples])
+
+    def choose(self, question: Line, key: str, speaker: str | None = None) -> list[Example]:
+        """Choose the examples of a line's prompt; see `prompt`. Raises TokenError if there are too few."""
         rng = random.Random(f"{self.seed} {key}") if self.shuffle else None
         others = [example for example in self.examples if speaker is None or example.speaker != speaker]
-        examples = self.task.choose_examples(others, self.shots, question, rng)
-        return self.task.build_prompt(question, [example.load() for example in examples])
+        return self.task.choose_examples(others, self.shots, question, rng)
 
     def context(self, model_context: int) -> int:
         """The most tokens of a prompt and its answer together: the task's, or the model's if that is less."""

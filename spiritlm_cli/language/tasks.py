@@ -84,6 +84,17 @@ class Template:
         return any(_MARKER.fullmatch(end) for end in self.end)
 
 
+def load_template(name: str) -> tuple[Path, Template]:
+    """Read the template of a task of the package by name, or from a file. Returns it after its path.
+
+    Raises CheckpointError that names what is wrong with it.
+    """
+    path = FOLDER / f"{name}.yaml" if name in NAMES else Path(name)
+    if not path.is_file():
+        raise CheckpointError(f"{name}: neither a task ({', '.join(NAMES)}) nor a template's file")
+    return path, from_mapping(Template, read_yaml(path), path)
+
+
 class HasId(Protocol):
     """What `choose_examples` chooses from."""
 
@@ -111,10 +122,7 @@ class Task:
         CheckpointError that names what is wrong with the template; what `encode_sound` raises; ValueError if the
         template has sounds and `encode_sound` is None.
         """
-        path = FOLDER / f"{name}.yaml" if name in NAMES else Path(name)
-        if not path.is_file():
-            raise CheckpointError(f"{name}: neither a task ({', '.join(NAMES)}) nor a template's file")
-        template = from_mapping(Template, read_yaml(path), path)
+        path, template = load_template(name)
         if template.sounds and encode_sound is None:
             raise ValueError(f"{name}: the template has sounds, which need encode_sound")
         sounds = (

@@ -37,6 +37,12 @@ def attach_text(clips: Iterable[Clip | BadClip], text: str | None = None) -> Ite
             yield dataclasses.replace(clip, text=transcript)
 
 
+def has_token_lines(path: Path) -> bool:
+    """Whether a file begins as one of token lines. Raises OSError for a file that can't be read."""
+    with path.open("rb") as file:
+        return bool(_TOKEN_LINE.match(file.read(4096).decode("utf-8-sig", errors="replace")))
+
+
 def _read_beside(audio: Path) -> str | None:
     """Return the content of the transcript file beside an audio file, or None. Raises ManifestError."""
     for suffix in TRANSCRIPT_SUFFIXES:

@@ -15,7 +15,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiritlm_cli.audio.reading import Channel, read_audio, read_clip, read_windows
+from spiritlm_cli.audio.reading import Channel, clip_seconds, read_audio, read_clip, read_windows
 from spiritlm_cli.errors import AudioError
 from spiritlm_cli.manifests.clip import Clip, FloatArray
 
@@ -491,3 +491,12 @@ def test_long_mp3_is_decoded_gaplessly(tmp_path: Path, samples: FloatArray) -> N
     with soundfile.SoundFile(path) as sound:
         expected = sound.read(dtype="float32")
     assert np.abs(read_audio(path, rate=44100).samples - expected).max() < 1e-6
+
+
+def test_clip_seconds(recording_file: Path) -> None:
+    whole = clip_seconds(Clip("a", recording_file))
+    assert whole == read_audio(recording_file).seconds
+    assert clip_seconds(Clip("a", recording_file, start=1.0)) == whole - 1.0
+    assert clip_seconds(Clip("a", "not read", start=1.0, end=1.5)) == 0.5
+    with pytest.raises(AudioError, match=r"gone\.wav"):
+        clip_seconds(Clip("a", "gone.wav"))

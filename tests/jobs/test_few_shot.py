@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from spiritlm_cli.errors import TokenError
+from spiritlm_cli.errors import ManifestError, TokenError
 from spiritlm_cli.jobs.few_shot import load_few_shot
 from spiritlm_cli.jobs.options import GenerateOptions
 
@@ -32,3 +32,16 @@ def test_load_few_shot_names_an_example_that_cannot_be_used(
 ) -> None:
     with pytest.raises(TokenError, match=message):
         load_few_shot(options(small, tmp_path, lines, shots=shots))
+
+
+def test_examples_of_recordings_are_tokenized(small: dict[str, str], short: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "clips.tsv"
+    manifest.write_text(f"id\taudio\ttext\tspeaker\na\t{short}\tthe cat\tann\n")
+    few_shot = load_few_shot(GenerateOptions(task="asr", examples=str(manifest), units="base", **small))  # type: ignore[arg-type]
+    (example,) = few_shot.examples
+    assert (example.id, example.speaker) == ("a", "ann")
+    assert example.load().sequence.text == "the cat"
+    assert example.load() is example.load()
+    manifest.write_text(f"id\taudio\na\t{short}\n")
+    with pytest.raises(ManifestError, match="a: has no text"):
+        load_few_shot(GenerateOptions(task="asr", examples=str(manifest), **small))  # type: ignore[arg-type]

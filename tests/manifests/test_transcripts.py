@@ -4,7 +4,7 @@ import pytest
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.manifests.clip import BadClip, Clip
-from spiritlm_cli.manifests.transcripts import attach_text
+from spiritlm_cli.manifests.transcripts import attach_text, has_token_lines
 
 
 def texts(*clips: Clip | BadClip, text: str | None = None) -> list[str | None]:
@@ -60,3 +60,9 @@ def test_token_lines_are_no_transcript(
     assert "a.txt: has token lines, and is not taken for the transcript of a.wav" in caplog.text
     (tmp_path / "a.lab").write_text("the cat")
     assert texts(Clip("a", tmp_path / "a.wav")) == ["the cat"]
+
+
+def test_has_token_lines(tmp_path: Path) -> None:
+    for content, expected in (("#spiritlm 1\n", True), ("a\t[TEXT]x", True), ("hello", False), ("", False)):
+        (tmp_path / "a").write_text(content)
+        assert has_token_lines(tmp_path / "a") == expected

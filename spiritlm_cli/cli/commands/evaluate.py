@@ -5,8 +5,8 @@ import typer
 from spiritlm_cli.cli import general
 from spiritlm_cli.cli.commands.evaluate_analysis import similarity, toxicity
 from spiritlm_cli.cli.commands.evaluate_choice import choice, mmlu, perplexity
-from spiritlm_cli.cli.commands.evaluate_clips import asr, tts
 from spiritlm_cli.cli.commands.evaluate_continuations import continuation, stsp
+from spiritlm_cli.cli.commands.evaluate_generation import asr, intent, tts
 from spiritlm_cli.cli.commands.evaluate_pairs import blimp, pairs, prosaudit, wuggy
 from spiritlm_cli.cli.commands.evaluate_report import report
 from spiritlm_cli.cli.commands.evaluate_speech import abx, resynthesis, units
@@ -35,6 +35,7 @@ for _task in (
     abx,
     asr,
     tts,
+    intent,
     pairs,
     wuggy,
     blimp,

@@ -3,8 +3,8 @@
 from spiritlm_cli.jobs.options.align import AlignOptions
 from spiritlm_cli.jobs.options.decode import DecodeOptions
 from spiritlm_cli.jobs.options.evaluate_choice import ChoiceOptions, MmluOptions
-from spiritlm_cli.jobs.options.evaluate_clips import AsrOptions, TtsOptions
 from spiritlm_cli.jobs.options.evaluate_continuation import ContinuationOptions
+from spiritlm_cli.jobs.options.evaluate_generation import AsrOptions, IntentOptions, TtsOptions
 from spiritlm_cli.jobs.options.evaluate_pairs import (
     BlimpOptions,
     PairsOptions,
@@ -45,6 +45,7 @@ __all__ = [
     "InspectDiffOptions",
     "InspectOptions",
     "InspectUnitOptions",
+    "IntentOptions",
     "InterleaveOptions",
     "MmluOptions",
     "PairsOptions",

@@ -15,7 +15,7 @@ from spiritlm_cli.jobs.options.shared import (
     ray_option,
     seed_option,
 )
-from spiritlm_cli.jobs.options.token_files import check_token_files
+from spiritlm_cli.jobs.options.token_files import check_token_files, has_recordings
 from spiritlm_cli.options import option
 
 
@@ -138,7 +138,11 @@ class GenerateOptions(TokenizerPart, LanguageModelPart, VocoderPart, LineOutputO
         group="few-shot",
     )
     examples: str | None = option(
-        None, "Solved examples of the task, as token lines.", metavar="FILE", path=True, group="few-shot"
+        None,
+        "Solved examples of the task: token lines; or a manifest, or a folder of recordings with texts.",
+        metavar="FILE|FOLDER",
+        path=True,
+        group="few-shot",
     )
     shots: int | None = option(
         None, "Number of examples in each prompt.", minimum=0, default_text="the task's", group="few-shot"
@@ -200,7 +204,8 @@ class GenerateOptions(TokenizerPart, LanguageModelPart, VocoderPart, LineOutputO
         self.check_output()
         text = next((path for path in self.files if " " in path), "")
         instead = f"to continue a text, give --prompt {text!r}"
-        check_token_files((*self.files, self.examples, self.given), instead)
+        examples = None if self.examples and has_recordings(self.examples) else self.examples
+        check_token_files((*self.files, examples, self.given), instead)
 
     def _conflicts(self) -> tuple[tuple[object, str, str], ...]:
         stdin_twice = "-" in (self.given, self.examples) and self.prompt is None and "-" in self.sources

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spiritlm_cli.errors import OptionError, TokenError
+from spiritlm_cli.manifests.transcripts import has_token_lines
 from spiritlm_cli.text_files import is_audio
+
+_MANIFESTS = (".tsv", ".csv", ".jsonl", ".ndjson", ".scp")
 
 
 def check_token_files(paths: Iterable[str | None], instead: str) -> None:
@@ -29,3 +32,12 @@ def check_token_files(paths: Iterable[str | None], instead: str) -> None:
             with Path(path).open("rb") as stream:
                 if is_audio(stream.read(16)):
                     raise TokenError(f"{path}: audio, not token lines; try: spiritlm tokenize {path}")
+
+
+def has_recordings(source: Path | str) -> bool:
+    """Whether examples are in recordings: those of a folder or a manifest, and not token lines."""
+    path = Path(source)
+    if path.is_dir():
+        return True
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:] if suffix.lower() != ".gz"]
+    return bool(suffixes) and suffixes[-1] in _MANIFESTS and not (path.is_file() and has_token_lines(path))

