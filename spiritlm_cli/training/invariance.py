@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from spiritlm_cli.evaluation.unit_edits import UnitEdits, corpus_rate
 from spiritlm_cli.manifests.clip import FloatArray
 from spiritlm_cli.speech.hubert import Hubert
 from spiritlm_cli.speech.perturbation import perturb
 from spiritlm_cli.speech.quantizer import KMeansQuantizer, LinearQuantizer, fill_blanks
 from spiritlm_cli.speech.windows import split_windows
-from spiritlm_cli.tokens.edit_distance import edit_path
-from spiritlm_cli.tokens.timeline import run_starts
 from spiritlm_cli.tokens.units import IntArray
 from spiritlm_cli.training.data import Recording
 from spiritlm_cli.training.options import PERTURBATIONS
@@ -57,22 +56,21 @@ def measure_invariance(
     hubert: Hubert, quantizers: Mapping[str, Quantizer], recordings: Sequence[Recording], seed: int = 0
 ) -> InvarianceReport:
     """Measure quantizers on clips. hubert, quantizers: on one device. quantizers: by the name in the report."""
-    edits = {name: dict.fromkeys(PERTURBATIONS, 0) for name in quantizers}
-    units = dict.fromkeys(quantizers, 0)
+    edits: dict[str, dict[str, list[UnitEdits]]] = {
+        name: {change: [] for change in PERTURBATIONS} for name in quantizers
+    }
     for index, recording in enumerate(recordings):
         samples = recording.waveform.samples
-        clean = {name: _merged(clip_units(hubert, q, samples)) for name, q in quantizers.items()}
+        clean = {name: clip_units(hubert, q, samples) for name, q in quantizers.items()}
         for change in PERTURBATIONS:
             rng = np.random.default_rng([seed, index, PERTURBATIONS.index(change)])
             changed, _ = perturb(change, torch.from_numpy(samples)[None], rng)
             for name, quantizer in quantizers.items():
-                got = _merged(clip_units(hubert, quantizer, changed[0].numpy()))
-                edits[name][change] += edit_path(clean[name], got).distance
-        for name in quantizers:
-            units[name] += len(clean[name])
+                got = clip_units(hubert, quantizer, changed[0].numpy())
+                edits[name][change].append(UnitEdits.between(clean[name], got))
     rates = {
-        name: {change: count / max(1, units[name]) for change, count in counts.items()}
-        for name, counts in edits.items()
+        name: {change: corpus_rate(clips) for change, clips in changes.items()}
+        for name, changes in edits.items()
     }
     return InvarianceReport(len(recordings), rates)
 
@@ -85,8 +83,3 @@ def clip_units(hubert: Hubert, quantizer: Quantizer, samples: FloatArray) -> Int
     whole = [window for window in windows if len(window) >= hubert.receptive_field]
     classes = [quantizer(hubert([window])[0].float()).cpu().numpy() for window in whole]
     return fill_blanks(np.concatenate(classes), quantizer.blank)
-
-
-def _merged(units: IntArray) -> list[int]:
-    merged: list[int] = units[run_starts(units)].tolist()
-    return merged

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spiritlm_cli.alignment.pocketsphinx import Phone
+from spiritlm_cli.evaluation.bitrate import entropy_bits
 from spiritlm_cli.evaluation.phone_agreement import Labels, PhoneAgreement, frame_phones
 
 if TYPE_CHECKING:
@@ -76,7 +77,6 @@ def measure_units(
         np.add.at(counts, clip, 1)
         runs += int((np.diff(clip) != 0).sum()) + bool(len(clip))
         frames += len(clip)
-    share = counts[counts > 0] / max(1, frames)
     seconds = frames / rate
     aligned = [clip for clip in labels if clip in phones]
     names = np.array(
@@ -92,7 +92,7 @@ def measure_units(
         rate=rate,
         units=units,
         used_units=int((counts > 0).sum()),
-        entropy_bits=float((share * np.log2(1 / share)).sum()),
+        entropy_bits=entropy_bits(counts),
         units_per_second=runs / max(seconds, 1e-9),
         aligned_clips=len(aligned),
         agreement=agreement,

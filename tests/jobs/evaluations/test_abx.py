@@ -44,7 +44,7 @@ def test_features_in_files(item_file: Path, features: Path, tmp_path: Path) -> N
     assert summary.result.row("across speakers").values["error"].value == pytest.approx(1 - 2.5 / 6)
     description, records = read_items(tmp_path / "items.jsonl")
     assert description.model is None
-    assert description.facts["ABX of"] == "features of features at 20 Hz"
+    assert description.facts["ABX of"] == "features at 20 Hz"
     assert (description.facts["slices of"], description.facts["seed"]) == ("libri-light", 0)
     assert [record["id"] for record in records] == ["within s s L R", "across s t L R"]
 
