@@ -17,6 +17,7 @@ from spiritlm_cli.evaluation.speaker_similarity import SpeakerEncoder, similarit
 from spiritlm_cli.evaluation.speech_quality import QualityEstimator
 from spiritlm_cli.evaluation.unit_counts import units_to_json
 from spiritlm_cli.manifests.clip import Clip, Waveform
+from spiritlm_cli.manifests.librispeech import librispeech_set
 from spiritlm_cli.speech.f0 import F0Tracker
 from spiritlm_cli.speech.windows import SAMPLE_RATE, check_samples
 from spiritlm_cli.tokens.units import Units
@@ -66,6 +67,7 @@ class ResynthesisMeter:
             "reference": clip.text,
             "speaker": clip.speaker,
             "voice": speech.voice,
+            "set": librispeech_set(clip),
             "corpus": "LibriSpeech" if _LIBRISPEECH.fullmatch(PurePath(clip.source).stem) else None,
             "seconds": speech.original.seconds,
             "resynthesis_seconds": speech.resynthesis.seconds,

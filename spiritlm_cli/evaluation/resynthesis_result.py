@@ -62,8 +62,11 @@ _PAPER = {
 
 def result(description: RunDescription, records: Sequence[Record]) -> EvaluationResult:
     """Compute the result of records of `ResynthesisMeter.measure`."""
-    librispeech = all(record["corpus"] == "LibriSpeech" for record in records)
-    rows = [_row(name, description, records, librispeech) for name in ("original", "resynthesis")]
+    rows = [
+        _row(name, description, [record for record in records if record["set"] == part])
+        for part in dict.fromkeys(record["set"] for record in records)
+        for name in ("original", "resynthesis")
+    ]
     found = {metric for row in rows for metric in row.values}
     notes = tuple(_notes(description, records))
     return EvaluationResult(
@@ -76,7 +79,9 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
     )
 
 
-def _row(name: str, description: RunDescription, records: Sequence[Record], librispeech: bool) -> ResultRow:
+def _row(name: str, description: RunDescription, records: Sequence[Record]) -> ResultRow:
+    """The row of the clips of one set."""
+    librispeech = all(record["corpus"] == "LibriSpeech" for record in records)
     values: dict[str, Estimate] = {}
     if texts := [record["transcripts"][name] for record in records if "transcripts" in record]:
         values |= text_row(name, texts).values
@@ -95,7 +100,8 @@ def _row(name: str, description: RunDescription, records: Sequence[Record], libr
         for what, numbers in _PAPER[name].items()
         if "LibriSpeech" in what or not librispeech
     )
-    return ResultRow(name, len(records), values, published=tuple(_known(published, values)))
+    known = tuple(_known(published, values))
+    return ResultRow(name, len(records), values, set=records[0]["set"], published=known)
 
 
 def _known(published: Sequence[Published], values: dict[str, Estimate]) -> Iterator[Published]:

@@ -34,6 +34,7 @@ def test_measure_without_judges(clip: Clip, original: Waveform) -> None:
         "reference": SAID,
         "speaker": "reader",
         "voice": "x",
+        "set": None,
         "corpus": "LibriSpeech",
         "seconds": pytest.approx(3.0, abs=0.01),
         "resynthesis_seconds": pytest.approx(3.0, abs=0.01),

@@ -14,7 +14,7 @@ F0 = F0Errors.compare(
 
 
 def record(name: str, corpus: str | None = "LibriSpeech", **fields: Any) -> dict[str, Any]:
-    return {"id": name, "corpus": corpus, "seconds": 2.0, "resynthesis_seconds": 2.2, **fields}
+    return {"id": name, "set": None, "corpus": corpus, "seconds": 2.0, "resynthesis_seconds": 2.2, **fields}
 
 
 def transcript(errors: int, length: int) -> dict[str, Any]:
@@ -105,3 +105,15 @@ def test_style_accuracy_needs_reference_labels() -> None:
     assert resynthesis.values["style_agreement"].value == pytest.approx(2 / 3)
     assert [one.values["style_accuracy"] for one in original.published] == [92.47, 75.69, 27.46]
     assert len(resynthesis.published) == 6
+
+
+def test_sets_of_librispeech_have_rows_of_their_own() -> None:
+    both = {"original": transcript(1, 10), "resynthesis": transcript(3, 10)}
+    worse = both | {"resynthesis": transcript(5, 10)}
+    records = [
+        record("a", transcripts=both) | {"set": "dev-clean"},
+        record("b", transcripts=worse) | {"set": "dev-other"},
+    ]
+    found = result(description(), records)
+    rates = [found.row("resynthesis", set=part).values["wer"].value for part in ("dev-clean", "dev-other")]
+    assert rates == [0.3, 0.5]

@@ -12,6 +12,7 @@ from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.english.normalizers import describe_normalizer
 from spiritlm_cli.errors import OptionError, SpiritLMError
+from spiritlm_cli.evaluation.hypotheses import speech_finder
 from spiritlm_cli.evaluation.judges.asr import describe_asr, load_asr
 from spiritlm_cli.evaluation.judges.folders import describe_folder
 from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
@@ -28,7 +29,6 @@ from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measur
 from spiritlm_cli.jobs.options.evaluate_resynthesis import ResynthesisOptions
 from spiritlm_cli.manifests.clip import BadClip, Clip
 from spiritlm_cli.manifests.filenames import filename_for
-from spiritlm_cli.manifests.named_files import NamedFiles
 from spiritlm_cli.manifests.transcribed import scan_transcribed
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import load_tracker
@@ -118,7 +118,7 @@ class ResynthesisEvaluation(Evaluation[ResynthesisOptions, Clip]):
     def _resynthesize(self) -> Resynthesize:
         options = self.options
         if options.hypotheses:
-            return partial(_read_hypotheses, NamedFiles.audio(options.hypotheses))
+            return partial(_read_hypotheses, speech_finder(options.hypotheses))
         return Resynthesizer.load(
             options.checkpoint,
             expressive=options.expressive,
@@ -142,11 +142,11 @@ def _record(meter: ResynthesisMeter, folder: Path | None, clip: Clip, speech: Sp
 
 
 def _read_hypotheses(
-    files: NamedFiles[Clip], clips: Iterable[Clip]
+    find: Callable[[str], Clip], clips: Iterable[Clip]
 ) -> Iterator[tuple[Clip, Outcome[Speech]]]:
     for clip in clips:
-        yield clip, Outcome.of(partial(_read_pair, files, clip))
+        yield clip, Outcome.of(partial(_read_pair, find, clip))
 
 
-def _read_pair(files: NamedFiles[Clip], clip: Clip) -> Speech:
-    return Speech(read_clip(clip), read_clip(files[clip.id]))
+def _read_pair(find: Callable[[str], Clip], clip: Clip) -> Speech:
+    return Speech(read_clip(clip), read_clip(find(clip.id)))

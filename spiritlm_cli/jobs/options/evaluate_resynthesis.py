@@ -21,9 +21,10 @@ class ResynthesisOptions(ClipDataOptions, TokenizerPart, VocoderPart, EvaluateOp
 
     hypotheses: Path | None = option(
         None,
-        "Folder of resynthesized clips, ID.wav or another audio format: measure these, without a model.",
-        metavar="FOLDER",
-        reads=True,
+        "Resynthesized clips that there are already, to be measured without a model: a folder of audio files that are "
+        "called ID.wav or the like, or a manifest with id and audio.",
+        metavar="FILE|FOLDER",
+        path=True,
         group="input",
     )
     asr: str = option(
