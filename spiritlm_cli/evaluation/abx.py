@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.abx_distance import Distances, Features, token_distances
 from spiritlm_cli.evaluation.abx_items import AbxToken
 
@@ -106,7 +107,8 @@ def abx_cells(
 ) -> list[AbxCell]:
     """Compute the errors of all pairs of phones of a group.
 
-    frames: returns the frames of a token; tokens without frames are left out.
+    frames: returns the frames of a token; tokens without frames are left out. Raises ManifestError if frames of tokens
+    can't be compared, since they have other sizes.
     """
     phones = {phone: _with_frames(tokens, frames, max_group) for phone, tokens in group.phones.items()}
     x_phones = phones
@@ -117,6 +119,11 @@ def abx_cells(
     )
     if not phones or not x_phones:
         return []
+    if len(sizes := {features.shape[1:] for side in (phones, x_phones) for features in _joined(side)}) > 1:
+        kinds = " and ".join(sorted(f"{size[0]} dimensions" if size else "units" for size in sizes))
+        raise ManifestError(
+            f"{group.source}: {group.id}: its features are of {kinds}, which can't be compared"
+        )
     distances = _split(token_distances(_joined(x_phones), _joined(phones)), x_phones, phones)
     within = group.mode == "within"
     return [

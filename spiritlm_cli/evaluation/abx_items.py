@@ -29,15 +29,19 @@ class AbxToken:
 
 
 def read_abx_items(path: Path) -> list[AbxToken]:
-    """Read an item file: columns separated by spaces, the first line read over.
+    """Read an item file: a header line, then columns separated by spaces.
 
-    Raises ManifestError, with file and line, for a line with other columns, times that are no times, and a file name
-    that leads out of the folder.
+    Raises ManifestError, with file and line, for a first line that is an item, which would be lost, a line with other
+    columns, times that are no times, and a file name that leads out of the folder.
     """
     lines = valid_lines(numbered_lines(path))
     first = next(lines, None)
     if first is None:
         raise ManifestError(f"{path}: empty; an item file begins with the line {' '.join(COLUMNS)}")
+    if _is_item(first[1]):
+        raise ManifestError(
+            f"{path}: line {first[0]}: is an item; an item file begins with the line {' '.join(COLUMNS)}"
+        )
     tokens = [_parse(text, f"{path}: line {number}") for number, text in lines if text.strip()]
     if not tokens:
         raise ManifestError(f"{path}: no items")
@@ -55,6 +59,14 @@ def frame_slice(
     start = max(0, math.ceil(rate * onset - 0.5))
     stop = math.floor(rate * offset - 0.5) + (rule == "fastabx")
     return slice(start, max(start, min(frames, stop)))
+
+
+def _is_item(line: str) -> bool:
+    try:
+        _parse(line, "")
+    except ManifestError:
+        return False
+    return True
 
 
 def _parse(text: str, where: str) -> AbxToken:

@@ -1,12 +1,13 @@
 """The result of `abx`, from the records of groups of tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spiritlm_cli.evaluation.abx import AbxCell, AbxGroup
 from spiritlm_cli.evaluation.abx_average import AbxAverage
+from spiritlm_cli.evaluation.abx_items import AbxToken
 from spiritlm_cli.evaluation.estimate import Estimate
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.result import EvaluationResult, Metric, ResultRow
@@ -14,14 +15,17 @@ from spiritlm_cli.evaluation.result import EvaluationResult, Metric, ResultRow
 METRICS = (Metric("error", "ABX error", digits=2),)
 
 
-def group_record(group: AbxGroup, cells: Sequence[AbxCell]) -> Record:
-    """The record of a group."""
+def group_record(
+    group: AbxGroup, cells: Sequence[AbxCell], without_frames: Iterable[AbxToken] = ()
+) -> Record:
+    """The record of a group. without_frames: the tokens that were left out, as they have none."""
     return {
         "mode": group.mode,
         "context": list(group.context),
         "speaker": group.speaker,
         "x_speaker": group.x_speaker,
         "cells": [[cell.a, cell.b, cell.error, cell.triples] for cell in cells],
+        "without_frames": sorted([token.file, token.onset, token.offset] for token in without_frames),
     }
 
 
@@ -37,6 +41,9 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
             )
     cells = [cell for record in records for cell in record["cells"]]
     counts = {"pairs in context": len(cells), "triples": sum(cell[3] for cell in cells)}
+    # Groups share tokens.
+    if empty := {tuple(token) for record in records for token in record["without_frames"]}:
+        counts["phones without frames"] = len(empty)
     notes = (
         "Error: chance is 50. Mean over contexts, then over speakers, then over ordered pairs of phones; the items are "
         "groups of one context and its speakers.",

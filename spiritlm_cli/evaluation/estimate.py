@@ -50,7 +50,8 @@ class Estimate:
             raise ValueError("a ratio needs at least one item with a denominator that is not 0")
 
         def ratio(drawn: NDArray[np.int64]) -> float:
-            return float(above[drawn].sum() / max(below[drawn].sum(), 1))
+            total = below[drawn].sum()
+            return float(above[drawn].sum() / total) if total else float("nan")
 
         return cls.of(ratio, len(above), float(above.sum() / below.sum()))
 

@@ -63,4 +63,6 @@ def compute_result(description: RunDescription, records: Sequence[Record]) -> Ev
         raise ManifestError(
             f"{description.task}: a record lacks {error}, or has it in another form"
         ) from None
+    except (ValueError, ArithmeticError) as error:
+        raise ManifestError(f"{description.task}: the records have no result ({error})") from None
     return result and replace(result, skipped=len(records) - len(used))

@@ -145,11 +145,22 @@ def _bitrates(description: RunDescription, records: Sequence[Record]) -> dict[st
 
 
 def _notes(description: RunDescription, records: Sequence[Record]) -> Iterator[str]:
-    if any("f0" in record for record in records):
+    facts = description.facts
+    if errors := [record["f0"] for record in records if "f0" in record]:
+        known = len(errors) - _count_unknown(errors, "log_correlation")
+        clips = "the clips" if known == len(errors) else f"{known} clips, of which they are known"
         yield (
-            f"F0 by {description.facts.get('F0')}. GPE, VDE and FFE are over the frames of all clips, the correlations "
-            "are means of the clips. GPE and FFE compare Hz: in another voice than the clip's, they measure the voice."
+            f"F0 by {facts.get('F0')}. GPE, VDE and FFE are over the frames of all clips, the correlations are means "
+            f"of {clips}. GPE and FFE compare Hz: in another voice than the clip's, they measure the voice."
         )
+    if facts.get("voice") == "same" and (others := _count_unknown(records, "voice")):
+        yield f"{others} clips are in the default voice, as the vocoder has none of their speaker's name."
+    if "speakers of" in facts and (silent := _count_unknown(records, "speaker_similarity")):
+        yield f"Speaker similarity leaves out {silent} clips in which, or in whose resynthesis, no voice was found."
     seconds = sum(record["seconds"] for record in records)
     out = sum(record["resynthesis_seconds"] for record in records)
     yield f"The resynthesis is {out / seconds:.3f} times as long as the originals."
+
+
+def _count_unknown(records: Sequence[Record], name: str) -> int:
+    return sum(record.get(name) is None for record in records)

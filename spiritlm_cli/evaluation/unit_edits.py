@@ -26,8 +26,14 @@ class UnitEdits:
     @classmethod
     def between(cls, clean: IntArray, changed: IntArray) -> "UnitEdits":
         """clean, changed: (frames,) units, runs not merged."""
-        merged = clean[run_starts(clean)].tolist()
-        return cls(edit_path(merged, changed[run_starts(changed)].tolist()).distance, len(merged), len(clean))
+        return cls.in_both_directions(clean, changed)[0]
+
+    @classmethod
+    def in_both_directions(cls, one: IntArray, other: IntArray) -> tuple["UnitEdits", "UnitEdits"]:
+        """The edits from one clip to another and back: as many, divided by other lengths. Arguments as of `between`."""
+        units, other_units = (clip[run_starts(clip)].tolist() for clip in (one, other))
+        edits = edit_path(units, other_units).distance
+        return cls(edits, len(units), len(one)), cls(edits, len(other_units), len(other))
 
     @property
     def rate(self) -> float:

@@ -68,7 +68,7 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
         "Edits: unit edit distance to the unchanged speech, runs merged; of the corpus (edits / units), and the mean "
         "of the clips."
     ]
-    if with_phones and len(with_phones) < len(records):
+    if "phones of" in description.facts and len(with_phones) < len(records):
         notes.append(f"Phones are known of {len(with_phones)} clips.")
     found = {name for row in rows for name in row.values}
     metrics = tuple(metric for metric in METRICS if metric.name in found)
@@ -98,12 +98,12 @@ class _JointCounts:
         phones: dict[str, int] = {}
         clips, cells = [], []
         units = [units_of(record) for record in records]
-        self._shape = (max((int(ids.max()) for ids in units if len(ids)), default=0) + 1, 0)
         numbers = [
             np.array([phones.setdefault(name, len(phones)) for name in record["phones"]], dtype=np.int64)
             for record in records
         ]
-        self._shape = (self._shape[0], max(1, len(phones)))
+        largest = max((int(ids.max()) for ids in units if len(ids)), default=0)
+        self._shape = (largest + 1, max(1, len(phones)))
         for clip, (ids, names) in enumerate(zip(units, numbers, strict=True)):
             # The shorter of both, as in HuBERT's script.
             frames = min(len(ids), len(names))
@@ -140,8 +140,8 @@ def _speaker_row(records: Sequence[Record]) -> Iterator[ResultRow]:
     """Edits between the clips of one sentence by different speakers, each with each, in both directions."""
     sentences: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        if record.get("text") and record.get("speaker"):
-            sentences[normalize(record["text"])].append(record)
+        if record.get("speaker") and (text := normalize(record.get("text") or "")):
+            sentences[text].append(record)
     pairs = [list(_pairs(clips)) for clips in sentences.values()]
     pairs = [edits for edits in pairs if edits]
     if pairs:
@@ -151,8 +151,7 @@ def _speaker_row(records: Sequence[Record]) -> Iterator[ResultRow]:
 def _pairs(clips: Sequence[Record]) -> Iterator[UnitEdits]:
     for one, other in combinations(clips, 2):
         if one["speaker"] != other["speaker"]:
-            yield UnitEdits.between(units_of(one), units_of(other))
-            yield UnitEdits.between(units_of(other), units_of(one))
+            yield from UnitEdits.in_both_directions(units_of(one), units_of(other))
 
 
 def _edit_values(groups: Sequence[Sequence[UnitEdits]]) -> dict[str, Estimate]:

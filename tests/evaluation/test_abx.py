@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.abx import AbxGroup, AbxLimits, Mode, abx_cells, abx_groups
 from spiritlm_cli.evaluation.abx_average import AbxAverage
 from spiritlm_cli.evaluation.abx_distance import token_distances
@@ -49,6 +50,15 @@ def test_tokens_without_frames_are_left_out() -> None:
     assert errors(group)["A", "B"] == 0.75
     (group,) = abx_groups([empty, empty, token("B", 1)], "within")
     assert abx_cells(group, unit_of) == []
+
+
+def test_features_of_different_sizes_are_refused() -> None:
+    (group,) = abx_groups(TOKENS, "within", source="dev.item")
+    sizes = {"1": (1, 3), "2": (1, 4)}
+    with pytest.raises(ManifestError, match=r"dev.item: within s s B C: .* 3 dimensions and 4 dimensions"):
+        abx_cells(group, lambda item: np.ones(sizes[item.file]))
+    with pytest.raises(ManifestError, match="of 3 dimensions and units"):
+        abx_cells(group, lambda item: np.ones(sizes[item.file][: 2 - int(item.file) // 2]))
 
 
 def test_across_takes_x_of_another_speaker() -> None:

@@ -42,6 +42,13 @@ def test_read_abx_items_refuses_an_empty_file(tmp_path: Path) -> None:
         read_abx_items(tmp_path / "dev.item")
 
 
+def test_read_abx_items_loses_no_first_item(tmp_path: Path) -> None:
+    path = tmp_path / "dev.item"
+    path.write_text("a 0 1 P B C s\na 1 2 P B C s\n")
+    with pytest.raises(ManifestError, match="line 1: is an item; an item file begins with the line #file"):
+        read_abx_items(path)
+
+
 def test_frame_slice_of_both_rules() -> None:
     """At 25 Hz: frames 7 to 10 of libri-light, 7 to 11 of fastabx."""
     assert list(range(99)[frame_slice(0.2925, 0.4725, 25, 99)]) == [7, 8, 9, 10]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spiritlm_cli.evaluation.abx import abx_cells, abx_groups
+from spiritlm_cli.evaluation.abx import AbxGroup, abx_cells, abx_groups
 from spiritlm_cli.evaluation.abx_items import AbxToken
 from spiritlm_cli.evaluation.abx_result import group_record, result
 from spiritlm_cli.evaluation.records import RunDescription
@@ -27,5 +27,9 @@ def test_result_of_five_tokens() -> None:
 
 
 def test_a_group_without_cells_has_no_error() -> None:
-    empty = {"id": "x", "mode": "within", "context": [], "speaker": "s", "x_speaker": "s", "cells": []}
-    assert result(RunDescription("abx", "1"), [empty]).rows == ()
+    token = AbxToken("1", 0, 1, "A", ("L", "R"), "s")
+    group = AbxGroup("within", ("L", "R"), "s", "s", {"A": (token,)}, {"A": (token,)})
+    empty = {"id": "x", **group_record(group, [], {token})}
+    found = result(RunDescription("abx", "1"), [empty, empty])
+    assert found.rows == ()
+    assert found.counts == {"pairs in context": 0, "triples": 0, "phones without frames": 1}

@@ -19,6 +19,14 @@ def test_of_ratio_divides_sums() -> None:
     assert (found.low, found.high) == (pytest.approx(0.125), pytest.approx(0.5))
 
 
+def test_of_ratio_of_small_and_of_no_denominators() -> None:
+    found = Estimate.of_ratio([1, 1], [0.25, 0.25])
+    assert (found.value, found.low, found.high) == (4.0, 4.0, 4.0)
+    # a resample of the first item alone has no ratio
+    found = Estimate.of_ratio([0, 3], [0, 4])
+    assert (found.value, found.low, found.high) == (0.75, 0.75, 0.75)
+
+
 def test_of_ratio_of_a_fair_coin_is_the_binomial_one() -> None:
     # 400 items of one word, half wrong: the rate's standard error is sqrt(.25 / 400) = 0.025
     found = Estimate.of_ratio([0, 1] * 200, [1] * 400)

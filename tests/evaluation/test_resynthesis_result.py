@@ -41,8 +41,22 @@ def test_f0_errors_are_over_the_frames_of_all_clips() -> None:
     assert [row.values[name].value for name in ("gpe", "vde", "ffe")] == [0.5, 0.125, 0.25]
     assert row.values["f0_correlation"].count == 1
     assert found.notes[0].startswith("F0 by fcpe.")
+    assert "means of 1 clips, of which they are known" in found.notes[0]
     only = result(description(F0="fcpe"), [record("b", f0=asdict(unvoiced))]).row("resynthesis")
     assert "gpe" not in only.values
+
+
+def test_notes_say_what_is_left_out() -> None:
+    records = [
+        record("a", voice="x", speaker_similarity=0.5),
+        record("b", voice=None, speaker_similarity=None),
+    ]
+    notes = result(description(voice="same", **{"speakers of": "resemblyzer 0.1.4"}), records).notes
+    assert [note.split(",")[0] for note in notes[:2]] == [
+        "1 clips are in the default voice",
+        "Speaker similarity leaves out 1 clips in which",
+    ]
+    assert len(result(description(voice="x"), records).notes) == 1
 
 
 def test_librispeech_is_printed_beside_its_published_results() -> None:

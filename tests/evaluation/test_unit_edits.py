@@ -13,6 +13,13 @@ def test_unit_edits_of_two_clips() -> None:
     assert 100 * mean_rate([one, two]) == pytest.approx(41.67, abs=5e-3)
 
 
+def test_unit_edits_in_both_directions_are_those_of_each() -> None:
+    one, other = np.array([1, 1, 2, 3]), np.array([8, 8, 3])
+    both = UnitEdits.between(one, other), UnitEdits.between(other, one)
+    assert UnitEdits.in_both_directions(one, other) == both
+    assert both == (UnitEdits(2, 3, 4), UnitEdits(2, 2, 3))
+
+
 def test_unit_edits_without_units() -> None:
     none = np.array([], dtype=np.int64)
     assert UnitEdits.between(none, none).rate == 0

@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -31,17 +31,20 @@ def test_agreement_of_eight_frames() -> None:
 
 def test_agreement_is_over_the_frames_of_all_clips() -> None:
     """Halves of the eight frames give what the whole gives. Phones beyond the units are not counted."""
+    with_phones = replace(DESCRIPTION, facts=DESCRIPTION.facts | {"phones of": "pocketsphinx"})
     halves = [
         record("a", [1, 1, 2, 2], phones=list("aaabz")),
         record("b", [2, 2, 3, 3], phones=list("bbcc")),
         record("c", [7, 7]),
     ]
-    found = result(DESCRIPTION, halves)
+    found = result(with_phones, halves)
     row = found.row("phonetic")
     assert row.values["pnmi"].value == pytest.approx(0.74019, abs=5e-6)
     assert row.values["pnmi"].low is not None
     assert row.values["pnmi"].count == 2
     assert "Phones are known of 2 clips." in found.notes
+    assert "Phones are known of 0 clips." in result(with_phones, halves[2:]).notes
+    assert len(result(DESCRIPTION, halves[2:]).notes) == 1
 
 
 def test_edits_of_changes_in_both_forms() -> None:
@@ -62,6 +65,9 @@ def test_edits_between_the_speakers_of_a_sentence() -> None:
         record("b", [1, 9, 3, 3], text="hello there", speaker="y"),
         record("c", [8, 8, 8], text="hello there", speaker="y"),
         record("d", [1, 2], text="Another sentence", speaker="x"),
+        # no words, so not one sentence
+        record("e", [1, 2], text="...", speaker="x"),
+        record("f", [3, 4], text="?", speaker="y"),
     ]
     row = result(DESCRIPTION, records).row("between speakers", "sentences")
     # a-b: 1 edit of 3 and 3 units; a-c: 3 edits of 3 and 1 units

@@ -1,8 +1,8 @@
 """`evaluate abx`: whether phones are closer to phones of their kind than to others."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from spiritlm_cli.evaluation.abx_features import (
 )
 from spiritlm_cli.evaluation.abx_items import AbxToken, read_abx_items
 from spiritlm_cli.evaluation.abx_result import group_record
-from spiritlm_cli.evaluation.records import Record
+from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
 from spiritlm_cli.jobs.options.evaluate_units import AbxOptions, Many
 from spiritlm_cli.manifests.clip import Clip
@@ -39,6 +39,10 @@ class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
         """The tokenizer, unless features are given."""
         return () if self.options.audio is None else ("tokenizer",)
 
+    def describe(self, ids: Iterable[str]) -> RunDescription:
+        """Describe the run. Pitch and style units are not compared, so it has no set of units."""
+        return replace(super().describe(ids), units=None)
+
     def items(self) -> Sequence[AbxGroup | BadItem]:
         """Read the item file, and draw what is compared."""
         options = self.options
@@ -50,7 +54,7 @@ class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
     def facts(self) -> dict[str, Any]:
         """What is compared, and what is drawn."""
         options = self.options
-        compared = "units" if options.layer is None else f"features of HuBERT layer {options.layer}"
+        compared = "phonetic units" if options.layer is None else f"features of HuBERT layer {options.layer}"
         if options.features:
             compared = f"{options.features.name} at {options.rate:g} Hz"
         return {
@@ -94,7 +98,10 @@ class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
 
 
 def _measure(
-    source: FrameSource, frames: Any, max_group: int | None, groups: Iterable[AbxGroup]
+    source: FrameSource,
+    frames: Callable[[AbxToken], Features],
+    max_group: int | None,
+    groups: Iterable[AbxGroup],
 ) -> Iterator[tuple[AbxGroup, Outcome[Record]]]:
     groups = list(groups)
     source.load(sorted({file for group in groups for file in group.files}))
@@ -102,8 +109,15 @@ def _measure(
         yield group, Outcome.of(partial(_record, group, frames, max_group))
 
 
-def _record(group: AbxGroup, frames: Any, max_group: int | None) -> Record:
-    return group_record(group, abx_cells(group, frames, max_group))
+def _record(group: AbxGroup, frames: Callable[[AbxToken], Features], max_group: int | None) -> Record:
+    empty: set[AbxToken] = set()
+
+    def noted_frames(token: AbxToken) -> Features:
+        if not len(found := frames(token)):
+            empty.add(token)
+        return found
+
+    return group_record(group, abx_cells(group, noted_frames, max_group), empty)
 
 
 def _number(many: Many) -> int | None:

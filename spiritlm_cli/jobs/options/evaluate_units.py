@@ -69,7 +69,9 @@ def parse_many(text: str) -> Many:
 
 
 def _many_option(default: int, text: str) -> Any:
-    return option(default, text, metavar="N|all", parse=parse_many, group="scoring")
+    return option(
+        default, text, metavar="N|all", parse=parse_many, default_text=str(default), group="scoring"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +127,8 @@ class AbxOptions(TokenizerPart, EvaluateOptions):
         "--slice",
         group="scoring",
     )
-    max_group: Many = _many_option(10, "Tokens of one phone, context and speaker that are drawn.")
-    max_x: Many = _many_option(5, "Across speakers: speakers of X that are drawn.")
+    max_group: Many = _many_option(10, "Tokens of one phone, context and speaker that are drawn at most.")
+    max_x: Many = _many_option(5, "Across speakers: other speakers that X is drawn from, at most.")
     seed: int = option(0, "Random seed of what is drawn.", metavar="N", minimum=0, group="scoring")
     batch_seconds: float | None = batch_seconds_option()
     workers: int = workers_option()

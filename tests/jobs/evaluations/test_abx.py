@@ -49,6 +49,15 @@ def test_features_in_files(item_file: Path, features: Path, tmp_path: Path) -> N
     assert [record["id"] for record in records] == ["within s s L R", "across s t L R"]
 
 
+def test_phones_without_frames_are_counted(item_file: Path, features: Path) -> None:
+    with item_file.open("a") as file:
+        file.write("one 0.5 0.5 A L R s\n")
+    result = run(AbxOptions(path=item_file, features=features, rate=20.0)).result
+    assert result
+    assert result.counts["phones without frames"] == 1
+    assert result.row("within speaker").values["error"].value == pytest.approx(0.6667, abs=5e-5)
+
+
 def test_groups_of_a_missing_file_are_skipped(item_file: Path, features: Path) -> None:
     (features / "two.npy").unlink()
     options: dict[str, Any] = {"path": item_file, "features": features, "rate": 20.0}
@@ -82,4 +91,5 @@ def test_units_and_layers_of_a_model(
     assert one == other
     assert results[0]
     assert set(results[0].description.parts) == {"tokenizer"}
+    assert results[0].description.units is None
     assert results[0].counts["triples"] == 8
