@@ -57,13 +57,18 @@ class Estimate:
 
     @classmethod
     def of(
-        cls, statistic: Callable[[NDArray[np.int64]], float], count: int, value: float | None = None
+        cls,
+        statistic: Callable[[NDArray[np.int64]], float],
+        count: int,
+        value: float | None = None,
+        centered: bool = False,
     ) -> "Estimate":
         """Compute any statistic of items.
 
         statistic: of the items with these indices, which may repeat; NaN where they define none, which the interval
-        leaves out. count: number of items. value: the statistic of all items, if it is known. Raises ValueError if
-        there are no items.
+        leaves out. count: number of items. value: the statistic of all items, if it is known. centered: shift the
+        interval by the difference of the value from the mean of the resamples, for a statistic that is biased on fewer
+        distinct items, such as an entropy. Raises ValueError if there are no items.
         """
         if not count:
             raise ValueError("a statistic needs at least one item")
@@ -72,7 +77,10 @@ class Estimate:
         drawn = (
             statistic(generator.integers(count, size=count)) for _ in range(RESAMPLES if count > 1 else 0)
         )
-        return cls._of(value, np.fromiter(drawn, dtype=np.float64), count)
+        resampled = np.fromiter(drawn, dtype=np.float64)
+        if centered and not np.isnan(resampled).all():
+            resampled += value - np.nanmean(resampled)
+        return cls._of(value, resampled, count)
 
     @classmethod
     def _of(cls, value: float, resampled: NDArray[np.float64], count: int) -> "Estimate":

@@ -109,12 +109,15 @@ def bitrate_values(streams: Sequence[StreamCounts]) -> dict[str, Estimate]:
 
 
 def _estimate(statistic: Any, clips: int) -> Estimate:
-    """Compute a statistic of weights, how often each clip is counted."""
+    """Compute a statistic of weights, how often each clip is counted.
+
+    A resample has fewer distinct clips, and thus units: its statistics are biased.
+    """
 
     def of_drawn(drawn: NDArray[np.int64]) -> float:
         return float(statistic(np.bincount(drawn, minlength=clips).astype(np.float64)))
 
-    return Estimate.of(of_drawn, clips)
+    return Estimate.of(of_drawn, clips, centered=True)
 
 
 def codebook_facts(sizes: dict[Kind, int]) -> dict[str, int]:

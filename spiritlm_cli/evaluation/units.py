@@ -88,7 +88,11 @@ def _stream_row(stream: StreamCounts, with_phones: Sequence[Record]) -> ResultRo
 def _agreement(records: Sequence[Record]) -> dict[str, Estimate]:
     """The agreement of phonetic units with phones, over the frames of all clips."""
     joint = _JointCounts(records)
-    return {name: Estimate.of(joint.statistic(compute), len(records)) for name, compute in _AGREEMENT.items()}
+    # A resample has fewer distinct clips, so that more of its units occur with one phone.
+    return {
+        name: Estimate.of(joint.statistic(compute), len(records), centered=True)
+        for name, compute in _AGREEMENT.items()
+    }
 
 
 class _JointCounts:

@@ -43,6 +43,20 @@ def test_of_a_statistic_leaves_out_what_is_not_defined() -> None:
     assert (found.value, found.low, found.high) == (2.0, 1.0, 3.0)
 
 
+def test_a_centered_interval_has_the_value_in_its_middle() -> None:
+    """The number of distinct items falls by a third in a resample."""
+    plain, centered = (
+        Estimate.of(lambda drawn: float(len(set(drawn))), 40, centered=shift) for shift in (False, True)
+    )
+    assert plain.value == centered.value == 40
+    assert plain.high is not None
+    assert plain.high < 35
+    assert centered.low is not None
+    assert centered.high is not None
+    assert centered.low < 40 < centered.high
+    assert (centered.low + centered.high) / 2 == pytest.approx(40, abs=1)
+
+
 def test_one_item_has_no_interval() -> None:
     for found in (Estimate.of_mean([0.25]), Estimate.of_ratio([1], [4])):
         assert (found.value, found.low, found.high, found.count) == (0.25, None, None, 1)
