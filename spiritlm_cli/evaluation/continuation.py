@@ -83,7 +83,8 @@ class Continuation:
         A record has temperature, prompt, continuation and text (the transcripts of the prompt, of the continuation and
         of both together), nll and nll_continuation (negative log-likelihoods in nats: of the text, and of the
         continuation given the prompt), text_tokens and continuation_tokens (their numbers), seconds (of the
-        continuation), tokens, finished, truncated and audio (the path of a saved WAV file, or None). The outcome raises
+        continuation), tokens, finished, truncated, context (the most tokens that the model reads)
+        and audio (the path of a saved WAV file, or None). The outcome raises
         AudioError for a clip that is not longer than the prompt.
         """
         spoken: dict[str, tuple[Waveform, SpeechSpan]] = {}
@@ -156,6 +157,7 @@ class Continuation:
             "tokens": len(generation.ids),
             "finished": generation.finished,
             "truncated": generation.truncated,
+            "context": self.language_model.context_length,
             "audio": self.save(item, whole) if self.save else None,
         }
 

@@ -50,8 +50,11 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
     notes = [_NOTE, *_distribution(groups, order), *_crossings(rows, groups)]
     if empty := sum(not record["continuation"] for record in records):
         notes.append(f"{empty} of {len(records)} continuations have an empty transcript.")
-    if cut := sum(record.get("truncated", 0) > 0 for record in records):
-        notes.append(f"{cut} of {len(records)} prompts were cut to fit into the model's context.")
+    if prompts := [record for record in records if "context" in record]:
+        cut, context = sum(one["truncated"] > 0 for one in prompts), prompts[0]["context"]
+        notes.append(
+            f"{cut} of {len(prompts)} prompts were cut to fit into the model's context of {context} tokens."
+        )
     return EvaluationResult(description, len(records), METRICS, tuple(rows), tuple(notes))
 
 

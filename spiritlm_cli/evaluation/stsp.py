@@ -100,8 +100,9 @@ class Stsp:
 
         A record has set, direction, run, reference (the sentiment), input (predicted of the input, None without its
         classifier), pred (predicted of the continuation, None if there is no speech), generation (text, or None),
-        audio (the path of a saved WAV file, or None), tokens, finished, truncated and tries. The outcome raises
-        ManifestError for a record that lacks what its direction needs, and AudioError.
+        audio (the path of a saved WAV file, or None), tokens, finished, truncated, context (the most tokens that the
+        model reads) and tries. The outcome raises ManifestError for a record that lacks what its direction needs, and
+        AudioError.
         """
         inputs: dict[str, _Input] = {}
 
@@ -201,6 +202,7 @@ class Stsp:
             "tokens": len(generation.ids),
             "finished": generation.finished,
             "truncated": generation.truncated,
+            "context": self.language_model.context_length,
             "tries": tries,
         }
 

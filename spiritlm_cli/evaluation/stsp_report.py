@@ -208,5 +208,5 @@ def _notes(records: Sequence[Record]) -> Iterable[str]:
     )
     if silent := sum(record["pred"] is None for record in records):
         yield f"{silent} of {len(records)} continuations have no speech, and count as wrong."
-    if cut := sum(record["truncated"] > 0 for record in records):
-        yield f"{cut} of {len(records)} prompts were cut to fit into the model's context."
+    cut = sum(record["truncated"] > 0 for record in records)
+    yield f"{cut} of {len(records)} prompts were cut to fit into the model's context of {records[0]['context']} tokens."

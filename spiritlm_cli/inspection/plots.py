@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spiritlm_cli.errors import AudioError
+from spiritlm_cli.evaluation.result import EvaluationResult
 from spiritlm_cli.evaluation.similarity import LayerEstimates, SimilarityMatrix
 from spiritlm_cli.inspection.inspected import Inspected
 from spiritlm_cli.inspection.statistics import UnitStatistics
@@ -59,6 +60,17 @@ def plot_similarity_matrix(matrix: SimilarityMatrix, title: str, path: Path) -> 
     check_suffix(path)
     with figure_style():
         write_figure(matrix_figure(matrix, title), path)
+
+
+def plot_stsp(result: EvaluationResult, path: Path) -> None:
+    """Write a plot of the accuracies of `evaluate stsp` and of what was predicted. Raises as `plot_clip` does."""
+    check_matplotlib()
+    from spiritlm_cli.inspection.figures.figure import check_suffix, figure_style, write_figure
+    from spiritlm_cli.inspection.figures.stsp_figure import stsp_figure
+
+    check_suffix(path)
+    with figure_style():
+        write_figure(stsp_figure(result), path)
 
 
 def check_plot_length(id: str, seconds: float) -> None:  # noqa: A002

@@ -24,6 +24,7 @@ def continued(
         "run": run,
         "input": "neutral",
         "truncated": 0,
+        "context": 64,
     }
 
 
@@ -73,6 +74,7 @@ def test_result_averages_runs_then_inputs_then_sets() -> None:
     assert found.row("S→S emov", "set").values["accuracy"].value == 0.5
     positive = found.row("S→S positive", "reference").values
     assert (positive["as none"].value, positive["as negative"].value) == (0.25, 0.25)
+    assert "0 of 6 prompts were cut to fit into the model's context of 64 tokens." in found.notes
     assert "1 of 6 continuations have no speech, and count as wrong." in found.notes
 
 

@@ -8,13 +8,14 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from spiritlm_cli import __version__
 from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.console import log
 from spiritlm_cli.evaluation.judges.folders import describe_folder
 from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
 from spiritlm_cli.evaluation.judges.text_classifier import TextClassifier
-from spiritlm_cli.evaluation.records import Record
+from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.stsp import (
     MAX_NEW_TOKENS,
     RELEASED_MAX_NEW_TOKENS,
@@ -41,6 +42,8 @@ from spiritlm_cli.evaluation.stsp_predictions import (
     read_predictions,
     unknown_ids,
 )
+from spiritlm_cli.evaluation.stsp_report import result
+from spiritlm_cli.inspection.plots import check_matplotlib, plot_stsp
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
 from spiritlm_cli.jobs.options.evaluate_stsp import StspOptions
 from spiritlm_cli.jobs.output import LineWriter
@@ -70,8 +73,13 @@ class StspEvaluation(Evaluation[StspOptions, StspItem]):
         return (*parts, "vocoder") if self._needs_vocoder else tuple(parts)
 
     def items(self) -> Sequence[StspItem | BadItem]:
-        """The records of each direction, set and run, which take turns, so that the first ones are of all kinds."""
+        """The records of each direction, set and run, which take turns, so that the first ones are of all kinds.
+
+        Raises MissingPackageError if there is to be a plot, and no matplotlib.
+        """
         options = self.options
+        if options.plot:
+            check_matplotlib()
         if options.score_only:
             return self._references(options.score_only)
         streams = []
@@ -140,16 +148,22 @@ class StspEvaluation(Evaluation[StspOptions, StspItem]):
         yield replace(stsp, shots=shots).measure
 
     def finish(self, records: Sequence[Record]) -> None:
-        """Write files of predictions and references."""
-        folder = self.options.predictions
-        if folder is None:
-            return
+        """Write the plot, and files of predictions and references."""
+        used = [record for record in records if "error" not in record]
+        if self.options.plot and used:
+            # hashes are not in the plot, and take a while for a large model
+            description = RunDescription("stsp", __version__, settings={"shots": self.options.shots})
+            plot_stsp(result(description, used), self.options.plot)
+        if self.options.predictions:
+            self._write_predictions(self.options.predictions, used)
+
+    def _write_predictions(self, folder: Path, records: Sequence[Record]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         items = {item.id: item for item in self.items()}
         files: dict[str, list[tuple[StspRecord, Record]]] = {}
         for record in records:
             item = items[record["id"]]
-            if "error" not in record and isinstance(item, StspItem):
+            if isinstance(item, StspItem):
                 name = f"{item.direction}.{filename_for(item.record.set)}.{item.run}"
                 files.setdefault(name, []).append((item.record, record))
         for name, members in files.items():

@@ -64,7 +64,8 @@ class ContinuationOptions(TokenizerPart, LanguageModelPart, VocoderPart, Evaluat
     )
     top_p: float | None = option(
         None,
-        "Sample from the most probable tokens that reach this probability.",
+        "Draw from the most likely tokens whose probabilities sum to P.",
+        metavar="P",
         minimum=0,
         maximum=1,
         above=True,
@@ -73,7 +74,8 @@ class ContinuationOptions(TokenizerPart, LanguageModelPart, VocoderPart, Evaluat
     )
     top_k: int | None = option(
         None,
-        "Sample from this many of the most probable tokens; 0 is all.",
+        "Draw from the K most likely tokens; 0 is all.",
+        metavar="K",
         minimum=0,
         default_text="25 for slamkit, else 0",
         group="sampling",

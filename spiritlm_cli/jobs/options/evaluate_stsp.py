@@ -7,6 +7,7 @@ from typing import ClassVar
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.evaluation.stsp_data import DIRECTIONS, Direction, LabelName, Split, output_of
 from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option
+from spiritlm_cli.jobs.options.inspect import check_folder
 from spiritlm_cli.jobs.options.judges import (
     require_judge,
     speech_classifier_option,
@@ -83,6 +84,14 @@ class StspOptions(TokenizerPart, LanguageModelPart, VocoderPart, EvaluateOptions
         execution=True,
         writes="folder",
     )
+    plot: Path | None = option(
+        None,
+        "Also plot the accuracy of each direction and what was predicted of each sentiment. Extra: plot.",
+        metavar="FILE.png|FILE.svg",
+        group="output",
+        execution=True,
+        writes="text",
+    )
     save_audio: Path | None = option(
         None,
         "Also write the speech of each continuation to this folder, as WAV.",
@@ -95,9 +104,14 @@ class StspOptions(TokenizerPart, LanguageModelPart, VocoderPart, EvaluateOptions
     speech_classifier: Path | None = speech_classifier_option("sentiment or emotion")
     temperature: float = option(0.8, "Sampling temperature.", minimum=0, above=True, group="sampling")
     top_p: float = option(
-        0.95, "Sample from the most probable tokens that reach this probability.", minimum=0, maximum=1, above=True,
+        0.95,
+        "Draw from the most likely tokens whose probabilities sum to P.",
+        metavar="P",
+        minimum=0,
+        maximum=1,
+        above=True,
         group="sampling",
-    )  # fmt: skip
+    )
     max_new_tokens: int | None = option(
         None,
         "Maximum number of generated tokens in each direction.",
@@ -128,8 +142,13 @@ class StspOptions(TokenizerPart, LanguageModelPart, VocoderPart, EvaluateOptions
         self.path.stat()
         if unknown := sorted(set(self.directions) - set(map(_shown, DIRECTIONS))):
             raise OptionError(f"TT, TS, ST or SS, not {unknown[0]}", "--direction")
+        if self.plot and self.plot.suffix.lower() not in (".png", ".svg"):
+            raise OptionError(f"{self.plot}: name a .png or .svg file", "--plot")
+        check_folder("--plot", self.plot)
         if self.score_only:
             self.score_only.stat()
+            if self.plot:
+                raise OptionError("is of continuations, so it excludes --score-only", "--plot")
             if not self.path.is_file():
                 raise OptionError("needs the manifest with the labels, a file", "--score-only")
             return

@@ -113,3 +113,9 @@ def test_score_only_says_what_ids_are_unknown(tmp_path: Path, caplog: pytest.Log
     write_lines(predictions, lines[:4])
     with pytest.raises(ManifestError, match="has 4 predictions, and the references are 5"):
         run(options)
+
+
+def test_plot(options: StspOptions, tmp_path: Path) -> None:
+    path = tmp_path / "stsp.png"
+    run(replace(options, directions=("TT",), plot=path))
+    assert path.read_bytes().startswith(b"\x89PNG")

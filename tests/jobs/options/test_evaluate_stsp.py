@@ -21,6 +21,9 @@ def test_selected_directions(tmp_path: Path) -> None:
         ({"label": "emotion"}, "--label"),
         ({"directions": ("TX",)}, "--direction"),
         ({"score_only": Path(__file__)}, "--score-only"),
+        ({"score_only": Path(__file__), "plot": Path("a.png")}, "--plot"),
+        ({"plot": Path("a.pdf")}, "--plot"),
+        ({"plot": Path("gone/a.png")}, "--plot"),
     ],
 )
 def test_check(tmp_path: Path, given: dict[str, Any], option: str) -> None:
