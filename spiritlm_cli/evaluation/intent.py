@@ -39,8 +39,8 @@ PUBLISHED = (
 )
 METRICS = (
     Metric("generated", "generated"),
-    Metric("by_sum", "likeliest by sum"),
-    Metric("by_mean", "likeliest by mean"),
+    Metric("by_sum", "by sum"),
+    Metric("by_mean", "by mean"),
 )
 # Tokens of an answer beyond those of the longest label.
 _MORE_TOKENS = 4

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spiritlm_cli.audio.reading import read_audio
 from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.errors import TokenError
 from spiritlm_cli.language.prompt import Prompt
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.tasks import Task
@@ -67,7 +68,11 @@ class FewShot:
         """Choose the examples of a line's prompt; see `prompt`. Raises TokenError if there are too few."""
         rng = random.Random(f"{self.seed} {key}") if self.shuffle else None
         others = [example for example in self.examples if speaker is None or example.speaker != speaker]
-        return self.task.choose_examples(others, self.shots, question, rng)
+        try:
+            return self.task.choose_examples(others, self.shots, question, rng)
+        except TokenError as error:
+            own = len(self.examples) - len(others)
+            raise TokenError(f"{error}; {own} more are of its speaker" if own else str(error)) from None
 
     def context(self, model_context: int) -> int:
         """The most tokens of a prompt and its answer together: the task's, or the model's if that is less."""

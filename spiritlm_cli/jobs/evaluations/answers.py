@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import CheckpointError, ManifestError
 from spiritlm_cli.evaluation.hypotheses import find_text, read_texts, warn_unknown_ids
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Item
 from spiritlm_cli.jobs.few_shot import LoadTokenizer, read_examples
@@ -20,14 +20,20 @@ ReadExamples = Callable[[Task, LoadTokenizer], list[Example]]
 
 
 def load_prompts(
-    options: AnsweredOptions, tokenizer: LoadTokenizer, read: ReadExamples | None = None
+    options: AnsweredOptions,
+    to: Literal["text", "speech"],
+    tokenizer: LoadTokenizer,
+    read: ReadExamples | None = None,
 ) -> FewShot | None:
     """Load the form of the prompts and the examples; None if an item is asked alone.
 
-    read: reads the examples if options name none. Raises CheckpointError, TokenError and ManifestError.
+    to: modality of the answers. read: reads the examples if options name none. Raises CheckpointError, also for a form
+    with other answers; TokenError and ManifestError for examples.
     """
     if options.default_form is None:
         return None
+    if load_template(options.default_form)[1].to != to:
+        raise CheckpointError(f"{options.default_form}: the answers of this form are not {to}")
     task = load_task(options.default_form, options.checkpoint, options.expressive, options.device)
     examples: list[Example] = []
     if options.shots == 0:

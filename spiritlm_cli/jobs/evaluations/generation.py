@@ -95,7 +95,7 @@ class AsrEvaluation(_ClipEvaluation[AsrOptions]):
             yield partial(asr.score_texts, read_texts(options.hypotheses), options.normalizer)
             return
         tokenizer = self._load_tokenizer()
-        few_shot = load_prompts(options, lambda: tokenizer)
+        few_shot = load_prompts(options, "text", lambda: tokenizer)
         sampling = with_stops(asr.SAMPLING, few_shot, options.seed)
         yield asr.SpeechToText(
             tokenizer,
@@ -143,7 +143,7 @@ class TtsEvaluation(_ClipEvaluation[TtsOptions]):
         if options.hypotheses:
             yield partial(tts.score_speech, speech_finder(options.hypotheses), recognizer, options.normalizer)
             return
-        few_shot = load_prompts(options, cache(self._load_tokenizer))
+        few_shot = load_prompts(options, "speech", cache(self._load_tokenizer))
         sampling = with_stops(tts.SAMPLING, few_shot, options.seed)
         yield tts.TextToSpeech(
             Prompter(self._load_model(), "speech", sampling, few_shot, options.context),

@@ -58,7 +58,7 @@ class IntentEvaluation(Evaluation[IntentOptions, Command]):
     def facts(self) -> dict[str, Any]:
         """How the answers are generated and compared."""
         options = self.options
-        facts = {"split": options.split, "empty slots": "left out" if options.drop_none else "none"}
+        facts = {"split": options.split, "empty slots": "left out" if options.drop_none else "kept"}
         if options.hypotheses:
             return facts | {"answers": options.hypotheses.name}
         drawn = "all labels in turn" if options.balanced else "a random order"
@@ -78,7 +78,7 @@ class IntentEvaluation(Evaluation[IntentOptions, Command]):
         tokenizer = SpeechTokenizer.load(
             options.checkpoint, expressive=options.expressive, device=options.device
         )
-        few_shot = load_prompts(options, lambda: tokenizer, self._training_examples)
+        few_shot = load_prompts(options, "text", lambda: tokenizer, self._training_examples)
         model = LanguageModel.load(
             options.checkpoint, expressive=options.expressive, device=options.device, dtype=options.dtype
         )

@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.errors import CheckpointError, ManifestError
-from spiritlm_cli.jobs.evaluations.answers import prompt_facts, with_outputs, with_stops
+from spiritlm_cli.jobs.evaluations.answers import load_prompts, prompt_facts, with_outputs, with_stops
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem
 from spiritlm_cli.jobs.options import AsrOptions
 from spiritlm_cli.language.few_shot import FewShot
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.language.tasks import Task
 from spiritlm_cli.manifests.clip import Clip
+from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 
 
 def test_prompt_facts(tmp_path: Path) -> None:
@@ -25,6 +26,18 @@ def test_prompt_facts(tmp_path: Path) -> None:
     assert prompt_facts(AsrOptions(data=tmp_path, form="intent"), None, "6")["context"] == "the model's"
     with pytest.raises(CheckpointError, match="neither a task"):
         prompt_facts(AsrOptions(data=tmp_path, form="gone"), None, "6")
+
+
+def test_load_prompts(tmp_path: Path) -> None:
+    def tokenizer() -> SpeechTokenizer:
+        raise AssertionError("nothing is tokenized")
+
+    assert load_prompts(AsrOptions(data=tmp_path), "text", tokenizer) is None
+    few_shot = load_prompts(AsrOptions(data=tmp_path, form="asr"), "text", tokenizer)
+    assert few_shot
+    assert few_shot.examples == []
+    with pytest.raises(CheckpointError, match="tts: the answers of this form are not text"):
+        load_prompts(AsrOptions(data=tmp_path, form="tts"), "text", tokenizer)
 
 
 def test_with_stops() -> None:

@@ -60,4 +60,4 @@ def test_intent_of_answers(commands: Path, tmp_path: Path) -> None:
         result = run(IntentOptions(path=commands, hypotheses=answers, drop_none=drop_none)).result
         assert result
         assert result.row("intent").values["generated"].value == share
-        assert result.description.facts["empty slots"] == ("left out" if drop_none else "none")
+        assert result.description.facts["empty slots"] == ("left out" if drop_none else "kept")
