@@ -1,6 +1,7 @@
 """`blimp` on text: BLiMP's JSONL files of sentence pairs that differ in one point of grammar (Warstadt et al. 2020)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
@@ -25,14 +26,20 @@ def read_blimp(path: Path | str) -> Iterator[Pair | BadPair]:
     """Read the pairs of BLiMP's JSONL, a file or a folder of files, and the lines that can't be used, in order.
 
     Required fields: sentence_good and sentence_bad. Optional: linguistics_term and UID, which are groups. The id of a
-    pair is `UID/pairID`, or `file/line` if one of these is missing. Raises ManifestError if a file can't be read.
+    pair is `UID/pairID`, or `file/line` if one of these is missing, or an earlier pair has it: some other corpora of
+    this form repeat ids. Raises ManifestError if a file can't be read.
     """
+    ids: set[str] = set()
     for file in blimp_files(path):
         for line_number, line in numbered_lines(file):
             if isinstance(line, ManifestError):
                 yield BadPair(f"{file.stem}/{line_number}", f"{file}: line {line_number}", line)
             elif line.strip():
-                yield _pair(line, file, line_number)
+                pair = _pair(line, file, line_number)
+                if pair.id in ids:
+                    pair = replace(pair, id=f"{file.stem}/{line_number}")
+                ids.add(pair.id)
+                yield pair
 
 
 def _pair(line: str, file: Path, line_number: int) -> Pair | BadPair:
@@ -41,17 +48,16 @@ def _pair(line: str, file: Path, line_number: int) -> Pair | BadPair:
     try:
         fields = parse_json_fields(line, source)
         if "UID" in fields and "pairID" in fields:
-            name = f"{fields['UID']}/{fields['pairID']}"
+            name = NOT_IN_TEXT.sub("?", f"{fields['UID']}/{fields['pairID']}")
         groups = tuple(_group(fields[kind], kind, source) for kind in _GROUPS if kind in fields)
         good, bad = (_candidate(fields.get(side), side, source) for side in ("sentence_good", "sentence_bad"))
     except ManifestError as error:
         return BadPair(name, source, error)
-    # Some other corpora of this form repeat ids, so that the line identifies the item.
-    return Pair(name, source, (good,), (bad,), groups, item=source)
+    return Pair(name, source, (good,), (bad,), groups)
 
 
 def _group(value: object, kind: str, source: str) -> Group:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or NOT_IN_TEXT.search(value):
         raise ManifestError(f"{source}: {kind} is not text")
     return Group(kind, value)
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 _PERCENTILES = (2.5, 97.5)  # of a 95 % interval
 _SEED = 0
+# Of more distinct values, a table of how often each is drawn takes more memory and time than drawing items.
+_MAX_DISTINCT = 1000
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,13 @@ class Estimate:
     @classmethod
     def of_mean(cls, values: Iterable[float]) -> "Estimate":
         """Compute the mean of the items' values. Raises ValueError if there are none."""
-        distinct, counts = np.unique(np.fromiter(values, dtype=np.float64), return_counts=True)
-        total = int(counts.sum())
-        if not total:
+        known = np.fromiter(values, dtype=np.float64)
+        if not len(known):
             raise ValueError("a mean needs at least one item")
+        distinct, counts = np.unique(known, return_counts=True)
+        if len(distinct) > _MAX_DISTINCT:
+            return cls.of(lambda drawn: float(known[drawn].mean()), len(known))
+        total = len(known)
         # Draw how often each distinct value occurs in a resample, which is the same as drawing its items.
         draws = np.random.default_rng(_SEED).multinomial(total, counts / total, size=RESAMPLES)
         return cls._of(float(counts @ distinct / total), draws @ distinct / total, total)

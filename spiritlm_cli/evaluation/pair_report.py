@@ -95,10 +95,19 @@ def _set_rows(
     groups = sorted(members, key=lambda group: (kinds.index(group.kind), group.rank, group.name))
     labels = {group.name: index for index, group in enumerate(groups) if group.kind == mean_over}
 
-    def label(record: Record) -> int:
-        return next(labels[group["name"]] for group in record["groups"] if group["kind"] == mean_over)
-
-    means = [_mean_row(f"mean over {mean_over}s", name, records, label)] if len(labels) > 1 else []
+    # Records without such a group are in no group's accuracy.
+    label = {
+        record["id"]: labels[group["name"]]
+        for record in records
+        for group in record["groups"]
+        if group["kind"] == mean_over
+    }
+    labeled = [record for record in records if record["id"] in label]
+    means = (
+        [_mean_row(f"mean over {mean_over}s", name, labeled, lambda record: label[record["id"]])]
+        if len(labels) > 1
+        else []
+    )
     return [
         _row(name, None, records, published),
         *means,

@@ -1,10 +1,11 @@
 """Items files: a description of the run, then one record for each item. Results are computed from nothing else."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from spiritlm_cli.config import from_mapping
 from spiritlm_cli.errors import CheckpointError, ManifestError
@@ -14,6 +15,7 @@ from spiritlm_cli.text_files import numbered_lines
 Record = dict[str, Any]
 
 _FORMAT = 1  # of items files
+_MAX_SHARDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,22 @@ class RunDescription:
     shard: list[int] | None = None
     evaluation: int = _FORMAT
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a shard that there can't be."""
+        if self.shard is None:
+            return
+        if len(self.shard) != 2 or not 0 <= self.shard[0] < self.shard[1] <= _MAX_SHARDS:
+            raise ValueError(f"shard is {str(self.shard)[:40]}, not a part and the number of parts")
+
     def to_line(self) -> str:
         """The first line of an items file."""
-        return json.dumps({"evaluation": self.evaluation, **asdict(self)}, ensure_ascii=False)
+        return _to_line({"evaluation": self.evaluation, **asdict(self)})
 
     @classmethod
     def of_line(cls, line: str, source: str) -> "RunDescription":
         """Read the first line of an items file. source: its name in errors. Raises ManifestError."""
         try:
-            content = json.loads(line)
+            content = _from_line(line)
             if not isinstance(content, dict) or content.get("evaluation") != _FORMAT:
                 raise ManifestError("it begins with no description of an evaluation")
             return from_mapping(cls, content, Path(source))
@@ -71,16 +80,40 @@ class RunDescription:
 def format_record(record: Mapping[str, Any]) -> str:
     """The line of a record. Raises ManifestError for a number that is not finite, which JSON can't hold."""
     try:
-        return json.dumps(record, ensure_ascii=False, allow_nan=False)
+        return _to_line(record)
     except ValueError:
         raise ManifestError("a result is not a finite number; try --dtype float32") from None
+
+
+def _to_line(content: Mapping[str, Any]) -> str:
+    """Return one line of JSON. Raises ValueError for a number that is not finite."""
+    line = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:  # the name of a file that is not UTF-8
+        return json.dumps(content)
+    return line
+
+
+def _from_line(line: str) -> Any:
+    """Return what is in a line of JSON. Raises ValueError, also for a number that is not finite."""
+    return json.loads(line, parse_constant=_refuse, parse_float=_finite)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)
+
+
+def _refuse(number: str) -> NoReturn:
+    raise ValueError(f"{number} is not a finite number")
 
 
 def parse_records(lines: Iterable[tuple[int, str | ManifestError]], source: str) -> Iterator[Record]:
     """Read the lines of an items file after the first. Raises ManifestError for one that is no record."""
     for line_number, line in lines:
         try:
-            record = json.loads(line) if isinstance(line, str) else None
+            record = _from_line(line) if isinstance(line, str) else None
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict) or not isinstance(record.get("id"), str):
@@ -101,7 +134,8 @@ def pool_shards(
 ) -> list[tuple[RunDescription, list[Record]]]:
     """Join the shards of each run, in the order of their first one; other runs are left as they are.
 
-    runs: source, description and records of each items file. Raises ManifestError if a shard is missing or there twice.
+    runs: source, description and records of each items file. Raises ManifestError if a shard is missing or there twice,
+    and if a run has not as many records as items.
     """
     groups: dict[str, list[tuple[str, RunDescription, list[Record]]]] = {}
     for index, run in enumerate(runs):
@@ -113,9 +147,10 @@ def pool_shards(
 
 
 def _joined(group: list[tuple[str, RunDescription, list[Record]]]) -> tuple[RunDescription, list[Record]]:
-    first = group[0][1]
+    source, first, records = group[0]
     if first.shard is None:
-        return first, group[0][2]
+        check_complete(records, first.items, source)
+        return first, records
     parts: dict[int, list[Record]] = {}
     for source, description, records in group:
         assert description.shard is not None
@@ -125,6 +160,18 @@ def _joined(group: list[tuple[str, RunDescription, list[Record]]]) -> tuple[RunD
             )
         parts[description.shard[0]] = records
     if missing := sorted(set(range(first.shard[1])) - set(parts)):
-        names = ", ".join(f"{part}/{first.shard[1]}" for part in missing)
-        raise ManifestError(f"{first.task}: the result of part {names} is missing")
-    return replace(first, shard=None), [record for part in sorted(parts) for record in parts[part]]
+        names = ", ".join(f"{part}/{first.shard[1]}" for part in missing[:8]) + ", …" * (len(missing) > 8)
+        raise ManifestError(
+            f"{first.task}: the result of part {names} is missing, or was computed with other data, settings or model"
+        )
+    records = [record for part in sorted(parts) for record in parts[part]]
+    check_complete(records, first.items, f"{source} and the other parts")
+    return replace(first, shard=None), records
+
+
+def check_complete(records: Sequence[Record], items: int, source: str) -> None:
+    """Raise ManifestError if there are not as many records as items."""
+    if len(records) != items:
+        raise ManifestError(
+            f"{source}: {len(records)} records of {items} items: the run is not finished, or the file was changed"
+        )

@@ -59,10 +59,10 @@ def compute_result(description: RunDescription, records: Sequence[Record]) -> Ev
         raise ManifestError(f"{description.task}: no item could be used")
     try:
         result = _RESULTS[description.task](description, used)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ManifestError(
-            f"{description.task}: a record lacks {error}, or has it in another form"
-        ) from None
+    except KeyError as error:
+        raise ManifestError(f"{description.task}: a record lacks {error}") from None
+    except (TypeError, AttributeError, IndexError) as error:
+        raise ManifestError(f"{description.task}: a record has a value of another form ({error})") from None
     except (ValueError, ArithmeticError) as error:
         raise ManifestError(f"{description.task}: the records have no result ({error})") from None
     return result and replace(result, skipped=len(records) - len(used))

@@ -7,16 +7,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.batching import Outcome
+from spiritlm_cli.console import notify
 from spiritlm_cli.distributed.messages import Codec, to_json
 from spiritlm_cli.errors import ManifestError, ResumeError, SpiritLMError
 from spiritlm_cli.evaluation.records import (
     Record,
     RunDescription,
+    check_complete,
     format_record,
     parse_records,
     read_items,
@@ -26,6 +27,7 @@ from spiritlm_cli.evaluation.result import EvaluationResult
 from spiritlm_cli.jobs.compute import Compute, Function
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Item
 from spiritlm_cli.jobs.executor import computed
+from spiritlm_cli.jobs.failures import reason_of
 from spiritlm_cli.jobs.inputs import shard_range
 from spiritlm_cli.jobs.journal import part_of
 from spiritlm_cli.jobs.options.evaluate import EvaluateOptions
@@ -79,15 +81,18 @@ def run(options: EvaluateOptions) -> EvaluationSummary:
     evaluation, items = _evaluation_of(options), _items_of(options)
     _check_ids(items)
     description = evaluation.describe([item.id for item in items])
-    if options.shard:
-        part = shard_range(range(len(items)), *options.shard)
-        items = items[part.start : part.stop]
+    items = _in_shard(items, options)
     if settled.complete:
-        records = _finished_records(Path(str(options.output)), description)
+        records = _finished_records(Path(str(options.output)), items, description)
     else:
+        if options.on_error == "fail":
+            _check_usable(items)
         records = _measure(settled, evaluation, items, description)
     evaluation.finish(records)
     failed = sum("error" in record for record in records)
+    if not records:
+        notify("this part has no items, so there is no result")
+        return EvaluationSummary()
     return EvaluationSummary(len(records), failed, compute_result(description, records))
 
 
@@ -130,22 +135,26 @@ def _kept_records(settled: Settled[Any], description: RunDescription) -> list[Re
     if settled.journal is None or not settled.journal.done.size:
         return []
     part = part_of(Path(str(settled.options.output)).resolve())
+    done = settled.journal.done
     with part.open("rb") as file:
-        lines = file.read(settled.journal.done.size).decode().split("\n")[:-1]
-    _check_continued(lines[0], description, part)
+        lines = file.read(done.size).decode("utf-8", "replace").split("\n")[:-1]
+    if len(lines) != done.inputs + 1:
+        raise ResumeError(f"{part}: has not the lines that its journal says; remove both to begin again")
+    _check_continued(RunDescription.of_line(lines[0], str(part)), description, part)
     return list(parse_records(enumerate(lines[1:], 2), str(part)))
 
 
-def _finished_records(path: Path, description: RunDescription) -> list[Record]:
+def _finished_records(path: Path, items: Sequence[Any], description: RunDescription) -> list[Record]:
     """The records of a finished items file. Raises ResumeError if it is of another run."""
     found, records = read_items(path)
-    _check_continued(found.to_line(), description, path)
+    _check_continued(found, description, path)
+    check_complete(records, len(items), str(path))
     return records
 
 
-def _check_continued(line: str, description: RunDescription, path: Path) -> None:
-    before, now = json.loads(line), json.loads(description.to_line())
-    if different := sorted(name for name in now if now[name] != before.get(name)):
+def _check_continued(found: RunDescription, description: RunDescription, path: Path) -> None:
+    before, now = json.loads(found.to_line()), json.loads(description.to_line())
+    if different := sorted(name for name in now if now[name] != before[name]):
         raise ResumeError(
             f"{path}: was begun with other {', '.join(different)}; resume with the same, or write to another file"
         )
@@ -165,13 +174,30 @@ def _items_of(options: EvaluateOptions) -> Sequence[Any]:
     items = _evaluation_of(options).items()
     if not items:
         raise ManifestError(f"{options.task}: there are no items")
-    return items if options.limit is None else list(islice(items, options.limit))
+    return items if options.limit is None else items[: options.limit]
+
+
+def _in_shard(items: Sequence[Any], options: EvaluateOptions) -> Sequence[Any]:
+    """The items of the part that `--shard` names."""
+    if options.shard is None:
+        return items
+    part = shard_range(range(len(items)), *options.shard)
+    return items[part.start : part.stop]
+
+
+def _check_usable(items: Iterable[Item | BadItem]) -> None:
+    """Raise the error of the first item that can't be used, before models are loaded."""
+    for item in items:
+        if isinstance(item, BadItem):
+            raise type(item.error)(reason_of(item, item.error)) from item.error
 
 
 def _check_ids(items: Iterable[Item | BadItem]) -> None:
-    """Raise ManifestError for two items of one id, which a record could not tell apart."""
+    """Raise ManifestError for two items of one id, which records could not tell apart. Bad ones may repeat it."""
     ids: set[str] = set()
     for item in items:
+        if isinstance(item, BadItem):
+            continue
         if item.id in ids:
             raise ManifestError(f"{item.source}: there are two items {item.id!a}")
         ids.add(item.id)
@@ -204,10 +230,7 @@ class _EvaluationCompute(Compute[EvaluateOptions, _Numbered, Record]):
     @contextmanager
     def load(self) -> Iterator[Function[_Numbered, Record]]:
         """Load the models of the task. Raises CheckpointError."""
-        items = _items_of(self.options)
-        if self.options.shard:
-            part = shard_range(range(len(items)), *self.options.shard)
-            items = items[part.start : part.stop]
+        items = _in_shard(_items_of(self.options), self.options)
         with _evaluation_of(self.options).load() as measure:
             yield partial(_measured, measure, items)
 

@@ -45,7 +45,7 @@ def test_a_pair(tmp_path: Path) -> None:
     assert first.groups == (Group("linguistics_term", "island_effects"), Group("UID", "adjunct_island"))
     # of one id, yet two pairs
     assert (first.source, second.source) == (f"{path}: line 1", f"{path}: line 3")
-    assert first.item != second.item
+    assert second.id == "a/3"
 
 
 def test_lines_that_are_none(tmp_path: Path) -> None:
@@ -55,12 +55,19 @@ def test_lines_that_are_none(tmp_path: Path) -> None:
         "{",
         {**ROW, "sentence_bad": " "},
         {**ROW, "UID": 3},
+        {**ROW, "UID": "\ud800", "pairID": "1"},
         {"sentence_good": "He is.", "sentence_bad": "He are."},
     )
     *bad, good = read_blimp(path)
     assert isinstance(good, Pair)
-    assert (good.id, good.groups) == ("a/5", ())
-    wanted = ["sentence_bad is not text", "not JSON", "sentence_bad is not text", "UID is not text"]
+    assert (good.id, good.groups) == ("a/6", ())
+    wanted = [
+        "sentence_bad is not text",
+        "not JSON",
+        "sentence_bad is not text",
+        "UID is not text",
+        "UID is not text",
+    ]
     for number, (entry, text) in enumerate(zip(bad, wanted, strict=True), 1):
         assert isinstance(entry, BadPair)
         assert str(entry.error).startswith(f"{path}: line {number}: {text}")

@@ -27,6 +27,13 @@ def test_of_ratio_of_small_and_of_no_denominators() -> None:
     assert (found.value, found.low, found.high) == (0.75, 0.75, 0.75)
 
 
+def test_of_mean_of_many_values_is_that_of_few() -> None:
+    values = np.random.default_rng(1).random(1500)
+    many, few = Estimate.of_mean(values), Estimate.of_mean(values.round(2))
+    assert (many.low, many.high) == pytest.approx((few.low, few.high), abs=0.003)
+    assert (many.value, many.count) == (pytest.approx(values.mean()), 1500)
+
+
 def test_of_ratio_of_a_fair_coin_is_the_binomial_one() -> None:
     # 400 items of one word, half wrong: the rate's standard error is sqrt(.25 / 400) = 0.025
     found = Estimate.of_ratio([0, 1] * 200, [1] * 400)

@@ -55,6 +55,24 @@ def percents(found: EvaluationResult | None) -> dict[str, str]:
     return {row.label: f"{100 * row.values['by_mean'].value:.2f}" for row in found.rows}
 
 
+def test_mean_over_groups_leaves_out_records_without_group() -> None:
+    records = [
+        record("1", 1.0, groups=(Group("UID", "a"),)),
+        record("2", 0.0, groups=(Group("UID", "b"),)),
+        record("3", 1.0),
+    ]
+    description = RunDescription("blimp", "1", facts={"read as": "text", "set": "BLiMP"})
+    found = benchmark_result(description, records)
+    assert percents(found) == {
+        "overall": "66.67",
+        "mean over UIDs": "50.00",
+        "UID: a": "100.00",
+        "UID: b": "0.00",
+    }
+    assert found
+    assert found.row("mean over UIDs").items == 2
+
+
 def test_benchmark_result_equals_the_official_evaluation() -> None:
     # computed by zerospeech-benchmarks 0.9.4
     words = {"1": ("12", (1, 0, 0, 0)), "2": ("0", (0.5, 0.5, 0, 0)), "3": ("3", (1, 1, 0, 0))}

@@ -5,6 +5,7 @@ import pytest
 
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.records import (
+    Record,
     RunDescription,
     format_record,
     pool_shards,
@@ -67,6 +68,31 @@ def test_a_line_that_is_no_record(tmp_path: Path, line: str) -> None:
         read_items(write(tmp_path / "items.jsonl", RUN.to_line(), '{"id": "a"}', line))
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite(tmp_path: Path, number: str) -> None:
+    with pytest.raises(ManifestError, match="line 2: not a record"):
+        read_items(write(tmp_path / "items.jsonl", RUN.to_line(), f'{{"id": "a", "by_mean": {number}}}'))
+
+
+@pytest.mark.parametrize("shard", [[], [0], [2, 2], [-1, 2], [0, 0], [0, 10**12], [0, 2, 3]])
+def test_a_shard_that_there_is_not(tmp_path: Path, shard: list[int]) -> None:
+    line = RUN.to_line().replace('"shard": null', f'"shard": {shard}')
+    with pytest.raises(ManifestError, match="not an items file"):
+        read_items(write(tmp_path / "items.jsonl", line))
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    run, record = replace(RUN, data=["caf\udce9"]), {"id": "caf\udce9"}
+    path = write(tmp_path / "items.jsonl", run.to_line(), format_record(record))
+    assert read_items(path) == (run, [record])
+
+
+@pytest.mark.parametrize("records", [2, 4])
+def test_pool_shards_of_a_file_with_too_few_or_too_many_records(records: int) -> None:
+    with pytest.raises(ManifestError, match=f"a.jsonl: {records} records of 3 items"):
+        pool_shards([("a.jsonl", RUN, [{"id": "a"}] * records)])
+
+
 def test_format_record_refuses_what_is_not_finite() -> None:
     with pytest.raises(ManifestError, match="not a finite number"):
         format_record({"id": "a", "mean": float("nan")})
@@ -75,8 +101,9 @@ def test_format_record_refuses_what_is_not_finite() -> None:
 def test_pool_shards() -> None:
     first, second = replace(RUN, shard=[0, 2]), replace(RUN, shard=[1, 2])
     other = replace(RUN, task="blimp")
-    runs = [("1", second, [{"id": "b"}]), ("2", other, [{"id": "c"}]), ("3", first, [{"id": "a"}])]
-    assert pool_shards(runs) == [(RUN, [{"id": "a"}, {"id": "b"}]), (other, [{"id": "c"}])]
+    records: list[Record] = [{"id": "a"}, {"id": "b"}, {"id": "c"}]
+    runs = [("1", second, records[1:]), ("2", other, records), ("3", first, records[:1])]
+    assert pool_shards(runs) == [(RUN, records), (other, records)]
     with pytest.raises(ManifestError, match="part 1/2 is missing"):
         pool_shards([("1", first, [])])
     with pytest.raises(ManifestError, match="part 0 of 2 is there twice"):

@@ -75,6 +75,63 @@ def test_shards_are_one_result(options: PairsOptions) -> None:
     assert read_results(EvaluateReportOptions(runs=files)) == [whole]
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]\n1\n2\n", b"{}\n{}\n{}\n"])
+def test_resume_refuses_a_damaged_part(
+    options: PairsOptions, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    def stop_at_the_third(record: dict[str, object]) -> str:
+        if record["id"] == "sun":
+            raise KeyboardInterrupt
+        return json.dumps(record, ensure_ascii=False)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("spiritlm_cli.jobs.evaluate.format_record", stop_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            run(options)
+    part = options.output.with_name("items.jsonl.part")  # type: ignore[union-attr]
+    part.write_bytes(content)
+    with pytest.raises(
+        (ResumeError, ManifestError), match=r"items\.jsonl\.part: (has not|not an items file)"
+    ):
+        run(replace(options, resume=True))
+
+
+def test_resume_refuses_a_finished_file_that_was_cut_off(options: PairsOptions) -> None:
+    run(options)
+    assert options.output
+    options.output.write_bytes(b"".join(content(options).splitlines(keepends=True)[:-1]))
+    with pytest.raises(ManifestError, match="4 records of 5 items"):
+        run(replace(options, resume=True))
+
+
+def test_a_shard_without_items(options: PairsOptions) -> None:
+    assert options.output
+    files = tuple(options.output.with_name(f"{shard}.jsonl") for shard in range(8))
+    for shard, file in enumerate(files):
+        run(replace(options, shard=(shard, 8), output=file))
+    empty = run(replace(options, shard=(0, 8), output=files[0], resume=True))
+    assert (empty.inputs, empty.result) == (0, None)
+    (result,) = read_results(EvaluateReportOptions(runs=files))
+    assert result.items == 5
+
+
+def test_a_bad_item_ends_the_run_before_models_are_loaded(
+    options: PairsOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with options.path.open("a") as table:
+        table.write("cat\tagain\tthe same\n")
+    monkeypatch.delattr("spiritlm_cli.jobs.evaluate.computed")
+    with pytest.raises(ManifestError, match="line 7: id 'cat' was there before"):
+        run(options)
+
+
+def test_a_second_item_of_one_id_can_be_skipped(options: PairsOptions) -> None:
+    with options.path.open("a") as table:
+        table.write("cat\tagain\tthe same\n")
+    summary = run(replace(options, on_error="skip"))
+    assert (summary.inputs, summary.failed) == (6, 1)
+
+
 def test_items_of_one_id(options: PairsOptions) -> None:
     options.path.write_text("id\tgood\tbad\nline 3\ta\tb\n\ta\tb\n")
     with pytest.raises(ManifestError, match="two items 'line 3'"):

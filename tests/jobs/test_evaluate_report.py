@@ -11,7 +11,7 @@ def test_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for task, facts in (("pairs", {"list": "a|b <i>"}), ("wuggy", {"read as": "text"})):
         record = {"id": "a", "set": "dev", "item": None, "groups": [], "by_mean": 1.0, "by_sum": 0.5}
         files.append(tmp_path / f"{task}.jsonl")
-        lines = RunDescription(task, "0.2.0", "nano", facts=facts).to_line(), format_record(record)
+        lines = RunDescription(task, "0.2.0", "nano", items=1, facts=facts).to_line(), format_record(record)
         files[-1].write_text("\n".join(lines) + "\n")
     assert run(EvaluateReportOptions(runs=tuple(files))).inputs == 2
     lines = capsys.readouterr().out.splitlines()
