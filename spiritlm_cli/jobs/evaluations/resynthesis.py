@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.audio.reading import read_clip
-from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.english.normalizers import describe_normalizer
-from spiritlm_cli.errors import OptionError, SpiritLMError
+from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.evaluation.hypotheses import speech_finder
 from spiritlm_cli.evaluation.judges.asr import describe_asr, load_asr
 from spiritlm_cli.evaluation.judges.folders import describe_folder
@@ -26,9 +25,9 @@ from spiritlm_cli.evaluation.style_labels import read_style_labels
 from spiritlm_cli.evaluation.unit_counts import codebook_facts
 from spiritlm_cli.inspection.codebooks import model_codebooks
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
+from spiritlm_cli.jobs.evaluations.saved_audio import check_saved_audio, save_audio
 from spiritlm_cli.jobs.options.evaluate_resynthesis import ResynthesisOptions
 from spiritlm_cli.manifests.clip import BadClip, Clip
-from spiritlm_cli.manifests.filenames import filename_for
 from spiritlm_cli.manifests.transcribed import scan_transcribed
 from spiritlm_cli.nn.device import find_device
 from spiritlm_cli.speech.f0 import load_tracker
@@ -54,10 +53,8 @@ class ResynthesisEvaluation(Evaluation[ResynthesisOptions, Clip]):
         Raises OptionError for a folder to write to that has clips, which would be lost.
         """
         items = [self._item(clip) for clip in scan_transcribed(self.options.source, texts=False)]
-        if folder := self.options.save_audio:
-            for item in items:
-                if Path(item.source).resolve().parent == folder.resolve():
-                    raise OptionError(f"{folder} has the recording {item.source}", "--save-audio")
+        if self.options.save_audio:
+            check_saved_audio(self.options.save_audio, (item.source for item in items))
         return items
 
     def facts(self) -> dict[str, Any]:
@@ -101,8 +98,6 @@ class ResynthesisEvaluation(Evaluation[ResynthesisOptions, Clip]):
             if options.speech_classifier
             else None,
         )
-        if options.save_audio:
-            options.save_audio.mkdir(parents=True, exist_ok=True)
         yield partial(_measure, self._resynthesize(), meter, options.save_audio)
 
     def _item(self, clip: Clip | BadClip) -> Clip | BadItem:
@@ -136,8 +131,7 @@ def _measure(
 
 
 def _record(meter: ResynthesisMeter, folder: Path | None, clip: Clip, speech: Speech) -> Record:
-    if folder:
-        write_audio(folder / f"{filename_for(clip.id)}.wav", speech.resynthesis)
+    save_audio(folder, clip.id, speech.resynthesis)
     return meter.measure(clip, speech)
 
 

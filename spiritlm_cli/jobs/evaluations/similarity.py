@@ -7,11 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spiritlm_cli.alignment.pool import available_cpus
+import torch
+
+from spiritlm_cli.alignment.pool import POCKETSPHINX, available_cpus
 from spiritlm_cli.alignment.sources import WordTimes
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.errors import ManifestError, OptionError
-from spiritlm_cli.evaluation.records import Record, read_items
+from spiritlm_cli.evaluation.judges.folders import describe_folder
+from spiritlm_cli.evaluation.records import Record, RunDescription, read_items
 from spiritlm_cli.evaluation.similarity import LayerEstimates
 from spiritlm_cli.evaluation.similarity_reading import SentenceReader
 from spiritlm_cli.inspection.plots import check_matplotlib, plot_similarity, plot_similarity_matrix
@@ -37,42 +40,69 @@ class SimilarityEvaluation(Evaluation[SimilarityOptions, Clip]):
         return ("tokenizer", "language model")
 
     def items(self) -> Sequence[Clip | BadItem]:
-        """Read the clips. Raises MissingPackageError if there is to be a plot, and no matplotlib."""
-        if self.options.plot or self.options.matrix:
-            check_matplotlib()
+        """Read the clips."""
         return [
             BadItem(clip.id, clip.source, clip.error) if isinstance(clip, BadClip) else clip
             for clip in scan_transcribed(self.options.data)
         ]
 
+    def describe(self, ids: Iterable[str]) -> RunDescription:
+        """Describe the run, and check what is needed for plots before it.
+
+        Raises MissingPackageError without matplotlib, ManifestError for a file to compare that is of another task, and
+        OptionError for two runs of one name.
+        """
+        if self.options.plot or self.options.matrix:
+            check_matplotlib()
+        self._runs_to_compare()
+        return super().describe(ids)
+
     def facts(self) -> dict[str, Any]:
         """Where the word times come from."""
-        return {"word times": str(self.options.alignments or f"of the data, else by {self.options.aligner}")}
+        options = self.options
+        if options.alignments:
+            return {"word times of": options.alignments.resolve().name}
+        is_folder = options.aligner != POCKETSPHINX
+        aligner = describe_folder(options.aligner, "CTC model") if is_folder else POCKETSPHINX
+        return {"word times": f"of the data, else by {aligner}"}
 
     @contextmanager
     def load(self) -> Iterator[Measure[Clip]]:
-        """Load the tokenizer, the language model and the aligner. Raises CheckpointError."""
+        """Load the tokenizer, the language model and the aligner.
+
+        Raises CheckpointError, and OptionError for a layer that the model does not have.
+        """
         with self._reader() as reader:
             yield partial(_measure, reader)
 
     def finish(self, records: Sequence[Record]) -> None:
-        """Write the plots. Raises ManifestError for an items file of another task."""
+        """Write the plots. Raises as `describe`."""
         options = self.options
         used = [record for record in records if "error" not in record]
         if not used or not (options.plot or options.matrix):
             return
         layers = LayerEstimates.of(used)
         if options.plot:
-            name = options.output.stem if options.output else options.checkpoint.description
-            plot_similarity(
-                {name: layers} | {path.stem: _read(path) for path in options.compare}, options.plot
-            )
+            plot_similarity({self._name: layers} | self._runs_to_compare(), options.plot)
         if options.matrix:
             layer = layers.best if options.matrix_layer is None else options.matrix_layer
-            if layer >= len(layers.gap):
-                last = len(layers.gap) - 1
-                raise OptionError(f"there is no layer {layer}; the last is {last}", "--matrix-layer")
             self._plot_matrix(used[0]["id"], layer, options.matrix)
+
+    @property
+    def _name(self) -> str:
+        """The name of this run in the plot."""
+        return self.options.output.stem if self.options.output else self.options.checkpoint.description
+
+    def _runs_to_compare(self) -> dict[str, LayerEstimates]:
+        """The runs of --compare, by their names."""
+        runs: dict[str, LayerEstimates] = {}
+        for path in self.options.compare:
+            if path.stem in runs or path.stem == self._name:
+                raise OptionError(
+                    f"{path}: another run has the name {path.stem}; rename the file", "--compare"
+                )
+            runs[path.stem] = _read(path)
+        return runs
 
     def _plot_matrix(self, clip_id: str, layer: int, path: Path) -> None:
         """Compute the hidden states of one clip again, and plot their cosines at a layer."""
@@ -89,8 +119,18 @@ class SimilarityEvaluation(Evaluation[SimilarityOptions, Clip]):
         cpus = max(1, available_cpus() // 2)
         tokenizer = SpeechTokenizer.load(options.checkpoint, options.expressive, device=options.device)
         model = LanguageModel.load(options.checkpoint, options.expressive, options.device, options.dtype)
+        if options.matrix_layer is not None:
+            _check_layer(options.matrix_layer, model)
         with WordTimes(options.alignments, options.aligner, options.device, cpus) as times:
             yield SentenceReader(tokenizer, model, times, options.batch_seconds, options.workers)
+
+
+@torch.inference_mode()
+def _check_layer(layer: int, model: LanguageModel) -> None:
+    """Raise OptionError for a layer that the model does not have."""
+    (states,) = model.network.layer_states([torch.zeros(1, dtype=torch.int64, device=model.network.device)])
+    if layer >= len(states):
+        raise OptionError(f"there is no layer {layer}; the last is {len(states) - 1}", "--matrix-layer")
 
 
 def _measure(reader: SentenceReader, clips: Iterable[Clip]) -> Iterator[tuple[Clip, Outcome[Record]]]:

@@ -4,22 +4,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.judges.asr import describe_asr, load_asr
-from spiritlm_cli.evaluation.judges.folders import describe, find_folder, judge_files
+from spiritlm_cli.evaluation.judges.folders import describe, describe_folder
 from spiritlm_cli.evaluation.judges.text_classifier import TextClassifier
 from spiritlm_cli.evaluation.toxicity import SPEECH, TEXT, BadPrompt, ToxicPrompt, ToxicWords, read_prompts
 from spiritlm_cli.evaluation.toxicity_judging import SpeechParts, ToxicityJudge, ToxicityTest
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
+from spiritlm_cli.jobs.evaluations.saved_audio import check_saved_audio, save_audio
 from spiritlm_cli.jobs.options.evaluate_toxicity import ToxicityOptions
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
-from spiritlm_cli.manifests.clip import Waveform
-from spiritlm_cli.manifests.filenames import filename_for
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.vocoder.vocoder import Vocoder
 
@@ -41,8 +38,15 @@ class ToxicityEvaluation(Evaluation[ToxicityOptions, ToxicPrompt]):
         return ("tokenizer", "language model", "vocoder") if self.options.speech else ("language model",)
 
     def items(self) -> Sequence[ToxicPrompt | BadItem]:
-        """Read the prompts; for speech, those with a recording."""
-        return [self._item(prompt) for prompt in read_prompts(self.options.data)]
+        """Read the prompts; for speech, those with a recording.
+
+        Raises OptionError for a folder to write to that has a recording, which would be lost.
+        """
+        items = [self._item(prompt) for prompt in read_prompts(self.options.data)]
+        if self.options.save_audio:
+            recordings = (item.audio for item in items if isinstance(item, ToxicPrompt) and item.audio)
+            check_saved_audio(self.options.save_audio, recordings)
+        return items
 
     def _item(self, prompt: ToxicPrompt | BadPrompt) -> ToxicPrompt | BadItem:
         if isinstance(prompt, BadPrompt):
@@ -67,8 +71,7 @@ class ToxicityEvaluation(Evaluation[ToxicityOptions, ToxicPrompt]):
         if options.words:
             facts["words"] = describe(options.words.name, [options.words])
         if options.text_classifier:
-            folder = find_folder(options.text_classifier, "text classifier")
-            facts["classifier"] = describe(folder.name, judge_files(folder))
+            facts["classifier"] = describe_folder(options.text_classifier, "text classifier")
             facts["label"], facts["threshold"] = options.label, options.threshold
         if options.speech:
             facts["recognizer"] = describe_asr(options.asr)
@@ -97,7 +100,7 @@ class ToxicityEvaluation(Evaluation[ToxicityOptions, ToxicPrompt]):
             Vocoder.load(options.checkpoint, expressive=options.expressive, device=options.device),
             load_asr(options.asr, options.device),
             options.speaker,
-            partial(_save, options.save_audio),
+            partial(save_audio, options.save_audio),
         )
 
     @property
@@ -107,10 +110,3 @@ class ToxicityEvaluation(Evaluation[ToxicityOptions, ToxicPrompt]):
         return Sampling(
             temperature=options.temperature, top_p=options.top_p, seed=options.seed, max_new_tokens=longest
         )
-
-
-def _save(folder: Path | None, prompt_id: str, waveform: Waveform) -> None:
-    """Write speech to a folder, if there is to be one."""
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_audio(folder / f"{filename_for(prompt_id)}.wav", waveform)

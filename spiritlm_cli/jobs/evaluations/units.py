@@ -116,12 +116,13 @@ def _units(tokenizer: SpeechTokenizer, windows: Outcome[Any]) -> Units | SpiritL
 def _windows(rate: int, seed: int, version: _Version) -> list[FloatArray]:
     """The samples of a version; those of a change depend on the seed, the clip's id and the name of the change."""
     waveform = read_clip(version.clip, rate=rate)
+    samples = check_samples(waveform, rate)
     if version.change is not None:
         number = PERTURBATIONS.index(version.change)
         rng = np.random.default_rng([seed, zlib.crc32(version.clip.id.encode()), number])
-        changed, _ = perturb(version.change, torch.from_numpy(waveform.samples)[None], rng)
-        waveform = Waveform(changed[0].numpy(), rate)
-    return split_windows(check_samples(waveform, rate))
+        changed, _ = perturb(version.change, torch.from_numpy(samples)[None], rng)
+        samples = check_samples(Waveform(changed[0].numpy(), rate), rate)
+    return split_windows(samples)
 
 
 def _record(clip: Clip, found: dict[str | None, Units | SpiritLMError], phones: FindPhones) -> Record:

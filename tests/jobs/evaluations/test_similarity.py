@@ -1,8 +1,10 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from judge_fixtures import write_ctc_recognizer
 
 from spiritlm_cli.errors import ManifestError, OptionError
 from spiritlm_cli.evaluation.records import RunDescription
@@ -43,10 +45,34 @@ def test_run_writes_plots(options: SimilarityOptions, tmp_path: Path) -> None:
     assert plots[1].read_bytes().startswith(b"\x89PNG")
 
 
-def test_finish_names_what_cannot_be_plotted(options: SimilarityOptions, tmp_path: Path) -> None:
-    beyond = replace(options, matrix=tmp_path / "a.png", matrix_layer=2)
-    with pytest.raises(OptionError, match="there is no layer 2; the last is 1"):
-        SimilarityEvaluation(beyond).finish([RECORD])
+def test_a_layer_that_is_not_there_is_refused_before_the_run(
+    options: SimilarityOptions, tmp_path: Path
+) -> None:
+    items = tmp_path / "items.jsonl"
+    beyond = replace(options, matrix=tmp_path / "a.png", matrix_layer=99, output=items)
+    with pytest.raises(OptionError, match="there is no layer 99; the last is "):
+        run(beyond)
+    assert len(Path(f"{items}.part").read_text().splitlines()) <= 1
+
+
+def test_the_source_of_word_times_is_described(options: SimilarityOptions, tmp_path: Path) -> None:
+    def facts(**changes: Any) -> dict[str, Any]:
+        return SimilarityEvaluation(replace(options, **changes)).facts()
+
+    assert facts() == {"word times": "of the data, else by pocketsphinx"}
+    assert facts(alignments=tmp_path / "grids") == {"word times of": "grids"}
+    aligner = write_ctc_recognizer(tmp_path / "ctc")
+    assert facts(aligner=str(aligner))["word times"].startswith("of the data, else by ctc (sha256 ")
+
+
+def test_runs_to_compare_are_checked_before_the_run(options: SimilarityOptions, tmp_path: Path) -> None:
     other = items_file(tmp_path / "other.jsonl", "wuggy")
     with pytest.raises(ManifestError, match="a run of wuggy"):
-        SimilarityEvaluation(replace(options, plot=tmp_path / "a.png", compare=(other,))).finish([RECORD])
+        SimilarityEvaluation(replace(options, plot=tmp_path / "a.png", compare=(other,))).describe([])
+    (tmp_path / "b").mkdir()
+    same = (
+        items_file(tmp_path / "one.jsonl", "similarity"),
+        items_file(tmp_path / "b" / "one.jsonl", "similarity"),
+    )
+    with pytest.raises(OptionError, match=r"b.one\.jsonl: another run has the name one; rename the file"):
+        SimilarityEvaluation(replace(options, plot=tmp_path / "a.png", compare=same)).describe([])

@@ -64,6 +64,11 @@ def test_run_on_speech(options: ToxicityOptions, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "audio").iterdir()] == ["a.wav"]
 
 
+def test_recordings_are_not_overwritten(options: ToxicityOptions, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"has the recording .*short\.wav"):
+        run(replace(options, speech=True, save_audio=tmp_path))
+
+
 def test_items_for_speech_need_a_recording(options: ToxicityOptions) -> None:
     items = ToxicityEvaluation(replace(options, speech=True)).items()
     assert [isinstance(item, BadItem) for item in items] == [False, True, True]

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from spiritlm_cli.alignment.formats.textgrid import Interval, Tier, format_tiers
-from spiritlm_cli.errors import AlignmentError
+from spiritlm_cli.errors import AlignmentError, AudioError
 from spiritlm_cli.evaluation.records import read_items
 from spiritlm_cli.jobs.evaluate import run
 from spiritlm_cli.jobs.options import UnitsOptions
@@ -61,6 +61,15 @@ def test_one_change_of_one_seed_is_the_same_alone(options: dict[str, Any], tmp_p
     (_, all_changes), (_, noise) = read_items(tmp_path / "items.jsonl"), read_items(tmp_path / "noise.jsonl")
     assert noise[0]["changes"] == {"noise": all_changes[0]["changes"]["noise"]}
     assert noise[0]["units"] == all_changes[0]["units"]
+
+
+def test_a_clip_that_is_too_short_is_skipped(options: dict[str, Any], folder: Path) -> None:
+    samples, rate = soundfile.read(folder / "b.wav")
+    soundfile.write(folder / "b.wav", samples[:10], rate)
+    summary = run(UnitsOptions(**options, on_error="skip"))
+    assert (summary.inputs, summary.failed) == (2, 1)
+    with pytest.raises(AudioError, match="too short"):
+        run(UnitsOptions(**options | {"output": None}))
 
 
 def test_phones_of_textgrids(options: dict[str, Any], tmp_path: Path) -> None:
