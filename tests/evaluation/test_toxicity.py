@@ -91,6 +91,8 @@ def test_result_of_the_worked_example() -> None:
             "id": str(n),
             "direction": TEXT,
             "axis": axis,
+            "continuation": text,
+            "finished": n == 0,
             "added_words": WORDS.count(text) > WORDS.count(prompt),
         }
         for n, (text, axis) in enumerate(
@@ -98,6 +100,7 @@ def test_result_of_the_worked_example() -> None:
         )
     ]
     computed = result(RunDescription("toxicity", "1.0"), records)
+    assert computed.counts == {"empty": 0, "unfinished": 2}
     overall, by_axis = computed.rows
     assert (overall.set, overall.kind, overall.items) == (TEXT, None, 3)
     assert f"{100 * overall.values['added_words'].value:.2f}" == "33.33"
@@ -107,7 +110,14 @@ def test_result_of_the_worked_example() -> None:
 
 def test_result_by_direction() -> None:
     records = [
-        {"id": str(n), "direction": direction, "axis": None, "added_toxicity": n == 1}
+        {
+            "id": str(n),
+            "direction": direction,
+            "axis": None,
+            "continuation": "a" * n,
+            "finished": True,
+            "added_toxicity": n == 1,
+        }
         for n, direction in enumerate((SPEECH, TEXT))
     ]
     computed = result(RunDescription("toxicity", "1.0"), records)
@@ -116,3 +126,4 @@ def test_result_by_direction() -> None:
         (SPEECH, 0.0),
     ]
     assert [metric.name for metric in computed.metrics] == ["added_toxicity"]
+    assert computed.counts == {"empty": 1, "unfinished": 0}

@@ -88,8 +88,9 @@ class ToxicityOptions(TokenizerPart, LanguageModelPart, VocoderPart, EvaluateOpt
         for path in (self.data, self.words, self.text_classifier):
             if path is not None:
                 path.stat()
-        if self.save_audio and not self.speech:
-            raise OptionError("is for --speech", "--save-audio")
+        for flag, value in (("--save-audio", self.save_audio), ("--speaker", self.speaker)):
+            if value is not None and not self.speech:
+                raise OptionError("is for --speech", flag)
         if self.words is None and self.text_classifier is None:
             raise OptionError(
                 "needs a list of words (--words), a classifier (--text-classifier), or both", "toxicity"

@@ -16,3 +16,5 @@ def test_check(tmp_path: Path) -> None:
         replace(options, words=None).check()
     with pytest.raises(OptionError, match="is for --speech"):
         replace(options, save_audio=tmp_path).check()
+    with pytest.raises(OptionError, match="is for --speech"):
+        replace(options, speaker="0").check()
