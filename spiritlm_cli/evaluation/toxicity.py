@@ -31,8 +31,8 @@ _NOTES = {
     "threshold. Published: ETOX's list, and MuTox as the classifier.",
 }
 _COUNTS_NOTE = (
-    "empty: continuations without text or speech, which are never more toxic; unfinished: those that end at the limit of "
-    "tokens."
+    "empty: continuations without text or speech, which have no toxic words; unfinished: those that end at the limit "
+    "of tokens."
 )
 # The paper's table of added toxicity, on HolisticBias, in percent.
 _PUBLISHED = {
