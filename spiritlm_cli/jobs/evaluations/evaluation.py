@@ -1,6 +1,5 @@
 """What the tasks of `spiritlm evaluate` have in common."""
 
-import dataclasses
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +16,7 @@ from spiritlm_cli.checkpoints.lazy_tensors import weight_files
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.jobs.options.evaluate import EvaluateOptions
-from spiritlm_cli.options import settings, spec_of
+from spiritlm_cli.options import settings
 
 Part = Literal["tokenizer", "language model", "vocoder"]
 
@@ -107,9 +106,8 @@ class Evaluation(ABC, Generic[Options, ItemType]):
 
 def _settings(options: EvaluateOptions) -> dict[str, Any]:
     """The settings that decide the result; paths without the folders they are in."""
-    paths = {field.name for field in dataclasses.fields(options) if spec_of(field).path}
     return {
-        name: Path(value).name if name in paths and value else value
+        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
         for name, value in settings(options, inputs=False).items()
     }
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from spiritlm_cli.errors import OptionError
+from spiritlm_cli.jobs.options.parts import absolute_model
 from spiritlm_cli.options import option
 
 
@@ -13,6 +14,8 @@ def asr_option() -> Any:
         "Speech recognizer: a faster-whisper model, by name or folder, or the Hugging Face folder of a CTC model.",
         "--asr",
         metavar="NAME|FOLDER",
+        parse=absolute_model,
+        default_text="base.en",
         group="model",
     )
 
