@@ -3,10 +3,10 @@
 Two forms are known: that of GSLM (Lakhotia et al. 2021), and that of slamkit, in which recent models are compared.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
 from math import ceil
 from typing import Literal
 
@@ -98,13 +98,24 @@ class Continuation:
                 Sequence.of([span]), "speech", self._sampling(item, waveform), item.id, "cut"
             )
 
-        for is_original, group in groupby(items, lambda item: item.temperature is None):
-            if is_original:
-                yield from ((item, Outcome.of(partial(self._original, item))) for item in group)
-                continue
-            stream = self.language_model.generate_stream(group, request, 1, self.batch_size)
-            for item, outcome in stream:
-                yield item, outcome.map(partial(self._generated, item, spoken))
+        pending: deque[ContinuationItem] = deque()
+
+        def to_generate() -> Iterator[ContinuationItem]:
+            for item in items:
+                pending.append(item)
+                if item.temperature is not None:
+                    yield item
+
+        def originals() -> Iterator[tuple[ContinuationItem, Outcome[Record]]]:
+            while pending and pending[0].temperature is None:
+                item = pending.popleft()
+                yield item, Outcome.of(partial(self._original, item))
+
+        stream = self.language_model.generate_stream(to_generate(), request, 1, self.batch_size)
+        for item, outcome in stream:
+            yield from originals()
+            yield pending.popleft(), outcome.map(partial(self._generated, item, spoken))
+        yield from originals()
 
     def _read(self, clip: Clip) -> Waveform:
         waveform = read_clip(clip)

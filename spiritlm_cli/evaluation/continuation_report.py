@@ -1,14 +1,14 @@
 """The result of `continuation`: generative perplexity, self-BLEU, auto-BLEU and VERT of transcripts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from math import exp, sqrt
+from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spiritlm_cli.evaluation.estimate import Estimate
 from spiritlm_cli.evaluation.records import Record, RunDescription
-from spiritlm_cli.evaluation.repetition import auto_bleu, auto_bleu_slamkit, self_bleu, split_words
+from spiritlm_cli.evaluation.repetition import auto_bleu, auto_bleu_slamkit, self_bleu, split_words, vert
 from spiritlm_cli.evaluation.result import EvaluationResult, Metric, ResultRow
 
 METRICS = (
@@ -55,6 +55,8 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
         notes.append(
             f"{cut} of {len(prompts)} prompts were cut to fit into the model's context of {context} tokens."
         )
+    if unfinished := sum(not record.get("finished", True) for record in records):
+        notes.append(f"{unfinished} of {len(records)} continuations ended at the limit on tokens.")
     return EvaluationResult(description, len(records), METRICS, tuple(rows), tuple(notes))
 
 
@@ -85,7 +87,7 @@ def _values(records: Sequence[Record], scope: tuple[str, str, str], kind: str) -
 def _vert_of(
     between: NDArray[np.float64], within: NDArray[np.float64]
 ) -> Callable[[NDArray[np.int64]], float]:
-    return lambda drawn: sqrt(between[drawn].mean() * within[drawn].mean())
+    return lambda drawn: vert(between[drawn], within[drawn])
 
 
 def _distribution(groups: dict[float | None, list[Record]], order: Sequence[float | None]) -> Iterator[str]:

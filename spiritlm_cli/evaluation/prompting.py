@@ -145,17 +145,21 @@ def prompting_counts(records: Sequence[Record]) -> dict[str, float]:
     }
 
 
-def prompting_notes(records: Iterable[Record], published_shots: int) -> tuple[str, ...]:
-    """Sentences about the examples in the prompts. published_shots: of the published results."""
+def prompting_notes(records: Sequence[Record], published_shots: int) -> tuple[str, ...]:
+    """Sentences about the examples in the prompts, and empty outputs. published_shots: of the published results."""
+    empty = sum(record["text"] == "" for record in records)
+    said = f"{empty} of {len(records)} outputs are empty, or have an empty transcript."
+    return (_examples_note(records, published_shots), *([said] if empty else []))
+
+
+def _examples_note(records: Iterable[Record], published_shots: int) -> str:
     examples = [record["examples"] for record in records if "examples" in record]
     if not examples:
-        return ("The outputs were given, and not generated here.",)
+        return "The outputs were given, and not generated here."
     most = max(map(len, examples))
     if not most:
-        return (
-            f"Zero-shot: no examples in the prompts. The published results are with {published_shots} examples.",
-        )
+        return f"Zero-shot: no examples in the prompts. The published results are with {published_shots} examples."
     names = dict.fromkeys(name for ids in examples for name in ids)
     listed = ", ".join(names) if len(names) <= _NAMED_EXAMPLES else f"{len(names)} in all, in the items file"
     mean = sum(map(len, examples)) / len(examples)
-    return (f"Examples in a prompt: {mean:.1f} on average, at most {most}: {listed}.",)
+    return f"Examples in a prompt: {mean:.1f} on average, at most {most}: {listed}."

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from math import prod, sqrt
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from spiritlm_cli.third_party import needs_extra
 
 TokenKind = Literal["regex", "nltk"]
@@ -56,9 +59,9 @@ def auto_bleu_slamkit(words: Sequence[str], n: int = 2) -> float:
     return _repeated_share(words, n, distance=1)
 
 
-def vert(self_bleus: Sequence[float], auto_bleus: Sequence[float]) -> float:
+def vert(self_bleus: ArrayLike, auto_bleus: ArrayLike) -> float:
     """VERT: the geometric mean of the mean self-BLEU-2 and the mean auto-BLEU-2 of a corpus, as fractions."""
-    return sqrt(sum(self_bleus) / len(self_bleus) * sum(auto_bleus) / len(auto_bleus))
+    return sqrt(np.asarray(self_bleus, float).mean() * np.asarray(auto_bleus, float).mean())
 
 
 def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:

@@ -26,8 +26,7 @@ def spoken_result(
     rows = []
     for part in sets:
         members = [record for record in records if record["set"] == part]
-        row = text_row(name, members, published.get(part, everything))
-        rows.append(replace(row, set=part if len(sets) > 1 or part else None))
+        rows.append(replace(text_row(name, members, published.get(part, everything)), set=part))
     seconds = sum(record.get("seconds", 0.0) for record in records)
     return EvaluationResult(
         description,

@@ -86,7 +86,7 @@ class StspRecord:
 
 @dataclass(frozen=True)
 class BadRecord:
-    """A line that can't be used, and the reason."""
+    """A line that can't be used, and the reason. id: its number, after the set."""
 
     id: str
     source: str
@@ -142,7 +142,7 @@ def read_set(name: str, path: Path) -> Iterator[StspRecord | BadRecord]:
             if record.id in seen:
                 raise ManifestError(f"{source}: duplicate id {record.id}")
         except ManifestError as error:
-            yield BadRecord(f"line {line_number}", source, error)
+            yield BadRecord(f"{name}/line {line_number}", source, error)
             continue
         seen.add(record.id)
         yield record

@@ -208,5 +208,9 @@ def _notes(records: Sequence[Record]) -> Iterable[str]:
     )
     if silent := sum(record["pred"] is None for record in records):
         yield f"{silent} of {len(records)} continuations have no speech, and count as wrong."
+    if empty := sum(record["generation"] == "" for record in records):
+        yield f"{empty} of {len(records)} continuations have no text, and are classified as an empty one."
+    if unfinished := sum(not record["finished"] for record in records):
+        yield f"{unfinished} of {len(records)} continuations ended at the limit on tokens."
     cut = sum(record["truncated"] > 0 for record in records)
     yield f"{cut} of {len(records)} prompts were cut to fit into the model's context of {records[0]['context']} tokens."

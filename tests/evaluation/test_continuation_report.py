@@ -44,11 +44,12 @@ def test_result() -> None:
 
 def test_result_counts_empty_transcripts() -> None:
     empty = record("", 0, truncated=3, context=64)
-    found = result(DESCRIPTION, [record(TEXTS[0], 2), empty])
+    found = result(DESCRIPTION, [record(TEXTS[0], 2, finished=False), empty])
     row = found.row("temperature 0.8")
     assert (row.items, row.values["ppl_gslm"].count) == (2, 1)
     assert "1 of 2 continuations have an empty transcript." in found.notes
     assert "1 of 1 prompts were cut to fit into the model's context of 64 tokens." in found.notes
+    assert "1 of 2 continuations ended at the limit on tokens." in found.notes
     assert "ppl_gslm" not in result(DESCRIPTION, [empty]).row("temperature 0.8").values
 
 

@@ -74,9 +74,10 @@ def test_asked_keeps_an_error() -> None:
 def test_prompting_notes() -> None:
     assert (
         "Zero-shot: no examples in the prompts. The published results are with 30"
-        in prompting_notes([{"examples": []}], 30)[0]
+        in prompting_notes([{"examples": [], "text": "x"}], 30)[0]
     )
-    many = [{"examples": [str(n)]} for n in range(13)]
+    many = [{"examples": [str(n)], "text": "" if n < 2 else "x"} for n in range(13)]
     assert prompting_notes(many, 10) == (
         "Examples in a prompt: 1.0 on average, at most 1: 13 in all, in the items file.",
+        "2 of 13 outputs are empty, or have an empty transcript.",
     )

@@ -90,6 +90,7 @@ def test_read_set_refuses_lines(tmp_path: Path) -> None:
     good, *bad = read_set("set", path)
     assert isinstance(good, StspRecord)
     assert [record.source for record in bad] == [f"{path}: line {line}" for line in (3, 4, 5)]
+    assert [record.id for record in bad] == [f"set/line {line}" for line in (3, 4, 5)]
     assert "duplicate id 1" in str(bad[2].error)  # type: ignore[union-attr]
 
 

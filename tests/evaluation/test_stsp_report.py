@@ -25,6 +25,8 @@ def continued(
         "input": "neutral",
         "truncated": 0,
         "context": 64,
+        "generation": None,
+        "finished": True,
     }
 
 
@@ -76,6 +78,17 @@ def test_result_averages_runs_then_inputs_then_sets() -> None:
     assert (positive["as none"].value, positive["as negative"].value) == (0.25, 0.25)
     assert "0 of 6 prompts were cut to fit into the model's context of 64 tokens." in found.notes
     assert "1 of 6 continuations have no speech, and count as wrong." in found.notes
+    assert len(found.notes) == 3
+
+
+def test_result_counts_empty_and_cut_texts() -> None:
+    record = continued("t2t", "asr", "a", "neutral", "neutral")
+    records = [record | {"generation": "", "truncated": 1}, record | {"run": 1, "finished": False}]
+    assert result(description(), records).notes[1:] == (
+        "1 of 2 continuations have no text, and are classified as an empty one.",
+        "1 of 2 continuations ended at the limit on tokens.",
+        "1 of 2 prompts were cut to fit into the model's context of 64 tokens.",
+    )
 
 
 def test_result_of_several_directions() -> None:

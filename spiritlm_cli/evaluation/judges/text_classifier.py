@@ -23,8 +23,7 @@ _MAX_TOKENS = 512
 class TextClassifier:
     """Assigns probabilities to the labels of a text.
 
-    labels: in the order of the outputs. max_tokens:
-    of a longer text, the first tokens are read.
+    labels: in the order of the outputs. max_tokens: of a longer text, only the first ones are read.
     """
 
     def __init__(self, network: Any, tokenizer: Any, labels: tuple[str, ...], independent: bool) -> None:

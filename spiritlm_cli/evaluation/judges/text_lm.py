@@ -27,8 +27,6 @@ class TextLanguageModel:
     Each token is scored after the model's start token and all tokens before it. Without a start token, the first token
     of a text is not scored. Results don't depend on the other texts: on a CPU they are the same bit for bit, on others
     up to rounding.
-
-
     """
 
     def __init__(self, network: Network[Any], tokenizer: Any, start: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ from spiritlm_cli.evaluation.continuation import Continuation, ContinuationItem
 from spiritlm_cli.evaluation.judges.asr import describe_asr, load_asr
 from spiritlm_cli.evaluation.judges.folders import describe_folder
 from spiritlm_cli.evaluation.judges.text_lm import TextLanguageModel
+from spiritlm_cli.evaluation.repetition import split_words
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
 from spiritlm_cli.jobs.options.evaluate_continuation import ContinuationOptions
 from spiritlm_cli.language.model import LanguageModel
@@ -66,6 +67,7 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
     def facts(self) -> dict[str, Any]:
         """The form, the judges and the sampling."""
         options, sampling = self.options, self._sampling
+        split_words("", options.tokens)  # an error if its package is missing
         return {
             "form": options.form,
             "recognizer": describe_asr(options.asr),

@@ -247,7 +247,7 @@ class StspEvaluation(Evaluation[StspOptions, StspItem]):
 
 def _item(record: StspRecord | BadRecord, direction: Direction, run: int) -> StspItem | BadItem:
     if isinstance(record, BadRecord):
-        return BadItem(f"{direction}/{record.source}/{run}", record.source, record.error)
+        return BadItem(f"{direction}/{record.id}/{run}", record.source, record.error)
     return StspItem(record, direction, run)
 
 

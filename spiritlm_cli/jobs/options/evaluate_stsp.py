@@ -147,11 +147,20 @@ class StspOptions(TokenizerPart, LanguageModelPart, VocoderPart, EvaluateOptions
         check_folder("--plot", self.plot)
         if self.score_only:
             self.score_only.stat()
-            if self.plot:
-                raise OptionError("is of continuations, so it excludes --score-only", "--plot")
+            excluded = {
+                "--direction": self.directions, "--shots": self.shots, "--examples": self.examples,
+                "--predictions": self.predictions, "--save-audio": self.save_audio, "--plot": self.plot,
+            }  # fmt: skip
+            for flag, value in excluded.items():
+                if value:
+                    raise OptionError("is for continuations of a model, and excludes --score-only", flag)
             if not self.path.is_file():
                 raise OptionError("needs the manifest with the labels, a file", "--score-only")
             return
+        if self.predictions and self.shard:
+            raise OptionError("is written of all items, and excludes --shard", "--predictions")
+        if self.examples and not self.shots:
+            raise OptionError("needs --shots", "--examples")
         if self.label != "sentiment":
             raise OptionError("is for --score-only; continuations are compared by sentiment", "--label")
         outputs = {output_of(direction) for direction in self.selected_directions}

@@ -24,11 +24,14 @@ def test_selected_directions(tmp_path: Path) -> None:
         ({"score_only": Path(__file__), "plot": Path("a.png")}, "--plot"),
         ({"plot": Path("a.pdf")}, "--plot"),
         ({"plot": Path("gone/a.png")}, "--plot"),
+        ({"path": Path(__file__), "score_only": Path(__file__), "predictions": Path("a")}, "--predictions"),
+        ({"predictions": Path("a"), "shard": (0, 2)}, "--predictions"),
+        ({"examples": Path("a")}, "--examples"),
     ],
 )
 def test_check(tmp_path: Path, given: dict[str, Any], option: str) -> None:
     with pytest.raises(OptionError) as error:
-        StspOptions(path=tmp_path, **given).check()
+        StspOptions(**{"path": tmp_path, **given}).check()
     assert error.value.option == option
 
 
