@@ -31,6 +31,9 @@ ENCODERS = ("hubert_25hz", "vqvae_f0_quantizer", "style_encoder_w2v2")  # folder
 # Commands that the tests start can be interrupted, also if a shell runs the tests in the background and ignores it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Threads of networks this small wait for each other longer than they compute, most of all beside other processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # By default oneDNN keeps 1024 compiled kernels, those of the stand-in's vocoder for ten lengths.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 

@@ -26,7 +26,6 @@ from types import ModuleType
 
 from spiritlm_cli.cli.lazy import load_command
 from spiritlm_cli.cli.main import SPINS
-from spiritlm_cli.language.quantization import suppress_import_warnings
 
 # Each program, and whether it is forked from a process that has imported transformers and what only tests import too.
 PROGRAMS = {"spiritlm": True, "python": False, "python-for-tests": True}
@@ -110,6 +109,8 @@ def main(basic: int, complete: int) -> None:
     if os.fork() == 0:
         accept(basic)
         return
+    from spiritlm_cli.language.quantization import suppress_import_warnings  # with torch
+
     with suppress_import_warnings():
         for name in (
             "alignment.ctc_loading",
