@@ -111,13 +111,18 @@ def _text(column: str, cells: dict[str, str], source: str) -> Candidate:
 
 def _speech(folder: Path, part: str, column: str, cells: dict[str, str], source: str) -> Candidate:
     name = cells["filename"].removesuffix(".wav")
-    if not name or any(char.isspace() or char in "/\\\0" for char in name):
+    if not name or has_space(name) or any(char in "/\\\0" for char in name):
         raise ManifestError(f"{source}: filename is not that of a wav here: {cells['filename']!a}")
     wav = folder / f"{name}.wav"
     if not wav.is_file():
         raise ManifestError(f"{source}: {wav}: no such file")
     said = cells.get(column) or cells.get("phones") or None
     return Candidate(name, str(wav), Clip(f"{part}/{name}", wav), said)
+
+
+def has_space(name: str) -> bool:
+    """Return whether a name has white space, at which lines of a submission are divided."""
+    return any(map(str.isspace, name))
 
 
 def word_groups(frequency: str, length: str | None, source: str) -> tuple[Group, ...]:

@@ -65,7 +65,12 @@ def _part(folder: Path) -> list[Pair | BadPair]:
     for _, samples in sorted(items.items()):
         samples.sort()
         (first, right), *wrong = samples
-        if first != 0:
+        numbers = [number for number, _ in samples]
+        if len(set(numbers)) < len(numbers):
+            entries += [
+                _bad(part, file, "two samples of the item have the same number") for _, file in samples
+            ]
+        elif first != 0:
             entries += [_bad(part, file, "sample 0, the right one, is missing") for _, file in samples]
         elif not wrong:
             entries.append(_bad(part, right, "the wrong samples are missing"))

@@ -58,7 +58,7 @@ def read_stories(
 def _read(path: Path, benchmark: str) -> list[Pair | BadPair]:
     if path.is_file():
         return read_story_table(path)
-    folders = find_folders(path, lambda folder: bool(_story_names(folder)))
+    folders = find_folders(path, _has_split_stories)
     if not folders:
         return _whole_stories(path, benchmark)
     _check_benchmark(path, folders, benchmark)
@@ -76,11 +76,7 @@ def story_layout(path: Path) -> str:
     """Return what is known of how the stories are stored: `table`, `whole stories`, or `stories and endings`."""
     if path.is_file():
         return "table"
-    return (
-        "stories and endings"
-        if find_folders(path, lambda folder: bool(_story_names(folder)))
-        else "whole stories"
-    )
+    return "stories and endings" if find_folders(path, _has_split_stories) else "whole stories"
 
 
 def _whole_stories(path: Path, benchmark: str) -> list[Pair | BadPair]:
@@ -117,10 +113,15 @@ def _check_benchmark(path: Path, folders: Iterable[Path], benchmark: str) -> Non
                 )
 
 
-def _story_names(folder: Path) -> list[str]:
-    """The names X of the stories of a folder that has X_mutual.wav or X_mutual.txt, sorted."""
-    files = (file for suffix in ("wav", "txt") for file in folder.glob(f"*_mutual.{suffix}"))
-    return sorted({file.stem.removesuffix("_mutual") for file in files if not file.name.startswith(".")})
+def _has_split_stories(folder: Path) -> bool:
+    """Whether there is a file X_mutual.wav or X_mutual.txt in a folder."""
+    return bool(_names_with("mutual", folder))
+
+
+def _names_with(part: str, folder: Path) -> set[str]:
+    """The names X of the stories of a folder that has X_{part}.wav or X_{part}.txt."""
+    files = (file for suffix in ("wav", "txt") for file in folder.glob(f"[!.]*_{part}.{suffix}"))
+    return {file.stem.removesuffix(f"_{part}") for file in files}
 
 
 def _split_stories(folder: Path, has_speakers: bool) -> Iterator[Pair | BadPair]:
@@ -130,7 +131,7 @@ def _split_stories(folder: Path, has_speakers: bool) -> Iterator[Pair | BadPair]
     stories = {"T": has_text, "S": has_speech}
     directions = [name for name in DIRECTIONS if stories[name[0]] and endings[name[-1]]]
     voice = folder.name if has_speakers else None
-    for name in _story_names(folder):
+    for name in sorted(set().union(*(_names_with(part, folder) for part in _PARTS))):
         for direction in directions:
             item = f"{voice}/{name}" if voice else name
             try:
@@ -178,14 +179,16 @@ def _split_story(folder: Path, name: str, direction: str) -> Pair:
 
 def _without_repeated_text(entries: list[Pair | BadPair]) -> list[Pair | BadPair]:
     """Leave out the pairs of texts that are the same for several speakers."""
-    kept: dict[object, Pair | BadPair] = {}
+    known: set[object] = set()
+    kept: list[Pair | BadPair] = []
     for entry in entries:
         if isinstance(entry, Pair) and entry.set == TEXT_TO_TEXT:
             texts = (entry.item, entry.given, *(candidate.content for candidate in entry.candidates))
-            kept.setdefault(texts, entry)
-        else:
-            kept[entry.id] = entry
-    return list(kept.values())
+            if texts in known:
+                continue
+            known.add(texts)
+        kept.append(entry)
+    return kept
 
 
 def _clip(file: Path) -> Clip:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation.gold import Benchmark, GoldRow, read_gold
+from spiritlm_cli.evaluation.gold import Benchmark, GoldRow, has_space, read_gold
 from spiritlm_cli.evaluation.paired_files import (
     find_folders,
     has_wav_files,
@@ -43,11 +43,15 @@ class _Sides:
 def find_parts(path: Path | str, benchmark: Benchmark) -> list[Part]:
     """Return the parts of a benchmark: below ZeroSpeech's folder, its own folder, or dev or test.
 
-    One more folder on top, as in unpacked archives, makes no difference. Raises ManifestError if there are none.
+    One more folder on top, as in unpacked archives, makes no difference. Raises ManifestError if there are none, or
+    several benchmarks.
     """
     path = Path(path)
     tops = find_folders(path, lambda folder: (folder / benchmark.folder).is_dir())
-    bases = [top / benchmark.folder for top in tops[:1]] or [path]
+    if len(tops) > 1:
+        names = ", ".join(map(str, tops))[:200]
+        raise ManifestError(f"{path}: several folders have {benchmark.folder}, name one of them: {names}")
+    bases = [top / benchmark.folder for top in tops] or [path]
     folders = [
         folder for base in bases for name in ("dev", "test") if (folder := base / name).is_dir()
     ] or bases
@@ -114,6 +118,10 @@ def read_speech_pairs(part: Part, all_files: bool = False) -> list[Entry]:
         for wav in wav_files(part.folder):
             if wav.stem not in paired:
                 name = f"{part.name}/{wav.stem}"
+                if has_space(wav.stem):
+                    error = ManifestError(f"{wav}: its name has white space, which a submission can't hold")
+                    entries.append(BadPair(name, str(wav), error, part.name))
+                    continue
                 candidate = Candidate(wav.stem, str(wav), Clip(name, wav))
                 entries.append(Unpaired(name, str(wav), candidate, part.name))
     return entries

@@ -20,7 +20,7 @@ def test_compute_result_of_what_it_does_not_know() -> None:
         compute_result(RunDescription("chess", "1"), [{"id": "a"}])
     with pytest.raises(ManifestError, match="no item could be used"):
         compute_result(RunDescription("pairs", "1"), [{"id": "a", "error": "gone"}])
-    empty = {"id": "a", "set": None, "seconds": 0.0, "resynthesis_seconds": 0.0}
+    empty = {"id": "a", "set": None, "corpus": None, "seconds": 0.0, "resynthesis_seconds": 0.0}
     with pytest.raises(ManifestError, match=r"resynthesis: the records have no result \(.*division by zero"):
         compute_result(RunDescription("resynthesis", "1"), [empty])
     with pytest.raises(ManifestError, match="a record lacks 'set'"):

@@ -46,7 +46,7 @@ def test_more_than_two_samples(tmp_path: Path) -> None:
 
 
 def test_samples_that_cannot_be_used(tmp_path: Path) -> None:
-    touch(tmp_path / "rir_consistency", "0_0", "1_1", "1_2", "2_0", "2_1", "x")
+    touch(tmp_path / "rir_consistency", "0_0", "1_1", "1_2", "2_0", "2_1", "x", "3_0", "03_0")
     entries = read_salmon(tmp_path)
     assert isinstance(entries[-1], Pair)
     bad = {entry.id: str(entry.error).rpartition(": ")[2] for entry in entries if isinstance(entry, BadPair)}
@@ -55,6 +55,8 @@ def test_samples_that_cannot_be_used(tmp_path: Path) -> None:
         "rir_consistency/sample_0_0": "the wrong samples are missing",
         "rir_consistency/sample_1_1": "sample 0, the right one, is missing",
         "rir_consistency/sample_1_2": "sample 0, the right one, is missing",
+        "rir_consistency/sample_03_0": "two samples of the item have the same number",
+        "rir_consistency/sample_3_0": "two samples of the item have the same number",
     }
     with pytest.raises(ManifestError, match="no SALMon folder"):
         read_salmon(tmp_path / "none")

@@ -111,6 +111,21 @@ def test_stories_that_cannot_be_used(tmp_path: Path) -> None:
         read_stories(tmp_path / "none", "storycloze")
 
 
+def test_a_story_without_its_beginning(tmp_path: Path) -> None:
+    write_story(tmp_path, "a")
+    (tmp_path / "b_correct.wav").touch()
+    bad = [entry for entry in read_stories(tmp_path, "storycloze", ["SS"]) if isinstance(entry, BadPair)]
+    assert [(entry.id, str(entry.error)) for entry in bad] == [
+        ("b/S→S", f"{tmp_path}/b_mutual.wav: no such file")
+    ]
+
+
+def test_no_story_of_speakers_of_one_name_is_lost(tmp_path: Path) -> None:
+    for part in ("dev", "test"):
+        write_story(tmp_path / part / "f", "a")
+    assert [entry.id for entry in read_stories(tmp_path, "storycloze", ["SS"])] == ["f/a/S→S"] * 2
+
+
 def test_the_other_benchmark_is_refused(tmp_path: Path) -> None:
     write_story(tmp_path / "ms_sSC" / "f", "a")
     with pytest.raises(ManifestError, match="its name is that of storycloze"):

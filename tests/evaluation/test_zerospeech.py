@@ -68,6 +68,13 @@ def test_where_the_parts_are(root: Path) -> None:
         read_parts(root / "syntactic/test", SYNTACTIC)
 
 
+def test_several_benchmarks_below_a_path(root: Path) -> None:
+    for name in ("a", "b"):
+        (root / "sets" / name / "lexical" / "dev").mkdir(parents=True)
+    with pytest.raises(ManifestError, match="several folders have lexical, name one of them"):
+        find_parts(root / "sets", LEXICAL)
+
+
 def test_pairs_of_wavs_are_by_voice(root: Path) -> None:
     entries, without = read_parts(root, LEXICAL)
     assert without == [root / "lexical/test"]
@@ -160,6 +167,13 @@ def test_every_wav_once(root: Path) -> None:
     ]  # fmt: skip
     names = [candidate.name for entry in entries for candidate in entry.candidates]
     assert sorted(names) == ["n1x", "n1y", "n2x", "t1", "t2", "w1x", "w1y", "w2x"]
+
+
+def test_a_wav_whose_name_a_submission_cannot_hold(root: Path) -> None:
+    (root / "lexical/test/a b\n1.wav").touch()
+    (bad, *_) = read_parts(root, LEXICAL, all_files=True)[0]
+    assert isinstance(bad, BadPair)
+    assert "its name has white space" in str(bad.error)
 
 
 def test_non_words_without_text_show_phones(root: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from spiritlm_cli.batching import Outcome
@@ -33,7 +33,7 @@ class ChoiceEvaluation(Evaluation[ChoiceOptions, Question]):
 
     what = "questions"
 
-    @property
+    @cached_property  # reads the files
     def parts(self) -> tuple[Part, ...]:
         """The language model, and the tokenizer if there are clips."""
         has_clips = any(isinstance(item, Question) and _clips(item) for item in self.items())

@@ -75,7 +75,7 @@ class MmluEvaluation(Evaluation[MmluOptions, _Asked]):
         return {
             "split": options.split,
             "shots": f"{options.shots}, the first of dev",
-            "tokens at most": options.context,
+            "tokens at most": f"{options.context}, or the model's context if it is shorter",
             "marker": "given, before the prompt",
         }
 

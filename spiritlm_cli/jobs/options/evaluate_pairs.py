@@ -61,10 +61,6 @@ class PairsOptions(LikelihoodOptions):
         "Tokens that count: those of good and bad, or those of the column given before them too."
     )
 
-    def check(self) -> None:
-        """Raise OptionError for options that can't be combined, OSError if the input does not exist."""
-        super().check()
-
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechPairsOptions(LikelihoodOptions):
