@@ -29,3 +29,9 @@ def test_audio_files_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "s" / "a.txt").touch()
     clip = NamedFiles.audio(tmp_path)["a"]
     assert (clip.id, clip.source) == ("s/a", tmp_path / "s" / "a.flac")
+    (tmp_path / "s" / "a.wav").touch()
+    (tmp_path / "b.wav").touch()
+    files = NamedFiles.audio(tmp_path)
+    assert files["b"].source == tmp_path / "b.wav"
+    with pytest.raises(ManifestError, match=r"a\.wav: would have the id of .*a\.flac"):
+        files["a"]

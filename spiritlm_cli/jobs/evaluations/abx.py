@@ -56,7 +56,7 @@ class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
         options = self.options
         compared = "phonetic units" if options.layer is None else f"features of HuBERT layer {options.layer}"
         if options.features:
-            compared = f"{options.features.name} at {options.rate:g} Hz"
+            compared = f"{options.features.resolve().name} at {options.rate:g} Hz"
         return {
             "ABX of": compared,
             "slices of": options.slices,

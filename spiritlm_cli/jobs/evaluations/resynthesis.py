@@ -75,7 +75,7 @@ class ResynthesisEvaluation(Evaluation[ResynthesisOptions, Clip]):
         if options.speech_classifier:
             facts["style classifier"] = describe_folder(options.speech_classifier, "speech classifier")
         if options.hypotheses:
-            return facts | {"resynthesis of": options.hypotheses.name}
+            return facts | {"resynthesis of": options.hypotheses.resolve().name}
         facts["voice"] = options.speaker or "the default"
         sizes = model_codebooks(options.checkpoint)
         return facts | codebook_facts(

@@ -70,7 +70,8 @@ class UnitsEvaluation(Evaluation[UnitsOptions, Clip]):
         known = {kind: size for kind, size in sizes.items() if kind is Kind.HUBERT or options.expressive}
         facts: dict[str, Any] = dict(codebook_facts(known))
         if options.phones:
-            facts["phones of"] = options.alignments.name if options.alignments else "pocketsphinx"
+            aligned = options.alignments
+            facts["phones of"] = aligned.resolve().name if aligned else "pocketsphinx"
         if options.changes:
             facts["seed"] = options.seed
         return facts
