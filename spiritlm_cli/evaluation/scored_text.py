@@ -6,8 +6,7 @@ from typing import Any
 
 from spiritlm_cli.english.normalizers import NormalizerName, load_normalizer
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation.estimate import Estimate
-from spiritlm_cli.evaluation.metrics import ErrorCount, character_errors, word_errors
+from spiritlm_cli.evaluation.metrics import ErrorCount, character_errors, error_rate, word_errors
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.result import EvaluationResult, Metric, Published, ResultRow
 from spiritlm_cli.manifests.clip import Clip
@@ -46,13 +45,9 @@ class ScoredText:
 
 def text_row(name: str, records: Sequence[Record], published: tuple[Published, ...] = ()) -> ResultRow:
     """Compute error rates over records of `ScoredText.to_json`."""
-    counts = {metric: [record[unit] for record in records] for metric, unit in _UNITS.items()}
     values = {
-        metric: Estimate.of_ratio(
-            (one["substitutions"] + one["deletions"] + one["insertions"] for one in units),
-            (one["length"] for one in units),
-        )
-        for metric, units in counts.items()
+        metric: error_rate(ErrorCount(**record[unit]) for record in records)
+        for metric, unit in _UNITS.items()
     }
     return ResultRow(name, len(records), values, published=published)
 

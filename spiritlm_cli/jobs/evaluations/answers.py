@@ -62,7 +62,8 @@ def prompt_facts(options: AnsweredOptions, pool: str | None, length: str) -> dic
     if template and pool is not None and options.shots != 0:
         order = f"drawn for each item, seed {options.seed}" if options.shuffle else "the first ones"
         facts |= {"shots": options.shots or template.shots, "examples of": f"{pool}, {order}"}
-    context = options.context or (template.context if template else None) or "the model's"
+    limit = options.context or (template.context if template else None)
+    context = f"{limit}, or the model's if that is less" if limit else "the model's"
     return facts | {"context": context, "tokens at most": options.max_new_tokens or length}
 
 

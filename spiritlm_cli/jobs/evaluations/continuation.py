@@ -9,7 +9,7 @@ from typing import Any
 
 from spiritlm_cli.audio.decoders import open_decoder
 from spiritlm_cli.audio.writing import write_audio
-from spiritlm_cli.errors import AudioError
+from spiritlm_cli.errors import AudioError, ManifestError
 from spiritlm_cli.evaluation.continuation import Continuation, ContinuationItem
 from spiritlm_cli.evaluation.judges.asr import describe_asr, load_asr
 from spiritlm_cli.evaluation.judges.folders import describe_folder
@@ -57,6 +57,11 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
         good = [clip for clip in clips if isinstance(clip, Clip)]
         bad = [BadItem(clip.id, clip.source, clip.error) for clip in clips if isinstance(clip, BadClip)]
         selected, unreadable = _select_shortest(good) if options.form == "gslm" else (_select_first(good), [])
+        if good and not selected and not unreadable:
+            raise ManifestError(
+                f"{options.path}: no clip has {_MIN_SECONDS:g} s, as --form gslm needs; --form slamkit takes "
+                "shorter ones"
+            )
         items = [
             ContinuationItem(clip, temperature)
             for clip in selected[: options.clips]
@@ -73,6 +78,7 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
             "recognizer": describe_asr(options.asr),
             "text language model": describe_folder(str(options.text_lm), "text language model"),
             "prompt": f"{options.prompt_seconds:g} s",
+            "voice": options.speaker or "the default",
             "sampling": f"top-p {sampling.top_p:g}, top-k {sampling.top_k}, seed {options.seed}",
             "max new tokens": sampling.max_new_tokens or "the rest of the clip",
             "words": f"{options.tokens} (auto-BLEU slamkit), white space (others)",

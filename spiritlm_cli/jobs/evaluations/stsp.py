@@ -114,6 +114,8 @@ class StspEvaluation(Evaluation[StspOptions, StspItem]):
         facts["max new tokens"] = ", ".join(
             f"{direction} {self._max_new_tokens[direction]}" for direction in options.selected_directions
         )
+        if self._needs_vocoder:
+            facts["voice"] = options.speaker or "the default"
         facts["seeds"] = ", ".join(str(options.seed + run) for run in range(options.runs))
         facts["faults of the release"] = self._faults
         return facts

@@ -20,7 +20,8 @@ def test_prompt_facts(tmp_path: Path) -> None:
     }  # fmt: skip
     options = AsrOptions(data=tmp_path, examples=examples, shuffle=True, seed=3, max_new_tokens=9)
     assert prompt_facts(options, "examples", "6") == {
-        "prompts": "asr", "shots": 10, "examples of": "examples, drawn for each item, seed 3", "context": 1024,
+        "prompts": "asr", "shots": 10, "examples of": "examples, drawn for each item, seed 3",
+        "context": "1024, or the model's if that is less",
         "tokens at most": 9,
     }  # fmt: skip
     assert prompt_facts(AsrOptions(data=tmp_path, form="intent"), None, "6")["context"] == "the model's"

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 from judge_fixtures import write_ctc_recognizer, write_text_lm
 
-from spiritlm_cli.errors import AudioError
+from spiritlm_cli.errors import AudioError, ManifestError
 from spiritlm_cli.evaluation.continuation import ContinuationItem
 from spiritlm_cli.jobs.evaluate import run
 from spiritlm_cli.jobs.evaluations.continuation import ContinuationEvaluation
@@ -43,6 +43,8 @@ def test_items_of_gslm(options: ContinuationOptions, tmp_path: Path) -> None:
     found = replace(options, path=folder, clips=2, temperatures=(0.3, 1.0))
     assert names(found) == [f"{clip}@{name}" for clip in ("b", "d") for name in ("original", "0.3", "1")]
     assert names(replace(found, original=False, temperatures=(0.8,))) == ["b@0.8", "d@0.8"]
+    with pytest.raises(ManifestError, match="no clip has 6 s, as --form gslm needs"):
+        names(replace(options, path=write_clips(tmp_path / "short", {"a": 5.9})))
 
 
 def test_items_of_slamkit(options: ContinuationOptions, tmp_path: Path) -> None:
