@@ -30,7 +30,7 @@ def complete(shell: str, line: str) -> str:
     ("line", "expected"),
     [
         ("spiritlm ev", {"evaluate"}),
-        ("spiritlm evaluate p", {"pairs"}),
+        ("spiritlm evaluate p", {"pairs", "perplexity", "prosaudit"}),
         ("spiritlm generate --to s", {"same", "speech"}),
         ("spiritlm generate --task ", {"asr", "tts", "intent", "continue"}),
         ("spiritlm tokenize --format ", {"text", "jsonl"}),
