@@ -154,10 +154,20 @@ def _finished_records(path: Path, items: Sequence[Any], description: RunDescript
 
 def _check_continued(found: RunDescription, description: RunDescription, path: Path) -> None:
     before, now = json.loads(found.to_line()), json.loads(description.to_line())
-    if different := sorted(name for name in now if now[name] != before[name]):
+    if different := list(_differences(before, now)):
         raise ResumeError(
             f"{path}: was begun with other {', '.join(different)}; resume with the same, or write to another file"
         )
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of what differs, such as `ids` or `settings dtype`."""
+    for name in sorted(now.keys() | before.keys()):
+        first, second = before.get(name), now.get(name)
+        if isinstance(first, dict) and isinstance(second, dict):
+            yield from (f"{name} {inner}" for inner in _differences(first, second))
+        elif first != second:
+            yield name
 
 
 def _evaluation_of(options: EvaluateOptions) -> Evaluation[Any, Any]:

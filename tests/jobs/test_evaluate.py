@@ -7,7 +7,7 @@ import pytest
 from spiritlm_cli.errors import ManifestError, ResumeError
 from spiritlm_cli.jobs.evaluate import run
 from spiritlm_cli.jobs.evaluate_report import EvaluateReportOptions, read_results
-from spiritlm_cli.jobs.options import PairsOptions
+from spiritlm_cli.jobs.options import PairsOptions, WuggyOptions
 
 WORDS = ("cat", "dog", "sun", "tree", "bird")
 
@@ -21,7 +21,7 @@ def options(release_tree: Path, tmp_path: Path) -> PairsOptions:
     return PairsOptions(path=table, model=str(release_tree), device="cpu", output=tmp_path / "items.jsonl")
 
 
-def content(options: PairsOptions) -> bytes:
+def content(options: PairsOptions | WuggyOptions) -> bytes:
     assert options.output
     return options.output.read_bytes()
 
@@ -64,6 +64,17 @@ def test_resume_refuses_another_run(options: PairsOptions) -> None:
     run(options)
     with pytest.raises(ResumeError, match="other ids, items"):
         run(replace(options, resume=True, limit=2))
+    with pytest.raises(ResumeError, match="other facts marker, settings count_marker;"):
+        run(replace(options, resume=True, count_marker=True))
+
+
+def test_outputs_are_no_settings(options: PairsOptions, tmp_path: Path) -> None:
+    (tmp_path / "gold.csv").write_text(
+        "filename,id,voice,frequency,word,correct\na,1,x,1,cat,1\nb,1,x,,cad,0\n"
+    )
+    wuggy = WuggyOptions(path=tmp_path, text=True, model=options.model, device="cpu", output=options.output)
+    run(wuggy)
+    assert "submission" not in json.loads(content(wuggy).splitlines()[0])["settings"]
 
 
 def test_shards_are_one_result(options: PairsOptions) -> None:

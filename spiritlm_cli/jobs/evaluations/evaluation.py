@@ -1,5 +1,6 @@
 """What the tasks of `spiritlm evaluate` have in common."""
 
+import dataclasses
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +17,7 @@ from spiritlm_cli.checkpoints.lazy_tensors import weight_files
 from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.jobs.options.evaluate import EvaluateOptions
-from spiritlm_cli.options import settings
+from spiritlm_cli.options import settings, spec_of
 
 Part = Literal["tokenizer", "language model", "vocoder"]
 
@@ -105,10 +106,12 @@ class Evaluation(ABC, Generic[Options, ItemType]):
 
 
 def _settings(options: EvaluateOptions) -> dict[str, Any]:
-    """The settings that decide the result; paths without the folders they are in."""
+    """The settings that decide the result, without outputs; paths without the folders they are in."""
+    outputs = {field.name for field in dataclasses.fields(options) if spec_of(field).writes}
     return {
         name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
         for name, value in settings(options, inputs=False).items()
+        if name not in outputs
     }
 
 
