@@ -64,10 +64,12 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
         rows.append(ResultRow("all streams", len(records), bitrate_values(streams)))
     rows += _change_rows(records)
     rows += _speaker_row(records)
-    notes = [
-        "Edits: unit edit distance to the unchanged speech, runs merged; of the corpus (edits / units), and the mean "
-        "of the clips."
-    ]
+    notes = []
+    if any("ued" in row.values for row in rows):
+        notes.append(
+            "Edits: unit edit distance to the unchanged speech, or to another speaker's, runs merged; of the corpus "
+            "(edits / units), and the mean of the clips."
+        )
     if "phones of" in description.facts and len(with_phones) < len(records):
         notes.append(f"Phones are known of {len(with_phones)} clips.")
     found = {name for row in rows for name in row.values}

@@ -7,7 +7,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.english.normalizers import describe_normalizer
 from spiritlm_cli.evaluation import asr, tts
 from spiritlm_cli.evaluation.hypotheses import read_texts, speech_finder
@@ -21,10 +20,10 @@ from spiritlm_cli.jobs.evaluations.answers import (
     with_texts,
 )
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
+from spiritlm_cli.jobs.evaluations.saved_audio import check_saved_audio, save_audio
 from spiritlm_cli.jobs.options.evaluate_generation import AsrOptions, TtsOptions
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.manifests.clip import BadClip, Clip, Waveform
-from spiritlm_cli.manifests.filenames import filename_for
 from spiritlm_cli.manifests.transcribed import scan_transcribed
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.vocoder.vocoder import Vocoder
@@ -118,6 +117,13 @@ class TtsEvaluation(_ClipEvaluation[TtsOptions]):
         parts: tuple[Part, ...] = ("language model", "vocoder")
         return ("tokenizer", *parts) if self.options.default_form else parts
 
+    def items(self) -> Sequence[Clip | BadItem]:
+        """Read the clips. Raises OptionError for a folder to write to that has clips, which would be lost."""
+        items = super().items()
+        if self.options.save_audio:
+            check_saved_audio(self.options.save_audio, (item.source for item in items))
+        return items
+
     def facts(self) -> dict[str, Any]:
         """How the speech is generated, recognized and compared."""
         options = self.options
@@ -160,6 +166,4 @@ class TtsEvaluation(_ClipEvaluation[TtsOptions]):
         return with_outputs(items, speech_finder(path))
 
     def _save(self, clip: Clip, waveform: Waveform) -> None:
-        path = Path(str(self.options.save_audio)) / f"{filename_for(clip.id)}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_audio(path, waveform)
+        save_audio(self.options.save_audio, clip.id, waveform)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from spiritlm_cli.errors import AudioError, ManifestError
+from spiritlm_cli.errors import AudioError, ManifestError, OptionError
 from spiritlm_cli.jobs.evaluate import run
 from spiritlm_cli.jobs.evaluations.generation import AsrEvaluation, TtsEvaluation
 from spiritlm_cli.jobs.options import AsrOptions, TtsOptions
@@ -131,6 +131,13 @@ def test_asr_skips_clips_that_cannot_be_used(
     assert "gone.wav: no such file" in bad["error"]
     with pytest.raises(AudioError, match=r"gone\.wav: no such file"):
         run(replace(options, on_error="fail", output=None))
+
+
+def test_speech_is_not_saved_over_recordings(librispeech: Path, tmp_path: Path) -> None:
+    options = TtsOptions(data=librispeech, save_audio=librispeech / "test-other" / "2" / "20")
+    with pytest.raises(OptionError, match="has the recording"):
+        TtsEvaluation(options).items()
+    assert len(TtsEvaluation(replace(options, save_audio=tmp_path)).items()) == 6
 
 
 def test_parts_and_facts(librispeech: Path, tmp_path: Path) -> None:
