@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.audio.decoders import open_decoder
-from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.errors import AudioError, ManifestError
 from spiritlm_cli.evaluation.continuation import Continuation, ContinuationItem
 from spiritlm_cli.evaluation.judges.asr import describe_asr, load_asr
@@ -16,6 +15,7 @@ from spiritlm_cli.evaluation.judges.folders import describe_folder
 from spiritlm_cli.evaluation.judges.text_lm import TextLanguageModel
 from spiritlm_cli.evaluation.repetition import split_words
 from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measure, Part
+from spiritlm_cli.jobs.evaluations.saved_audio import check_saved_audio, save_audio
 from spiritlm_cli.jobs.options.evaluate_continuation import ContinuationOptions
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
@@ -55,6 +55,8 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
         temperatures = ((None,) if options.original else ()) + options.temperatures
         clips = list(_scan(options.path))
         good = [clip for clip in clips if isinstance(clip, Clip)]
+        if options.save_audio:
+            check_saved_audio(options.save_audio, [clip.source for clip in good])
         bad = [BadItem(clip.id, clip.source, clip.error) for clip in clips if isinstance(clip, BadClip)]
         selected, unreadable = _select_shortest(good) if options.form == "gslm" else (_select_first(good), [])
         if good and not selected and not unreadable:
@@ -114,11 +116,8 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
         )
 
     def _save(self, item: ContinuationItem, waveform: Waveform) -> str:
-        folder = Path(str(self.options.save_audio))
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{filename_for(item.id)}.wav"
-        write_audio(folder / name, waveform)
-        return name
+        save_audio(self.options.save_audio, item.id, waveform)
+        return f"{filename_for(item.id)}.wav"
 
 
 def _scan(path: Path) -> Iterator[Clip | BadClip]:

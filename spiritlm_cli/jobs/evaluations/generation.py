@@ -121,7 +121,8 @@ class TtsEvaluation(_ClipEvaluation[TtsOptions]):
         """Read the clips. Raises OptionError for a folder to write to that has clips, which would be lost."""
         items = super().items()
         if self.options.save_audio:
-            check_saved_audio(self.options.save_audio, (item.source for item in items))
+            recordings = (item.source for item in items if isinstance(item, Clip))
+            check_saved_audio(self.options.save_audio, recordings)
         return items
 
     def facts(self) -> dict[str, Any]:
