@@ -17,15 +17,8 @@ from spiritlm_cli.errors import ManifestError, TokenError
 from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
 from spiritlm_cli.evaluation.judges.text_classifier import TextClassifier
 from spiritlm_cli.evaluation.records import Record
-from spiritlm_cli.evaluation.stsp_data import (
-    SENTIMENT_OF_EMOTION,
-    SENTIMENTS,
-    Direction,
-    ShotRecord,
-    StspRecord,
-    input_of,
-    output_of,
-)
+from spiritlm_cli.evaluation.stsp_data import SENTIMENT_OF_EMOTION, SENTIMENTS, ShotRecord, StspRecord
+from spiritlm_cli.evaluation.stsp_directions import Direction, input_of, output_of
 from spiritlm_cli.language.hypothesis import Generation, Hypothesis
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.prompt import EncodedPrompt

@@ -12,19 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.stsp_directions import (
+    Direction,
+    LabelName,
+    Split,
+    input_of,
+    output_of,
+)
 from spiritlm_cli.manifests.row import NOT_IN_ID, parse_json_fields
 from spiritlm_cli.manifests.word_times import NOT_IN_TEXT
 from spiritlm_cli.text_files import numbered_lines
 from spiritlm_cli.tokens.sequence import Modality
-
-# t2s: from a text to speech.
-Direction = Literal["t2t", "t2s", "s2t", "s2s"]
-DIRECTIONS: tuple[Direction, ...] = ("t2t", "t2s", "s2t", "s2s")
-Split = Literal["train", "dev", "test"]
-LabelName = Literal["sentiment", "emotion"]
 
 SENTIMENTS = ("negative", "neutral", "positive")
 SENTIMENT_OF_EMOTION = {
@@ -41,17 +42,6 @@ _SETS: dict[Modality, dict[str, str]] = {
     "text": {"expresso_asr": "expresso/expresso_asr"},
     "speech": {"emov": "emov/emov", "expresso_read": "expresso/expresso_read"},
 }
-_MODALITIES: dict[str, Modality] = {"t": "text", "s": "speech"}
-
-
-def input_of(direction: Direction) -> Modality:
-    """The modality of a direction's inputs."""
-    return _MODALITIES[direction[0]]
-
-
-def output_of(direction: Direction) -> Modality:
-    """The modality of a direction's outputs."""
-    return _MODALITIES[direction[2]]
 
 
 @dataclass(frozen=True)

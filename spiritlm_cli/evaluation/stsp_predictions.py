@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.errors import ManifestError
-from spiritlm_cli.evaluation.stsp_data import LabelName, StspRecord, read_id
+from spiritlm_cli.evaluation.stsp_data import StspRecord, read_id
+from spiritlm_cli.evaluation.stsp_directions import LabelName
 from spiritlm_cli.manifests.row import parse_json_fields
 from spiritlm_cli.text_files import numbered_lines
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from spiritlm_cli.evaluation.estimate import Estimate
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.result import EvaluationResult, Metric, Published, ResultRow
-from spiritlm_cli.evaluation.stsp_data import DIRECTIONS, SENTIMENTS, Direction
+from spiritlm_cli.evaluation.stsp_data import SENTIMENTS
+from spiritlm_cli.evaluation.stsp_directions import DIRECTIONS, Direction
 
 TITLES: Mapping[Direction, str] = {"t2t": "T→T", "t2s": "T→S", "s2t": "S→T", "s2s": "S→S"}
 # Accuracies of the paper by number of examples, for each model in the order of DIRECTIONS.

@@ -14,16 +14,14 @@ from spiritlm_cli.evaluation.judges.text_classifier import TextClassifier
 from spiritlm_cli.evaluation.records import Record
 from spiritlm_cli.evaluation.stsp import Stsp, StspItem, draw_shots, sentiment_of
 from spiritlm_cli.evaluation.stsp_data import (
-    DIRECTIONS,
     SENTIMENT_OF_EMOTION,
-    Direction,
     ShotRecord,
     StspRecord,
     find_sets,
-    input_of,
     read_set,
     read_shots,
 )
+from spiritlm_cli.evaluation.stsp_directions import DIRECTIONS, Direction, input_of
 from spiritlm_cli.language.model import LanguageModel
 from spiritlm_cli.language.sampling import Sampling
 from spiritlm_cli.manifests.clip import Waveform

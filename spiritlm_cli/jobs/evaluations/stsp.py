@@ -25,17 +25,15 @@ from spiritlm_cli.evaluation.stsp import (
 )
 from spiritlm_cli.evaluation.stsp_data import (
     BadRecord,
-    Direction,
     ShotRecord,
     StspRecord,
     balance,
     data_root,
     find_sets,
-    input_of,
-    output_of,
     read_set,
     read_shots,
 )
+from spiritlm_cli.evaluation.stsp_directions import Direction, input_of, output_of
 from spiritlm_cli.evaluation.stsp_predictions import (
     check_counts,
     compare,

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from spiritlm_cli.english.normalizers import NormalizerName
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.evaluation.fluent_speech_commands import Split
 from spiritlm_cli.jobs.options.clip_data import ClipDataOptions
 from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option, normalizer_option
 from spiritlm_cli.jobs.options.judges import asr_option
@@ -172,7 +171,7 @@ class IntentOptions(AnsweredOptions):
         reads=True,
         group="input",
     )
-    split: Split = option("test", "Commands to classify.", group="input")
+    split: Literal["train", "valid", "test"] = option("test", "Commands to classify.", group="input")
     balanced: bool = option(
         False, "Draw the examples from all labels in turn.", "--balanced", group="few-shot"
     )

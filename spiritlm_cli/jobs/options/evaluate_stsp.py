@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.evaluation.stsp_data import DIRECTIONS, Direction, LabelName, Split, output_of
+from spiritlm_cli.evaluation.stsp_directions import DIRECTIONS, Direction, LabelName, Split, output_of
 from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option
 from spiritlm_cli.jobs.options.inspect import check_folder
 from spiritlm_cli.jobs.options.judges import (

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spiritlm_cli.errors import OptionError, TokenError
-from spiritlm_cli.manifests.transcripts import has_token_lines
 from spiritlm_cli.text_files import is_audio
 
 _MANIFESTS = (".tsv", ".csv", ".jsonl", ".ndjson", ".scp")
@@ -40,4 +39,8 @@ def has_recordings(source: Path | str) -> bool:
     if path.is_dir():
         return True
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:] if suffix.lower() != ".gz"]
-    return bool(suffixes) and suffixes[-1] in _MANIFESTS and not (path.is_file() and has_token_lines(path))
+    if not (suffixes and suffixes[-1] in _MANIFESTS):
+        return False
+    from spiritlm_cli.manifests.transcripts import has_token_lines  # `--help` does without numpy
+
+    return not (path.is_file() and has_token_lines(path))

@@ -2,7 +2,7 @@ import pytest
 from plot_fixtures import texts
 
 from spiritlm_cli.evaluation.records import RunDescription
-from spiritlm_cli.evaluation.stsp_data import DIRECTIONS
+from spiritlm_cli.evaluation.stsp_directions import DIRECTIONS
 from spiritlm_cli.evaluation.stsp_report import result
 from spiritlm_cli.inspection.figures.stsp_figure import stsp_figure
 
@@ -18,6 +18,8 @@ def record(direction, reference, pred, item):
         "pred": pred,
         "truncated": 0,
         "context": 64,
+        "generation": "words",
+        "finished": True,
     }
 
 
