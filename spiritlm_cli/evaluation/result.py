@@ -85,12 +85,17 @@ class EvaluationResult:
     @property
     def title(self) -> str:
         """The heading, such as `wuggy: 20 items, 40 pairs, 1 skipped`."""
+        return f"{self.task}: {self.counted}"
+
+    @property
+    def counted(self) -> str:
+        """The numbers of the heading, such as `20 items, 40 pairs, 1 skipped`."""
         counts = [
             f"{value:.1f} {name}" if value % 1 else f"{value:.0f} {name}"
             for name, value in self.counts.items()
         ]
         skipped = [f"{self.skipped} skipped"] if self.skipped else []
-        return f"{self.task}: {', '.join([f'{self.items} items', *counts, *skipped])}"
+        return ", ".join([f"{self.items} items", *counts, *skipped])
 
     def row(self, name: str, kind: str | None = None, set: str | None = None) -> ResultRow:  # noqa: A002
         """The row of a group. Raises KeyError if there is none."""

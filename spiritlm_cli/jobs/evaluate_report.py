@@ -45,9 +45,8 @@ def markdown(results: Sequence[EvaluationResult], groups: bool = False) -> Itera
         yield from map(_row, result.markdown_rows(groups=groups))
     yield ""
     for result in results:
-        skipped = f"; {result.skipped} items skipped" if result.skipped else ""
-        notes = " ".join(result.notes)
-        yield f"- **{result.task}**: {_escape(result.description.sentence())}{skipped}. {_escape(notes)}".rstrip()
+        said = f"{result.counted}; {result.description.sentence()}. {' '.join(result.notes)}"
+        yield f"- **{result.task}**: {_escape(said)}"
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 from judge_fixtures import write_ctc_recognizer, write_text_lm
 
-from spiritlm_cli.errors import AudioError, ManifestError
+from spiritlm_cli.errors import AudioError, ManifestError, OptionError
 from spiritlm_cli.evaluation.continuation import ContinuationItem
 from spiritlm_cli.jobs.evaluate import run
 from spiritlm_cli.jobs.evaluations.continuation import ContinuationEvaluation
@@ -61,6 +61,12 @@ def test_items_that_cannot_be_read(options: ContinuationOptions, tmp_path: Path)
     first, *_, last = ContinuationEvaluation(replace(options, path=folder)).items()
     assert isinstance(first, ContinuationItem)
     assert (last.id, type(last.error)) == ("b", AudioError)  # type: ignore[union-attr]
+
+
+def test_saved_speech_replaces_no_recording(options: ContinuationOptions, tmp_path: Path) -> None:
+    folder = write_clips(tmp_path, {"a": 6})
+    with pytest.raises(OptionError, match="has the recording"):
+        names(replace(options, path=folder, save_audio=folder))
 
 
 def test_run(options: ContinuationOptions, tmp_path: Path, recording_file: Path) -> None:
