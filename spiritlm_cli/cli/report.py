@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
+from spiritlm_cli.cli.imports import importing
 from spiritlm_cli.console import data_console
 from spiritlm_cli.files import naming
 from spiritlm_cli.printing import print_table
@@ -40,7 +41,8 @@ def print_report(report: Report, as_json: bool) -> None:
 
 def evaluate(options: "EvaluateOptions") -> object:
     """Run a task of `spiritlm evaluate`, and print its result. Returns the summary."""
-    from spiritlm_cli.jobs.evaluate import run
+    with importing():
+        from spiritlm_cli.jobs.evaluate import run
 
     summary = run(options)
     if summary.result:

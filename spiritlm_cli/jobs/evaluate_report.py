@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
+from spiritlm_cli.console import log
 from spiritlm_cli.evaluation.records import pool_shards, read_items
 from spiritlm_cli.evaluation.reports import compute_result
 from spiritlm_cli.evaluation.result import EvaluationResult
@@ -33,8 +34,18 @@ def run(options: EvaluateReportOptions) -> Summary:
 def read_results(options: EvaluateReportOptions) -> list[EvaluationResult]:
     """The result of each run; shards of one run are one result. Raises ManifestError."""
     runs = [(str(path), *read_items(path)) for path in options.runs]
-    results = [compute_result(description, records) for description, records in pool_shards(runs)]
-    return [result for result in results if result]
+    results = []
+    for description, records in pool_shards(runs):
+        result = compute_result(description, records)
+        if result:
+            results.append(result)
+        else:
+            log.warning(
+                "%s, %s: nothing was compared, so there is no result",
+                description.task,
+                ", ".join(description.data),
+            )
+    return results
 
 
 def markdown(results: Sequence[EvaluationResult], groups: bool = False) -> Iterator[str]:

@@ -22,3 +22,11 @@ def test_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert any(
         line.startswith("- **pairs**: 1 items; nano; list a\\|b &lt;i>; spiritlm 0.2.0.") for line in lines
     )
+
+
+def test_a_run_without_result_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "wuggy.jsonl"
+    description = RunDescription("wuggy", "0.2.0", data=["test"], items=1, facts={"read as": "speech"})
+    path.write_text(f'{description.to_line()}\n{{"id": "a", "set": "test", "good": [], "bad": []}}\n')
+    run(EvaluateReportOptions(runs=(path,)))
+    assert "wuggy, test: nothing was compared" in caplog.text
