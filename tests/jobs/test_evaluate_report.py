@@ -20,7 +20,8 @@ def test_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     published = "Base 80.3, Expressive 75.8, Base+ASR+TTS 76.8, Whisper+Llama 2 84.1"
     assert f"| wuggy | dev overall | by mean, % | 100.0 | 1 | {published} |" in lines
     assert any(
-        line.startswith("- **pairs**: 1 items, 1 pairs; nano; list a\\|b &lt;i>; spiritlm 0.2.0.") for line in lines
+        line.startswith("- **pairs**: 1 items, 1 pairs; nano; list a\\|b &lt;i>; spiritlm 0.2.0.")
+        for line in lines
     )
 
 
