@@ -6,6 +6,7 @@ from math import exp
 import numpy as np
 from numpy.typing import NDArray
 
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.estimate import Estimate
 from spiritlm_cli.evaluation.records import Record, RunDescription
 from spiritlm_cli.evaluation.repetition import auto_bleu, auto_bleu_slamkit, self_bleu, split_words, vert
@@ -33,9 +34,13 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
     """Compute the result of records of `Continuation.measure`.
 
     For the clips themselves and for each temperature: over the texts of prompt and continuation together, and over
-    those of the continuation alone, which is scored given the prompt's.
+    those of the continuation alone, which is scored given the prompt's. All are over the clips that have records of
+    all temperatures. Raises ManifestError if no clip has.
     """
     kind = description.settings.get("tokens") or "regex"
+    clips = {_clip(record) for record in records}
+    complete = _complete_clips(records)
+    records = [record for record in records if _clip(record) in complete]
     groups: dict[float | None, list[Record]] = {}
     for record in records:
         groups.setdefault(record["temperature"], []).append(record)
@@ -48,6 +53,8 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
         for temperature in order
     ]
     notes = [_NOTE, *_distribution(groups, order), *_crossings(rows, groups)]
+    if partial := len(clips) - len(complete):
+        notes.append(f"{partial} of {len(clips)} clips are left out, since some of their items were skipped.")
     if empty := sum(not record["continuation"] for record in records):
         notes.append(f"{empty} of {len(records)} continuations have an empty transcript.")
     if prompts := [record for record in records if "context" in record]:
@@ -57,7 +64,26 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
         )
     if unfinished := sum(not record.get("finished", True) for record in records):
         notes.append(f"{unfinished} of {len(records)} continuations ended at the limit on tokens.")
-    return EvaluationResult(description, len(records), METRICS, tuple(rows), tuple(notes))
+    return EvaluationResult(
+        description, len(records), METRICS, tuple(rows), tuple(notes), {"clips": len(complete)}
+    )
+
+
+def _clip(record: Record) -> str:
+    """The id of a record's clip, which is before the temperature."""
+    clip: str = record["id"].rpartition("@")[0]
+    return clip
+
+
+def _complete_clips(records: Sequence[Record]) -> set[str]:
+    """The ids of the clips with records of all temperatures. Raises ManifestError if there are none."""
+    clips: dict[float | None, set[str]] = {}
+    for record in records:
+        clips.setdefault(record["temperature"], set()).add(_clip(record))
+    complete = set.intersection(*clips.values())
+    if not complete:
+        raise ManifestError("continuation: no clip has records of all temperatures")
+    return complete
 
 
 def _name(temperature: float | None) -> str:
@@ -65,7 +91,10 @@ def _name(temperature: float | None) -> str:
 
 
 def _values(records: Sequence[Record], scope: tuple[str, str, str], kind: str) -> dict[str, Estimate]:
-    """The metrics over the texts of one field. Texts without tokens have no perplexity."""
+    """The metrics over the texts of one field.
+
+    Texts without tokens have no perplexity, and one text alone has no self-BLEU, hence no VERT.
+    """
     text, nll, tokens = scope
     values: dict[str, Estimate] = {}
     means = np.array([record[nll] / record[tokens] for record in records if record[tokens]])
@@ -74,9 +103,10 @@ def _values(records: Sequence[Record], scope: tuple[str, str, str], kind: str) -
         values["ppl_slamkit"] = Estimate.of(lambda drawn: exp(means[drawn].mean()), len(means))
     words = [record[text].split() for record in records]
     between, within = np.array(self_bleu(words)), np.array([auto_bleu(one) for one in words])
-    values["self_bleu"] = Estimate.of_mean(between)
     values["auto_bleu"] = Estimate.of_mean(within)
-    values["vert"] = Estimate.of(_vert_of(between, within), len(records))
+    if len(records) > 1:
+        values["self_bleu"] = Estimate.of_mean(between)
+        values["vert"] = Estimate.of(_vert_of(between, within), len(records))
     values["auto_bleu_slamkit"] = Estimate.of_mean(
         auto_bleu_slamkit(split_words(record[text], "nltk" if kind == "nltk" else "regex"))
         for record in records
@@ -106,10 +136,10 @@ def _crossings(rows: Sequence[ResultRow], groups: dict[float | None, list[Record
     temperatures = sorted(temperature for temperature in groups if temperature is not None)
     points = {row.name: row.values for row in rows}
     original = points.get(_name(None))
-    if original is None or "ppl_gslm" not in original or len(temperatures) < 2:
+    if original is None or len(temperatures) < 2:
         return
     curve = [points[_name(temperature)] for temperature in temperatures]
-    if not all("ppl_gslm" in values for values in curve):
+    if not all({"ppl_gslm", "vert"} <= values.keys() for values in (original, *curve)):
         return
     perplexities, verts = ([values[name].value for values in curve] for name in ("ppl_gslm", "vert"))
     for title, at, of, target, scale in (

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import import_module
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def run(options: EvaluateOptions) -> EvaluationSummary:
     evaluation, items = _evaluation_of(options), _items_of(options)
     _check_ids(items)
     description = evaluation.describe([item.id for item in items])
-    items = _in_shard(items, options)
+    items = _in_shard(items, options, evaluation.group_size)
     if settled.complete:
         records = _finished_records(Path(str(options.output)), items, description)
     else:
@@ -181,18 +182,19 @@ def _evaluation_of(options: EvaluateOptions) -> Evaluation[Any, Any]:
 @lru_cache(maxsize=1)
 def _items_of(options: EvaluateOptions) -> Sequence[Any]:
     """The items of all shards; read once in each process."""
-    items = _evaluation_of(options).items()
+    evaluation = _evaluation_of(options)
+    items = evaluation.items()
     if not items:
         raise ManifestError(f"{options.task}: there are no items")
-    return items if options.limit is None else items[: options.limit]
+    return items if options.limit is None else items[: options.limit * evaluation.group_size]
 
 
-def _in_shard(items: Sequence[Any], options: EvaluateOptions) -> Sequence[Any]:
-    """The items of the part that `--shard` names."""
+def _in_shard(items: Sequence[Any], options: EvaluateOptions, group_size: int) -> Sequence[Any]:
+    """The items of the part that `--shard` names, in whole groups."""
     if options.shard is None:
         return items
-    part = shard_range(range(len(items)), *options.shard)
-    return items[part.start : part.stop]
+    part = shard_range(range(ceil(len(items) / group_size)), *options.shard)
+    return items[part.start * group_size : part.stop * group_size]
 
 
 def _check_usable(items: Iterable[Item | BadItem]) -> None:
@@ -240,8 +242,9 @@ class _EvaluationCompute(Compute[EvaluateOptions, _Numbered, Record]):
     @contextmanager
     def load(self) -> Iterator[Function[_Numbered, Record]]:
         """Load the models of the task. Raises CheckpointError."""
-        items = _in_shard(_items_of(self.options), self.options)
-        with _evaluation_of(self.options).load() as measure:
+        evaluation = _evaluation_of(self.options)
+        items = _in_shard(_items_of(self.options), self.options, evaluation.group_size)
+        with evaluation.load() as measure:
             yield partial(_measured, measure, items)
 
 

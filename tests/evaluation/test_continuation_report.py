@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.continuation_report import result
 from spiritlm_cli.evaluation.records import RunDescription
 
@@ -13,7 +14,7 @@ DESCRIPTION = RunDescription("continuation", "0", settings={"tokens": "regex"})
 def record(text: str, mean: float, temperature: float | None = 0.8, **fields: Any) -> dict[str, Any]:
     tokens = len(text.split())
     return {
-        "id": text,
+        "id": f"{text}@{temperature}",
         "temperature": temperature,
         "prompt": "",
         "text": text,
@@ -55,9 +56,14 @@ def test_result_counts_empty_transcripts() -> None:
 
 def test_result_where_verts_are_equal() -> None:
     """Texts that repeat themselves more at a lower temperature."""
-    originals = [record(text, log(40), None) for text in ("a b a b", "a b c d")]
-    low = [record(text, log(10), 0.5) for text in ("a b a b", "a b a b")]
-    high = [record(text, log(50), 1.0) for text in ("a b c d", "a c b d")]
+    originals, low, high = (
+        [record(text, log(perplexity), temperature, id=f"{clip}@") for clip, text in enumerate(texts)]
+        for perplexity, temperature, texts in (
+            (40, None, ("a b a b", "a b c d")),
+            (10, 0.5, ("a b a b", "a b a b")),
+            (50, 1.0, ("a b c d", "a c b d")),
+        )
+    )
     found = result(DESCRIPTION, [*high, *low, *originals])
     assert [row.name for row in found.rows[:3]] == [
         "the clips themselves",
@@ -72,3 +78,22 @@ def test_result_where_verts_are_equal() -> None:
     )
     found = result(DESCRIPTION, [*high, *low, *(one | {"nll": 40.0} for one in originals)])
     assert "VERT at the PPL of the clips: outside of the temperatures." in found.notes
+
+
+def test_result_is_over_clips_with_all_temperatures() -> None:
+    records = [
+        record(TEXTS[clip], 1, temperature, id=f"{clip}@{temperature}")
+        for clip, temperature in ((0, 0.3), (0, 0.8), (1, 0.3), (1, 0.8), (2, 0.3))
+    ]
+    found = result(DESCRIPTION, records)
+    assert found.title == "continuation: 4 items, 2 clips"
+    assert [row.items for row in found.rows] == [2, 2, 2, 2]
+    assert "1 of 3 clips are left out, since some of their items were skipped." in found.notes
+    with pytest.raises(ManifestError, match="no clip has records of all temperatures"):
+        result(DESCRIPTION, [records[1], records[4]])
+
+
+def test_result_of_one_text_has_no_self_bleu() -> None:
+    values = result(DESCRIPTION, [record(TEXTS[0], 1), record(TEXTS[0], 1, None)]).rows[0].values
+    assert {"self_bleu", "vert"}.isdisjoint(values)
+    assert {"ppl_gslm", "auto_bleu"} <= set(values)

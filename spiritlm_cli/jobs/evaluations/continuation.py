@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,27 +50,21 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
         """All parts of the model."""
         return ("tokenizer", "language model", "vocoder")
 
+    @property
+    def group_size(self) -> int:
+        """The items of a clip, so that all temperatures are measured on the same clips."""
+        return len(self._temperatures)
+
     def items(self) -> Sequence[ContinuationItem | BadItem]:
         """The clips that the form selects, each at all temperatures one after another."""
-        options = self.options
-        temperatures = ((None,) if options.original else ()) + options.temperatures
-        clips = list(_scan(options.path))
-        good = [clip for clip in clips if isinstance(clip, Clip)]
-        if options.save_audio:
-            check_saved_audio(options.save_audio, [clip.source for clip in good])
-        bad = [BadItem(clip.id, clip.source, clip.error) for clip in clips if isinstance(clip, BadClip)]
-        selected, unreadable = _select_shortest(good) if options.form == "gslm" else (_select_first(good), [])
-        if good and not selected and not unreadable:
-            raise ManifestError(
-                f"{options.path}: no clip has {_MIN_SECONDS:g} s, as --form gslm needs; --form slamkit takes "
-                "shorter ones"
-            )
+        _select.cache_clear()  # the files may have changed since an earlier run
+        selection = _select(self.options)
         items = [
             ContinuationItem(clip, temperature)
-            for clip in selected[: options.clips]
-            for temperature in temperatures
+            for clip in selection.clips
+            for temperature in self._temperatures
         ]
-        return [*items, *bad, *unreadable]
+        return [*items, *selection.bad]
 
     def facts(self) -> dict[str, Any]:
         """The form, the judges and the sampling."""
@@ -77,6 +72,7 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
         split_words("", options.tokens)  # an error if its package is missing
         return {
             "form": options.form,
+            "clips": _select(options).description,
             "recognizer": describe_asr(options.asr),
             "text language model": describe_folder(str(options.text_lm), "text language model"),
             "prompt": f"{options.prompt_seconds:g} s",
@@ -106,6 +102,10 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
         ).measure
 
     @property
+    def _temperatures(self) -> tuple[float | None, ...]:
+        return ((None,) if self.options.original else ()) + self.options.temperatures
+
+    @property
     def _sampling(self) -> Sampling:
         options, is_slamkit = self.options, self.options.form == "slamkit"
         return Sampling(
@@ -118,6 +118,42 @@ class ContinuationEvaluation(Evaluation[ContinuationOptions, ContinuationItem]):
     def _save(self, item: ContinuationItem, waveform: Waveform) -> str:
         save_audio(self.options.save_audio, item.id, waveform)
         return f"{filename_for(item.id)}.wav"
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """The clips to continue, those that can't be read, and a description of how many were left out and why."""
+
+    clips: tuple[Clip, ...]
+    bad: tuple[BadItem, ...]
+    description: str
+
+
+@lru_cache(maxsize=1)
+def _select(options: ContinuationOptions) -> _Selection:
+    """Select clips as the form does. Raises ManifestError if all are too short."""
+    clips = list(_scan(options.path))
+    good = [clip for clip in clips if isinstance(clip, Clip)]
+    if options.save_audio:
+        check_saved_audio(options.save_audio, [clip.source for clip in good])
+    bad = [BadItem(clip.id, clip.source, clip.error) for clip in clips if isinstance(clip, BadClip)]
+    unreadable: list[BadItem] = []
+    if options.form == "gslm":
+        (selected, unreadable), reason = _select_shortest(good), f"shorter than {_MIN_SECONDS:g} s"
+    else:
+        selected, reason = _select_first(good), "not the right ending"
+    if good and not selected and not unreadable:
+        raise ManifestError(
+            f"{options.path}: no clip has {_MIN_SECONDS:g} s, as --form gslm needs; --form slamkit takes "
+            "shorter ones"
+        )
+    used = tuple(selected[: options.clips])
+    left_out = {
+        reason: len(good) - len(unreadable) - len(selected),
+        "beyond --clips": len(selected) - len(used),
+    }
+    parts = [f"{count} left out ({why})" for why, count in left_out.items() if count]
+    return _Selection(used, (*bad, *unreadable), ", ".join([f"{len(used)} of {len(clips)}", *parts]))
 
 
 def _scan(path: Path) -> Iterator[Clip | BadClip]:

@@ -62,6 +62,11 @@ class Evaluation(ABC, Generic[Options, ItemType]):
         """The parts of the model that are used."""
         return ()
 
+    @property
+    def group_size(self) -> int:
+        """The number of consecutive items that `--limit` counts as one, and that are all in the same shard."""
+        return 1
+
     @abstractmethod
     def items(self) -> Sequence[ItemType | BadItem]:
         """Read the items, without models. Raises ManifestError if there is no data, OSError for a missing file."""

@@ -47,6 +47,9 @@ class ContinuationOptions(TokenizerPart, LanguageModelPart, VocoderPart, Evaluat
         "names say so, 150 tokens, top-k 25.",
         group="task",
     )
+    limit: int | None = option(
+        None, "Use only the first N clips, each at all temperatures.", metavar="N", minimum=1, group="input"
+    )
     clips: int = option(1000, "Maximum number of clips.", minimum=1, group="input")
     prompt_seconds: float = option(
         3.0, "Seconds of a clip that are the prompt.", minimum=0, above=True, group="task"

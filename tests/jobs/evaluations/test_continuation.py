@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,13 @@ def test_items_of_slamkit(options: ContinuationOptions, tmp_path: Path) -> None:
     assert names(replace(found, clips=1)) == ["2_y_correct@0.8"]
 
 
+def test_facts_count_the_clips_that_are_left_out(options: ContinuationOptions, tmp_path: Path) -> None:
+    folder = write_clips(tmp_path, {"a": 7, "b": 6, "c": 5.9, "d": 1})
+    found = ContinuationEvaluation(replace(options, path=folder, clips=1))
+    found.items()
+    assert found.facts()["clips"] == "1 of 4, 2 left out (shorter than 6 s), 1 left out (beyond --clips)"
+
+
 def test_items_that_cannot_be_read(options: ContinuationOptions, tmp_path: Path) -> None:
     folder = write_clips(tmp_path, {"a": 6})
     (folder / "b.wav").write_bytes(b"no sound")
@@ -83,9 +91,30 @@ def test_run(options: ContinuationOptions, tmp_path: Path, recording_file: Path)
     result = run(found).result
     assert result
     assert [row.items for row in result.rows] == [2, 2, 2, 2]
+    assert result.counts == {"clips": 2}
     assert {"ppl_gslm", "ppl_slamkit", "vert"} <= set(result.rows[0].values)
     facts = result.description.facts
     assert (facts["form"], facts["max new tokens"]) == ("slamkit", 5)
     assert facts["sampling"] == "top-p 1, top-k 25, seed 0"
     assert facts["text language model"].startswith("lm (sha256 ")
     assert {path.name for path in (tmp_path / "wav").iterdir()} == {"a@0.8.wav", "b@0.8.wav"}
+
+
+@pytest.mark.parametrize("part", [{"limit": 1}, {"shard": (1, 2)}])
+def test_limit_and_shard_take_whole_clips(
+    options: ContinuationOptions, tmp_path: Path, recording_file: Path, part: dict[str, Any]
+) -> None:
+    manifest = tmp_path / "clips.tsv"
+    manifest.write_text(f"id\taudio\tstart\tend\na\t{recording_file}\t1\t1.8\nb\t{recording_file}\t3\t3.8\n")
+    found = replace(
+        options,
+        path=manifest,
+        form="slamkit",
+        prompt_seconds=0.5,
+        max_new_tokens=2,
+        temperatures=(0.3, 0.8),
+    )
+    result = run(replace(found, **part)).result
+    assert result
+    assert result.counted == "3 items, 1 clips"
+    assert [row.items for row in result.rows] == [1] * 6
