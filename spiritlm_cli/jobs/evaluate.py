@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.console import notify
+from spiritlm_cli.console import notify, one_line
 from spiritlm_cli.distributed.messages import Codec, to_json
 from spiritlm_cli.errors import ManifestError, ResumeError, SpiritLMError
 from spiritlm_cli.evaluation.records import (
@@ -211,7 +211,7 @@ def _check_ids(items: Iterable[Item | BadItem]) -> None:
         if isinstance(item, BadItem):
             continue
         if item.id in ids:
-            raise ManifestError(f"{item.source}: there are two items {item.id!a}")
+            raise ManifestError(f"{item.source}: there are two items {one_line(item.id)!r}")
         ids.add(item.id)
 
 

@@ -3,8 +3,9 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import count
 
-from spiritlm_cli.console import log
+from spiritlm_cli.console import log, one_line
 from spiritlm_cli.evaluation.records import pool_shards, read_items
 from spiritlm_cli.evaluation.reports import compute_result
 from spiritlm_cli.evaluation.result import EvaluationResult
@@ -49,15 +50,23 @@ def read_results(options: EvaluateReportOptions) -> list[EvaluationResult]:
 
 
 def markdown(results: Sequence[EvaluationResult], groups: bool = False) -> Iterator[str]:
-    """Yield the lines of a table of all results, and of a list of what is needed to repeat each."""
+    """Yield the lines of a table of all results, and of a list of what is needed to repeat each.
+
+    Several results of one task are numbered.
+    """
+    names = [result.task for result in results]
+    for task in {name for name in names if names.count(name) > 1}:
+        numbers = count(1)
+        names = [f"{name} ({next(numbers)})" if name == task else name for name in names]
     yield _row(_HEADER)
     yield _row(("---", "---", "---", "---:", "---:", "---"))
-    for result in results:
-        yield from map(_row, result.markdown_rows(groups=groups))
+    for name, result in zip(names, results, strict=True):
+        for _, *cells in result.markdown_rows(groups=groups):
+            yield _row((name, *cells))
     yield ""
-    for result in results:
+    for name, result in zip(names, results, strict=True):
         said = f"{result.counted}; {result.description.sentence()}. {' '.join(result.notes)}"
-        yield f"- **{result.task}**: {_escape(said)}"
+        yield f"- **{name}**: {_escape(said)}"
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -66,4 +75,4 @@ def _row(cells: Sequence[str]) -> str:
 
 def _escape(text: str) -> str:
     """Text as Markdown, without what would end a cell or begin HTML."""
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return one_line(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

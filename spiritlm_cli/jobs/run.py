@@ -66,6 +66,7 @@ def settle(command: str, options: Options) -> Settled[Options]:
     its journal is missing.
     """
     if not options.resume or options.output is None:
+        _warn_of_interrupted_run(options)
         return Settled(command, options)
     path = Path(options.output).resolve()
     part, journal = part_of(path), None
@@ -86,6 +87,25 @@ def settle(command: str, options: Options) -> Settled[Options]:
     if journal and journal.done.size:
         raise ResumeError(f"{part}: is missing, but not its journal; remove {journal.path} to begin again")
     return Settled(command, options)
+
+
+def _warn_of_interrupted_run(options: LineOptions) -> None:
+    """Say that the run begins again, if there is an interrupted one that --resume would continue."""
+    if options.output is None:
+        return
+    path = Path(options.output).resolve()
+    if not (journal_of(path).is_file() and part_of(path).is_file()):
+        return
+    try:
+        done = Journal.load(journal_of(path)).done.inputs
+    except ResumeError:
+        return
+    if done:
+        log.warning(
+            "%s: what an interrupted run wrote of %d inputs is replaced; --resume would have continued it",
+            part_of(path),
+            done,
+        )
 
 
 class Run:

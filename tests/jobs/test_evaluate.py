@@ -7,6 +7,7 @@ import pytest
 from spiritlm_cli.errors import ManifestError, ResumeError
 from spiritlm_cli.jobs.evaluate import run
 from spiritlm_cli.jobs.evaluate_report import EvaluateReportOptions, read_results
+from spiritlm_cli.jobs.journal import Done, Journal
 from spiritlm_cli.jobs.options import PairsOptions, WuggyOptions
 
 WORDS = ("cat", "dog", "sun", "tree", "bird")
@@ -62,7 +63,7 @@ def test_resume_gives_the_same_bytes_and_result(
 
 def test_resume_refuses_another_run(options: PairsOptions) -> None:
     run(options)
-    with pytest.raises(ResumeError, match="other ids, items"):
+    with pytest.raises(ResumeError, match="other facts limit, ids, items"):
         run(replace(options, resume=True, limit=2))
     with pytest.raises(ResumeError, match="other facts marker, settings count_marker;"):
         run(replace(options, resume=True, count_marker=True))
@@ -161,3 +162,33 @@ def test_a_changed_file_is_read_again(options: PairsOptions) -> None:
     assert run(options).inputs == 5
     options.path.write_text("good\tbad\nthe cat\tcat the\n")
     assert run(options).inputs == 1
+
+
+def test_limit_is_named(options: PairsOptions) -> None:
+    result = run(replace(options, limit=2)).result
+    assert result
+    assert (result.items, result.description.facts["limit"]) == (2, "the first 2")
+
+
+def test_an_interrupted_run_that_is_replaced_is_named(
+    options: PairsOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert options.output
+    part = options.output.with_name("items.jsonl.part")
+    options.path.write_text(options.path.read_text() + "bad\tthe\t\n")
+    skipping = replace(options, on_error="skip")
+    run(skipping)
+    expected = content(options)
+    options.output.rename(part)
+    journal = Journal(
+        part.with_name(part.name + ".json"), "evaluate pairs", {}, None, Done(inputs=6, size=len(expected))
+    )
+    journal.save()
+    run(skipping)
+    assert "items.jsonl.part: what an interrupted run wrote of 6 inputs is replaced" in caplog.text
+    assert content(options) == expected
+
+
+def test_a_folder_that_is_not_there_is_named(options: PairsOptions, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no such folder"):
+        run(replace(options, output=tmp_path / "gone/items.jsonl"))

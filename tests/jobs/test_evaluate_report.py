@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from spiritlm_cli.evaluation.records import RunDescription, format_record
-from spiritlm_cli.jobs.evaluate_report import EvaluateReportOptions, run
+from spiritlm_cli.evaluation.reports import compute_result
+from spiritlm_cli.jobs.evaluate_report import EvaluateReportOptions, markdown, run
 
 
 def test_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,3 +32,13 @@ def test_a_run_without_result_is_named(tmp_path: Path, caplog: pytest.LogCapture
     path.write_text(f'{description.to_line()}\n{{"id": "a", "set": "test", "good": [], "bad": []}}\n')
     run(EvaluateReportOptions(runs=(path,)))
     assert "wuggy, test: nothing was compared" in caplog.text
+
+
+def test_results_of_one_task_are_numbered() -> None:
+    description = RunDescription("pairs", "0.2.0", facts={"list": "a\x1b[31m"})
+    record = {"id": "a", "set": None, "item": None, "groups": [], "by_mean": 1.0, "by_sum": 0.5}
+    result = compute_result(description, [record])
+    assert result
+    lines = list(markdown([result, result]))
+    assert [line.split(" | ")[0] for line in lines[2:6]] == ["| pairs (1)"] * 2 + ["| pairs (2)"] * 2
+    assert lines[-1].startswith("- **pairs (2)**: 1 items, 1 pairs; list a?[31m;")

@@ -105,7 +105,7 @@ class Evaluation(ABC, Generic[Options, ItemType]):
             len(ids),
             sha256(json.dumps(ids).encode()).hexdigest()[:12],
             _settings(options),
-            self.facts(),
+            {**self.facts(), **({"limit": f"the first {options.limit}"} if options.limit else {})},
             list(options.shard) if options.shard else None,
         )
 

@@ -1,6 +1,7 @@
 """Options of all tasks of `spiritlm evaluate`."""
 
 import dataclasses
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,13 @@ class EvaluateOptions(LineOutputOptions, ModelOptions):
 
     task: ClassVar[str]
 
-    limit: int | None = option(None, "Use only the first N items.", metavar="N", minimum=1, group="input")
+    limit: int | None = option(
+        None,
+        "Use only the first N items, such as clips, pairs or questions.",
+        metavar="N",
+        minimum=1,
+        group="input",
+    )
     shard: tuple[int, int] | None = shard_option()
     as_json: bool = option(
         False, "Print one JSON object instead of a table.", "--json", group="output", execution=True
@@ -85,6 +92,8 @@ class EvaluateOptions(LineOutputOptions, ModelOptions):
         if self.ray and any(str(path) == "-" for _, path in self.read_paths()):
             raise OptionError("can't be combined with stdin, which other machines can't read", "--ray")
         self.check_output()
+        if self.output and not self.output.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(self.output.parent))
 
     def read_paths(self, group: Group | None = None) -> Iterator[tuple[str, Path | str]]:
         """Yield the name of the field and the path for each path that is read. group: of the options; None: all."""
