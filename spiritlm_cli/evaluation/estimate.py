@@ -73,7 +73,7 @@ class Estimate:
         statistic: of the items with these indices, which may repeat; NaN where they define none, which the interval
         leaves out. count: number of items. value: the statistic of all items, if it is known. centered: shift the
         interval by the difference of the value from the mean of the resamples, for a statistic that is biased on fewer
-        distinct items, such as an entropy. Raises ValueError if there are no items.
+        distinct items, such as an entropy; it always contains the value. Raises ValueError if there are no items.
         """
         if not count:
             raise ValueError("a statistic needs at least one item")
@@ -83,9 +83,13 @@ class Estimate:
             statistic(generator.integers(count, size=count)) for _ in range(RESAMPLES if count > 1 else 0)
         )
         resampled = np.fromiter(drawn, dtype=np.float64)
-        if centered and not np.isnan(resampled).all():
-            resampled += value - np.nanmean(resampled)
-        return cls._of(value, resampled, count)
+        if not centered or np.isnan(resampled).all():
+            return cls._of(value, resampled, count)
+        estimate = cls._of(value, resampled + (value - np.nanmean(resampled)), count)
+        if estimate.low is None or estimate.high is None:
+            return estimate
+        # The mean of a skewed distribution can lie outside of its percentiles.
+        return cls(value, min(estimate.low, value), max(estimate.high, value), count)
 
     @classmethod
     def _of(cls, value: float, resampled: NDArray[np.float64], count: int) -> "Estimate":

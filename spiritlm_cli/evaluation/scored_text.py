@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from textwrap import shorten
 from typing import Any
 
 from spiritlm_cli.english.normalizers import NormalizerName, load_normalizer
@@ -62,6 +63,12 @@ def text_result(
 
 def reference_text(clip: Clip, normalizer: NormalizerName = "spoken") -> str:
     """Return the clip's text. Raises ManifestError if it has none, or none that contains a word."""
-    if clip.text is None or not any(map(str.isalnum, load_normalizer(normalizer)(clip.text))):
-        raise ManifestError(f"{clip.id}: no text to score against; the manifest needs the field text")
+    # A table's empty cell is a missing field.
+    if not (clip.text and clip.text.strip()):
+        raise ManifestError(
+            f"{clip.id}: its text is empty or missing, so there is nothing to score against; give it in the field text"
+        )
+    if not any(map(str.isalnum, load_normalizer(normalizer)(clip.text))):
+        shown = shorten(clip.text, 60, placeholder="...")
+        raise ManifestError(f"{clip.id}: nothing is left of its text {shown!r} after normalization")
     return clip.text

@@ -85,8 +85,10 @@ class StreamCounts:
             counted: Counts = weights @ self.frames
             return counted
 
+        used = np.count_nonzero(self.frames.sum(0)) / self.size
         return {
-            "used": _estimate(lambda w: float((of_frames(w) > 0).sum()) / self.size, clips),
+            # no interval: a resample has fewer distinct clips, so it can only lose units
+            "used": Estimate(used, count=clips),
             "perplexity": _estimate(lambda w: perplexity(of_frames(w)), clips),
             "units_per_second": Estimate.of_ratio(self.runs.sum(1), self.seconds),
         }

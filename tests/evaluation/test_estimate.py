@@ -86,3 +86,11 @@ def test_nothing_to_estimate() -> None:
 
 def test_to_json() -> None:
     assert Estimate(0.5, 0.25, 0.75, 4).to_json() == {"value": 0.5, "low": 0.25, "high": 0.75, "count": 4}
+
+
+def test_a_centered_interval_contains_the_value() -> None:
+    """4 of 256 resamples of four items have one distinct item: fewer than a percentile leaves out."""
+    found = Estimate.of(lambda drawn: float(len(set(drawn.tolist())) > 1), 4, centered=True)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= found.value == 1 <= found.high

@@ -50,8 +50,17 @@ def test_transcripts_of_both(clip: Clip, original: Waveform, whisper: Recognizer
     assert transcripts["resynthesis"]["wer"] >= 0.7
 
 
-@pytest.mark.parametrize("text", [None, "", "..."])
-def test_a_clip_without_words_is_named(recording_file: Path, original: Waveform, text: str | None) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "its text is empty or missing"),
+        (" ", "its text is empty or missing"),
+        ("...", "nothing is left of its text '...' after normalization"),
+    ],
+)
+def test_a_clip_without_words_is_named(
+    recording_file: Path, original: Waveform, text: str | None, message: str
+) -> None:
     class Silent:
         name = "silent"
 
@@ -59,7 +68,7 @@ def test_a_clip_without_words_is_named(recording_file: Path, original: Waveform,
             return ""
 
     meter = ResynthesisMeter(asr=Silent(), normalizer="spoken")
-    with pytest.raises(ManifestError, match="clip: no text"):
+    with pytest.raises(ManifestError, match=f"clip: {message}"):
         meter.measure(Clip("clip", recording_file, text=text), Speech(original, original))
 
 

@@ -1,9 +1,14 @@
+import re
+from pathlib import Path
+
 import pytest
 
+from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.evaluation.metrics import ErrorCount
 from spiritlm_cli.evaluation.records import RunDescription
 from spiritlm_cli.evaluation.result import Published
-from spiritlm_cli.evaluation.scored_text import ScoredText, text_result, text_row
+from spiritlm_cli.evaluation.scored_text import ScoredText, reference_text, text_result, text_row
+from spiritlm_cli.manifests.clip import Clip
 
 
 def test_transcript() -> None:
@@ -28,3 +33,16 @@ def test_text_row_and_text_result() -> None:
     assert row.values["wer"].text(100) == "25.0 [16.7–50.0]"
     result = text_result(RunDescription("resynthesis", "1"), records, (row,))
     assert (result.items, result.counts) == (2, {"seconds": 2.5})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "a: its text is empty or missing"),
+        ("", "a: its text is empty or missing"),
+        ("...", "a: nothing is left of its text '...' after normalization"),
+    ],
+)
+def test_reference_text_says_why_there_is_none(text: str | None, message: str) -> None:
+    with pytest.raises(ManifestError, match=re.escape(message)):
+        reference_text(Clip("a", Path("a.wav"), text=text))

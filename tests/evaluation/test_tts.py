@@ -73,7 +73,7 @@ def test_text_to_speech_goes_to_the_end_of_the_context(speaker: TextToSpeech, cl
 
 def test_text_to_speech_without_text(speaker: TextToSpeech, clips: list[Clip]) -> None:
     _, outcome = next(speaker.measure([replace(clips[0], text=None)]))
-    with pytest.raises(ManifestError, match="a: no text"):
+    with pytest.raises(ManifestError, match="a: its text is empty or missing"):
         outcome.result()
 
 

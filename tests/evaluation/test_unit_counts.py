@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.evaluation.estimate import Estimate
 from spiritlm_cli.evaluation.unit_counts import (
     StreamCounts,
     bitrate_values,
@@ -69,3 +70,9 @@ def test_codebook_sizes_are_facts_of_a_run() -> None:
     assert facts == {"Hu units": 501}
     assert codebook_size(facts, Kind.HUBERT) == 501
     assert codebook_size(facts, Kind.PITCH) is None
+
+
+def test_the_share_of_units_used_has_no_interval() -> None:
+    use = StreamCounts.of([record([n, n + 1], 0.08) for n in range(8)], Kind.HUBERT, 12).use()
+    assert use["used"] == Estimate(9 / 12, count=8)
+    assert use["perplexity"].low is not None
