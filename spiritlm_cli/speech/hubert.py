@@ -143,6 +143,14 @@ class HuggingFaceHubertConfig(HuggingFaceConfig):
         )
 
 
+class LayerError(CheckpointError):
+    """A layer that a network does not have. layers: number of those that it has."""
+
+    def __init__(self, message: str, layers: int) -> None:
+        super().__init__(message)
+        self.layers = layers
+
+
 class Hubert(nn.Module):
     """Computes the features of one transformer layer."""
 
@@ -157,7 +165,7 @@ class Hubert(nn.Module):
 
         path: a file of a checkpoint, the Hugging Face folder of a HuBERT, or the weights in such a folder, which are
         known by the `config.json` beside them.
-        Raises CheckpointError.
+        Raises CheckpointError, of which a LayerError if there is no such layer.
         """
         path = hubert_weights(path)
         config_path = path.with_name("config.json")
@@ -261,9 +269,9 @@ def _mapping(file: TensorFile, key: str) -> Mapping[str, Any]:
 
 
 def _check_layer(path: Path, layer: int | None, layers: int) -> int:
-    """Return the number of layers to load. Raises CheckpointError if a file of `layers` layers has no such layer."""
+    """Return the number of layers to load. Raises LayerError if a file of `layers` layers has no such layer."""
     if layer is not None and not 1 <= layer <= layers:
-        raise CheckpointError(f"{path}: layer {layer} wanted, there are {layers}")
+        raise LayerError(f"{path}: layer {layer} wanted, there are {layers}", layers)
     return layer or layers
 
 

@@ -194,7 +194,9 @@ class SpeechTokenizer:
             samples = self.check_waveform(window)
             peak = max(peak, float(np.abs(samples).max()))
             yield samples
-        if 0 < peak < MIN_LEVEL:
+        if peak == 0:
+            log.warning("%s: all of its samples are 0; its units are those of silence", one_line(clip.id))
+        elif peak < MIN_LEVEL:
             level = f"its largest sample is {peak:.2g}, where full scale is 1"
             log.warning("%s: %s; the units of such quiet speech are not reliable", one_line(clip.id), level)
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from spiritlm_cli.batching import Outcome
+from spiritlm_cli.errors import OptionError
 from spiritlm_cli.evaluation.abx import AbxGroup, AbxLimits, Mode, abx_cells, abx_groups
 from spiritlm_cli.evaluation.abx_distance import Features
 from spiritlm_cli.evaluation.abx_features import (
@@ -23,7 +25,7 @@ from spiritlm_cli.jobs.evaluations.evaluation import BadItem, Evaluation, Measur
 from spiritlm_cli.jobs.options.evaluate_units import AbxOptions, Many
 from spiritlm_cli.manifests.clip import Clip
 from spiritlm_cli.nn.device import find_device
-from spiritlm_cli.speech.hubert import Hubert
+from spiritlm_cli.speech.hubert import Hubert, LayerError
 from spiritlm_cli.speech.tokenizer import SpeechTokenizer
 from spiritlm_cli.tokens.timeline import HUBERT_RATE
 
@@ -67,7 +69,10 @@ class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
 
     @contextmanager
     def load(self) -> Iterator[Measure[AbxGroup]]:
-        """Load the tokenizer, or open the features. Raises CheckpointError and ManifestError."""
+        """Load the tokenizer, or open the features.
+
+        Raises CheckpointError and ManifestError, and OptionError for a layer that HuBERT does not have.
+        """
         source = self._source()
         rule = self.options.slices
 
@@ -83,8 +88,10 @@ class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
             return StoredFrames(options.features, options.rate)
         assert options.audio is not None
         if options.layer is not None:
-            hubert = Hubert.load(options.checkpoint.hubert, options.layer).to(find_device(options.device))
-            encode = HubertFeatures(hubert, options.batch_seconds, options.workers)
+            hubert = _load_hubert(options.checkpoint.hubert, options.layer)
+            encode = HubertFeatures(
+                hubert.to(find_device(options.device)), options.batch_seconds, options.workers
+            )
             return EncodedFrames(options.audio, encode.rate, encode)
         tokenizer = SpeechTokenizer.load(options.checkpoint, expressive=False, device=options.device)
 
@@ -95,6 +102,14 @@ class AbxEvaluation(Evaluation[AbxOptions, AbxGroup]):
             return ((clip, outcome.map(lambda units: units.hubert)) for clip, outcome in stream)
 
         return EncodedFrames(options.audio, HUBERT_RATE, encode_units)
+
+
+def _load_hubert(path: Path, layer: int) -> Hubert:
+    """Load HuBERT up to a layer. Raises OptionError for a layer that it does not have."""
+    try:
+        return Hubert.load(path, layer)
+    except LayerError as error:
+        raise OptionError(f"there is no layer {layer}; the last is {error.layers}", "--layer") from None
 
 
 def _measure(

@@ -36,7 +36,9 @@ class ClipDataOptions:
 
     def check_data(self) -> None:
         """Raise OptionError unless one source is given, OSError if it does not exist."""
-        if (self.data is None) == (self.manifest is None):
+        if self.data and self.manifest:
+            raise OptionError("both DATA and --manifest are given; give one of them", "DATA")
+        if not (self.data or self.manifest):
             raise OptionError("give either a folder or manifest, or --manifest", "DATA")
         if str(self.source) != "-":
             self.source.stat()

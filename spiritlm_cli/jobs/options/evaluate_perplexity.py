@@ -43,7 +43,9 @@ class PerplexityOptions(TokenizerPart, LanguageModelPart, EvaluateOptions):
     def check(self) -> None:
         """Raise OptionError for options that can't be combined, OSError if a file does not exist."""
         super().check()
-        if bool(self.sources) == (self.manifest is not None):
+        if self.sources and self.manifest:
+            raise OptionError("both files and --manifest are given; give one of them", "FILE")
+        if not (self.sources or self.manifest):
             raise OptionError("give files of token lines or text, or --manifest", "FILE")
         if self.text and not self.sources:
             raise OptionError("is for files of text", "--text")

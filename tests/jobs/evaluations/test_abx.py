@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import ManifestError, OptionError
 from spiritlm_cli.evaluation.records import read_items
 from spiritlm_cli.jobs.evaluate import run
 from spiritlm_cli.jobs.options import AbxOptions
@@ -93,3 +93,7 @@ def test_units_and_layers_of_a_model(
     assert set(results[0].description.parts) == {"tokenizer"}
     assert results[0].description.units is None
     assert results[0].counts["triples"] == 8
+    if layer:
+        with pytest.raises(OptionError, match="there is no layer 99; the last is ") as caught:
+            run(AbxOptions(**options | {"layer": 99}))
+        assert caught.value.option == "--layer"

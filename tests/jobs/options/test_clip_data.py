@@ -7,9 +7,10 @@ from spiritlm_cli.jobs.options.clip_data import ClipDataOptions
 
 
 def test_one_source_is_needed(tmp_path: Path) -> None:
-    for options in (ClipDataOptions(), ClipDataOptions(data=tmp_path, manifest=tmp_path)):
-        with pytest.raises(OptionError, match="either a folder or manifest"):
-            options.check_data()
+    with pytest.raises(OptionError, match="either a folder or manifest"):
+        ClipDataOptions().check_data()
+    with pytest.raises(OptionError, match="both DATA and --manifest are given"):
+        ClipDataOptions(data=tmp_path, manifest=tmp_path).check_data()
     for options in (ClipDataOptions(data=tmp_path), ClipDataOptions(manifest=tmp_path)):
         options.check_data()
         assert options.source == tmp_path

@@ -11,7 +11,7 @@ from spiritlm_cli.jobs.options.evaluate_perplexity import PerplexityOptions
     ("values", "message"),
     [
         ({}, "or --manifest"),
-        ({"sources": ("a",), "manifest": Path("b")}, "or --manifest"),
+        ({"sources": ("a",), "manifest": Path("b")}, "both files and --manifest are given"),
         ({"manifest": Path("b"), "text": True}, "is for files of text"),
         ({"sources": ("-",), "ray": "local"}, "stdin"),
         ({"manifest": Path("-"), "ray": "local"}, "stdin"),
