@@ -80,7 +80,7 @@ def test_speech_to_text_of_clips_that_cannot_be_used(transcriber: SpeechToText, 
     outcomes = transcriber.measure(bad)
     with pytest.raises(AudioError, match="gone"):
         next(outcomes)[1].result()
-    with pytest.raises(ManifestError, match="b: nothing is left of its text '...'"):
+    with pytest.raises(ManifestError, match="b: nothing is left of its text"):
         next(outcomes)[1].result()
     assert next(outcomes)[1].result()["reference"] == "of cow skin"
 
