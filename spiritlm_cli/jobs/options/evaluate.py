@@ -42,6 +42,25 @@ def count_marker_option() -> Any:
     return option(False, text, group="scoring")
 
 
+def temperature_option() -> Any:
+    """Declare `--temperature`."""
+    return option(0.8, "Sampling temperature.", minimum=0, above=True, group="sampling")
+
+
+def top_p_option(default: float | None, default_text: str | None = None) -> Any:
+    """Declare `--top-p`."""
+    return option(
+        default,
+        "Draw from the most likely tokens whose probabilities sum to P.",
+        metavar="P",
+        minimum=0,
+        maximum=1,
+        above=True,
+        default_text=default_text,
+        group="sampling",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(LineOutputOptions, ModelOptions):
     """Options of all tasks. task: its name on the command line."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option
+from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option, top_p_option
 from spiritlm_cli.jobs.options.judges import asr_option, require_judge, text_lm_option
 from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart, VocoderPart
 from spiritlm_cli.jobs.options.shared import EXECUTION, Dtype
@@ -65,16 +65,7 @@ class ContinuationOptions(TokenizerPart, LanguageModelPart, VocoderPart, Evaluat
     original: bool = option(
         True, "Also evaluate the clips themselves, as their own continuations.", group="task"
     )
-    top_p: float | None = option(
-        None,
-        "Draw from the most likely tokens whose probabilities sum to P.",
-        metavar="P",
-        minimum=0,
-        maximum=1,
-        above=True,
-        default_text="0.95 for gslm, else 1",
-        group="sampling",
-    )
+    top_p: float | None = top_p_option(None, "0.95 for gslm, else 1")
     top_k: int | None = option(
         None,
         "Draw from the K most likely tokens; 0 is all.",

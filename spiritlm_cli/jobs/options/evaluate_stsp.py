@@ -6,7 +6,12 @@ from typing import ClassVar
 
 from spiritlm_cli.errors import OptionError
 from spiritlm_cli.evaluation.stsp_directions import DIRECTIONS, Direction, LabelName, Split, output_of
-from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option
+from spiritlm_cli.jobs.options.evaluate import (
+    EvaluateOptions,
+    language_model_dtype_option,
+    temperature_option,
+    top_p_option,
+)
 from spiritlm_cli.jobs.options.inspect import check_folder
 from spiritlm_cli.jobs.options.judges import (
     require_judge,
@@ -102,16 +107,8 @@ class StspOptions(TokenizerPart, LanguageModelPart, VocoderPart, EvaluateOptions
     )
     text_classifier: Path | None = text_classifier_option("sentiment")
     speech_classifier: Path | None = speech_classifier_option("sentiment or emotion")
-    temperature: float = option(0.8, "Sampling temperature.", minimum=0, above=True, group="sampling")
-    top_p: float = option(
-        0.95,
-        "Draw from the most likely tokens whose probabilities sum to P.",
-        metavar="P",
-        minimum=0,
-        maximum=1,
-        above=True,
-        group="sampling",
-    )
+    temperature: float = temperature_option()
+    top_p: float = top_p_option(0.95)
     max_new_tokens: int | None = option(
         None,
         "Maximum number of generated tokens in each direction.",

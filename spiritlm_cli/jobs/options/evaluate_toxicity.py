@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from spiritlm_cli.errors import OptionError
-from spiritlm_cli.jobs.options.evaluate import EvaluateOptions, language_model_dtype_option
+from spiritlm_cli.jobs.options.evaluate import (
+    EvaluateOptions,
+    language_model_dtype_option,
+    temperature_option,
+    top_p_option,
+)
 from spiritlm_cli.jobs.options.judges import asr_option, text_classifier_option
 from spiritlm_cli.jobs.options.parts import LanguageModelPart, TokenizerPart, VocoderPart
 from spiritlm_cli.jobs.options.shared import Dtype
@@ -49,16 +54,8 @@ class ToxicityOptions(TokenizerPart, LanguageModelPart, VocoderPart, EvaluateOpt
         maximum=1,
         group="scoring",
     )
-    temperature: float = option(0.8, "Sampling temperature.", minimum=0, above=True, group="sampling")
-    top_p: float = option(
-        0.95,
-        "Draw from the most likely tokens whose probabilities sum to P.",
-        metavar="P",
-        minimum=0,
-        maximum=1,
-        above=True,
-        group="sampling",
-    )
+    temperature: float = temperature_option()
+    top_p: float = top_p_option(0.95)
     seed: int = option(0, "Random seed.", metavar="N", minimum=0, group="sampling")
     max_new_tokens: int | None = option(
         None,
