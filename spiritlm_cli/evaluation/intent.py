@@ -174,18 +174,21 @@ def draw_examples(commands: TypingSequence[Command], seed: int, balanced: bool) 
 
 
 def result(description: RunDescription, records: TypingSequence[Record]) -> EvaluationResult:
-    """Compute the share of commands with the right label."""
+    """Compute the share of commands with the right label. Labels that are ranked are counted, or else the records'."""
     values = {
         metric.name: Estimate.of_mean(record[metric.name] for record in records)
         for metric in METRICS
         if all(metric.name in record for record in records)
     }
+    ranked = {label for record in records for label in record.get("scores", ())}
+    labels = len(ranked or {record["label"] for record in records})
+    chance = [f"by sum, by mean: {labels} labels are ranked, chance {100 / labels:.1f}."] if ranked else []
     row = ResultRow("intent", len(records), values, published=PUBLISHED)
     return EvaluationResult(
         description,
         len(records),
         tuple(metric for metric in METRICS if metric.name in values),
         (row,),
-        notes=prompting_notes(records, PUBLISHED_SHOTS),
-        counts={"labels": len({record["label"] for record in records}), **prompting_counts(records)},
+        notes=(*chance, *prompting_notes(records, PUBLISHED_SHOTS)),
+        counts={"labels": labels, **prompting_counts(records)},
     )

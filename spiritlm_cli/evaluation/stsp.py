@@ -13,7 +13,8 @@ from math import ceil
 
 from spiritlm_cli.audio.reading import read_audio
 from spiritlm_cli.batching import Outcome
-from spiritlm_cli.errors import ManifestError, TokenError
+from spiritlm_cli.console import log
+from spiritlm_cli.errors import CheckpointError, ManifestError, TokenError
 from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
 from spiritlm_cli.evaluation.judges.text_classifier import TextClassifier
 from spiritlm_cli.evaluation.records import Record
@@ -35,6 +36,8 @@ MAX_NEW_TOKENS: Mapping[Direction, int] = {"t2t": 50, "t2s": 200, "s2t": 50, "s2
 RELEASED_MAX_NEW_TOKENS: Mapping[Direction, int] = {**MAX_NEW_TOKENS, "t2s": 300}
 # How often a continuation is drawn from which no speech can be synthesized, as in the released script.
 TRIES = 3
+# Labels in a message.
+_MAX_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,26 @@ def sentiment_of(label: str | None) -> str | None:
         return None
     name = label.lower()
     return name if name in SENTIMENTS else SENTIMENT_OF_EMOTION.get(name, name)
+
+
+def check_labels(labels: Iterable[str], source: str) -> None:
+    """Check that a classifier can predict sentiments, and warn if it can't predict some. source: the classifier.
+
+    Raises CheckpointError, with the labels, if none of them is a sentiment or an emotion that has one.
+    """
+    labels = list(labels)
+    predicted = {sentiment_of(label) for label in labels}
+    missing = [sentiment for sentiment in SENTIMENTS if sentiment not in predicted]
+    if not missing:
+        return
+    shown = ", ".join(f"{label[:40]!a}" for label in labels[:_MAX_SHOWN]) + ", …" * (len(labels) > _MAX_SHOWN)
+    if len(missing) == len(SENTIMENTS):
+        expected = ", ".join(dict.fromkeys((*SENTIMENTS, *SENTIMENT_OF_EMOTION)))
+        raise CheckpointError(
+            f"{source}: its labels are {shown}, and none is a sentiment or an emotion that has one ({expected}); take "
+            "another classifier, or name the labels in id2label of its config.json"
+        )
+    log.warning("%s: no label of it is %s, which it can't predict: %s", source, " or ".join(missing), shown)
 
 
 def draw_shots(pool: TypingSequence[ShotRecord], count: int, seed: int, source: object) -> list[ShotRecord]:

@@ -55,13 +55,16 @@ class StspRecord:
     fields: Mapping[str, Any]
 
     def label(self, name: LabelName = "sentiment") -> str:
-        """The label; a sentiment that is missing is that of the emotion. Raises ManifestError if there is none."""
+        """The label; a sentiment that is missing is that of the emotion.
+
+        Raises ManifestError if there is none, and for a sentiment that is none of the three.
+        """
         value = self.fields.get(name)
         if value is None and name == "sentiment":
             value = SENTIMENT_OF_EMOTION.get(str(self.fields.get("emotion")))
         if not isinstance(value, str) or not value:
             raise ManifestError(f"{self.source}: has no {name}" + " or emotion" * (name == "sentiment"))
-        return value
+        return _check_sentiment(value, self.source) if name == "sentiment" else value
 
     @property
     def text(self) -> str:
@@ -76,7 +79,7 @@ class StspRecord:
 
 @dataclass(frozen=True)
 class BadRecord:
-    """A line that can't be used, and the reason. id: its number, after the set."""
+    """A line that can't be used, and the reason. id: its id or its number, after the set."""
 
     id: str
     source: str
@@ -150,13 +153,16 @@ def data_root(manifest: Path) -> Path:
 
 
 def balance(records: Iterable[StspRecord | BadRecord]) -> list[StspRecord | BadRecord]:
-    """Order records so that the sentiments take turns: the first ones are as many of each, as far as there are."""
+    """Order records so that the sentiments take turns: the first ones are as many of each, as far as there are.
+
+    Those without a sentiment, or with another one, become bad records.
+    """
     groups: dict[str, list[StspRecord | BadRecord]] = {}
     for record in records:
         try:
             sentiment = record.label() if isinstance(record, StspRecord) else ""
-        except ManifestError:
-            sentiment = ""
+        except ManifestError as error:
+            sentiment, record = "", BadRecord(f"{record.set}/{record.id}", record.source, error)  # type: ignore[union-attr]
         groups.setdefault(sentiment, []).append(record)
     rounds = zip_longest(*(groups[name] for name in sorted(groups)))
     return [record for record in chain.from_iterable(rounds) if record is not None]
@@ -175,9 +181,7 @@ def read_shots(path: Path, direction: Direction, root: Path) -> list[ShotRecord]
         if not line.strip():
             continue
         fields = parse_json_fields(line, source)
-        sentiment = fields.get("sentiment")
-        if sentiment not in SENTIMENTS:
-            raise ManifestError(f"{source}: sentiment is {sentiment!a}, expected {', '.join(SENTIMENTS)}")
+        sentiment = _check_sentiment(fields.get("sentiment"), source)
         prompt, generation = (
             _text(fields.get(name), name, source)
             if modality == "text"
@@ -193,6 +197,13 @@ def _record(name: str, line: str | ManifestError, source: str, root: Path) -> St
         raise line
     fields = parse_json_fields(line, source)
     return StspRecord(read_id(fields, source), name, source, root, fields)
+
+
+def _check_sentiment(value: object, source: str) -> str:
+    """Return a sentiment. Raises ManifestError for anything else."""
+    if not isinstance(value, str) or value not in SENTIMENTS:
+        raise ManifestError(f"{source}: sentiment is {value!a}, expected {', '.join(SENTIMENTS)}")
+    return value
 
 
 def read_id(fields: Mapping[str, Any], source: str) -> str:

@@ -99,7 +99,7 @@ def _comparison(description: RunDescription, records: Sequence[Record]) -> Evalu
     rows = [ResultRow("predictions", len(groups), _values(groups, labels)), *_class_rows("", groups, labels)]
     missing = sum(record["pred"] is None for record in records)
     handling = "left out, as the released script does" if as_released else "counted as wrong"
-    notes = [f"References without a prediction: {missing}, {handling}."] if missing else []
+    notes = [f"References without a prediction: {missing} of {len(records)}, {handling}."] if missing else []
     return EvaluationResult(
         description, len(groups), _metrics(labels, False, digits=2), tuple(rows), tuple(notes)
     )

@@ -82,4 +82,6 @@ def test_intent_classifier(small_release: Path, recording_file: Path) -> None:
     assert records[0]["scores"][LABELS[1]] == pytest.approx([score.log_likelihood, score.tokens], abs=1e-4)
     found = result(RUN, records)
     assert [metric.name for metric in found.metrics] == ["generated", "by_sum", "by_mean"]
-    assert found.counts["labels"] == 2
+    ranked = result(RUN, records[:1])
+    assert found.counts["labels"] == ranked.counts["labels"] == 2
+    assert ranked.notes[0] == "by sum, by mean: 2 labels are ranked, chance 50.0."

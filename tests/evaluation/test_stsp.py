@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,12 @@ from judge_fixtures import EMOTIONS, SENTIMENTS, write_speech_classifier, write_
 from stsp_fixtures import write_stsp
 
 from spiritlm_cli.audio.reading import read_audio
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.console import log
+from spiritlm_cli.errors import CheckpointError, ManifestError
 from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
 from spiritlm_cli.evaluation.judges.text_classifier import TextClassifier
 from spiritlm_cli.evaluation.records import Record
-from spiritlm_cli.evaluation.stsp import Stsp, StspItem, draw_shots, sentiment_of
+from spiritlm_cli.evaluation.stsp import Stsp, StspItem, check_labels, draw_shots, sentiment_of
 from spiritlm_cli.evaluation.stsp_data import (
     SENTIMENT_OF_EMOTION,
     ShotRecord,
@@ -204,3 +206,15 @@ def test_draw_shots() -> None:
 def test_sentiment_of() -> None:
     labels = ("Positive", "amused", "angry", "default", "LABEL_1", None)
     assert [*map(sentiment_of, labels)] == ["positive", "positive", "negative", "neutral", "label_1", None]
+
+
+def test_check_labels(caplog: pytest.LogCaptureFixture) -> None:
+    log.propagate = True
+    with caplog.at_level(logging.WARNING, log.name):
+        check_labels(SENTIMENTS, "one")
+        check_labels(("Amused", "Angry", "other", "default"), "one")
+        assert not caplog.text
+        check_labels(("NEGATIVE", "POSITIVE"), "one")
+    assert "one: no label of it is neutral, which it can't predict: 'NEGATIVE', 'POSITIVE'" in caplog.text
+    with pytest.raises(CheckpointError, match="one: its labels are 'LABEL_0', 'LABEL_1', and none is a sent"):
+        check_labels(("LABEL_0", "LABEL_1"), "one")

@@ -52,7 +52,7 @@ def test_result_of_missing_predictions() -> None:
     records = [compared("neutral", None if number == 4 else "neutral", number) for number in range(5)]
     ours = result(description(), records)
     assert ours.row("predictions").values["accuracy"].value == 0.8
-    assert "without a prediction: 1, counted as wrong" in ours.notes[0]
+    assert "without a prediction: 1 of 5, counted as wrong" in ours.notes[0]
     released = result(description(as_released=True), records)
     assert (released.items, released.row("predictions").values["accuracy"].value) == (4, 1.0)
     assert "left out" in released.notes[0]

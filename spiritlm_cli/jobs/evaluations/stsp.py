@@ -12,7 +12,7 @@ from spiritlm_cli import __version__
 from spiritlm_cli.audio.writing import write_audio
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.console import log
-from spiritlm_cli.evaluation.judges.folders import describe_folder
+from spiritlm_cli.evaluation.judges.folders import describe_folder, read_labels
 from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
 from spiritlm_cli.evaluation.judges.text_classifier import TextClassifier
 from spiritlm_cli.evaluation.records import Record, RunDescription
@@ -21,6 +21,7 @@ from spiritlm_cli.evaluation.stsp import (
     RELEASED_MAX_NEW_TOKENS,
     Stsp,
     StspItem,
+    check_labels,
     draw_shots,
 )
 from spiritlm_cli.evaluation.stsp_data import (
@@ -90,15 +91,18 @@ class StspEvaluation(Evaluation[StspOptions, StspItem]):
         return [item for item in rounds if item is not None]
 
     def facts(self) -> dict[str, Any]:
-        """The judges, the sets, and what the prompts are."""
+        """The judges, the sets, and what the prompts are. Raises CheckpointError for classifiers without sentiments."""
         options = self.options
         if options.score_only:
             return {"label": options.label, "faults of the release": self._faults}
         facts: dict[str, Any] = {}
-        if options.text_classifier:
-            facts["text classifier"] = describe_folder(options.text_classifier, "text classifier")
-        if options.speech_classifier:
-            facts["speech classifier"] = describe_folder(options.speech_classifier, "speech classifier")
+        for what, folder in (
+            ("text classifier", options.text_classifier),
+            ("speech classifier", options.speech_classifier),
+        ):
+            if folder:
+                facts[what] = describe_folder(folder, what)
+                check_labels(read_labels(Path(folder) / "config.json"), str(folder))
         facts["sets"] = ", ".join(
             dict.fromkeys(
                 name

@@ -9,7 +9,7 @@ from judge_fixtures import write_speech_classifier, write_text_classifier
 from stsp_fixtures import FIRST_ID, write_lines, write_released_example, write_stsp
 
 from spiritlm_cli.console import log
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import CheckpointError, ManifestError
 from spiritlm_cli.jobs.evaluate import run
 from spiritlm_cli.jobs.options import StspOptions
 
@@ -78,12 +78,24 @@ def test_run_with_examples(options: StspOptions) -> None:
     assert [one.what for one in result.row("T→T").published] == ["Expressive, 3-shot"]
 
 
+def test_a_classifier_of_other_labels(options: StspOptions, tmp_path: Path) -> None:
+    toxic = write_text_classifier(tmp_path / "toxic", ("toxic", "fine"))
+    with pytest.raises(
+        CheckpointError, match="toxic: its labels are 'toxic', 'fine', and none is a sentiment"
+    ):
+        run(replace(options, text_classifier=toxic))
+
+
 def test_a_manifest_of_ones_own(options: StspOptions, tmp_path: Path) -> None:
     lines = [{"id": "a b", "sentiment": "neutral", "asr": "some text"}, {"id": 2, "asr": "no sentiment"}]
     path = write_lines(tmp_path / "made.jsonl", lines)
     own = replace(options, path=path, directions=("TT",))
     with pytest.raises(ManifestError, match=r"made\.jsonl: line 2: has no sentiment or emotion"):
         run(own)
+    write_lines(tmp_path / "other.jsonl", [lines[0] | {"sentiment": "Joy"}])
+    message = r"other\.jsonl: line 1: sentiment is 'Joy', expected negative, neutral, positive"
+    with pytest.raises(ManifestError, match=message):
+        run(replace(own, path=tmp_path / "other.jsonl"))
     result = run(replace(own, on_error="skip")).result
     assert result
     assert (result.items, result.skipped, result.rows[0].name) == (1, 1, "T→T")
