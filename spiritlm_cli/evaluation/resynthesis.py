@@ -58,9 +58,9 @@ class ResynthesisMeter:
     styles: Mapping[str, str] | None = None
 
     def measure(self, clip: Clip, speech: Speech) -> Record:
-        """Measure one clip.
+        """Measure one clip; one without a text has no transcripts.
 
-        Raises ManifestError for a clip without text or style, AudioError for speech that is too short.
+        Raises ManifestError for a clip without style, AudioError for speech that is too short.
         """
         both = {"original": speech.original, "resynthesis": speech.resynthesis}
         record: Record = {
@@ -74,10 +74,8 @@ class ResynthesisMeter:
         }
         if speech.units:
             record["units"] = units_to_json(speech.units)
-        if self.asr:
-            record["transcripts"] = _each(
-                both, self._transcribe(reference_text(clip, self.normalizer), self.asr)
-            )
+        if self.asr and (reference := self._reference_text(clip)):
+            record["transcripts"] = _each(both, self._transcribe(reference, self.asr))
         if self.tracker:
             record["f0"] = asdict(self._compare_f0(self.tracker, speech))
         if self.quality:
@@ -97,6 +95,12 @@ class ResynthesisMeter:
         if clip.id not in styles:
             raise ManifestError(f"{clip.id}: has no style in --style-labels")
         return styles[clip.id]
+
+    def _reference_text(self, clip: Clip) -> str | None:
+        try:
+            return reference_text(clip, self.normalizer)
+        except ManifestError:
+            return None
 
     def _transcribe(self, reference: str, asr: Asr) -> Callable[[Waveform], Any]:
         return lambda waveform: ScoredText.score(

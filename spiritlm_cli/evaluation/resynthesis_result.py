@@ -146,6 +146,8 @@ def _bitrates(description: RunDescription, records: Sequence[Record]) -> dict[st
 
 def _notes(description: RunDescription, records: Sequence[Record]) -> Iterator[str]:
     facts = description.facts
+    if "recognizer" in facts and (without := _count_unknown(records, "transcripts")):
+        yield f"WER and CER leave out {without} of {len(records)} clips, whose text is empty or missing."
     if errors := [record["f0"] for record in records if "f0" in record]:
         known = len(errors) - _count_unknown(errors, "log_correlation")
         clips = "the clips" if known == len(errors) else f"{known} clips, of which they are known"

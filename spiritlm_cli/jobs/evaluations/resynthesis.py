@@ -10,7 +10,6 @@ from typing import Any
 from spiritlm_cli.audio.reading import read_clip
 from spiritlm_cli.batching import Outcome
 from spiritlm_cli.english.normalizers import describe_normalizer
-from spiritlm_cli.errors import SpiritLMError
 from spiritlm_cli.evaluation.hypotheses import speech_finder
 from spiritlm_cli.evaluation.judges.asr import describe_asr, load_asr
 from spiritlm_cli.evaluation.judges.folders import describe_folder
@@ -18,7 +17,6 @@ from spiritlm_cli.evaluation.judges.speech_classifier import SpeechClassifier
 from spiritlm_cli.evaluation.records import Record
 from spiritlm_cli.evaluation.resynthesis import ResynthesisMeter, Speech
 from spiritlm_cli.evaluation.resynthesizer import Resynthesizer
-from spiritlm_cli.evaluation.scored_text import reference_text
 from spiritlm_cli.evaluation.speaker_similarity import SpeakerEncoder, describe_speaker_encoder
 from spiritlm_cli.evaluation.speech_quality import QualityEstimator, describe_quality
 from spiritlm_cli.evaluation.style_labels import read_style_labels
@@ -48,11 +46,14 @@ class ResynthesisEvaluation(Evaluation[ResynthesisOptions, Clip]):
         return () if self.options.hypotheses else ("tokenizer", "vocoder")
 
     def items(self) -> Sequence[Clip | BadItem]:
-        """Read the clips. Those without a text are bad if there is a recognizer.
+        """Read the clips.
 
         Raises OptionError for a folder to write to that has clips, which would be lost.
         """
-        items = [self._item(clip) for clip in scan_transcribed(self.options.source, texts=False)]
+        items = [
+            BadItem(clip.id, clip.source, clip.error) if isinstance(clip, BadClip) else clip
+            for clip in scan_transcribed(self.options.source, texts=False)
+        ]
         if self.options.save_audio:
             check_saved_audio(self.options.save_audio, (item.source for item in items))
         return items
@@ -99,16 +100,6 @@ class ResynthesisEvaluation(Evaluation[ResynthesisOptions, Clip]):
             else None,
         )
         yield partial(_measure, self._resynthesize(), meter, options.save_audio)
-
-    def _item(self, clip: Clip | BadClip) -> Clip | BadItem:
-        try:
-            if isinstance(clip, BadClip):
-                raise clip.error
-            if self.options.recognizes:
-                reference_text(clip, self.options.normalizer)
-        except SpiritLMError as error:
-            return BadItem(clip.id, clip.source, error)
-        return clip
 
     def _resynthesize(self) -> Resynthesize:
         options = self.options
