@@ -197,7 +197,13 @@ def result(description: RunDescription, records: Sequence[Record]) -> Evaluation
     rows = [row(layers.best, f"layer {layers.best}, of the largest gap", None)]
     rows += [row(layer, str(layer), "layer") for layer in range(len(layers.gap))]
     counts = {"words": words, "words left out": sum(record["left_out"] for record in records)}
-    return EvaluationResult(description, len(records), _METRICS, tuple(rows), (_NOTE,), counts)
+    notes = [_NOTE]
+    if without := sum(not record["words"] for record in records):
+        notes.append(
+            f"{without} of {len(records)} items have no word that is compared: none has units and another word in its "
+            "sentence."
+        )
+    return EvaluationResult(description, len(records), _METRICS, tuple(rows), tuple(notes), counts)
 
 
 def layer_similarities(sentence: Sentence, text: Tensor, speech: Tensor) -> LayerSimilarities:

@@ -105,6 +105,8 @@ def test_result_is_a_mean_over_words() -> None:
     ]
     computed = result(RunDescription("similarity", "1.0"), records)
     assert (computed.items, computed.counts) == (3, {"words": 4, "words left out": 3})
+    assert computed.notes[1].startswith("1 of 3 items have no word that is compared")
+    assert len(result(RunDescription("similarity", "1.0"), records[:2]).notes) == 1
     assert [row.name for row in computed.rows] == ["layer 1, of the largest gap", "0", "1"]
     first = computed.row("0", "layer").values
     assert first["same"].value == first["other"].value == pytest.approx(0.2)
