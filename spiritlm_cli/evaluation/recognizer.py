@@ -97,8 +97,14 @@ def find_model(model: str | Path) -> Path:
     name, _, revision = str(model).partition("@")
     try:
         return Path(faster_whisper.download_model(name, revision=revision or None))
-    except Exception as error:  # ValueError for a name, OSError and others for the network
-        raise _load_error(model, error) from error
+    except Exception as error:
+        if type(error) is ValueError:  # no name of a model
+            raise _load_error(model, error) from error
+        reason = _reason(error).removeprefix("Got: ")
+        raise CheckpointError(
+            f"recognizer {model}: can't be downloaded ({reason}); check the network, or give a folder with a "
+            "faster-whisper model"
+        ) from error
 
 
 def model_files(folder: Path) -> tuple[Path, ...]:
@@ -108,7 +114,10 @@ def model_files(folder: Path) -> tuple[Path, ...]:
 
 
 def _load_error(model: str | Path, error: Exception) -> CheckpointError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
     return CheckpointError(
-        f"recognizer {model}: {reason}; give the name of a faster-whisper model, or a folder with one"
+        f"recognizer {model}: {_reason(error)}; give the name of a faster-whisper model, or a folder with one"
     )
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,7 +8,7 @@ import soundfile
 
 from spiritlm_cli.errors import CheckpointError, MissingPackageError
 from spiritlm_cli.evaluation.metrics import word_errors
-from spiritlm_cli.evaluation.recognizer import Recognizer
+from spiritlm_cli.evaluation.recognizer import Recognizer, find_model
 from spiritlm_cli.manifests.clip import Waveform
 
 SAID = (
@@ -53,6 +53,17 @@ def test_what_is_no_model(tmp_path: Path) -> None:
         Recognizer.load(tmp_path)
     with pytest.raises(CheckpointError, match="no-such-model"):
         Recognizer.load("no-such-model")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("faster_whisper") is None, reason="needs faster-whisper")
+def test_a_model_that_cannot_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def download_model(name: str, revision: str | None) -> str:
+        raise FileNotFoundError("Got: ConnectError: no address\nmore")
+
+    monkeypatch.setattr("faster_whisper.download_model", download_model)
+    message = r"recognizer base\.en: can't be downloaded \(ConnectError: no address\); check the network"
+    with pytest.raises(CheckpointError, match=message):
+        find_model("base.en")
 
 
 def test_without_faster_whisper_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
