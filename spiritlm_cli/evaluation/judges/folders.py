@@ -1,6 +1,8 @@
 """The Hugging Face folders of judges: that they are there, the labels of a classifier, and a hash of their files."""
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from spiritlm_cli.checkpoints.checkpoint import file_hash
@@ -9,6 +11,28 @@ from spiritlm_cli.config import read_json
 from spiritlm_cli.errors import CheckpointError
 
 _MAX_LABELS = 1 << 16
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of judge. endings: of transformers' names of such models; needed: which option needs what."""
+
+    endings: tuple[str, ...]
+    needed: str
+
+
+_KINDS = {
+    "text classifier": _Kind(("ForSequenceClassification",), "--text-classifier needs a sequence classifier"),
+    "speech classifier": _Kind(
+        ("ForSequenceClassification", "ForAudioClassification"),
+        "--speech-classifier needs an audio classifier",
+    ),
+    "text language model": _Kind(("ForCausalLM", "LMHeadModel"), "--text-lm needs a causal language model"),
+    # of several options
+    "CTC model": _Kind(("ForCTC",), "a CTC model is needed"),
+}
+# How names of transformers' models end that have outputs.
+_OUTPUT = re.compile(r"For[A-Z]\w*$|LMHeadModel$")
 # Files that decide what a judge computes, beside its weights.
 _SETTINGS = (
     "config.json",
@@ -22,7 +46,7 @@ _SETTINGS = (
 def find_folder(folder: str | Path, what: str) -> Path:
     """Return the Hugging Face folder of a judge. what: the kind of model, for the error.
 
-    Raises CheckpointError if it is not there or has no config.json.
+    Raises CheckpointError if it is not there, has no config.json, or one of another kind of model.
     """
     path = Path(folder)
     if not (path / "config.json").is_file():
@@ -31,7 +55,24 @@ def find_folder(folder: str | Path, what: str) -> Path:
             f"{folder}: {state}; give the Hugging Face folder of a {what}, "
             "such as `hf download REPOSITORY --local-dir FOLDER` writes"
         )
+    if what in _KINDS:
+        _check_kind(path, _KINDS[what])
     return path
+
+
+def _check_kind(path: Path, kind: _Kind) -> None:
+    """Raise CheckpointError if `architectures` of the `config.json` names only models with other outputs."""
+    architectures = read_json(path / "config.json").get("architectures")
+    names = (
+        [name for name in architectures if isinstance(name, str)] if isinstance(architectures, list) else []
+    )
+    if any(name.endswith(kind.endings) for name in names):
+        return
+    # A name without a known kind of output may be of any model.
+    if others := [name for name in names if _OUTPUT.search(name)]:
+        raise CheckpointError(
+            f"{path} holds a {ascii(others[0][:80])[1:-1]} (config.json architectures), and {kind.needed}"
+        )
 
 
 def describe(name: str | Path, files: Iterable[Path]) -> str:

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,45 @@ def test_find_folder_says_what_to_give(tmp_path: Path) -> None:
         find_folder("no/where", "judge")
     with pytest.raises(CheckpointError, match=r"has no config\.json; .*`hf download REPOSITORY"):
         find_folder(tmp_path, "judge")
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "needed"),
+    [
+        ("text classifier", "LlamaForCausalLM", "--text-classifier needs a sequence classifier"),
+        ("speech classifier", "Wav2Vec2ForCTC", "--speech-classifier needs an audio classifier"),
+        (
+            "text language model",
+            "RobertaForSequenceClassification",
+            "--text-lm needs a causal language model",
+        ),
+        ("CTC model", "Wav2Vec2ForSequenceClassification", "a CTC model is needed"),
+    ],
+)
+def test_find_folder_refuses_other_kinds_of_models(tmp_path: Path, what: str, name: str, needed: str) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"architectures": [name]}))
+    message = f"{tmp_path} holds a {name} (config.json architectures), and {needed}"
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        find_folder(tmp_path, what)
+    for architectures in (None, [], [3], ["Unknown"], "LlamaForCausalLM"):
+        config.write_text(json.dumps({"architectures": architectures}))
+        assert find_folder(tmp_path, what) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("text classifier", "GPT2ForSequenceClassification"),
+        ("speech classifier", "HubertForSequenceClassification"),
+        ("text language model", "GPT2LMHeadModel"),
+        ("text language model", "LlamaForCausalLM"),
+        ("CTC model", "Wav2Vec2ForCTC"),
+    ],
+)
+def test_find_folder_takes_models_of_the_kind(tmp_path: Path, what: str, name: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": [name]}))
+    assert find_folder(tmp_path, what) == tmp_path
 
 
 def test_describe_hashes_what_the_model_computes_with(tmp_path: Path) -> None:
