@@ -28,10 +28,10 @@ def to_json(fields: dict[str, Any]) -> bytes:
 
 def encode_clip(clip: Clip | BadClip) -> bytes:
     """Encode a clip. Raises AudioError for standard input, which other machines can't read."""
-    source = str(clip.source)
+    source, is_stdin = str(clip.source), clip.source == "-"  # unlike the path of a file that is called "-"
     if isinstance(clip, BadClip):
-        return to_json({"id": clip.id, "source": source, "error": str(clip.error)})
-    if source == "-":
+        return to_json({"id": clip.id, "source": source, "stdin": is_stdin, "error": str(clip.error)})
+    if is_stdin:
         raise AudioError("a cluster can't read this machine's stdin; name a file that all its machines have")
     return to_json({**asdict(clip), "source": source})
 
@@ -40,8 +40,7 @@ def decode_clip(message: bytes) -> Clip | BadClip:
     """Decode a clip."""
     fields = json.loads(message)
     if "error" in fields:
-        # A manifest may be read from stdin, "-".
-        source = fields["source"] if fields["source"] == "-" else Path(fields["source"])
+        source = "-" if fields["stdin"] else Path(fields["source"])
         return BadClip(fields["id"], source, ManifestError(fields["error"]))
     fields["source"] = Path(fields["source"])
     if alignment := fields["alignment"]:

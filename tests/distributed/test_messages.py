@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spiritlm_cli import errors
@@ -41,6 +41,8 @@ def test_clip_round_trip(clip: Clip) -> None:
 
 
 @given(st.text(min_size=1), paths | st.just("-"), st.text())
+@example("a", Path("-"), "")
+@example("a", "-", "")
 def test_bad_clip_round_trip(id: str, source: Path | str, reason: str) -> None:  # noqa: A002
     decoded = decode_clip(encode_clip(BadClip(id, source, ManifestError(reason))))
     assert isinstance(decoded, BadClip)
