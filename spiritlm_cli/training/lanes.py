@@ -62,8 +62,9 @@ class Lane:
     def next_row(self) -> Rows:
         """Return the next row, (1, length). A document that does not fit continues in the row after it.
 
-        Where answers are trained on, one that fits into a row is not divided, as its answer would lose its question. It
-        waits for the next row, and the rest of this one has weight 0.
+        A question and its answer that fit into a row are not divided: they wait for the next row, and the rest of this
+        one has weight 0. Where only answers are trained on, that holds for a whole document, in which earlier answers
+        are the examples of later ones.
         """
         length, vocabulary = self._form.length, self._form.vocabulary
         ids, sources, words, positions = (np.zeros(length, dtype=np.int64) for _ in range(4))
@@ -71,7 +72,7 @@ class Lane:
         filled = first_word = 0
         while filled < length:
             whole, room = self._document or self._draw(), length - filled
-            if self._form.loss == "answer" and not self._offset and room < len(whole) <= length:
+            if self._waits(whole, room):
                 words[filled:], positions[filled:] = -1, np.arange(room)
                 break
             document, stop = whole.part(self._offset, room, vocabulary)
@@ -92,6 +93,13 @@ class Lane:
         return Rows(
             tokens, inputs, *(torch.from_numpy(x)[None] for x in (sources, words, positions, weights))
         )
+
+    def _waits(self, whole: Document, room: int) -> bool:
+        """Whether what comes next of a document is to begin the next row, as too little room is left in this one."""
+        length = self._form.length
+        if self._form.loss == "answer" and not self._offset and len(whole) <= length:
+            return room < len(whole)
+        return room < whole.undivided(self._offset, self._form.vocabulary) <= length
 
     def _draw(self) -> Document:
         """Draw the next document, from the sources that have fewer tokens than their share."""

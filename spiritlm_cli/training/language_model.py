@@ -11,7 +11,7 @@ from spiritlm_cli.training.lanes import LaneStream, RowFormat, State, merge_stat
 from spiritlm_cli.training.language_model_loss import LossFunction
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
 from spiritlm_cli.training.left_out import notify_unused_options
-from spiritlm_cli.training.loop import Loop, Stateful
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.metrics import Value
 from spiritlm_cli.training.mixture import read_corpus, sources
 from spiritlm_cli.training.optimizer import new_optimizer
@@ -23,6 +23,7 @@ from spiritlm_cli.training.samples import Samples, read_prompts
 from spiritlm_cli.training.schedule import learning_rate
 from spiritlm_cli.training.sharding import ShardedNetwork, ShardedOptimizer, whole_weights
 from spiritlm_cli.training.starting_model import starting_model, weights_file
+from spiritlm_cli.training.stateful import Stateful
 from spiritlm_cli.training.validation import Validation, read_held_out
 
 

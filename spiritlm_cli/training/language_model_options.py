@@ -203,9 +203,10 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, 
         minimum=0,
     )
     clip: float = option(1.0, "Largest norm of the gradient.", group="training", minimum=0, above=True)
-    optimizer: Literal["adamw", "adamw-8bit"] = option(
+    optimizer: Literal["adamw", "adamw-8bit", "muon"] = option(
         "adamw",
-        "Optimizer: adamw, or adamw-8bit with moments of 8 bits, a fourth of the memory (needs bitsandbytes, a GPU).",
+        "Optimizer: adamw; adamw-8bit, with moments of 8 bits, a fourth of the memory (needs bitsandbytes, a GPU); or "
+        "muon, Muon for the matrices of the layers and adamw for the rest.",
         group="training",
     )
 
@@ -228,6 +229,10 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, 
                 f"{self.attn_implementation} computes in bfloat16, and returns no attention weights: leave out "
                 "--no-bf16 and --attention",
                 "--attn-implementation",
+            )
+        if self.optimizer == "muon" and self.fsdp:
+            raise OptionError(
+                "is muon, whose update of a matrix needs all of it: leave out --fsdp", "--optimizer"
             )
         self.check_held_out()
         check_heads(self.dim, self.heads)

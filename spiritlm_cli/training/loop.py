@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,18 +28,12 @@ from spiritlm_cli.training.progress import Progress
 from spiritlm_cli.training.report import Report, means
 from spiritlm_cli.training.run_file import record_run
 from spiritlm_cli.training.sharding import shard
+from spiritlm_cli.training.stateful import Optimizer, Stateful
 
 T = TypeVar("T")
 
 # Processes wait while the first one aligns clips, by default for 10 minutes at most.
 _LONGEST_WAIT = timedelta(days=1)
-
-
-class Stateful(Protocol):
-    """An object with a state dictionary, such as a model or an optimizer."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-    def load_state_dict(self, state_dict: Any) -> Any: ...
 
 
 class Loop:
@@ -133,7 +127,7 @@ class Loop:
 
     def update(
         self,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         model: nn.Module,
         loss: Tensor,
         learning_rate: float,

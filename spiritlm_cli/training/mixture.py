@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Container, Iterable, Set, Sized
 from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -174,7 +175,9 @@ def _text(document: str) -> LabeledSequence:
 def selected_pairs(options: LanguageModelOptions, corpus: Corpus) -> DrawPairs:
     """Return a function that makes parallel pairs for random parts of the texts by unit selection.
 
-    Each call uses the voice of one random speaker. Raises ManifestError if there are no texts, or no clip has phones.
+    Each call uses the voice of one random speaker. Half of the calls make one or two pairs of whole sentences, the
+    others pairs of a few words, as many as a sequence of recorded clips has. Raises ManifestError if there are no
+    texts, or no clip has phones.
     """
     assert options.phones
     if not options.manifest:
@@ -188,8 +191,11 @@ def selected_pairs(options: LanguageModelOptions, corpus: Corpus) -> DrawPairs:
     selector = UnitSelector(clips)
 
     def draw(rng: random.Random) -> list[AlignedUnits]:
+        speaker = rng.choice(selector.speakers)
+        if rng.random() < 1 / 2:
+            return list(islice(selector.sentences(texts, options.words, speaker, rng), rng.randint(1, 2)))
         longest = int((options.words + 1) ** rng.random())
-        return take_pairs(selector.pairs(texts, longest, rng.choice(selector.speakers), rng), rng)
+        return take_pairs(selector.pairs(texts, longest, speaker, rng), rng)
 
     return draw
 

@@ -25,13 +25,14 @@ from spiritlm_cli.third_party import hide_broken_torchaudio, needs_extra, silenc
 from spiritlm_cli.training.corpus import list_files
 from spiritlm_cli.training.evaluator import Evaluator
 from spiritlm_cli.training.language_model_options import LanguageModelOptions
-from spiritlm_cli.training.loop import Loop, Stateful
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.optimizer import new_optimizer
 from spiritlm_cli.training.preference_pairs import PairOrder, PreferencePair, read_pairs
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.samples import Samples, read_prompts
 from spiritlm_cli.training.schedule import learning_rate
 from spiritlm_cli.training.starting_model import starting_model, weights_file
+from spiritlm_cli.training.stateful import Stateful
 
 # What a step reports, and its names in trl.
 _REPORT = {

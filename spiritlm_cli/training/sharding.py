@@ -12,6 +12,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
+from spiritlm_cli.training.stateful import Optimizer
+
 
 def shard(network: Any, device: torch.device, processes: int, bf16: bool) -> None:
     """Split the parameters of a network of transformers, layer by layer, and move this process's part to its device.
@@ -96,7 +98,7 @@ class ShardedNetwork:
 class ShardedOptimizer:
     """State of an optimizer of a sharded network, of the parameters that this process has."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
 
     def state_dict(self) -> dict[str, Any]:

@@ -6,8 +6,9 @@ of speech give an unlimited number of parallel pairs of units and text.
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,24 +138,26 @@ class UnitSelector:
         Stretches of text that can't be pronounced or have no units are skipped. Raises ManifestError after 1,000 of
         them in succession.
         """
+        return self._pairs(lambda: _random_stretch(rng.choice(texts).split(), words, rng), speaker, rng)
+
+    def sentences(
+        self, texts: Sequence[str], words: int, speaker: str, rng: random.Random
+    ) -> Iterator[AlignedUnits]:
+        """Yield pairs of whole sentences of at most `words` words, of random texts in one voice, as `pairs` does."""
+        return self._pairs(lambda: _random_sentence(rng.choice(texts).split(), words, rng), speaker, rng)
+
+    def _pairs(
+        self, draw_words: Callable[[], Sequence[str]], speaker: str, rng: random.Random
+    ) -> Iterator[AlignedUnits]:
         skipped = 0
         while skipped < _SKIPPED:
             skipped += 1
-            document = rng.choice(texts).split()
-            length = min(rng.randint(1, words), len(document))
-            if not length:
-                continue
-            # a third start at the start of a sentence
-            ends = [
-                i + 1 for i, word in enumerate(document[:-1]) if word.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS
-            ]
-            first = rng.choice([0, *ends]) if rng.random() < 1 / 3 else rng.randint(0, len(document) - length)
-            stretch = document[first : first + length]
+            words = draw_words()
             try:
-                drawn = self.select(" ".join(stretch), speaker, rng)
+                drawn = self.select(" ".join(words), speaker, rng) if words else None
             except AlignmentError:
                 continue
-            if drawn.frames.shape[1]:
+            if drawn and drawn.frames.shape[1]:
                 yield drawn
                 skipped = 0
         raise ManifestError(
@@ -197,3 +200,28 @@ class UnitSelector:
         score = 2 * (index.phones[matches - 1] == before) + (index.phones[matches + length] == after)
         best = matches[score == score.max()]
         return int(best[rng.randrange(len(best))]), length
+
+
+def _random_stretch(document: Sequence[str], words: int, rng: random.Random) -> Sequence[str]:
+    """Draw 1 to `words` consecutive words; a third of the stretches start at the start of a sentence."""
+    length = min(rng.randint(1, words), len(document))
+    if not length:
+        return ()
+    starts = [0, *_sentence_ends(document)[:-1]]
+    first = rng.choice(starts) if rng.random() < 1 / 3 else rng.randint(0, len(document) - length)
+    return document[first : first + length]
+
+
+def _random_sentence(document: Sequence[str], words: int, rng: random.Random) -> Sequence[str]:
+    """Draw a sentence of at most `words` words; a random stretch of a document that has none."""
+    sentences = [(i, j) for i, j in pairwise([0, *_sentence_ends(document)]) if 0 < j - i <= words]
+    if not sentences:
+        return _random_stretch(document, words, rng)
+    first, stop = rng.choice(sentences)
+    return document[first:stop]
+
+
+def _sentence_ends(document: Sequence[str]) -> list[int]:
+    """The number of words up to the end of each sentence; the last one ends with the document."""
+    ends = [i for i, word in enumerate(document, 1) if word.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS]
+    return ends if ends[-1:] == [len(document)] else [*ends, len(document)]

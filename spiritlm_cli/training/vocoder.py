@@ -17,12 +17,13 @@ from spiritlm_cli.nn.device import seed_torch
 from spiritlm_cli.training.audio_file import to_float
 from spiritlm_cli.training.data import HOP
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
-from spiritlm_cli.training.loop import Loop, Stateful
+from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.losses import SpectralLoss
 from spiritlm_cli.training.report import Report
 from spiritlm_cli.training.resynthesis import Resynthesis
 from spiritlm_cli.training.run_file import check_run
 from spiritlm_cli.training.schedule import warm_cosine
+from spiritlm_cli.training.stateful import Stateful
 from spiritlm_cli.training.vocoder_examples import Example, check_units, read_examples, read_held_out
 from spiritlm_cli.training.vocoder_options import VocoderOptions
 from spiritlm_cli.vocoder.config import DurationConfig, HifiGanConfig

@@ -7,6 +7,7 @@ from spiritlm_cli.language.sentencepiece_vocabulary import SentencePieceVocabula
 from spiritlm_cli.tokens.sequence import Sequence, SpeechSpan, TextSpan
 from spiritlm_cli.tokens.units import Kind, Unit
 from spiritlm_cli.training.documents import Document, encode_document
+from spiritlm_cli.training.language_model_options import Loss
 from spiritlm_cli.training.pairs import LabeledSequence
 from spiritlm_cli.training.vocabulary import train_vocabulary
 
@@ -75,6 +76,42 @@ def test_part_leaves_out_a_rest_of_the_end_token(vocabulary: SentencePieceVocabu
 def test_part_of_units_alone_has_no_head(vocabulary: SentencePieceVocabulary) -> None:
     units = copy.copy(vocabulary)
     units.bos_id, units.eos_ids, units.marker_ids = None, (), {}
-    document = Document(np.arange(6), np.full(6, -1), np.ones(6, dtype=np.float32))
+    document = Document(
+        np.arange(6), np.full(6, -1), np.ones(6, dtype=np.float32), np.zeros(0, dtype=np.int64)
+    )
     part, stop = document.part(2, 3, units)
     assert (part.ids.tolist(), part.weights.tolist(), stop) == ([2, 3, 4], [0, 1, 1], 5)
+
+
+@pytest.mark.parametrize("loss", ["all", "balanced", "text", "answer"])
+def test_part_ends_between_pairs(vocabulary: SentencePieceVocabulary, loss: Loss) -> None:
+    units = tuple(Unit(Kind.HUBERT, 5) for _ in range(8))
+    pairs = (SpeechSpan(units), TextSpan("a b")) * 3
+    answers = [label for i in range(3) for label in (np.full(8, -1), np.full(3, i))]
+    document = encode_document(LabeledSequence(Sequence(pairs), answers=tuple(answers)), vocabulary, loss)
+    marker = vocabulary.marker_ids["speech"]
+    starts = [int(i) + 1 for i in np.flatnonzero(document.ids == marker)]
+    assert document.divisions.tolist() == [*starts[1:], len(document)]
+    pair = starts[1] - starts[0]
+    assert document.undivided(0, vocabulary) == starts[1]
+    # with the start token and the marker
+    assert document.undivided(starts[1], vocabulary) == pair + 2
+    for room in (starts[1], starts[2] - 1):
+        part, stop = document.part(0, room, vocabulary)
+        assert (len(part), stop) == (starts[1], starts[1])
+        assert part.ids[-1] == marker
+    part, stop = document.part(starts[1], pair + 2, vocabulary)
+    assert part.ids[:2].tolist() == [vocabulary.bos_id, marker]
+    assert (len(part), stop) == (pair + 2, starts[2])
+    # a pair that does not fit is divided anywhere
+    assert document.part(0, starts[1] - 1, vocabulary)[1] == starts[1] - 1
+
+
+def test_divisions_are_after_answers_of_units(vocabulary: SentencePieceVocabulary) -> None:
+    spans = (TextSpan("a"), SpeechSpan((Unit(Kind.HUBERT, 5),))) * 2
+    answers = tuple(np.array([label]) for label in (-1, 0, -1, 1))
+    document = encode_document(LabeledSequence(Sequence(spans), answers=answers), vocabulary)
+    second = int(np.flatnonzero(document.ids == vocabulary.marker_ids["text"])[1])
+    assert document.divisions.tolist() == [second + 1, len(document)]
+    assert encode_document(LabeledSequence(Sequence(spans)), vocabulary).divisions.tolist() == []
+    assert encode_document(LabeledSequence(Sequence(spans)), vocabulary).undivided(0, vocabulary) == 1

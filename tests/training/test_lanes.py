@@ -163,3 +163,31 @@ def test_lane_does_not_divide_answers(form: RowFormat) -> None:
     # whole answers, and the ends of rows
     assert len(set(trained) - {0}) == 1
     assert trained.count(0) < 6 * LANES
+
+
+def test_lane_divides_between_pairs(form: RowFormat) -> None:
+    def draw(rng: random.Random, number: int) -> LabeledSequence:
+        pairs = range(rng.randint(1, 4))
+        units = [
+            tuple(Unit(Kind.HUBERT, rng.randrange(10)) for _ in range(rng.randint(1, 15))) for _ in pairs
+        ]
+        answers = [label for i in pairs for label in (np.full(len(units[i]), -1), np.full(3, i))]
+        spans = tuple(span for i in pairs for span in (SpeechSpan(units[i]), TextSpan("a b")))
+        return LabeledSequence(Sequence(spans), answers=tuple(answers))
+
+    whole = stream(replace(form, mixture=[Source(1.0, draw)], replaced=0.0))
+    text = form.vocabulary.encode(Sequence((TextSpan("a b"),)))[1:]
+    for _ in range(8):
+        state, rows = whole.state_dict(), next(whole)
+        resumed = stream(replace(form, mixture=[Source(1.0, draw)], replaced=0.0))
+        resumed.load_state_dict(state)
+        assert_equal(rows, next(resumed))
+        for tokens, positions, weights in zip(rows.tokens, rows.positions, rows.weights, strict=True):
+            trained = tokens[: int(weights.nonzero()[-1]) + 1].tolist()
+            starts = [i for i, token in enumerate(trained) if token == text[0]]
+            # each text is whole, and in the document of its speech
+            for start in starts[: -1 if trained[-1] == text[0] else None]:
+                assert trained[start : start + len(text)] == text
+                assert positions[start] > 2
+            # what is left empty is less than a pair
+            assert len(trained) > LENGTH - 24

@@ -71,6 +71,17 @@ def test_pairs_are_reproducible_from_the_seed(selector: UnitSelector) -> None:
     assert drawn(1) == drawn(1) != drawn(2)
 
 
+def test_sentences_are_whole_and_of_at_most_so_many_words(selector: UnitSelector) -> None:
+    texts = ["the cat sat. the mat. sat the cat sat on", "the the the cat"]
+    pairs = itertools.islice(selector.sentences(texts, 3, "x", random.Random(0)), 200)
+    drawn = {pair.text for pair in pairs}
+    # of a text without such a sentence any stretch
+    assert {"the cat sat.", "the mat."} < drawn
+    assert drawn - {"the cat sat.", "the mat."} <= {
+        "the", "cat", "the the", "the cat", "the the the", "the the cat"
+    }  # fmt: skip
+
+
 def test_select_raises_for_a_word_without_pronunciation(selector: UnitSelector) -> None:
     with pytest.raises(AlignmentError, match="no English pronunciation"):
         selector.select("кот", "x", random.Random(0))
