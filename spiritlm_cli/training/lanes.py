@@ -179,6 +179,7 @@ class LaneStream(Iterator[Rows]):
         for _ in range(max(1, self._workers)):
             part = next(self._batches)
             if isinstance(part, SpiritLMError):
+                self._batches = None  # ends the workers, for which the garbage collection would wait
                 raise part
             drawn |= part
         self._states = {lane: state for lane, (_, state) in drawn.items()}
