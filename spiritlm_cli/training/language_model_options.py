@@ -174,7 +174,7 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, 
     )
     compile: bool = option(
         False,
-        "Compile the network: takes two minutes, then each step takes a quarter less time.",
+        "Compile the network: takes up to two minutes, then each step takes a quarter less time.",
         group="execution",
     )
     context: int = option(
