@@ -92,14 +92,14 @@ def language_model_options(folder: Path, arguments: argparse.Namespace) -> Langu
         manifest=folder / "clips.jsonl", units=folder / "units.jsonl", text=(folder / "text.txt",),
         phones=folder / "phones.jsonl" if (folder / "phones.jsonl").is_file() else None,
         output=arguments.output, **({"base": "nano"} if arguments.start_from == "nano" else {"vocabulary": 512}),
-        words=16, context=arguments.context, batch=arguments.batch, attention=1.0, phonetic=0.5,
-        learning_rate=1e-3, device=arguments.device, workers=arguments.workers,
+        words=16, context=arguments.context, batch=arguments.batch, attention=0.5,
+        learning_rate=1e-3, optimizer="muon", device=arguments.device, workers=arguments.workers,
     )  # fmt: skip
 
 
 def language_model_loss(folder: Path, weights: Path, options: LanguageModelOptions) -> dict[str, float]:
     """Mean losses over rows of held-out clips, transcripts and speech after its text among them."""
-    held = replace(options, manifest=folder / "held-out.jsonl", phones=None, phonetic=0.0)
+    held = replace(options, manifest=folder / "held-out.jsonl", phones=None)
     sources = mixture.sources(held, mixture.read_corpus(held))
     vocabulary = load_vocabulary(weights.parent)
     device = find_device(options.device)
