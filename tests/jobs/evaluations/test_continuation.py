@@ -77,9 +77,15 @@ def test_saved_speech_replaces_no_recording(options: ContinuationOptions, tmp_pa
         names(replace(options, path=folder, save_audio=folder))
 
 
-def test_run(options: ContinuationOptions, tmp_path: Path, recording_file: Path) -> None:
-    manifest = tmp_path / "clips.tsv"
-    manifest.write_text(f"id\taudio\tstart\tend\na\t{recording_file}\t1\t1.8\nb\t{recording_file}\t3\t3.8\n")
+@pytest.fixture
+def manifest(tmp_path: Path, recording_file: Path) -> Path:
+    """A manifest of two stretches of the recording, of 0.8 s each."""
+    path = tmp_path / "clips.tsv"
+    path.write_text(f"id\taudio\tstart\tend\na\t{recording_file}\t1\t1.8\nb\t{recording_file}\t3\t3.8\n")
+    return path
+
+
+def test_run(options: ContinuationOptions, tmp_path: Path, manifest: Path) -> None:
     found = replace(
         options,
         path=manifest,
@@ -102,10 +108,8 @@ def test_run(options: ContinuationOptions, tmp_path: Path, recording_file: Path)
 
 @pytest.mark.parametrize("part", [{"limit": 1}, {"shard": (1, 2)}])
 def test_limit_and_shard_take_whole_clips(
-    options: ContinuationOptions, tmp_path: Path, recording_file: Path, part: dict[str, Any]
+    options: ContinuationOptions, tmp_path: Path, manifest: Path, part: dict[str, Any]
 ) -> None:
-    manifest = tmp_path / "clips.tsv"
-    manifest.write_text(f"id\taudio\tstart\tend\na\t{recording_file}\t1\t1.8\nb\t{recording_file}\t3\t3.8\n")
     found = replace(
         options,
         path=manifest,
