@@ -128,6 +128,14 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, 
         minimum=0,
         maximum=1,
     )
+    random_words: float = option(
+        0.0,
+        "With --phones: largest share of the words of a text that are replaced by random words of --text before unit "
+        "selection, so that they can't be guessed.",
+        group="training",
+        minimum=0,
+        maximum=1,
+    )
     phonetic: float = option(
         0.0,
         "Share of the parallel pairs without pitch and style units.",
@@ -218,6 +226,8 @@ class LanguageModelOptions(CorpusOptions, PreferenceOptions, ValidationOptions, 
         self._check_base()
         if self.phones and not self.manifest:
             raise OptionError("needs --manifest, whose clips it is of", "--phones")
+        if self.random_words and not self.phones:
+            raise OptionError("is for unit selection; give --phones too", "--random-words")
         if self.base and Path(self.base).expanduser().resolve() == self.output.resolve():
             raise OptionError("is the model that --from names, which would be replaced", "--output")
         if self.lora and not self.base:

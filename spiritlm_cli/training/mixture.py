@@ -40,6 +40,7 @@ from spiritlm_cli.training.pairs import (
 )
 from spiritlm_cli.training.phones import load_phones
 from spiritlm_cli.training.prepared import join_corpora, read_prepared
+from spiritlm_cli.training.random_words import RandomWords
 from spiritlm_cli.training.task_examples import task_source
 from spiritlm_cli.training.unit_selection import PhoneClip, UnitSelector
 
@@ -188,7 +189,8 @@ def selected_pairs(options: LanguageModelOptions, corpus: Corpus) -> DrawPairs:
     clips = [PhoneClip(speaker, u.units, phones[u.id]) for speaker, u in named if u.id in phones]
     if not clips or not texts:
         raise ManifestError(f"{options.phones}: unit selection needs --text, and clips of the manifest")
-    selector = UnitSelector(clips)
+    random_words = RandomWords(texts, options.random_words) if options.random_words else None
+    selector = UnitSelector(clips, random_words=random_words)
 
     def draw(rng: random.Random) -> list[AlignedUnits]:
         speaker = rng.choice(selector.speakers)

@@ -17,6 +17,7 @@ from spiritlm_cli.alignment.pocketsphinx import Phone, Pronouncer
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.tokens.units import IntArray, Units
 from spiritlm_cli.training.aligned_units import AlignedUnits, frame_streams
+from spiritlm_cli.training.random_words import RandomWords
 
 SILENCE = "SIL"
 # Largest number of phones in a selected stretch.
@@ -88,8 +89,16 @@ class PhoneIndex:
 class UnitSelector:
     """Selects units for texts, in the voices of a corpus."""
 
-    def __init__(self, clips: Iterable[PhoneClip], pronouncer: Pronouncer | None = None) -> None:
-        """clips: all with the same streams of units. Raises ValueError if no clip has phones."""
+    def __init__(
+        self,
+        clips: Iterable[PhoneClip],
+        pronouncer: Pronouncer | None = None,
+        random_words: RandomWords | None = None,
+    ) -> None:
+        """clips: all with the same streams of units. random_words: changes the texts of pairs.
+
+        Raises ValueError if no clip has phones.
+        """
         by_speaker: dict[str, list[PhoneClip]] = {}
         for clip in clips:
             if clip.phones:
@@ -100,6 +109,7 @@ class UnitSelector:
         self._codes = {name: code for code, name in enumerate(sorted(names), start=1)}
         self._indices = {speaker: PhoneIndex(group, self._codes) for speaker, group in by_speaker.items()}
         self._pronouncer = pronouncer or Pronouncer()
+        self._random_words = random_words
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -153,6 +163,8 @@ class UnitSelector:
         while skipped < _SKIPPED:
             skipped += 1
             words = draw_words()
+            if self._random_words:
+                words = self._random_words(words, rng)
             try:
                 drawn = self.select(" ".join(words), speaker, rng) if words else None
             except AlignmentError:

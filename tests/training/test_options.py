@@ -95,6 +95,7 @@ def test_steps_of_0_are_a_usage_error() -> None:
         ),
         (LanguageModelOptions, {"manifest": Path("m")}, "--manifest: needs --units"),
         (LanguageModelOptions, {"phones": Path("p")}, "--phones: needs --manifest"),
+        (LanguageModelOptions, {"random_words": 0.5}, "--random-words: is for unit selection; give --phones"),
         (LanguageModelOptions, {"base": "nano", "dim": 512}, "--dim: is for a new model, not with --from"),
         (LanguageModelOptions, {"init": "mean"}, "--init: is for a model that is named by --from"),
     ],

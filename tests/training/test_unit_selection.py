@@ -9,6 +9,7 @@ import pytest
 from spiritlm_cli.alignment.pocketsphinx import Phone
 from spiritlm_cli.errors import AlignmentError, ManifestError
 from spiritlm_cli.tokens.units import Units
+from spiritlm_cli.training.random_words import RandomWords
 from spiritlm_cli.training.unit_selection import LONGEST, PhoneClip, PhoneIndex, UnitSelector
 
 THE_CAT_SAT = ("SIL", "DH", "AH", "K", "AE", "T", "S", "AE", "T", "SIL")
@@ -80,6 +81,20 @@ def test_sentences_are_whole_and_of_at_most_so_many_words(selector: UnitSelector
     assert drawn - {"the cat sat.", "the mat."} <= {
         "the", "cat", "the the", "the cat", "the the the", "the the cat"
     }  # fmt: skip
+
+
+def test_pairs_have_random_words() -> None:
+    selector = UnitSelector(CLIPS, random_words=RandomWords(["mat sat"], 1.0))
+    drawn = itertools.islice(selector.sentences(["The cat, the cat."], 4, "x", random.Random(0)), 200)
+    texts = {pair.text for pair in drawn}
+    assert {"The cat, the cat.", "Mat sat, the mat.", "Sat cat, mat sat."} < texts
+    # each word is from the text or a random one
+    assert texts <= {
+        f"{a} {b}, {c} {d}."
+        for a, b, c, d in itertools.product(
+            ("The", "Mat", "Sat"), ("cat", "mat", "sat"), ("the", "mat", "sat"), ("cat", "mat", "sat")
+        )
+    }
 
 
 def test_select_raises_for_a_word_without_pronunciation(selector: UnitSelector) -> None:
