@@ -43,8 +43,6 @@ _LAYERS: dict[str, dict[str, Any]] = {
         upsample_rates=[5, 4, 4, 4, 2], upsample_kernel_sizes=[11, 8, 8, 8, 4],
     ),
 }  # fmt: skip
-# Weights of the mel and the feature matching loss (Kong et al. 2020).
-MEL_WEIGHT, FEATURE_WEIGHT = 45.0, 2.0
 
 
 def vocoder_config(options: VocoderOptions, speakers: int) -> dict[str, Any]:
@@ -144,7 +142,7 @@ class VocoderTrainer:
         mel, stft = self._spectral(generated, real)
         duration = _duration_loss(self._generator, chosen, device)
         losses = {"mel": mel, "stft": stft, "duration": duration}
-        loss = MEL_WEIGHT * mel + 10 * stft + duration
+        loss = options.mel_weight * mel + options.stft_weight * stft + duration
         if number >= options.adversarial_from:
             adversarial, adversarial_losses = self._adversarial(generated, real, rate)
             loss = loss + adversarial
@@ -170,7 +168,7 @@ class VocoderTrainer:
             "features": features,
             "discriminator": discriminator,
         }
-        return adversarial + FEATURE_WEIGHT * features, losses
+        return adversarial + self._options.feature_weight * features, losses
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._options.bf16)

@@ -56,6 +56,18 @@ class VocoderOptions(LoopOptions):
         group="training",
         metavar="small|hifigan",
     )
+    mel_weight: float = option(
+        12.0, "Weight of the distance of log-mel spectra (HiFi-GAN: 45).", group="training", minimum=0
+    )
+    stft_weight: float = option(
+        1.0, "Weight of the distance of STFT magnitudes (HiFi-GAN: 0).", group="training", minimum=0
+    )
+    feature_weight: float = option(
+        4.0,
+        "Weight of the distance of the discriminators' features (HiFi-GAN: 2).",
+        group="training",
+        minimum=0,
+    )
     batch: int = option(16, "Crops in a batch.", group="training", minimum=1)
     frames: int = option(14, "Length of a crop, in frames of 40 ms.", group="training", minimum=1)
     learning_rate: float = option(8e-4, "Peak learning rate.", group="training", minimum=0, above=True)
