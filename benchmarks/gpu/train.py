@@ -88,9 +88,10 @@ def timed_training(
 
 
 def language_model_options(folder: Path, arguments: argparse.Namespace) -> LanguageModelOptions:
+    phones = folder / "phones.jsonl"
+    selection = {"phones": phones, "random_words": 0.8} if phones.is_file() else {}
     return LanguageModelOptions(
-        manifest=folder / "clips.jsonl", units=folder / "units.jsonl", text=(folder / "text.txt",),
-        phones=folder / "phones.jsonl" if (folder / "phones.jsonl").is_file() else None,
+        manifest=folder / "clips.jsonl", units=folder / "units.jsonl", text=(folder / "text.txt",), **selection,
         output=arguments.output, **({"base": "nano"} if arguments.start_from == "nano" else {"vocabulary": 512}),
         words=16, context=arguments.context, batch=arguments.batch, attention=0.5,
         learning_rate=1e-3, optimizer="muon", device=arguments.device, workers=arguments.workers,
@@ -99,7 +100,7 @@ def language_model_options(folder: Path, arguments: argparse.Namespace) -> Langu
 
 def language_model_loss(folder: Path, weights: Path, options: LanguageModelOptions) -> dict[str, float]:
     """Mean losses over rows of held-out clips, transcripts and speech after its text among them."""
-    held = replace(options, manifest=folder / "held-out.jsonl", phones=None)
+    held = replace(options, manifest=folder / "held-out.jsonl", phones=None, random_words=0.0)
     sources = mixture.sources(held, mixture.read_corpus(held))
     vocabulary = load_vocabulary(weights.parent)
     device = find_device(options.device)
