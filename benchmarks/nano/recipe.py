@@ -56,6 +56,7 @@ def steps(work: Path, output: Path, text: Path, whisper: Path) -> list[Step]:
     out, labels = q(str(output)), q(str(output / "training" / "labels.txt"))
     phones = q(str(output / "training" / "phones.jsonl"))
     speech = output / "speech_tokenizer"
+    hubert = q(str(speech / "hubert_25hz" / "mhubert_base_25hz.safetensors"))
     language = Path("spiritlm_model", "spirit-lm-expressive-7b", "model.safetensors")
     lm = f"--manifest {clips} --units {units} --text {q(str(text))} --phones {phones}"
     tiny_lm = "--steps 2 --batch 2 --context 64"
@@ -85,7 +86,7 @@ def steps(work: Path, output: Path, text: Path, whisper: Path) -> list[Step]:
             work / "units.jsonl",
         ),
         Step(
-            f"{_train('vocoder')} --manifest {clips} --units {units} -o {out}",
+            f"{_train('vocoder')} --manifest {clips} --units {units} --hubert {hubert} -o {out}",
             speech / "hifigan_spiritlm_expressive_w2v2" / "generator.safetensors",
             "--steps 2 --batch 2 --channels 32 --embedding 8 --adversarial-from 1",
         ),

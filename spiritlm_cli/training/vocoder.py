@@ -17,6 +17,7 @@ from spiritlm_cli.nn.device import seed_torch
 from spiritlm_cli.training.audio_file import to_float
 from spiritlm_cli.training.data import HOP
 from spiritlm_cli.training.discriminators import Discriminators, adversarial_loss, discriminator_loss
+from spiritlm_cli.training.hubert_loss import HubertLoss
 from spiritlm_cli.training.loop import Loop
 from spiritlm_cli.training.losses import SpectralLoss
 from spiritlm_cli.training.report import Report
@@ -108,6 +109,9 @@ class VocoderTrainer:
         self._weights = weights / weights.sum()
         self._discriminators = Discriminators(options.discriminators == "hifigan").to(device)
         self._spectral = SpectralLoss().to(device)
+        self._hubert_loss = (
+            HubertLoss(options.hubert, options.frames * HOP).to(device) if options.hubert else None
+        )
         settings: dict[str, Any] = dict(betas=(0.8, 0.99), weight_decay=0.01)
         self._optimizer = torch.optim.AdamW(generator.parameters(), **settings)
         self._discriminator_optimizer = torch.optim.AdamW(self._discriminators.parameters(), **settings)
@@ -143,6 +147,10 @@ class VocoderTrainer:
         duration = _duration_loss(self._generator, chosen, device)
         losses = {"mel": mel, "stft": stft, "duration": duration}
         loss = options.mel_weight * mel + options.stft_weight * stft + duration
+        if self._hubert_loss:
+            with self._autocast():
+                losses["hubert"] = self._hubert_loss(generated, real)
+            loss = loss + options.hubert_weight * losses["hubert"]
         if number >= options.adversarial_from:
             adversarial, adversarial_losses = self._adversarial(generated, real, rate)
             loss = loss + adversarial

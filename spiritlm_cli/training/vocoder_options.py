@@ -68,17 +68,28 @@ class VocoderOptions(LoopOptions):
         group="training",
         minimum=0,
     )
+    hubert: Path | None = option(
+        None,
+        "Trained HuBERT (weights or Hugging Face folder): the distance of its features of generated and real speech is "
+        "a loss too.",
+        group="input",
+    )
+    hubert_weight: float = option(
+        25.0, "With --hubert: weight of that distance.", group="training", minimum=0, above=True
+    )
     batch: int = option(16, "Crops in a batch.", group="training", minimum=1)
     frames: int = option(14, "Length of a crop, in frames of 40 ms.", group="training", minimum=1)
     learning_rate: float = option(8e-4, "Peak learning rate.", group="training", minimum=0, above=True)
 
     def check(self) -> None:
-        """Raise OptionError for kinds that are not known, and for a speaker who is named twice."""
+        """Raise OptionError for kinds that are not known, a speaker who is named twice, and a weight of no loss."""
         super().check()
         if self.kind not in ("base", "expressive"):
             raise OptionError(f"is base or expressive, not {self.kind}", "--kind")
         if self.discriminators not in ("small", "hifigan"):
             raise OptionError(f"is small or hifigan, not {self.discriminators}", "--discriminators")
+        if not self.hubert and self.hubert_weight != type(self).hubert_weight:
+            raise OptionError("is for the features of a HuBERT; give --hubert too", "--hubert-weight")
         names = self.speaker_names
         if len(set(names)) < len(names):
             raise OptionError(f"{self.speakers} has a name twice", "--speakers")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from training_fixtures import assert_same_weights, interrupted, vocoder_options
 
-from spiritlm_cli.checkpoints import Checkpoint
+from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
 from spiritlm_cli.errors import ManifestError
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units
@@ -51,6 +51,24 @@ def test_train_continues_from_start_weights(corpus: Path, trained: Path, tmp_pat
     start = trained / WEIGHTS
     vocoder.train(vocoder_options(corpus, tmp_path, steps=1, start=start, learning_rate=0.0))
     assert_same_weights(start, tmp_path / WEIGHTS, tolerance=1e-3)
+
+
+def test_train_with_hubert_changes_the_gradient_by_its_weight(corpus: Path, tmp_path: Path) -> None:
+    """With it, the loss is reported, and the weights after a step differ from those without it."""
+    options = dict(steps=1, adversarial_from=1, frames=4, bf16=False)
+    vocoder.train(vocoder_options(corpus, tmp_path / "without", **options))
+    hubert = find_checkpoint("nano").hubert
+    for weight in (0.01, 25.0):
+        output = tmp_path / str(weight)
+        vocoder.train(vocoder_options(corpus, output, hubert=hubert, hubert_weight=weight, **options))
+        [line] = (output / "training" / "vocoder.metrics.jsonl").read_text().splitlines()
+        assert 0 < json.loads(line)["hubert"] < 2
+    norms = [
+        json.loads((tmp_path / name / "training" / "vocoder.metrics.jsonl").read_text())["gradient_norm"]
+        for name in ("without", "0.01", "25.0")
+    ]
+    assert norms[1] == pytest.approx(norms[0], rel=0.01)
+    assert norms[2] != pytest.approx(norms[0], rel=0.01)
 
 
 def test_train_a_base_vocoder(corpus: Path, release_tree: Path, tmp_path: Path) -> None:

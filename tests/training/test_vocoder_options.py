@@ -12,3 +12,10 @@ def test_check_refuses_unknown_values(name: str, value: str) -> None:
     VocoderOptions(**required).check()  # type: ignore[arg-type]
     with pytest.raises(OptionError, match=f", not {value}"):
         VocoderOptions(**required, **{name: value}).check()  # type: ignore[arg-type]
+
+
+def test_check_refuses_a_weight_of_no_loss() -> None:
+    required = dict(output=Path("new"), manifest=Path("clips.tsv"), units=Path("units.jsonl"))
+    VocoderOptions(**required, hubert=Path("hubert"), hubert_weight=3).check()  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="give --hubert too"):
+        VocoderOptions(**required, hubert_weight=3).check()  # type: ignore[arg-type]
