@@ -73,6 +73,8 @@ def train(options: VocoderOptions) -> None:
     name = "vocoder" if options.kind == "expressive" else "base_vocoder"
     check_run(options, name, folder / "generator.safetensors")
     loop = Loop(options, name, options.steps)
+    # before the audio is read, which may take long
+    hubert_loss = HubertLoss(options.hubert, options.frames * HOP).to(loop.device) if options.hubert else None
     with loop.main_first():
         examples, speakers = read_examples(options)
         held_out = read_held_out(options, speakers)
@@ -83,7 +85,7 @@ def train(options: VocoderOptions) -> None:
     generator = HifiGan(config, weight_normed=True).to(loop.device)
     if options.start:
         load_into(generator, read_tensors(options.start), rename=_training_name)
-    trainer = VocoderTrainer(options, loop, generator, examples)
+    trainer = VocoderTrainer(options, loop, generator, examples, hubert_loss)
 
     def save() -> None:
         tensors = {name: tensor.half() for name, tensor in release_state_dict(generator).items()}
@@ -101,7 +103,12 @@ class VocoderTrainer:
     """Computes training steps of the generator and the discriminators, with an optimizer for each."""
 
     def __init__(
-        self, options: VocoderOptions, loop: Loop, generator: HifiGan, examples: list[Example]
+        self,
+        options: VocoderOptions,
+        loop: Loop,
+        generator: HifiGan,
+        examples: list[Example],
+        hubert_loss: HubertLoss | None,
     ) -> None:
         self._options, self._loop, self._generator, self._examples = options, loop, generator, examples
         device = self._device = loop.device
@@ -109,9 +116,7 @@ class VocoderTrainer:
         self._weights = weights / weights.sum()
         self._discriminators = Discriminators(options.discriminators == "hifigan").to(device)
         self._spectral = SpectralLoss().to(device)
-        self._hubert_loss = (
-            HubertLoss(options.hubert, options.frames * HOP).to(device) if options.hubert else None
-        )
+        self._hubert_loss = hubert_loss
         settings: dict[str, Any] = dict(betas=(0.8, 0.99), weight_decay=0.01)
         self._optimizer = torch.optim.AdamW(generator.parameters(), **settings)
         self._discriminator_optimizer = torch.optim.AdamW(self._discriminators.parameters(), **settings)

@@ -7,7 +7,7 @@ import torch
 from training_fixtures import assert_same_weights, interrupted, vocoder_options
 
 from spiritlm_cli.checkpoints import Checkpoint, find_checkpoint
-from spiritlm_cli.errors import ManifestError
+from spiritlm_cli.errors import CheckpointError, ManifestError
 from spiritlm_cli.tokens.timeline import merge_streams
 from spiritlm_cli.tokens.units import Units
 from spiritlm_cli.training import vocoder
@@ -54,7 +54,7 @@ def test_train_continues_from_start_weights(corpus: Path, trained: Path, tmp_pat
 
 
 def test_train_with_hubert_changes_the_gradient_by_its_weight(corpus: Path, tmp_path: Path) -> None:
-    """With it, the loss is reported, and the weights after a step differ from those without it."""
+    """The loss is reported, and the gradient of a small weight is nearly that without it."""
     options = dict(steps=1, adversarial_from=1, frames=4, bf16=False)
     vocoder.train(vocoder_options(corpus, tmp_path / "without", **options))
     hubert = find_checkpoint("nano").hubert
@@ -69,6 +69,12 @@ def test_train_with_hubert_changes_the_gradient_by_its_weight(corpus: Path, tmp_
     ]
     assert norms[1] == pytest.approx(norms[0], rel=0.01)
     assert norms[2] != pytest.approx(norms[0], rel=0.01)
+
+
+def test_train_reads_hubert_before_the_audio(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="gone"):
+        vocoder.train(vocoder_options(corpus, tmp_path, hubert=tmp_path / "gone"))
+    assert not list(tmp_path.rglob("audio-*"))
 
 
 def test_train_a_base_vocoder(corpus: Path, release_tree: Path, tmp_path: Path) -> None:
